@@ -1,0 +1,49 @@
+# What people and CI call. `make` alone lists the targets.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test bench format lint clean
+# One target at a time: they share .build, and a test run wants the machine for itself.
+.NOTPARALLEL:
+
+# Package.swift makes warnings errors in our own targets, not in dependencies, where this is 1. One value for all
+# targets, so that none of them builds again what another has built.
+export CHAT_ADMIN_WARNINGS_AS_ERRORS ?= 1
+
+SWIFT_SOURCES = Sources Tests Package.swift
+
+# Tests find the server's program and the independent witness through these. Looked up when a recipe runs, after setup.
+TOOLS = CHAT_ADMIN_MONGOD="$$(scripts/mongod.sh path)" CHAT_ADMIN_PYTHON="$${CHAT_ADMIN_PYTHON:-$(CURDIR)/.tools/venv/bin/python}"
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: C libraries, a mongod, a Python environment
+	@$(if $(CHAT_ADMIN_PHASES),scripts/timed.sh setup) scripts/setup.sh
+
+build: setup ## Build chat-admin for release
+	@scripts/timed.sh 'build (release)' swift build -c release --product chat-admin
+
+demo: build ## Repair a damaged chat database on a throwaway server, and watch it happen
+	@$(TOOLS) scripts/demo.sh
+
+lint: ## Check the layout and the style of the sources
+	@scripts/timed.sh lint swift format lint --strict --recursive $(SWIFT_SOURCES)
+
+test: setup ## Build with warnings as errors, lint, test, and test BSON under AddressSanitizer
+	@scripts/timed.sh 'build (tests)' swift build --build-tests
+	@scripts/timed.sh lint swift format lint --strict --recursive $(SWIFT_SOURCES)
+	@$(TOOLS) scripts/timed.sh test swift test
+	@$(TOOLS) scripts/timed.sh 'test (AddressSanitizer)' \
+		swift test --sanitize=address --filter BSONTests --scratch-path .build-asan
+
+bench: setup ## Measure against what the server itself and plain scripts need
+	@if [[ -x Benchmarks/run.sh ]]; then $(TOOLS) Benchmarks/run.sh; \
+	else echo 'make bench: there are no benchmarks in this version yet.' >&2; exit 1; fi
+
+format: ## Lay the sources out as .swift-format says
+	@swift format format --in-place --recursive $(SWIFT_SOURCES)
+
+clean: ## Remove build products; what setup installed stays in .tools
+	@rm -rf .build .build-*

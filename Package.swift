@@ -1,0 +1,74 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Warnings stop the build in CI and `make test`; a user's own build with a newer compiler is not stopped by them.
+let warningsAreErrors = Context.environment["CHAT_ADMIN_WARNINGS_AS_ERRORS"] == "1"
+
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+
+/// A target of this package's own; every one is built under the same rules.
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "chat-admin",
+    products: [
+        .executable(name: "chat-admin", targets: ["chat-admin"]),
+        .library(name: "MigrationEngine", targets: ["MigrationEngine"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CMongoC", pkgConfig: "libmongoc-1.0", providers: [.apt(["libmongoc-dev"])]),
+        .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
+        library("BSON"),
+        library("MongoDriver", ["BSON", "CMongoC", logging]),
+        library("MigrationEngine", ["BSON", "MongoDriver", logging]),
+        library("Consistency", ["BSON", "MongoDriver", "MigrationEngine", logging]),
+        library("Chat", ["BSON", "MongoDriver", "MigrationEngine", "Consistency", "CCrypt", logging]),
+        library("Migrations", ["BSON", "MongoDriver", "MigrationEngine", "Consistency", "Chat", logging]),
+        .executableTarget(
+            name: "chat-admin",
+            dependencies: [
+                "BSON", "MongoDriver", "MigrationEngine", "Consistency", "Chat", "Migrations", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "BSON", "MongoDriver", logging,
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
+            swiftSettings: settings
+        ),
+        tests("BSONTests", ["BSON"]),
+        tests("MongoDriverTests", ["MongoDriver", "BSON", "TestSupport", logging]),
+        tests("MigrationEngineTests", ["MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
+        tests("ConsistencyTests", ["Consistency", "Chat", "MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
+        tests("ChatTests", ["Chat", "Consistency", "MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
+        tests("CommandTests", ["chat-admin", "Chat", "Consistency", "MongoDriver", "BSON", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,40 @@
+/// Why the engine stopped. ``description`` says what happened and what to do.
+public enum EngineError: Error, Sendable, CustomStringConvertible {
+    /// Another run holds the lease.
+    case leaseHeld(owner: String, since: String)
+    /// This run's lease was lost: expired, or taken by force.
+    case leaseLost
+    /// A signal asked the run to end; it ended at a batch boundary.
+    case interrupted(signal: Int32)
+    /// The ledger and the known steps contradict each other.
+    case ledger(String)
+    /// A step can't be applied to the data as it is; nothing was touched.
+    case blocked(version: Int64, name: String, reasons: [String])
+    /// A step failed; its state is in the ledger.
+    case stepFailed(version: Int64, name: String, underlying: any Error)
+    /// The caller asked for something that isn't there.
+    case notFound(String)
+    /// Something to be done can't be, for a reason in words.
+    case refused(String)
+
+    /// One or two sentences.
+    public var description: String {
+        switch self {
+        case .leaseHeld(let owner, let since):
+            "Another run holds the lease on this database: \(owner), since \(since). "
+                + "Wait for it to end (--wait SECONDS), or look at it with `runs list`."
+        case .leaseLost:
+            "This run lost its lease and stopped before its next write. What it did is in the journal; "
+                + "run the same command again to go on."
+        case .interrupted:
+            "Interrupted at a batch boundary. Nothing is half done; run the same command again to go on."
+        case .ledger(let sentence), .notFound(let sentence), .refused(let sentence): sentence
+        case .blocked(let version, let name, let reasons):
+            "Step \(version) (\(name)) can't be applied to the data as it is, so nothing was touched:\n"
+                + reasons.map { "  - \($0)" }.joined(separator: "\n")
+        case .stepFailed(let version, let name, let underlying):
+            "Step \(version) (\(name)) failed: \(underlying). Its state is in the ledger; "
+                + "`migrate up` resumes it when the cause is gone."
+        }
+    }
+}

@@ -1,0 +1,44 @@
+public import BSON
+
+/// Filters that match a document, or some of its fields, only as they were observed: the compare of every
+/// compare-and-set.
+///
+/// They compare within `$expr`, which doesn't look into arrays, doesn't take null for missing, and, with the `simple`
+/// collation, compares text by its bytes. `$type` tells an int from a double of the same value, which `$eq` doesn't.
+public enum ExactMatch {
+    /// The collation that every one of these filters must be sent with.
+    public static let collation: BSONDocument = ["locale": "simple"]
+
+    /// Matches the document with this `_id` while its fields are as given.
+    ///
+    /// - Parameters:
+    ///   - id: The document's `_id`.
+    ///   - fields: Each field's name and its value, nil where it must be absent. Names are top-level.
+    public static func fields(id: BSONValue, _ fields: [(name: String, value: BSONValue?)]) -> BSONDocument {
+        let conditions = fields.flatMap { name, value -> [BSONValue] in
+            let path: BSONValue = .string("$" + name)
+            let type: BSONValue = .document(["$type": path])
+            guard let value else { return [["$eq": [type, "missing"]]] }
+            return [
+                ["$eq": [type, .string(value.type.alias)]],
+                ["$eq": [path, ["$literal": value]]],
+            ]
+        }
+        return ["_id": ["$eq": id], "$expr": ["$and": .array(BSONArray(conditions))]]
+    }
+
+    /// Matches a document while the whole of it is as given.
+    ///
+    /// `$eq` ignores the width of numbers; the size of the document catches most changes of width alone.
+    public static func document(_ image: BSONDocument) -> BSONDocument {
+        [
+            "_id": ["$eq": image["_id"] ?? .null],
+            "$expr": [
+                "$and": [
+                    ["$eq": ["$$ROOT", ["$literal": .document(image)]]],
+                    ["$eq": [["$bsonSize": "$$ROOT"], .int32(Int32(image.byteCount))]],
+                ]
+            ],
+        ]
+    }
+}

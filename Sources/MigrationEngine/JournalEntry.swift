@@ -1,0 +1,136 @@
+package import BSON
+
+/// The name of a journal entry: its run, and its number within it.
+package struct JournalKey: Hashable, Sendable {
+    package let run: ObjectID
+    package let number: Int64
+
+    package var value: BSONValue { ["r": .objectID(run), "n": .int64(number)] }
+
+    init(run: ObjectID, number: Int64) {
+        self.run = run
+        self.number = number
+    }
+
+    init?(_ value: BSONValue?) {
+        guard let document = value?.document, let run = document["r"]?.objectID,
+            let number = document["n"]?.integer
+        else { return nil }
+        self.init(run: run, number: number)
+    }
+}
+
+/// One journalled change, written before the change is made.
+package struct JournalEntry: Sendable {
+    /// Where an entry stands. Entries that are neither `done` nor `abandoned` are finished by the next run.
+    package enum State: String, Sendable {
+        /// Written; the change may or may not have been made.
+        case planned
+        /// A moved document: the original is being deleted, the copy stands.
+        case deleting
+        /// A moved document: the original is being deleted before the copy is inserted.
+        case deletingFirst
+        /// A moved document: it stands under its new `_id`; references still follow.
+        case references
+        /// Made.
+        case done
+        /// Given up before it had an effect.
+        case abandoned
+        /// Both the original and its copy were changed by others; both are kept.
+        case conflict
+    }
+
+    /// What was changed.
+    package enum Content: Sendable {
+        /// Fields of documents.
+        case fields([FieldChange])
+        /// A document's `_id`.
+        case rekey(RekeyMove)
+        /// Documents that were inserted, as they were inserted.
+        case insert([BSONDocument])
+        /// A collection's validator, level and action.
+        case validator(before: BSONDocument, after: BSONDocument)
+        /// Indexes that were created, as their specifications.
+        case indexes([BSONDocument])
+        /// A collection that was created.
+        case collection
+    }
+
+    package let key: JournalKey
+    package let code: String
+    package let collection: String
+    package let content: Content
+    package var state: State
+    /// The step of a migration that it belongs to.
+    package let step: Int64?
+    /// The moved document that this change of references follows.
+    package let parent: Int64?
+    /// `_id`s of documents that had changed before the change could be made.
+    package var missed: [BSONValue] = []
+}
+
+extension JournalEntry {
+    package var document: BSONDocument {
+        var document: BSONDocument = [
+            "_id": key.value, "kind": .string(content.kind), "state": .string(state.rawValue),
+            "code": .string(code), "collection": .string(collection),
+        ]
+        if let step { document.append("step", .int64(step)) }
+        if let parent { document.append("parent", .int64(parent)) }
+        for element in content.fields.rawElements { document.append(raw: element) }
+        return document
+    }
+
+    package init?(_ document: BSONDocument) {
+        guard let key = JournalKey(document["_id"]), let collection = document["collection"]?.string,
+            let state = document["state"]?.string.flatMap(State.init(rawValue:)),
+            let content = Content(document)
+        else { return nil }
+        self.init(
+            key: key, code: document["code"]?.string ?? "", collection: collection, content: content, state: state,
+            step: document["step"]?.integer, parent: document["parent"]?.integer,
+            missed: document["missed"]?.array?.values ?? [])
+    }
+}
+
+extension JournalEntry.Content {
+    package var kind: String {
+        switch self {
+        case .fields: "fields"
+        case .rekey: "rekey"
+        case .insert: "insert"
+        case .validator: "validator"
+        case .indexes: "indexes"
+        case .collection: "collection"
+        }
+    }
+
+    fileprivate var fields: BSONDocument {
+        switch self {
+        case .fields(let changes): ["items": .array(BSONArray(changes.map { .document($0.document) }))]
+        case .rekey(let move): move.document
+        case .insert(let documents): ["documents": .array(BSONArray(documents.map { .document($0) }))]
+        case .validator(let before, let after): ["before": .document(before), "after": .document(after)]
+        case .indexes(let indexes): ["indexes": .array(BSONArray(indexes.map { .document($0) }))]
+        case .collection: [:]
+        }
+    }
+
+    fileprivate init?(_ document: BSONDocument) {
+        switch document["kind"]?.string {
+        case "fields":
+            let items = document["items"]?.array?.values.compactMap(\.document) ?? []
+            self = .fields(items.compactMap(FieldChange.init))
+        case "rekey":
+            guard let move = RekeyMove(document) else { return nil }
+            self = .rekey(move)
+        case "insert": self = .insert(document["documents"]?.array?.values.compactMap(\.document) ?? [])
+        case "validator":
+            self = .validator(
+                before: document["before"]?.document ?? [:], after: document["after"]?.document ?? [:])
+        case "indexes": self = .indexes(document["indexes"]?.array?.values.compactMap(\.document) ?? [])
+        case "collection": self = .collection
+        default: return nil
+        }
+    }
+}

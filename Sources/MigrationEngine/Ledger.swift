@@ -1,0 +1,58 @@
+internal import BSON
+internal import MongoDriver
+
+/// `chat_admin.migrations`: what is applied, by whom and when. A step's state is written before its work.
+struct Ledger: Sendable {
+    let database: Database
+    let series: String
+
+    private var namespace: Namespace { database.namespace(StateCollection.migrations) }
+
+    /// Reads every row of the series, by version.
+    func rows() async throws -> [Int64: LedgerRow] {
+        let documents = try await database.findAll(
+            StateCollection.migrations, filter: ["series": .string(series)], options: ["sort": ["version": 1]])
+        return documents.compactMap(LedgerRow.init).reduce(into: [:]) { $0[$1.version] = $1 }
+    }
+
+    /// Notes durably that a step's work begins.
+    func begin(_ step: any Migration, _ state: StepState, run: Run, description: RunDescription) async throws {
+        try await run.begin()
+        var fields: BSONDocument = [
+            "series": .string(series), "version": .int64(step.version), "name": .string(step.name),
+            "state": .string(state.rawValue), "startedAt": WallClock.now, "host": .string(description.host),
+            "user": .string(description.user), "toolVersion": .string(description.toolVersion),
+        ]
+        fields.append("finishedAt", .null)
+        fields.append("error", .null)
+        var update: BSONDocument = ["$set": .document(fields)]
+        if state == .applying { update.append("$addToSet", ["runs": .objectID(run.id)]) }
+        _ = try await database.client.findAndModify(
+            namespace, query: ["_id": .string("\(series)/\(step.version)")],
+            ["update": .document(update), "upsert": true])
+    }
+
+    /// Notes durably how a step's work ended.
+    func end(
+        _ version: Int64, _ state: StepState, duration: Duration, changes: [Change], error: (any Error)?
+    ) async throws {
+        var fields: BSONDocument = [
+            "state": .string(state.rawValue), "finishedAt": WallClock.now,
+            "durationMS": .int64(duration.milliseconds),
+        ]
+        if state == .applied { fields.append("changes", .array(BSONArray(changes.map(\.bson)))) }
+        fields.append("error", error.map { .string(Redaction.redact("\($0)")) } ?? .null)
+        var update: BSONDocument = ["$set": .document(fields)]
+        // A step that is applied again after it was taken back starts a new list of runs.
+        if state == .reverted { update.append("$unset", ["runs": ""]) }
+        try await database.client.bulkWrite(
+            namespace, [.updateOne(filter: ["_id": .string("\(series)/\(version)")], update: update)])
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds.
+    public var milliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    }
+}

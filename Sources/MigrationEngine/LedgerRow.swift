@@ -1,0 +1,80 @@
+public import BSON
+internal import Foundation
+
+/// Where a step stands.
+public enum StepState: String, Sendable, Codable {
+    /// Never applied, or the ledger doesn't know it.
+    case pending
+    /// Being applied, or killed while it was.
+    case applying
+    /// Applied.
+    case applied
+    /// Stopped by an error.
+    case failed
+    /// Being taken back, or killed while it was.
+    case reverting
+    /// Taken back.
+    case reverted
+}
+
+/// The ledger's knowledge of one step of one series.
+public struct LedgerRow: Sendable {
+    /// The step's series, such as `chat`.
+    public let series: String
+    /// The step's version.
+    public let version: Int64
+    /// The step's name when it was applied.
+    public var name: String
+    /// Where it stands.
+    public var state: StepState
+    /// The runs that applied it, oldest first; several when one was killed.
+    public var runs: [ObjectID]
+    /// When its last change of state began, in milliseconds since 1970.
+    public var startedAt: Int64?
+    /// When it was applied or reverted, in milliseconds since 1970.
+    public var finishedAt: Int64?
+    /// How long that took, in milliseconds.
+    public var durationMS: Int64?
+    /// What it changed.
+    public var changes: [Change] = []
+    /// The machine it was run from.
+    public var host: String?
+    /// The operating system's user who ran it.
+    public var user: String?
+    /// The tool's version.
+    public var toolVersion: String?
+    /// Why it failed.
+    public var error: String?
+
+    /// The row's `_id`.
+    var id: String { "\(series)/\(version)" }
+
+    init(series: String, version: Int64, name: String, state: StepState, runs: [ObjectID] = []) {
+        self.series = series
+        self.version = version
+        self.name = name
+        self.state = state
+        self.runs = runs
+    }
+
+    init?(_ document: BSONDocument) {
+        guard let series = document["series"]?.string, let version = document["version"]?.integer,
+            let state = document["state"]?.string.flatMap(StepState.init(rawValue:))
+        else { return nil }
+        self.init(
+            series: series, version: version, name: document["name"]?.string ?? "", state: state,
+            runs: document["runs"]?.array?.values.compactMap(\.objectID) ?? [])
+        startedAt = document["startedAt"]?.date
+        finishedAt = document["finishedAt"]?.date
+        durationMS = document["durationMS"]?.integer
+        changes = (document["changes"]?.array?.values ?? []).compactMap(\.document).map { change in
+            Change(
+                code: change["code"]?.string ?? "", collection: change["collection"]?.string ?? "",
+                changed: Int(change["changed"]?.integer ?? 0))
+        }
+        host = document["host"]?.string
+        user = document["user"]?.string
+        toolVersion = document["toolVersion"]?.string
+        error = document["error"]?.string
+    }
+}

@@ -1,0 +1,22 @@
+/// How far a long operation has come.
+public struct Progress: Sendable {
+    /// What is being done, in a few words.
+    public let what: String
+    /// How many items are done.
+    public let done: Int
+    /// How many there are, where that is known.
+    public let total: Int?
+    /// Why nothing moves just now, such as `settling 4 s`.
+    public let waiting: String?
+
+    /// Says how far an operation has come.
+    public init(_ what: String, done: Int = 0, total: Int? = nil, waiting: String? = nil) {
+        self.what = what
+        self.done = done
+        self.total = total
+        self.waiting = waiting
+    }
+}
+
+/// Where progress is shown.
+public typealias ProgressReport = @Sendable (Progress) -> Void

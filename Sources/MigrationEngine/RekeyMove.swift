@@ -1,0 +1,80 @@
+public import BSON
+
+/// A field of a collection that holds other documents' `_id`s.
+public struct Referrer: Sendable, Hashable {
+    /// The collection whose documents refer.
+    public let collection: String
+    /// The field, top-level.
+    public let field: String
+
+    /// Names a referring field.
+    public init(collection: String, field: String) {
+        self.collection = collection
+        self.field = field
+    }
+}
+
+/// A document that gets another `_id`.
+public struct RekeyMove: Sendable {
+    /// The `_id` it has.
+    public let oldID: BSONValue
+    /// The `_id` it gets.
+    public let newID: BSONValue
+    /// The document as it was observed, its old `_id` included.
+    public var image: BSONDocument
+    /// The fields that refer to documents of its collection.
+    public let referrers: [Referrer]
+    /// How many references to the new `_id` there were before it existed; only a text `_id` has such.
+    public let earlierReferences: Int
+    /// The journal entry that this move takes back, for an undo.
+    package let undoes: JournalKey?
+
+    /// Describes a move.
+    public init(
+        oldID: BSONValue, newID: BSONValue, image: BSONDocument, referrers: [Referrer], earlierReferences: Int = 0
+    ) {
+        self.init(
+            oldID: oldID, newID: newID, image: image, referrers: referrers, earlierReferences: earlierReferences,
+            undoes: nil)
+    }
+
+    init(
+        oldID: BSONValue, newID: BSONValue, image: BSONDocument, referrers: [Referrer], earlierReferences: Int,
+        undoes: JournalKey?
+    ) {
+        self.oldID = oldID
+        self.newID = newID
+        self.image = image
+        self.referrers = referrers
+        self.earlierReferences = earlierReferences
+        self.undoes = undoes
+    }
+
+    /// The document as it shall be: every other byte the same.
+    public var copy: BSONDocument { image.replacing("_id", with: newID) }
+
+    var document: BSONDocument {
+        var document: BSONDocument = [
+            "oldId": oldID, "newId": newID, "before": .document(image),
+            "referrers": .array(
+                BSONArray(referrers.map { ["collection": .string($0.collection), "field": .string($0.field)] })),
+            "earlierReferences": .int64(Int64(earlierReferences)),
+        ]
+        if let undoes { document.append("undoes", undoes.value) }
+        return document
+    }
+
+    init?(_ document: BSONDocument) {
+        guard let oldID = document["oldId"], let newID = document["newId"],
+            let image = document["before"]?.document
+        else { return nil }
+        let referrers = (document["referrers"]?.array?.values ?? []).compactMap(\.document).compactMap { referrer in
+            referrer["collection"]?.string.flatMap { collection in
+                referrer["field"]?.string.map { Referrer(collection: collection, field: $0) }
+            }
+        }
+        self.init(
+            oldID: oldID, newID: newID, image: image, referrers: referrers,
+            earlierReferences: Int(document["earlierReferences"]?.integer ?? 0), undoes: JournalKey(document["undoes"]))
+    }
+}

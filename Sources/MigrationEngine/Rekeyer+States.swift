@@ -1,0 +1,166 @@
+internal import BSON
+internal import MongoDriver
+
+/// Moving documents on a server without transactions.
+///
+/// The journal's state is written durably before each act:
+/// `planned` → copy inserted, references moved → `deleting` → original deleted → `done`.
+extension Rekeyer {
+    /// Takes items from wherever their journal entries say they are to the end.
+    ///
+    /// - Parameter isNew: Whether the entries have still to be written.
+    func moveByStates(_ items: [Item], isNew: Bool) async throws -> [Item] {
+        if isNew { try await run.append(items.map(\.entry)) }
+        var items = items
+        try await insertCopies(&items, isNew: isNew)
+        for index in items.indices where items[index].outcome == nil && items[index].entry.state == .deletingFirst {
+            try await deleteThenInsert(&items[index], isNew: isNew)
+        }
+        try await follow(items)
+        for index in items.indices where items[index].needsDeletion {
+            try await recheckOriginal(&items[index])
+        }
+        let deleting = items.indices.filter { items[$0].needsDeletion }
+        try await run.setState(.deleting, of: deleting.map { items[$0].entry.key })
+        for index in deleting {
+            try run.checkpoint()
+            try await deleteOriginal(&items[index], isNew: isNew)
+        }
+        try await close(&items)
+        return items
+    }
+
+    private func insertCopies(_ items: inout [Item], isNew: Bool) async throws {
+        let indices = items.indices.filter { items[$0].entry.state == .planned }
+        guard !indices.isEmpty else { return }
+        let result = try await run.database.client.bulkWriteCollectingErrors(
+            namespace(items[indices[0]]), indices.map { .insert(items[$0].move.copy) },
+            bypassValidation: bypassesValidation)
+        for error in result.writeErrors {
+            try await handle(error, &items[indices[error.index]], isNew: isNew)
+        }
+    }
+
+    /// A copy that couldn't be inserted: it is there already, a unique key stands in its way, or it can't be.
+    private func handle(
+        _ error: BulkWriteResult.WriteError, _ item: inout Item, isNew: Bool
+    ) async throws {
+        guard error.code == MongoError.ServerCode.duplicateKey else {
+            return try await abandon(&item, "the server refuses the copy: \(error.message)")
+        }
+        let copyStands = try await current(item.move.newID, item) != nil
+        if copyStands {
+            // A resumed move: the copy is our own, as it was inserted or as the application has changed it since.
+            if isNew { try await abandon(&item, "its new _id is taken") }
+            return
+        }
+        try await run.setState(.deletingFirst, of: [item.entry.key])
+        item.entry.state = .deletingFirst
+    }
+
+    /// The way past a unique index on another field: original and copy can't stand side by side. The journal holds
+    /// the image in between.
+    private func deleteThenInsert(_ item: inout Item, isNew: Bool) async throws {
+        if try await current(item.move.newID, item) == nil {
+            let isDeleted = try await delete(item.move.image, item)
+            // After a restart, an original that is gone without a copy was deleted by us before we were killed.
+            let original = isDeleted ? nil : try await current(item.move.oldID, item)
+            guard isDeleted || (!isNew && original == nil) else {
+                item.outcome = .changed
+                return try await run.setState(.abandoned, of: [item.entry.key])
+            }
+            let result = try await run.database.client.bulkWriteCollectingErrors(
+                namespace(item), [.insert(item.move.copy)], bypassValidation: bypassesValidation)
+            if let error = result.writeErrors.first { return try await putBack(&item, error) }
+        }
+        item.isDeleted = true
+    }
+
+    /// The copy doesn't fit after all: the original returns to its place.
+    private func putBack(_ item: inout Item, _ error: BulkWriteResult.WriteError) async throws {
+        try await run.database.client.bulkWrite(
+            namespace(item), [.insert(item.move.image)], bypassValidation: true)
+        try await abandon(&item, "a unique key stands in its way: \(error.message)")
+    }
+
+    /// Looks at the original once more before it is deleted.
+    private func recheckOriginal(_ item: inout Item) async throws {
+        guard item.entry.state == .planned else { return }
+        guard let original = try await current(item.move.oldID, item) else {
+            return try await withdrawCopy(&item)
+        }
+        if original == item.move.image { return }
+        guard source.isSameDocument(original, item.move.image) else { return try await withdrawCopy(&item) }
+        try await carryOver(original, &item)
+    }
+
+    private func deleteOriginal(_ item: inout Item, isNew: Bool) async throws {
+        let isResumedDeletion = !isNew && item.entry.state == .deleting
+        while item.outcome == nil {
+            if try await delete(item.move.image, item) {
+                item.isDeleted = true
+                return
+            }
+            let original = try await current(item.move.oldID, item)
+            if let original, source.isSameDocument(original, item.move.image) {
+                try await carryOver(original, &item)
+            } else if isResumedDeletion {
+                // In the state `deleting` a missing original is our own deletion, made before we were killed.
+                item.isDeleted = true
+                return
+            } else {
+                try await withdrawCopy(&item)
+            }
+        }
+    }
+
+    /// The application changed the original while its copy was made: the copy gets the change, if it is untouched.
+    private func carryOver(_ original: BSONDocument, _ item: inout Item) async throws {
+        var changed = item.move
+        changed.image = original
+        try await run.amend(
+            item.entry.key,
+            ["$set": ["before": .document(original)], "$push": ["earlier": .document(item.move.image)]])
+        let result = try await run.database.client.bulkWrite(
+            namespace(item),
+            [.replaceOne(filter: ExactMatch.document(item.move.copy), replacement: changed.copy)],
+            collation: ExactMatch.collation)
+        item.move = changed
+        if result.matched == 1 { return }
+        if try await current(changed.newID, item) == changed.copy { return }
+        run.tally.left(
+            item.entry.code, item.entry.collection, 1,
+            reason: "changed in two places while it was being moved; both documents were kept")
+        item.outcome = .conflict
+        try await run.setState(.conflict, of: [item.entry.key])
+    }
+
+    /// The application deleted the original before we did: its copy, if untouched, goes too, and what followed it
+    /// goes back.
+    private func withdrawCopy(_ item: inout Item) async throws {
+        guard try await delete(item.move.copy, item) else {
+            // Somebody has used the copy already: it is the document now.
+            item.isDeleted = true
+            return
+        }
+        try await run.revertChildren(of: item.entry)
+        item.outcome = .changed
+        try await run.setState(.abandoned, of: [item.entry.key])
+    }
+
+    private func abandon(_ item: inout Item, _ reason: String) async throws {
+        try await run.setState(.abandoned, of: [item.entry.key])
+        item.outcome = .refused(reason)
+    }
+
+    private func close(_ items: inout [Item]) async throws {
+        let done = items.indices.filter { items[$0].outcome == nil && items[$0].isDeleted }
+        try await run.setState(.done, of: done.map { items[$0].entry.key })
+        for index in done { items[index].outcome = .moved }
+    }
+}
+
+extension Rekeyer.Item {
+    /// Whether the original still stands beside its copy.
+    fileprivate var needsDeletion: Bool { outcome == nil && !isDeleted && entry.state != .references }
+}

@@ -1,0 +1,82 @@
+internal import BSON
+internal import MongoDriver
+
+extension Rekeyer {
+    /// At most this many references move inside a document's own transaction; the rest follow in batches.
+    static let referencesPerTransaction = 1000
+
+    /// Moves each document in a transaction of its own, then the references that didn't fit.
+    func moveInTransactions(_ items: [Item]) async throws -> [Item] {
+        try await run.begin()
+        let known = try await gatherReferences(items)
+        var items = items
+        for index in items.indices {
+            try run.checkpoint()
+            items[index].outcome = try await moveInTransaction(items[index], known[index] ?? [])
+        }
+        let moved = items.filter { $0.outcome == .moved }
+        try await follow(moved)
+        try await run.setState(.done, of: moved.map(\.entry.key))
+        return items
+    }
+
+    /// Finds the first references to each document, in one pass for all of them.
+    private func gatherReferences(_ items: [Item]) async throws -> [Int: [FollowingChange]] {
+        var known: [Int: [FollowingChange]] = [:]
+        try await source.forEachBatch(following: items.map(\.move)) { changes in
+            for change in changes where known[change.move, default: []].count < Self.referencesPerTransaction {
+                known[change.move, default: []].append(change)
+            }
+        }
+        return known
+    }
+
+    private func moveInTransaction(_ item: Item, _ references: [FollowingChange]) async throws -> Outcome {
+        do {
+            return try await attempt(item, references)
+        } catch is ReferenceChanged {
+            // A reference changed under our hands: move the document alone, and let the next pass find it.
+            return try await attempt(item, [])
+        } catch let error as MongoError where error.kind == .duplicateKey {
+            return .refused("its place is taken: \(error.message)")
+        } catch let error as MongoError where error.kind == .documentValidation {
+            return .refused("the collection's validator refuses it: \(error.message)")
+        }
+    }
+
+    private func attempt(_ item: Item, _ references: [FollowingChange]) async throws -> Outcome {
+        var entry = item.entry
+        entry.state = .references
+        let relative = references.map { FollowingChange(move: 0, collection: $0.collection, change: $0.change) }
+        let children = run.makeEntries(children(of: [item], relative), state: .done)
+        let documents = [entry.openDocument] + children.map(\.document)
+        let client = run.database.client
+        do {
+            try await client.withTransaction { session in
+                try await client.bulkWrite(run.journal, documents.map { .insert($0) }, ordered: true, session: session)
+                guard try await delete(item.move.image, item, session: session) else { throw DocumentChanged() }
+                try await client.bulkWrite(
+                    namespace(item), [.insert(item.move.copy)], bypassValidation: bypassesValidation, session: session)
+                try await update(children, session)
+            }
+        } catch is DocumentChanged {
+            return .changed
+        }
+        for child in children { run.tally.changed(child.code, child.collection, child.fieldChanges.count) }
+        return .moved
+    }
+
+    private func update(_ children: [JournalEntry], _ session: ClientSession) async throws {
+        for child in children {
+            let changes = child.fieldChanges
+            let result = try await run.database.client.bulkWrite(
+                run.database.namespace(child.collection),
+                changes.map { .updateOne(filter: $0.filter, update: $0.update) },
+                collation: ExactMatch.collation, session: session)
+            guard result.matched == changes.count else { throw ReferenceChanged() }
+        }
+    }
+
+    private struct DocumentChanged: Error {}
+    private struct ReferenceChanged: Error {}
+}

@@ -1,0 +1,114 @@
+internal import BSON
+internal import MongoDriver
+
+/// Gives documents another `_id`: a copy under the new one, the references moved, the original deleted.
+///
+/// Where the server has transactions each document moves in one; elsewhere the journal's states make every step
+/// repeatable, so that a run that is killed anywhere can be finished.
+public struct Rekeyer: Sendable {
+    /// What became of a move.
+    public enum Outcome: Sendable, Equatable {
+        /// The document stands under its new `_id`.
+        case moved
+        /// The document changed or went away meanwhile; nothing was done.
+        case changed
+        /// It can't be moved, for a reason in words; nothing was done.
+        case refused(String)
+        /// Original and copy were both changed by others; both stand.
+        case conflict
+    }
+
+    let run: Run
+    let source: any ReferenceSource
+    /// Insert copies that the collection's validator refuses: only an undo may, which restores what was there.
+    let bypassesValidation: Bool
+
+    /// Makes a rekeyer for a run.
+    public init(run: Run, source: any ReferenceSource) {
+        self.init(run: run, source: source, bypassesValidation: false)
+    }
+
+    init(run: Run, source: any ReferenceSource, bypassesValidation: Bool) {
+        self.run = run
+        self.source = source
+        self.bypassesValidation = bypassesValidation
+    }
+
+    /// Moves documents of one collection.
+    ///
+    /// - Parameters:
+    ///   - moves: The documents; their images together must fit memory (a few hundred at a time).
+    ///   - collection: Their collection.
+    ///   - code: The finding of each that is mended, for the counts.
+    /// - Returns: What became of each, in the order given.
+    /// - Throws: ``EngineError`` at a batch boundary, ``MongoError``.
+    public func move(
+        _ moves: [(move: RekeyMove, code: String)], in collection: String
+    ) async throws -> [Outcome] {
+        guard !moves.isEmpty else { return [] }
+        let entries = run.makeEntries(moves.map { (collection, $0.code, .rekey($0.move), nil) })
+        let items = zip(entries, moves).map { Item(entry: $0, move: $1.move) }
+        let finished =
+            run.database.server.hasTransactions
+            ? try await moveInTransactions(items) : try await moveByStates(items, isNew: true)
+        for item in finished where item.outcome == .moved { run.tally.changed(item.entry.code, collection, 1) }
+        return finished.map { $0.outcome ?? .changed }
+    }
+
+    /// One document on its way.
+    struct Item: Sendable {
+        var entry: JournalEntry
+        var move: RekeyMove
+        /// Set once nothing is left to do.
+        var outcome: Outcome?
+        /// Whether this process has seen its own delete of the original succeed.
+        var isDeleted = false
+    }
+
+    func namespace(_ item: Item) -> Namespace { run.database.namespace(item.entry.collection) }
+
+    /// Moves the references that follow these items, batch by batch, each journalled under its document's entry.
+    func follow(_ items: [Item]) async throws {
+        let live = items.filter { $0.outcome == nil || $0.outcome == .moved }
+        guard !live.isEmpty else { return }
+        try await source.forEachBatch(following: live.map(\.move)) { changes in
+            let entries = run.makeEntries(children(of: live, changes))
+            try await run.append(entries)
+            _ = try await run.execute(entries)
+        }
+    }
+
+    /// Groups changes of references by document and collection: one journal entry each.
+    func children(
+        of items: [Item], _ changes: [FollowingChange]
+    ) -> [(collection: String, code: String, content: JournalEntry.Content, parent: Int64?)] {
+        let groups = Dictionary(grouping: changes) { Child(move: $0.move, collection: $0.collection) }
+        return groups.sorted { ($0.key.move, $0.key.collection) < ($1.key.move, $1.key.collection) }.map {
+            group, changes in
+            (
+                group.collection, "references", .fields(changes.map(\.change)), items[group.move].entry.key.number
+            )
+        }
+    }
+
+    private struct Child: Hashable {
+        let move: Int
+        let collection: String
+    }
+
+    /// Reads a document as it is now.
+    func current(_ id: BSONValue, _ item: Item) async throws -> BSONDocument? {
+        try await run.database.findAll(
+            item.entry.collection, filter: ["_id": ["$eq": id]], options: ["limit": 1]
+        ).first
+    }
+
+    /// Deletes a document if it still is exactly as given; says whether it was.
+    func delete(_ image: BSONDocument, _ item: Item, session: ClientSession? = nil) async throws -> Bool {
+        let removed = try await run.database.client.findAndModify(
+            namespace(item), query: ExactMatch.document(image),
+            ["remove": true, "collation": .document(ExactMatch.collation), "fields": ["_id": 1]],
+            concern: .acknowledged, session: session)
+        return removed != nil
+    }
+}

@@ -1,0 +1,112 @@
+internal import BSON
+internal import MongoDriver
+
+/// Finishes what runs that were killed had begun: every journal entry that is still open.
+public struct Resumer: Sendable {
+    private let run: Run
+    private let source: any ReferenceSource
+
+    /// Makes a resumer that works under a new run's lease and counts into its tally nothing: the entries keep
+    /// belonging to the runs that wrote them.
+    public init(run: Run, source: any ReferenceSource) {
+        self.run = run
+        self.source = source
+    }
+
+    /// Finishes every open entry, oldest first.
+    ///
+    /// - Returns: The runs that had left some, with the number of their open entries.
+    /// - Throws: ``EngineError``, ``MongoError``.
+    public func resume() async throws -> [(run: ObjectIDText, entries: Int)] {
+        let open = try await run.database.findAll(
+            StateCollection.journal, filter: ["open": true], options: ["sort": ["_id": 1]])
+        let entries = open.compactMap(JournalEntry.init)
+        guard entries.count == open.count else {
+            throw EngineError.refused(
+                "The journal (\(StateCollection.journal)) holds open entries that this version can't read. "
+                    + "Use the version that wrote them.")
+        }
+        var resumed: [(ObjectIDText, Int)] = []
+        for (id, group) in Dictionary(grouping: entries, by: \.key.run).sorted(by: { $0.key < $1.key }) {
+            try await finish(group, of: id)
+            resumed.append((ObjectIDText(id.hex), group.count))
+        }
+        return resumed
+    }
+
+    private func finish(_ entries: [JournalEntry], of id: ObjectID) async throws {
+        let last = try await run.database.findAll(
+            StateCollection.journal, filter: ["_id.r": .objectID(id)],
+            options: ["sort": ["_id": -1], "limit": 1, "projection": ["_id": 1]])
+        let next = (last.first.flatMap { JournalKey($0["_id"]) }?.number ?? 0) + 1
+        let old = Run(resuming: id, nextNumber: next, by: run)
+        for (step, group) in Dictionary(grouping: entries, by: \.step) {
+            old.step = step
+            try await finishMoves(group, old)
+            for entry in group { try await finish(entry, old) }
+        }
+        try await run.database.client.bulkWrite(
+            run.database.namespace(StateCollection.runs),
+            [
+                .updateOne(
+                    filter: ["_id": .objectID(id), "state": "running"],
+                    update: ["$set": ["state": "interrupted", "finishedAt": WallClock.now]])
+            ])
+    }
+
+    private func finishMoves(_ entries: [JournalEntry], _ old: Run) async throws {
+        let moves = entries.compactMap { entry -> Rekeyer.Item? in
+            guard case .rekey(let move) = entry.content else { return nil }
+            return Rekeyer.Item(entry: entry, move: move, isDeleted: entry.state == .references)
+        }
+        for (collection, group) in Dictionary(grouping: moves, by: \.entry.collection) {
+            for (isUndo, items) in Dictionary(grouping: group, by: { $0.move.undoes != nil }) {
+                let source: any ReferenceSource = isUndo ? UndoReferenceSource(run: old) : self.source
+                let rekeyer = Rekeyer(run: old, source: source, bypassesValidation: isUndo)
+                let finished = try await rekeyer.moveByStates(items, isNew: false)
+                for case .refused(let reason) in finished.map({ $0.outcome ?? .changed }) {
+                    run.tally.left("resume", collection, 1, reason: reason)
+                }
+            }
+        }
+    }
+
+    private func finish(_ entry: JournalEntry, _ old: Run) async throws {
+        switch entry.content {
+        case .rekey: return
+        case .fields: _ = try await old.execute([entry])
+        case .insert(let documents):
+            do {
+                try await old.execute(insertion: entry, documents)
+            } catch let error as MongoError where error.kind == .duplicateKey {
+                run.tally.left(entry.code, entry.collection, 1, reason: "its place was taken: \(error.message)")
+            }
+        case .validator(let before, let after):
+            if try await old.validatorOptions(of: entry.collection) == before {
+                try await run.database.client.collMod(run.database.namespace(entry.collection), after)
+            }
+            try await old.setState(.done, of: [entry.key])
+        case .indexes(let indexes): try await finish(entry, indexes, old)
+        case .collection:
+            let exists = try await run.database.client.listCollections(run.database.name)[entry.collection] != nil
+            try await old.setState(exists ? .done : .abandoned, of: [entry.key])
+        }
+    }
+
+    private func finish(_ entry: JournalEntry, _ indexes: [BSONDocument], _ old: Run) async throws {
+        do {
+            try await run.database.client.createIndexes(run.database.namespace(entry.collection), indexes)
+            try await old.setState(.done, of: [entry.key])
+        } catch let error as MongoError where error.kind == .duplicateKey {
+            try await old.setState(.abandoned, of: [entry.key])
+        }
+    }
+}
+
+/// An ObjectId as its 24 hexadecimal digits.
+public struct ObjectIDText: Hashable, Sendable, CustomStringConvertible {
+    /// The digits.
+    public let description: String
+
+    init(_ text: String) { description = text }
+}

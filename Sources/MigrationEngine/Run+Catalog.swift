@@ -1,0 +1,97 @@
+public import BSON
+internal import MongoDriver
+
+extension Run {
+    /// Creates an empty collection, journalled.
+    ///
+    /// - Throws: ``MongoError``, ``EngineError``.
+    public func createCollection(_ collection: String) async throws {
+        let entries = makeEntries([(collection, "create collection", .collection, nil)])
+        try await append(entries)
+        do {
+            try await database.client.createCollection(database.namespace(collection))
+        } catch let error as MongoError where error.code == MongoError.ServerCode.namespaceExists {
+            // Somebody was faster: it isn't ours to drop.
+            try await setState(.abandoned, of: entries.map(\.key))
+            return
+        }
+        tally.changed("create collection", collection, 1)
+        try await setState(.done, of: entries.map(\.key))
+    }
+
+    /// Sets a collection's validator, journalled with the one that was there.
+    ///
+    /// - Parameters:
+    ///   - options: `validator`, `validationLevel` and `validationAction`.
+    ///   - collection: The collection, which must exist.
+    /// - Throws: ``MongoError``, ``EngineError``.
+    public func setValidator(_ options: BSONDocument, on collection: String) async throws {
+        let before = try await validatorOptions(of: collection)
+        guard before != options else { return }
+        let entries = makeEntries([(collection, "validator", .validator(before: before, after: options), nil)])
+        try await append(entries)
+        try await database.client.collMod(database.namespace(collection), options)
+        tally.changed("validator", collection, 1)
+        try await setState(.done, of: entries.map(\.key))
+    }
+
+    /// Creates those of the indexes that aren't there, journalled.
+    ///
+    /// - Parameters:
+    ///   - indexes: As `createIndexes` takes them, each with `key` and `name`.
+    ///   - collection: The collection.
+    /// - Throws: ``MongoError``, ``EngineError``.
+    public func createIndexes(_ indexes: [BSONDocument], on collection: String) async throws {
+        let present = try await database.client.listIndexes(database.namespace(collection))
+        let missing = indexes.filter { wanted in !present.contains { IndexMatch.serves($0, wanted) } }
+        for index in missing {
+            let entries = makeEntries([(collection, "create index", .indexes([index]), nil)])
+            try await append(entries)
+            do {
+                try await database.client.createIndexes(database.namespace(collection), [index])
+            } catch {
+                try await setState(.abandoned, of: entries.map(\.key))
+                throw error
+            }
+            tally.changed("create index", collection, 1)
+            try await setState(.done, of: entries.map(\.key))
+        }
+    }
+
+    /// The validator of a collection as the server stores it; empty when there is none.
+    func validatorOptions(of collection: String) async throws -> BSONDocument {
+        let options = try await database.client.listCollections(database.name)[collection]?.options ?? [:]
+        return ValidatorOptions.extract(options)
+    }
+}
+
+/// Which index can stand in for another.
+public enum IndexMatch {
+    /// Whether an index that is there does what a wanted one would do: the same keys in the same order, unique if that
+    /// is wanted, and over all documents.
+    public static func serves(_ present: BSONDocument, _ wanted: BSONDocument) -> Bool {
+        sameKey(present, wanted)
+            && (present["unique"]?.bool ?? false) == (wanted["unique"]?.bool ?? false)
+            && present["partialFilterExpression"] == nil && present["collation"] == nil
+            && !(present["sparse"]?.bool ?? false)
+    }
+
+    /// Whether two indexes have the same fields in the same order and direction, whatever number type says so.
+    public static func sameKey(_ first: BSONDocument, _ second: BSONDocument) -> Bool {
+        guard let first = first["key"]?.document, let second = second["key"]?.document else { return false }
+        return first.keys == second.keys && first.keys.allSatisfy { first[$0]?.number == second[$0]?.number }
+    }
+}
+
+/// The part of a collection's options that says which documents it takes.
+public enum ValidatorOptions {
+    /// Takes `validator`, `validationLevel` and `validationAction` out of a collection's options.
+    public static func extract(_ options: BSONDocument) -> BSONDocument {
+        var result: BSONDocument = [:]
+        for element in options.rawElements
+        where ["validator", "validationLevel", "validationAction"].contains(element.key) {
+            result.append(raw: element)
+        }
+        return result
+    }
+}

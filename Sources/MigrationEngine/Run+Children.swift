@@ -1,0 +1,25 @@
+internal import BSON
+internal import MongoDriver
+
+extension Run {
+    /// Reads the changes of references that followed a moved document, those that were really made.
+    func children(of key: JournalKey) async throws -> [(collection: String, changes: [FieldChange])] {
+        let documents = try await database.findAll(
+            StateCollection.journal, filter: ["_id.r": .objectID(key.run), "parent": .int64(key.number)],
+            options: ["sort": ["_id": 1]])
+        return documents.compactMap(JournalEntry.init).map { entry in
+            let missed = Set(entry.missed)
+            return (entry.collection, entry.fieldChanges.filter { !missed.contains($0.id) })
+        }
+    }
+
+    /// Puts back the references that followed a document whose move was given up.
+    func revertChildren(of parent: JournalEntry) async throws {
+        for (collection, changes) in try await children(of: parent.key) {
+            let reversed = changes.map(\.reversed)
+            let entries = makeEntries([(collection, "references", .fields(reversed), parent.key.number)])
+            try await append(entries)
+            _ = try await execute(entries)
+        }
+    }
+}

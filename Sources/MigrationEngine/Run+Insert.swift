@@ -1,0 +1,38 @@
+public import BSON
+internal import MongoDriver
+
+extension Run {
+    /// Inserts documents, journalled.
+    ///
+    /// - Parameters:
+    ///   - documents: The documents, each with its `_id` first.
+    ///   - collection: Where to.
+    ///   - code: What is inserted, for the counts.
+    /// - Throws: ``MongoError`` of kind `duplicateKey` when a unique key is taken; ``EngineError``.
+    public func insert(_ documents: [BSONDocument], into collection: String, code: String) async throws {
+        guard !documents.isEmpty else { return }
+        let entries = makeEntries([(collection, code, .insert(documents), nil)])
+        try await append(entries)
+        try await execute(insertion: entries[0], documents)
+    }
+
+    /// Inserts what an entry names; documents that are there already, as they are, count as inserted.
+    func execute(insertion entry: JournalEntry, _ documents: [BSONDocument]) async throws {
+        let result = try await database.client.bulkWriteCollectingErrors(
+            database.namespace(entry.collection), documents.map { .insert($0) })
+        for error in result.writeErrors where !(try await isPresent(documents[error.index], in: entry.collection)) {
+            try await setState(.done, of: [entry.key])
+            throw MongoError(
+                error.code == MongoError.ServerCode.duplicateKey ? .duplicateKey : .server, error.message,
+                code: error.code)
+        }
+        tally.changed(entry.code, entry.collection, documents.count)
+        try await setState(.done, of: [entry.key], concern: .acknowledged)
+    }
+
+    private func isPresent(_ document: BSONDocument, in collection: String) async throws -> Bool {
+        let found = try await database.findAll(
+            collection, filter: ["_id": ["$eq": document["_id"] ?? .null]], options: ["limit": 1])
+        return found.first == document
+    }
+}

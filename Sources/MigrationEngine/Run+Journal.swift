@@ -1,0 +1,68 @@
+internal import BSON
+internal import MongoDriver
+
+extension Run {
+    var journal: Namespace { database.namespace(StateCollection.journal) }
+
+    /// Builds entries with the next numbers.
+    func makeEntries(
+        _ contents: [(collection: String, code: String, content: JournalEntry.Content, parent: Int64?)],
+        state: JournalEntry.State = .planned
+    ) -> [JournalEntry] {
+        let step = step
+        return zip(takeNumbers(contents.count), contents).map { key, item in
+            JournalEntry(
+                key: key, code: item.code, collection: item.collection, content: item.content, state: state,
+                step: step, parent: item.parent)
+        }
+    }
+
+    /// Writes entries durably. Only then may what they speak of be changed.
+    func append(_ entries: [JournalEntry]) async throws {
+        guard !entries.isEmpty else { return }
+        try checkpoint()
+        try await begin()
+        try await database.client.bulkWrite(
+            journal, entries.map { .insert($0.openDocument) }, ordered: true)
+    }
+
+    /// Moves entries on to another state; a final one closes them.
+    ///
+    /// - Parameter concern: Final states may be acknowledged only: an entry that is still open after a crash is
+    ///   looked at again, which changes nothing.
+    func setState(
+        _ state: JournalEntry.State, of keys: [JournalKey], concern: WriteConcern = .majorityJournaled
+    ) async throws {
+        guard !keys.isEmpty else { return }
+        var update: BSONDocument = ["$set": ["state": .string(state.rawValue)]]
+        if state.isFinal { update.append("$unset", ["open": ""]) }
+        try await database.client.bulkWrite(
+            journal,
+            [.updateMany(filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))]], update: update)],
+            concern: concern)
+    }
+
+    /// Changes fields of one entry durably.
+    func amend(_ key: JournalKey, _ update: BSONDocument) async throws {
+        try await database.client.bulkWrite(journal, [.updateOne(filter: ["_id": key.value], update: update)])
+    }
+}
+
+extension JournalEntry.State {
+    /// Whether nothing is left to do about an entry.
+    var isFinal: Bool {
+        switch self {
+        case .done, .abandoned, .conflict: true
+        case .planned, .deleting, .deletingFirst, .references: false
+        }
+    }
+}
+
+extension JournalEntry {
+    /// The document to insert; entries that aren't final carry the mark that the next run looks for.
+    var openDocument: BSONDocument {
+        var document = document
+        if !state.isFinal { document.append("open", true) }
+        return document
+    }
+}

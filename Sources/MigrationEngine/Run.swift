@@ -1,0 +1,156 @@
+public import BSON
+internal import MongoDriver
+internal import Synchronization
+
+/// One invocation that changes the database: everything it writes goes through here, journal first.
+///
+/// Its record in `chat_admin.runs` is written with the first journal entry, so that a run that finds nothing to do
+/// leaves no trace.
+///
+/// ## Topics
+/// - ``apply(_:in:code:)``: change fields of documents.
+/// - ``insert(_:into:code:)``: add documents.
+/// - ``createIndexes(_:on:)``, ``setValidator(_:on:)``, ``createCollection(_:)``: change the catalogue.
+/// - ``Rekeyer``: give documents another `_id`.
+public final class Run: Sendable {
+    private struct State {
+        var hasRecord: Bool
+        var nextNumber: Int64
+        var step: Int64?
+    }
+
+    /// The run's id, which its journal entries carry.
+    public let id: ObjectID
+    /// The database that it changes.
+    public let database: Database
+    /// What it changed, and what it left.
+    public let tally = Tally()
+    /// The request to stop, if one was made.
+    public let interruption: Interruption
+    /// Where it shows how far it has come.
+    public let progress: ProgressReport
+    private let lease: Lease?
+    private let description: RunDescription
+    private let state: Mutex<State>
+
+    /// Prepares a run. Nothing is written yet.
+    ///
+    /// - Parameters:
+    ///   - database: The database to change.
+    ///   - description: Who runs what.
+    ///   - lease: The right to change it, checked before every batch.
+    ///   - interruption: The request to stop.
+    ///   - progress: Where progress is shown.
+    public init(
+        database: Database, description: RunDescription, lease: Lease?, interruption: Interruption,
+        progress: @escaping ProgressReport
+    ) {
+        id = .now()
+        self.database = database
+        self.description = description
+        self.lease = lease
+        self.interruption = interruption
+        self.progress = progress
+        state = Mutex(State(hasRecord: false, nextNumber: 1, step: nil))
+    }
+
+    /// Goes on writing the journal of a run that ended before its changes were complete.
+    init(resuming id: ObjectID, nextNumber: Int64, by run: Run) {
+        self.id = id
+        database = run.database
+        description = run.description
+        lease = run.lease
+        interruption = run.interruption
+        progress = run.progress
+        state = Mutex(State(hasRecord: true, nextNumber: nextNumber, step: nil))
+    }
+
+    /// Whether the run has written anything yet.
+    public var hasRecord: Bool { state.withLock { $0.hasRecord } }
+
+    /// The step that the next journal entries belong to.
+    public var step: Int64? {
+        get { state.withLock { $0.step } }
+        set { state.withLock { $0.step = newValue } }
+    }
+
+    /// The boundary between two batches: the place where a run stops when it must.
+    ///
+    /// - Throws: ``EngineError/interrupted(signal:)`` or ``EngineError/leaseLost``.
+    public func checkpoint() throws(EngineError) {
+        try interruption.check()
+        try lease?.check()
+    }
+
+    /// Writes the end of the run into its record.
+    ///
+    /// - Parameter error: Why it failed, or nil.
+    /// - Throws: ``MongoError``.
+    public func finish(error: (any Error)? = nil) async throws {
+        guard hasRecord else { return }
+        let outcome: String =
+            switch error {
+            case nil: "done"
+            case .some(EngineError.interrupted): "interrupted"
+            case .some: "failed"
+            }
+        var fields: BSONDocument = [
+            "state": .string(outcome), "finishedAt": WallClock.now,
+            "changes": .array(BSONArray(tally.changes.map(\.bson))),
+            "left": .array(BSONArray(tally.leftovers.map(\.bson))),
+        ]
+        if let error { fields.append("error", .string(Redaction.redact("\(error)"))) }
+        try await updateRecord(["$set": .document(fields)])
+    }
+
+    /// Adds a field to the run's record, such as which run it undoes.
+    public func annotate(_ key: String, _ value: BSONValue) async throws {
+        try await begin()
+        try await updateRecord(["$set": .document([key: value])])
+    }
+
+    private func updateRecord(_ update: BSONDocument) async throws {
+        try await database.client.bulkWrite(
+            database.namespace(StateCollection.runs),
+            [.updateOne(filter: ["_id": .objectID(id)], update: update)])
+    }
+
+    /// Makes the state collections and the run's record, once.
+    func begin() async throws {
+        guard !hasRecord else { return }
+        try await StateCollection.prepare(database)
+        var record: BSONDocument = ["_id": .objectID(id), "state": "running", "startedAt": WallClock.now]
+        for element in description.document.rawElements { record.append(raw: element) }
+        record.append(
+            "server",
+            [
+                "version": .string(database.server.version), "topology": .string(database.server.topology.rawValue),
+                "connection": .string(database.client.connectionString.description),
+            ])
+        try await database.client.bulkWrite(database.namespace(StateCollection.runs), [.insert(record)])
+        state.withLock { $0.hasRecord = true }
+    }
+
+    /// Names the next entries of the journal.
+    func takeNumbers(_ count: Int) -> [JournalKey] {
+        state.withLock { state in
+            defer { state.nextNumber += Int64(count) }
+            return (0..<Int64(count)).map { JournalKey(run: id, number: state.nextNumber + $0) }
+        }
+    }
+}
+
+extension Change {
+    var bson: BSONValue {
+        ["code": .string(code), "collection": .string(collection), "changed": .int64(Int64(changed))]
+    }
+}
+
+extension Leftover {
+    var bson: BSONValue {
+        [
+            "code": .string(code), "collection": .string(collection), "count": .int64(Int64(count)),
+            "reason": .string(reason),
+        ]
+    }
+}

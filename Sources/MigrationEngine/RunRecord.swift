@@ -1,0 +1,111 @@
+public import BSON
+
+/// A run as its record in `chat_admin.runs` tells it.
+public struct RunRecord: Sendable {
+    /// The run's id.
+    public let id: ObjectID
+    /// The command.
+    public let command: String
+    /// `running`, `done`, `failed` or `interrupted`; a run that was killed stays `running` until it is resumed.
+    public let state: String
+    /// The whole record.
+    public let document: BSONDocument
+    /// What it changed.
+    public let changes: [Change]
+    /// Whether every change of it was taken back.
+    public let isUndone: Bool
+
+    /// Lists the newest runs first.
+    ///
+    /// - Parameters:
+    ///   - database: The database.
+    ///   - limit: The largest number of runs to read.
+    /// - Throws: `MongoError`.
+    public static func list(_ database: Database, limit: Int) async throws -> [RunRecord] {
+        let documents = try await database.findAll(
+            StateCollection.runs, filter: [:], options: ["sort": ["_id": -1], "limit": .int64(Int64(limit))])
+        let undone = Set(
+            try await database.findAll(
+                StateCollection.runs, filter: ["undoes": ["$exists": true], "state": "done"],
+                options: ["projection": ["undoes": 1]]
+            ).compactMap { $0["undoes"]?.objectID })
+        return documents.compactMap { RunRecord($0, undone) }
+    }
+
+    /// Reads one run.
+    ///
+    /// - Throws: ``EngineError/notFound(_:)``, `MongoError`.
+    public static func find(_ database: Database, id: String) async throws -> RunRecord {
+        let found = try await list(database, limit: .max).first { $0.id.hex == id.lowercased() }
+        guard let found else {
+            throw EngineError.notFound("There is no run \(id) in this database. `runs list` shows them.")
+        }
+        return found
+    }
+
+    /// Counts the journal's entries of a run by kind, collection and code.
+    ///
+    /// - Throws: `MongoError`.
+    public func journal(_ database: Database) async throws -> [JournalSummary] {
+        let groups = try await database.aggregateAll(
+            StateCollection.journal,
+            [
+                ["$match": ["_id.r": .objectID(id)]],
+                [
+                    "$group": [
+                        "_id": [
+                            "kind": "$kind", "collection": "$collection", "code": "$code", "state": "$state",
+                        ],
+                        "entries": ["$sum": 1],
+                        "documents": ["$sum": ["$size": ["$ifNull": ["$items", ["$ifNull": ["$documents", [0]]]]]]],
+                        "undone": ["$sum": ["$cond": [["$gt": ["$undone", .null]], 1, 0]]],
+                    ]
+                ],
+                ["$sort": ["_id": 1]],
+            ])
+        return groups.map(JournalSummary.init)
+    }
+
+    private init?(_ document: BSONDocument, _ undone: Set<ObjectID>) {
+        guard let id = document["_id"]?.objectID else { return nil }
+        self.id = id
+        self.document = document
+        command = document["command"]?.string ?? ""
+        state = document["state"]?.string ?? ""
+        changes = (document["changes"]?.array?.values ?? []).compactMap(\.document).map { change in
+            Change(
+                code: change["code"]?.string ?? "", collection: change["collection"]?.string ?? "",
+                changed: Int(change["changed"]?.integer ?? 0))
+        }
+        isUndone = undone.contains(id)
+    }
+}
+
+/// What the journal holds of one run, of one kind.
+public struct JournalSummary: Sendable, Codable {
+    /// `fields`, `rekey`, `insert`, `validator`, `indexes` or `collection`.
+    public let kind: String
+    /// The collection changed.
+    public let collection: String
+    /// The finding mended, or the thing made.
+    public let code: String
+    /// Where the entries stand.
+    public let state: String
+    /// The number of entries.
+    public let entries: Int
+    /// The number of documents that they speak of.
+    public let documents: Int
+    /// The number of entries taken back.
+    public let undone: Int
+
+    init(_ group: BSONDocument) {
+        let id = group["_id"]?.document ?? [:]
+        kind = id["kind"]?.string ?? ""
+        collection = id["collection"]?.string ?? ""
+        code = id["code"]?.string ?? ""
+        state = id["state"]?.string ?? ""
+        entries = Int(group["entries"]?.integer ?? 0)
+        documents = Int(group["documents"]?.integer ?? 0)
+        undone = Int(group["undone"]?.integer ?? 0)
+    }
+}

@@ -1,0 +1,29 @@
+internal import BSON
+internal import MongoDriver
+
+extension StateCollection {
+    /// Makes the collections that a run writes to, with the indexes that resuming and undoing read by.
+    ///
+    /// They are made explicitly because a transaction on an old server can't make them in passing.
+    static func prepare(_ database: Database) async throws {
+        let present = try await database.client.listCollections(database.name)
+        for name in [runs, journal, migrations] where present[name] == nil {
+            do {
+                try await database.client.createCollection(database.namespace(name))
+            } catch let error as MongoError where error.code == MongoError.ServerCode.namespaceExists {
+                continue
+            }
+        }
+        try await database.client.createIndexes(
+            database.namespace(journal),
+            [
+                // Entries that the next run has to finish.
+                ["key": ["open": 1], "name": "open", "sparse": true],
+                // The references that followed a moved document.
+                [
+                    "key": ["_id.r": 1, "parent": 1], "name": "parent",
+                    "partialFilterExpression": ["parent": ["$exists": true]],
+                ],
+            ])
+    }
+}

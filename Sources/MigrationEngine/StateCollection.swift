@@ -1,0 +1,15 @@
+/// The collections that the engine keeps its own state in, beside the data they speak of, so that a dump of the
+/// database carries its history.
+public enum StateCollection {
+    /// Who holds the right to change the database.
+    public static let lease = "chat_admin.lease"
+    /// One document per series and version: the ledger.
+    public static let migrations = "chat_admin.migrations"
+    /// One document per run.
+    public static let runs = "chat_admin.runs"
+    /// What every change was before and after.
+    public static let journal = "chat_admin.journal"
+
+    /// What all their names begin with.
+    public static let prefix = "chat_admin."
+}

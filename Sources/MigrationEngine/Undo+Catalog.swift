@@ -1,0 +1,63 @@
+internal import BSON
+internal import MongoDriver
+
+extension Undo {
+    /// Deletes inserted documents that are as they were inserted.
+    func revertInsert(_ entry: JournalEntry, _ documents: [BSONDocument]) async throws {
+        let ids = BSONArray(documents.map { $0["_id"] ?? .null })
+        let found = try await run.database.findAll(entry.collection, filter: ["_id": ["$in": .array(ids)]])
+        let present = Set(found)
+        let untouched = documents.filter(present.contains)
+        let result = try await run.database.client.bulkWrite(
+            run.database.namespace(entry.collection),
+            untouched.map { .deleteOne(filter: ExactMatch.document($0)) }, collation: ExactMatch.collation)
+        run.tally.changed(entry.code, entry.collection, result.removed)
+        run.tally.left(entry.code, entry.collection, found.count - result.removed, reason: Undo.changedSince)
+    }
+
+    func revertValidator(_ entry: JournalEntry, _ before: BSONDocument, _ after: BSONDocument) async throws {
+        let current = try await run.validatorOptions(of: entry.collection)
+        if current == before { return }
+        guard current == after else {
+            return run.tally.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
+        }
+        // An absent validator, level or action is the server's default.
+        var restored = before
+        let defaults: [(String, BSONValue)] = [
+            ("validator", [:]), ("validationLevel", "strict"), ("validationAction", "error"),
+        ]
+        for (key, value) in defaults where restored[key] == nil { restored.append(key, value) }
+        try await run.database.client.collMod(run.database.namespace(entry.collection), restored)
+        run.tally.changed(entry.code, entry.collection, 1)
+    }
+
+    func revertIndexes(_ entry: JournalEntry, _ indexes: [BSONDocument]) async throws {
+        let namespace = run.database.namespace(entry.collection)
+        let present = try await run.database.client.listIndexes(namespace)
+        for index in indexes {
+            guard let name = index["name"]?.string,
+                let found = present.first(where: { $0["name"]?.string == name })
+            else { continue }
+            guard IndexMatch.serves(found, index) else {
+                run.tally.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
+                continue
+            }
+            try await run.database.client.dropIndex(namespace, name: name)
+            run.tally.changed(entry.code, entry.collection, 1)
+        }
+    }
+
+    func revertCollection(_ entry: JournalEntry) async throws {
+        let namespace = run.database.namespace(entry.collection)
+        guard try await run.database.client.listCollections(run.database.name)[entry.collection] != nil else {
+            return
+        }
+        let documents = try await run.database.findAll(entry.collection, filter: [:], options: ["limit": 1])
+        guard documents.isEmpty else {
+            return run.tally.left(entry.code, entry.collection, 1, reason: "holds documents now; left as it is")
+        }
+        try await run.database.client.run(
+            ["drop": .string(entry.collection)], on: namespace.database)
+        run.tally.changed(entry.code, entry.collection, 1)
+    }
+}

@@ -1,0 +1,92 @@
+internal import BSON
+internal import MongoDriver
+
+/// Gives moved documents their old `_id`s back, each with the references that followed it, or not at all.
+struct UndoMoves {
+    let run: Run
+
+    func revert(_ entries: [JournalEntry]) async throws {
+        let foreign = try await newReferences(entries)
+        var ready: [(entry: JournalEntry, move: RekeyMove)] = []
+        for entry in entries {
+            guard case .rekey(let move) = entry.content else { continue }
+            switch try await look(entry, move, foreign) {
+            case .ready:
+                ready.append(
+                    (
+                        entry,
+                        RekeyMove(
+                            oldID: move.newID, newID: move.oldID, image: move.copy, referrers: move.referrers,
+                            earlierReferences: 0, undoes: entry.key)
+                    ))
+            case .alreadyUndone: try await run.markUndone([entry.key])
+            case .blocked(let reason): run.tally.left(entry.code, entry.collection, 1, reason: reason)
+            }
+        }
+        guard let collection = ready.first?.entry.collection else { return }
+        let rekeyer = Rekeyer(run: run, source: UndoReferenceSource(run: run), bypassesValidation: true)
+        let outcomes = try await rekeyer.move(ready.map { ($0.move, $0.entry.code) }, in: collection)
+        for (item, outcome) in zip(ready, outcomes) where outcome != .moved {
+            run.tally.left(item.entry.code, collection, 1, reason: Self.reason(outcome))
+        }
+        try await run.markUndone(zip(ready, outcomes).filter { $0.1 == .moved }.map(\.0.entry.key))
+    }
+
+    private enum Look {
+        case ready
+        case alreadyUndone
+        case blocked(String)
+    }
+
+    private func look(
+        _ entry: JournalEntry, _ move: RekeyMove, _ references: [BSONValue: Int]
+    ) async throws -> Look {
+        let found = try await run.database.findAll(
+            entry.collection, filter: ["_id": ["$in": [move.newID, move.oldID]]])
+        let original = found.first { $0["_id"] == move.oldID }
+        guard let copy = found.first(where: { $0["_id"] == move.newID }) else {
+            return original == move.image ? .alreadyUndone : .blocked("gone since; left as it is")
+        }
+        guard copy == move.copy else { return .blocked(Undo.changedSince) }
+        guard original == nil else { return .blocked("another document has taken its old _id; left as it is") }
+        let children = try await run.children(of: entry.key)
+        for (collection, changes) in children {
+            guard try await run.unapplied(changes, in: collection).isEmpty else {
+                return .blocked("a reference that followed it has changed since; left as it is")
+            }
+        }
+        let followed = children.reduce(0) { $0 + $1.changes.count }
+        guard references[move.newID, default: 0] <= followed + move.earlierReferences else {
+            return .blocked("documents have come to refer to it since; left as it is")
+        }
+        return .ready
+    }
+
+    /// Counts the references to the documents' new `_id`s, in one pass for all of them.
+    private func newReferences(_ entries: [JournalEntry]) async throws -> [BSONValue: Int] {
+        let moves = entries.compactMap { entry -> RekeyMove? in
+            guard case .rekey(let move) = entry.content else { return nil }
+            return move
+        }
+        let ids = moves.map(\.newID)
+        var counts: [BSONValue: Int] = [:]
+        for referrer in Set(moves.flatMap(\.referrers)) {
+            let groups = try await run.database.aggregateAll(
+                referrer.collection,
+                [
+                    ["$match": .document([referrer.field: ["$in": .array(BSONArray(ids))]])],
+                    ["$group": ["_id": .string("$" + referrer.field), "n": ["$sum": 1]]],
+                ])
+            for group in groups { counts[group["_id"] ?? .null, default: 0] += Int(group["n"]?.integer ?? 0) }
+        }
+        return counts
+    }
+
+    private static func reason(_ outcome: Rekeyer.Outcome) -> String {
+        switch outcome {
+        case .moved, .changed: Undo.changedSince
+        case .refused(let reason): reason
+        case .conflict: "changed in two places; both documents were kept"
+        }
+    }
+}

@@ -1,0 +1,130 @@
+internal import BSON
+internal import CMongoC
+
+/// A MongoDB connection string, checked by libmongoc, whose printed form never shows a password.
+///
+/// The text itself can't be read back: ``description`` names user, hosts and database only, so that a connection
+/// string that is printed, logged or stored by mistake gives nothing away.
+public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The hosts, as `host:port`, or the path of a socket.
+    public let hosts: [String]
+    /// The database named in the path, if any.
+    public let database: String?
+    /// The user's name, if any.
+    public let username: String?
+    /// The name the client gives itself, if the string sets one.
+    public let appName: String?
+    private let text: String
+
+    /// Checks a connection string.
+    ///
+    /// - Parameter text: `mongodb://…` or `mongodb+srv://…`.
+    /// - Throws: ``MongoError`` of kind `connectionString`, whose words never repeat the text's credentials.
+    public init(_ text: String) throws(MongoError) {
+        MongoRuntime.start()
+        guard !text.utf8.contains(0) else {
+            throw MongoError(.connectionString, "The connection string contains a NUL character.")
+        }
+        var error = bson_error_t()
+        guard let uri = mongoc_uri_new_with_error(text, &error) else {
+            throw MongoError(.connectionString, "The connection string can't be used: \(Redaction.redact(error.text))")
+        }
+        defer { mongoc_uri_destroy(uri) }
+        self.text = text
+        hosts = Self.hosts(of: uri)
+        database = Self.string(mongoc_uri_get_database(uri))
+        username = Self.string(mongoc_uri_get_username(uri))
+        appName = Self.string(mongoc_uri_get_appname(uri))
+    }
+
+    /// Builds a connection string from its parts, as the chat application's own variables name them.
+    ///
+    /// - Parameters:
+    ///   - host: The server's name or address.
+    ///   - port: The server's port, 1 to 65535.
+    ///   - username: The user, or nil for no authentication; it is looked up in `authSource`.
+    ///   - password: The user's password.
+    ///   - authSource: The database that knows the user.
+    /// - Throws: ``MongoError`` of kind `connectionString`.
+    public init(
+        host: String, port: Int, username: String?, password: String?, authSource: String = "admin"
+    ) throws(MongoError) {
+        let address = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        guard let username, !username.isEmpty else {
+            try self.init("mongodb://\(address)/")
+            return
+        }
+        let credentials = Self.percentEncoded(username) + ":" + Self.percentEncoded(password ?? "")
+        try self.init("mongodb://\(credentials)@\(address)/?authSource=\(Self.percentEncoded(authSource))")
+    }
+
+    /// Scheme, user, hosts and database, without password and options.
+    public var description: String {
+        let user = username.map { "\($0)@" } ?? ""
+        return "mongodb://\(user)\(hosts.joined(separator: ","))/\(database ?? "")"
+    }
+
+    /// The same as ``description``: debugging output must not show passwords either.
+    public var debugDescription: String { description }
+
+    /// No children: reflection must not show passwords either.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+
+    /// Whether every host is this machine itself: 127.0.0.0/8, `::1`, `localhost`, or a socket.
+    public var isLoopback: Bool {
+        !hosts.isEmpty
+            && hosts.allSatisfy { host in
+                let name = host.hasPrefix("[") ? String(host.dropFirst().prefix { $0 != "]" }) : Self.name(of: host)
+                return name == "localhost" || name == "::1" || name.hasPrefix("127.") || name.hasPrefix("/")
+            }
+    }
+
+    /// Hands libmongoc a URI of its own, destroyed afterwards.
+    func withURI<R>(_ body: (OpaquePointer) throws(MongoError) -> R) throws(MongoError) -> R {
+        guard let uri = mongoc_uri_new(text) else {
+            throw MongoError(.connectionString, "The connection string can't be used.")
+        }
+        defer { mongoc_uri_destroy(uri) }
+        return try body(uri)
+    }
+
+    private static func name(of host: String) -> String {
+        host.hasPrefix("/") ? host : String(host.prefix { $0 != ":" })
+    }
+
+    private static func string(_ pointer: UnsafePointer<CChar>?) -> String? {
+        pointer.map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    private static func hosts(of uri: OpaquePointer) -> [String] {
+        if let service = string(mongoc_uri_get_srv_hostname(uri)) { return [service] }
+        var hosts: [String] = []
+        var next = mongoc_uri_get_hosts(uri)
+        while let host = next {
+            hosts.append(
+                withUnsafeBytes(of: host.pointee.host_and_port) { bytes in
+                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                })
+            next = UnsafePointer(host.pointee.next)
+        }
+        return hosts
+    }
+
+    /// Percent-encodes everything but RFC 3986's unreserved characters, as the connection string's format asks for
+    /// in credentials.
+    private static func percentEncoded(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF")
+        return text.utf8.reduce(into: "") { result, byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                result.append(Character(UnicodeScalar(byte)))
+            default:
+                result.append("%")
+                result.append(digits[Int(byte >> 4)])
+                result.append(digits[Int(byte & 15)])
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+public import BSON
+internal import CMongoC
+
+extension MongoClient {
+    /// Writes many documents in as few round trips as the server allows.
+    ///
+    /// Writes that the server refuses one by one (a duplicate key, a failed validation) come back in
+    /// ``BulkWriteResult/writeErrors``; everything else is thrown, with what was done so far in
+    /// ``MongoError/partialResult``.
+    ///
+    /// - Parameters:
+    ///   - namespace: The collection.
+    ///   - writes: What to write; an empty list does nothing.
+    ///   - ordered: Stop at the first refused write.
+    ///   - concern: How durable the writes must be; ignored within a transaction.
+    ///   - bypassValidation: Write documents that fail the collection's validator; needs that privilege.
+    ///   - collation: The collation of filters, such as `["locale": "simple"]` for exact comparison.
+    ///   - session: The session or transaction it belongs to.
+    /// - Throws: ``MongoError``.
+    @discardableResult
+    public func bulkWriteCollectingErrors(
+        _ namespace: Namespace, _ writes: [WriteModel], ordered: Bool = false,
+        concern: WriteConcern = .majorityJournaled, bypassValidation: Bool = false,
+        collation: BSONDocument? = nil, session: ClientSession? = nil
+    ) throws -> BulkWriteResult {
+        guard !writes.isEmpty else { return BulkWriteResult() }
+        var options: BSONDocument = ["ordered": .bool(ordered)]
+        if session?.isTransaction != true { options.append("writeConcern", .document(concern.document)) }
+        options = self.options(options, session: session)
+        let itemOptions: BSONDocument? = collation.map { ["collation": .document($0)] }
+        var error = bson_error_t()
+        let outcome = try withCollection(namespace) { collection in
+            guard
+                let bulk = withBSON(
+                    options, { mongoc_collection_create_bulk_operation_with_opts(collection, $0) })
+            else { throw MongoError(.internal, "libmongoc made no bulk operation.") }
+            defer { mongoc_bulk_operation_destroy(bulk) }
+            if bypassValidation { mongoc_bulk_operation_set_bypass_document_validation(bulk, true) }
+            for write in writes { try Self.add(write, to: bulk, itemOptions) }
+            return try withReply { mongoc_bulk_operation_execute(bulk, $0, &error) }
+        }
+        let result = BulkWriteResult(reply: outcome.reply)
+        if outcome.result == 0 { try Self.throwUnlessWriteErrors(error, outcome.reply, result) }
+        return result
+    }
+
+    /// Writes many documents; a write that the server refuses is thrown as an error.
+    ///
+    /// - Throws: ``MongoError``, with what was done so far in ``MongoError/partialResult``.
+    @discardableResult
+    public func bulkWrite(
+        _ namespace: Namespace, _ writes: [WriteModel], ordered: Bool = false,
+        concern: WriteConcern = .majorityJournaled, bypassValidation: Bool = false,
+        collation: BSONDocument? = nil, session: ClientSession? = nil
+    ) throws -> BulkWriteResult {
+        let result = try bulkWriteCollectingErrors(
+            namespace, writes, ordered: ordered, concern: concern, bypassValidation: bypassValidation,
+            collation: collation, session: session)
+        if let first = result.writeErrors.first {
+            throw MongoError(
+                MongoError.kind(ofServerCode: first.code), first.message, code: first.code, partialResult: result)
+        }
+        return result
+    }
+
+    private static func throwUnlessWriteErrors(
+        _ error: bson_error_t, _ reply: BSONDocument, _ result: BulkWriteResult
+    ) throws(MongoError) {
+        if let concern = reply["writeConcernErrors"]?.array?.values.first?.document {
+            let code = Int32(truncatingIfNeeded: concern["code"]?.integer ?? 0)
+            throw MongoError(.writeConcern, concern["errmsg"]?.string ?? "", code: code, partialResult: result)
+        }
+        let failure = MongoError(error, reply: reply, partialResult: result)
+        // The error is the first refused write's own unless it is of another kind, such as a broken connection.
+        guard let first = result.writeErrors.first, first.code == failure.code || failure.code == 0,
+            failure.kind != .network, failure.kind != .unreachable
+        else { throw failure }
+    }
+
+    private static func add(
+        _ write: WriteModel, to bulk: OpaquePointer, _ options: BSONDocument?
+    ) throws(MongoError) {
+        var error = bson_error_t()
+        let added =
+            switch write {
+            case .insert(let document):
+                lend(document, [:], unvalidated(nil)) { document, _, options in
+                    mongoc_bulk_operation_insert_with_opts(bulk, document, options, &error)
+                }
+            case .updateOne(let filter, let update):
+                lend(filter, update, options) {
+                    mongoc_bulk_operation_update_one_with_opts(bulk, $0, $1, $2, &error)
+                }
+            case .updateMany(let filter, let update):
+                lend(filter, update, options) {
+                    mongoc_bulk_operation_update_many_with_opts(bulk, $0, $1, $2, &error)
+                }
+            case .replaceOne(let filter, let replacement):
+                lend(filter, replacement, unvalidated(options)) {
+                    mongoc_bulk_operation_replace_one_with_opts(bulk, $0, $1, $2, &error)
+                }
+            case .deleteOne(let filter):
+                lend(filter, [:], options) { selector, _, options in
+                    mongoc_bulk_operation_remove_one_with_opts(bulk, selector, options, &error)
+                }
+            case .deleteMany(let filter):
+                lend(filter, [:], options) { selector, _, options in
+                    mongoc_bulk_operation_remove_many_with_opts(bulk, selector, options, &error)
+                }
+            }
+        guard added else { throw MongoError(error) }
+    }
+
+    /// libmongoc refuses keys with dots or dollar signs and text that isn't UTF-8 in documents to insert. The server is
+    /// the judge of that: a document that it holds must be copied as it is.
+    private static func unvalidated(_ options: BSONDocument?) -> BSONDocument {
+        var options = options ?? [:]
+        options.append("validate", false)
+        return options
+    }
+
+    private static func lend(
+        _ first: BSONDocument, _ second: BSONDocument, _ options: BSONDocument?,
+        _ body: (OpaquePointer, OpaquePointer, OpaquePointer?) -> Bool
+    ) -> Bool {
+        withBSON(first) { first in
+            withBSON(second) { second in withOptionalBSON(options) { body(first, second, $0) } }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+public import BSON
+internal import CMongoC
+
+/// A collection, a view or a time series, as `listCollections` describes it.
+public struct CollectionDescription: Sendable {
+    /// The collection's name.
+    public let name: String
+    /// `collection`, `view` or `timeseries`.
+    public let type: String
+    /// Its options as the server stores them: `validator`, `validationLevel`, `capped`, `collation`…
+    public let options: BSONDocument
+    /// Whether its size is bounded, so that documents can't be deleted one by one on old servers.
+    public var isCapped: Bool { options["capped"]?.bool ?? false }
+    /// Whether documents can be changed in it.
+    public var isOrdinary: Bool { type == "collection" }
+}
+
+extension MongoClient {
+    /// Lists a database's collections, views and time series, `system.` ones left out.
+    ///
+    /// - Throws: ``MongoError``.
+    public func listCollections(_ database: String) async throws -> [String: CollectionDescription] {
+        guard let handle = mongoc_client_get_database(try client(), database) else {
+            throw MongoError(.internal, "No handle for the database \(database).")
+        }
+        let found = mongoc_database_find_collections_with_opts(handle, nil)
+        mongoc_database_destroy(handle)
+        let documents = try await all(try register(found))
+        return documents.reduce(into: [:]) { result, document in
+            guard let name = document["name"]?.string, !name.hasPrefix("system.") else { return }
+            result[name] = CollectionDescription(
+                name: name, type: document["type"]?.string ?? "collection",
+                options: document["options"]?.document ?? [:])
+        }
+    }
+
+    /// Lists a collection's indexes as the server describes them; none when the collection doesn't exist.
+    ///
+    /// - Throws: ``MongoError``.
+    public func listIndexes(_ namespace: Namespace) async throws -> [BSONDocument] {
+        do {
+            let cursor = try withCollection(namespace) { mongoc_collection_find_indexes_with_opts($0, nil) }
+            return try await all(try register(cursor))
+        } catch let error as MongoError where error.code == MongoError.ServerCode.namespaceNotFound {
+            return []
+        }
+    }
+
+    /// Creates indexes, all or none, and waits until they can be used.
+    ///
+    /// - Parameters:
+    ///   - namespace: The collection.
+    ///   - indexes: As the server's `createIndexes` takes them: `key`, `name`, `unique`, …
+    /// - Throws: ``MongoError`` of kind `duplicateKey` when a unique index can't be built.
+    public func createIndexes(_ namespace: Namespace, _ indexes: [BSONDocument]) throws {
+        let command: BSONDocument = [
+            "createIndexes": .string(namespace.collection),
+            "indexes": .array(BSONArray(indexes.map { .document($0) })),
+            "writeConcern": .document(WriteConcern.majorityJournaled.document),
+        ]
+        try run(command, on: namespace.database)
+    }
+
+    /// Drops an index by its name.
+    ///
+    /// - Throws: ``MongoError`` with the code `indexNotFound` when there is none.
+    public func dropIndex(_ namespace: Namespace, name: String) throws {
+        try run(
+            [
+                "dropIndexes": .string(namespace.collection), "index": .string(name),
+                "writeConcern": .document(WriteConcern.majorityJournaled.document),
+            ], on: namespace.database)
+    }
+
+    /// Creates a collection.
+    ///
+    /// - Throws: ``MongoError`` with the code `namespaceExists` when it is there already.
+    public func createCollection(_ namespace: Namespace, options: BSONDocument = [:]) throws {
+        var command: BSONDocument = ["create": .string(namespace.collection)]
+        for element in options.rawElements { command.append(raw: element) }
+        command.append("writeConcern", .document(WriteConcern.majorityJournaled.document))
+        try run(command, on: namespace.database)
+    }
+
+    /// Changes a collection's options, such as its validator.
+    ///
+    /// - Throws: ``MongoError``.
+    public func collMod(_ namespace: Namespace, _ changes: BSONDocument) throws {
+        var command: BSONDocument = ["collMod": .string(namespace.collection)]
+        for element in changes.rawElements { command.append(raw: element) }
+        command.append("writeConcern", .document(WriteConcern.majorityJournaled.document))
+        try run(command, on: namespace.database)
+    }
+}

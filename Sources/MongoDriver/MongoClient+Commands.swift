@@ -1,0 +1,89 @@
+public import BSON
+internal import CMongoC
+
+/// What a command does, which decides how the driver may retry and route it.
+public enum CommandMode: Sendable {
+    /// Neither: sent as it is to the primary.
+    case plain
+    /// A read: follows the read preference, retried once after a network error.
+    case read
+    /// A write: retried once where the server can tell a repetition (`findAndModify` on replica sets).
+    case write
+}
+
+extension MongoClient {
+    /// Runs a command and looks at its errors: `ok`, `writeErrors` and `writeConcernError`.
+    ///
+    /// - Parameters:
+    ///   - command: The command; its first key is its name.
+    ///   - database: The database to run it on.
+    ///   - mode: Whether it reads or writes.
+    ///   - readPreference: Which members may answer; nil leaves it to the connection string.
+    ///   - session: The session or transaction it belongs to.
+    /// - Returns: The server's reply.
+    /// - Throws: ``MongoError``.
+    @discardableResult
+    public func run(
+        _ command: BSONDocument, on database: String, mode: CommandMode = .plain,
+        readPreference: ReadPreference? = nil, session: ClientSession? = nil
+    ) throws -> BSONDocument {
+        let client = try client()
+        let options = options([:], session: session)
+        var error = bson_error_t()
+        let (succeeded, reply) = try withReply { reply in
+            withBSON(command) { command in
+                withBSON(options) { options in
+                    ReadPreference.withPointer(readPreference) { preference in
+                        switch mode {
+                        case .plain:
+                            mongoc_client_command_with_opts(
+                                client, database, command, preference, options, reply, &error)
+                        case .read:
+                            mongoc_client_read_command_with_opts(
+                                client, database, command, preference, options, reply, &error)
+                        case .write:
+                            mongoc_client_write_command_with_opts(client, database, command, options, reply, &error)
+                        }
+                    }
+                }
+            }
+        }
+        guard succeeded else { throw MongoError(error, reply: reply) }
+        try Self.checkWrites(in: reply)
+        return reply
+    }
+
+    /// A reply with `ok: 1` can still report writes that failed or weren't made durable.
+    static func checkWrites(in reply: BSONDocument) throws(MongoError) {
+        if let first = reply["writeErrors"]?.array?.values.first?.document {
+            let code = Int32(truncatingIfNeeded: first["code"]?.integer ?? 0)
+            throw MongoError(MongoError.kind(ofServerCode: code), first["errmsg"]?.string ?? "", code: code)
+        }
+        if let concern = reply["writeConcernError"]?.document {
+            throw MongoError(
+                .writeConcern, concern["errmsg"]?.string ?? "",
+                code: Int32(truncatingIfNeeded: concern["code"]?.integer ?? 0))
+        }
+    }
+
+    /// Updates, replaces or deletes one document and returns it, atomically.
+    ///
+    /// - Parameters:
+    ///   - namespace: The collection.
+    ///   - query: Which document.
+    ///   - arguments: The rest of the server's `findAndModify` command: `update` or `remove`, `new`, `upsert`,
+    ///     `fields`, `sort`, `collation`, `bypassDocumentValidation`.
+    ///   - concern: How durable the write must be; ignored within a transaction.
+    ///   - session: The session or transaction it belongs to.
+    /// - Returns: The document as it was before (with `new: true`, after), or nil where none matched.
+    /// - Throws: ``MongoError``.
+    public func findAndModify(
+        _ namespace: Namespace, query: BSONDocument, _ arguments: BSONDocument,
+        concern: WriteConcern = .majorityJournaled, session: ClientSession? = nil
+    ) throws -> BSONDocument? {
+        var command: BSONDocument = ["findAndModify": .string(namespace.collection), "query": .document(query)]
+        for element in arguments.rawElements { command.append(raw: element) }
+        if session?.isTransaction != true { command.append("writeConcern", .document(concern.document)) }
+        return try run(command, on: namespace.database, mode: .write, session: session)["value"]?.document
+    }
+}

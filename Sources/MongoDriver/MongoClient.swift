@@ -1,0 +1,77 @@
+internal import BSON
+internal import CMongoC
+
+/// One connection to MongoDB, lent by ``MongoPool/withClient(_:)``.
+///
+/// An actor with an executor of its own: libmongoc blocks, and a client "is not thread-safe" (mongoc_client_t(3)).
+/// Everything here hops once per call, so callers work in batches, never document by document.
+///
+/// ## Topics
+/// - ``run(_:on:mode:readPreference:session:)``
+/// - ``find(_:filter:options:readPreference:session:)``
+/// - ``aggregate(_:pipeline:options:readPreference:session:)``
+/// - ``bulkWrite(_:_:ordered:concern:bypassValidation:collation:session:)``
+/// - ``withTransaction(_:)``
+public actor MongoClient {
+    let pool: MongoPool
+    private let executor: ClientExecutor
+    private var handle: OpaquePointer?
+    var cursors: [Int: OpaquePointer] = [:]
+    var sessions: [Int: OpaquePointer] = [:]
+    private var nextIdentifier = 0
+
+    /// The client's own queue.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(pool: MongoPool) {
+        self.pool = pool
+        executor = ClientExecutor(label: "chat-admin.client")
+    }
+
+    /// Where this client connects to.
+    public nonisolated var connectionString: ConnectionString { pool.connectionString }
+
+    func open() throws(MongoError) { handle = try pool.pop() }
+
+    /// Closes what was left open and gives the connection back.
+    func close() {
+        for cursor in cursors.values { mongoc_cursor_destroy(cursor) }
+        cursors = [:]
+        for session in sessions.values { mongoc_client_session_destroy(session) }
+        sessions = [:]
+        if let handle { pool.push(handle) }
+        handle = nil
+    }
+
+    /// The C client, while it is lent.
+    func client() throws(MongoError) -> OpaquePointer {
+        guard let handle else {
+            throw MongoError(.internal, "A MongoDB client was used after it had been given back.")
+        }
+        return handle
+    }
+
+    /// A number that names a cursor or a session of this client.
+    func makeIdentifier() -> Int {
+        nextIdentifier += 1
+        return nextIdentifier
+    }
+
+    /// Runs a closure with the C handle of a collection.
+    func withCollection<R>(
+        _ namespace: Namespace, _ body: (OpaquePointer) throws -> R
+    ) throws -> R {
+        guard let collection = mongoc_client_get_collection(try client(), namespace.database, namespace.collection)
+        else { throw MongoError(.internal, "No handle for the collection \(namespace).") }
+        defer { mongoc_collection_destroy(collection) }
+        return try body(collection)
+    }
+
+    /// Adds a session to a command's options, as `mongoc_client_session_append` does.
+    func options(_ options: BSONDocument, session: ClientSession?) -> BSONDocument {
+        guard let session else { return options }
+        var options = options
+        options.append("sessionId", session.option)
+        return options
+    }
+}

@@ -1,0 +1,118 @@
+internal import BSON
+
+/// What went wrong between this program and MongoDB.
+///
+/// ``kind`` is the stable code to switch on, ``message`` the server's or the driver's own words,
+/// ``code`` the server's error code where it gave one.
+public struct MongoError: Error, Sendable, CustomStringConvertible {
+    /// The class of an error, which decides what the caller can do about it.
+    public enum Kind: String, Sendable {
+        /// The connection string can't be used.
+        case connectionString
+        /// No server answered in time.
+        case unreachable
+        /// The connection broke, or the reply never came: whether the command ran is unknown.
+        case network
+        /// User name or password were refused.
+        case authentication
+        /// The user may not do this.
+        case unauthorized
+        /// A unique key is there already.
+        case duplicateKey
+        /// A document fails the collection's validator.
+        case documentValidation
+        /// A command took longer than it was given.
+        case timeout
+        /// A write happened, but not as durably as asked.
+        case writeConcern
+        /// The server refused a command or a write for another reason.
+        case server
+        /// Bytes that aren't BSON.
+        case bson
+        /// A call that this driver, or libmongoc, can't make.
+        case `internal`
+    }
+
+    /// The class of the error.
+    public let kind: Kind
+    /// The server's error code, or 0 where the error didn't come from a server.
+    public let code: Int32
+    /// The words of the server or of the driver.
+    public let message: String
+    /// Error labels such as `TransientTransactionError`.
+    public let labels: Set<String>
+    /// How much of a bulk write was done before it failed.
+    public let partialResult: BulkWriteResult?
+
+    /// Makes an error.
+    public init(
+        _ kind: Kind, _ message: String, code: Int32 = 0, labels: Set<String> = [],
+        partialResult: BulkWriteResult? = nil
+    ) {
+        self.kind = kind
+        self.code = code
+        self.message = Redaction.redact(message)
+        self.labels = labels
+        self.partialResult = partialResult
+    }
+
+    /// One sentence: the class where the words alone don't tell it, and the words.
+    public var description: String {
+        switch kind {
+        case .unreachable: "No MongoDB server answered: \(message)"
+        case .authentication: "MongoDB refused the user name or the password: \(message)"
+        case .unauthorized: "The MongoDB user may not do this: \(message)"
+        case .network: "The connection to MongoDB broke: \(message)"
+        case .writeConcern: "MongoDB couldn't confirm that a write is durable: \(message)"
+        case .timeout: "MongoDB ran out of time: \(message)"
+        case .connectionString, .duplicateKey, .documentValidation, .server, .bson, .internal: message
+        }
+    }
+
+    /// Says whether the server, or the driver on its behalf, put this label on the error.
+    public func hasLabel(_ label: String) -> Bool { labels.contains(label) }
+}
+
+extension MongoError {
+    /// Server error codes that this project tells apart
+    /// (https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml).
+    public enum ServerCode {
+        /// Not authorised to run a command.
+        public static let unauthorized: Int32 = 13
+        /// Wrong user name or password.
+        public static let authenticationFailed: Int32 = 18
+        /// The collection or database doesn't exist.
+        public static let namespaceNotFound: Int32 = 26
+        /// The index doesn't exist.
+        public static let indexNotFound: Int32 = 27
+        /// The collection exists already.
+        public static let namespaceExists: Int32 = 48
+        /// The operation exceeded its `maxTimeMS`.
+        public static let maxTimeExpired: Int32 = 50
+        /// An index of that name exists with other options.
+        public static let indexOptionsConflict: Int32 = 85
+        /// An index of that name exists with another key.
+        public static let indexKeySpecsConflict: Int32 = 86
+        /// A transaction met a concurrent write.
+        public static let writeConflict: Int32 = 112
+        /// A document fails the collection's validator.
+        public static let documentValidationFailure: Int32 = 121
+        /// The command isn't supported on a view.
+        public static let commandNotSupportedOnView: Int32 = 166
+        /// A unique key is there already.
+        public static let duplicateKey: Int32 = 11000
+    }
+
+    /// The kind that a server's error code stands for.
+    static func kind(ofServerCode code: Int32) -> Kind {
+        switch code {
+        case ServerCode.unauthorized: .unauthorized
+        case ServerCode.authenticationFailed, 8000: .authentication
+        case ServerCode.duplicateKey, 11001, 12582: .duplicateKey
+        case ServerCode.documentValidationFailure: .documentValidation
+        case ServerCode.maxTimeExpired, 262: .timeout
+        case 6, 7, 89, 9001: .network
+        default: .server
+        }
+    }
+}

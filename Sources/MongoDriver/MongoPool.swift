@@ -1,0 +1,86 @@
+internal import BSON
+internal import CMongoC
+public import Logging
+
+/// A pool of connections to one deployment. It lends ``MongoClient``s to closures.
+///
+/// `@unchecked Sendable`: "mongoc_client_pool_t is thread-safe" (mongoc_client_pool_t(3)), except for its
+/// construction and destruction, which happen in `init` and `deinit` alone.
+public final class MongoPool: @unchecked Sendable {
+    /// How the pool behaves where the connection string doesn't say.
+    public struct Options: Sendable {
+        /// The name under which the server sees the clients.
+        public var appName = "chat-admin"
+        /// How long to look for a usable server, in milliseconds.
+        public var serverSelectionTimeoutMS: Int32 = 10_000
+        /// How long to wait for a free client, in milliseconds.
+        public var waitQueueTimeoutMS: Int32 = 60_000
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Where the pool connects to.
+    public let connectionString: ConnectionString
+    private let pool: OpaquePointer
+    /// libmongoc points at it without retaining it; it must be released after the pool is destroyed.
+    private let monitor: CommandMonitor
+
+    /// Makes a pool. No connection is opened yet.
+    ///
+    /// - Throws: ``MongoError`` of kind `connectionString` when the options contradict each other.
+    public init(
+        _ connectionString: ConnectionString, options: Options = Options(), logger: Logger
+    ) throws(MongoError) {
+        MongoRuntime.start()
+        self.connectionString = connectionString
+        monitor = CommandMonitor(logger: logger)
+        pool = try connectionString.withURI { uri throws(MongoError) in
+            if mongoc_uri_get_appname(uri) == nil { mongoc_uri_set_appname(uri, options.appName) }
+            Self.setDefault(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, options.serverSelectionTimeoutMS)
+            Self.setDefault(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, options.waitQueueTimeoutMS)
+            var error = bson_error_t()
+            guard let pool = mongoc_client_pool_new_with_error(uri, &error) else {
+                throw MongoError(.connectionString, error.text)
+            }
+            return pool
+        }
+        // Both "must be called before the first mongoc_client_pool_pop".
+        mongoc_client_pool_set_error_api(pool, 2)
+        monitor.register(with: pool)
+    }
+
+    deinit { mongoc_client_pool_destroy(pool) }
+
+    /// Lends a client to a closure and takes it back afterwards.
+    ///
+    /// Cursors and sessions that the closure left open are closed.
+    ///
+    /// - Throws: what the closure throws, or ``MongoError`` when no client became free in time.
+    public func withClient<R: Sendable>(_ body: (MongoClient) async throws -> R) async throws -> R {
+        let client = MongoClient(pool: self)
+        try await client.open()
+        do {
+            let result = try await body(client)
+            await client.close()
+            return result
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    /// Waits for a free client; called on the client's own queue.
+    func pop() throws(MongoError) -> OpaquePointer {
+        guard let client = mongoc_client_pool_pop(pool) else {
+            throw MongoError(.timeout, "No connection of the pool became free in time.")
+        }
+        return client
+    }
+
+    func push(_ client: OpaquePointer) { mongoc_client_pool_push(pool, client) }
+
+    private static func setDefault(_ uri: OpaquePointer, _ option: String, _ value: Int32) {
+        if !mongoc_uri_has_option(uri, option) { mongoc_uri_set_option_as_int32(uri, option, value) }
+    }
+}

@@ -1,0 +1,33 @@
+internal import CMongoC
+
+/// Which members of a replica set may answer a read
+/// (https://www.mongodb.com/docs/manual/core/read-preference/).
+public enum ReadPreference: String, Sendable, CaseIterable {
+    /// The primary alone.
+    case primary
+    /// The primary while there is one.
+    case primaryPreferred
+    /// A secondary alone.
+    case secondary
+    /// A secondary while there is one.
+    case secondaryPreferred
+    /// The member with the lowest latency.
+    case nearest
+
+    private var mode: mongoc_read_mode_t {
+        switch self {
+        case .primary: MONGOC_READ_PRIMARY
+        case .primaryPreferred: MONGOC_READ_PRIMARY_PREFERRED
+        case .secondary: MONGOC_READ_SECONDARY
+        case .secondaryPreferred: MONGOC_READ_SECONDARY_PREFERRED
+        case .nearest: MONGOC_READ_NEAREST
+        }
+    }
+
+    /// Lends libmongoc a preference; nil leaves it to the connection string.
+    static func withPointer<R>(_ preference: ReadPreference?, _ body: (OpaquePointer?) throws -> R) rethrows -> R {
+        guard let preference, let pointer = mongoc_read_prefs_new(preference.mode) else { return try body(nil) }
+        defer { mongoc_read_prefs_destroy(pointer) }
+        return try body(pointer)
+    }
+}

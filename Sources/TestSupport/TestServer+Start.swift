@@ -1,0 +1,96 @@
+internal import BSON
+internal import Foundation
+internal import Glibc
+internal import MongoDriver
+
+extension TestServer {
+    private static let attempts = 3
+    /// A cold start takes about 2 s; a busy machine may need many times that.
+    private static let readyWithin = Duration.seconds(90)
+
+    /// Starts a server of one's own, to be ended with ``stop()`` or ``kill()``.
+    ///
+    /// - Parameters:
+    ///   - kind: What it is to be.
+    ///   - extraArguments: More arguments for `mongod`.
+    /// - Throws: ``TestSupportError`` when it doesn't start, with the end of its log.
+    package static func start(_ kind: Kind, extraArguments: [String] = []) async throws -> TestServer {
+        let program = try MongodProgram.path()
+        var lastFailure: any Error = TestSupportError("mongod wasn't started")
+        // A port that was free may be taken a moment later, by another test process for example.
+        for _ in 0..<attempts {
+            let server = try await launch(program, kind, extraArguments)
+            do {
+                try await server.makeReady()
+                return server
+            } catch {
+                lastFailure = TestSupportError("mongod doesn't work: \(error)\n\(server.logTail())")
+                try await server.kill()
+            }
+        }
+        throw lastFailure
+    }
+
+    private static func launch(_ program: String, _ kind: Kind, _ extra: [String]) async throws -> TestServer {
+        let folder = NSTemporaryDirectory() + "/chat-admin-tests-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder + "/db", withIntermediateDirectories: true)
+        let port = try LoopbackPort.free()
+        let command = [
+            program, "--dbpath", folder + "/db", "--port", String(port), "--bind_ip", "127.0.0.1", "--nounixsocket",
+            "--logpath", folder + "/mongod.log", "--wiredTigerCacheSizeGB", "0.25",
+            "--setParameter", "enableTestCommands=1", "--setParameter", "diagnosticDataCollectionEnabled=false",
+        ]
+        let process = try await SupervisedProcess(command + kind.arguments + extra, folder: folder)
+        return try TestServer(kind: kind, port: port, process: process)
+    }
+
+    /// Waits until the server answers and is what its kind says.
+    private func makeReady() async throws {
+        let anyone = try Self.makePool(
+            "mongodb://\(host):\(port)/?directConnection=true&serverSelectionTimeoutMS=200", appName: "tests")
+        try await waitUntil("an answer on port \(port)", within: Self.readyWithin) {
+            guard isRunning else { throw TestSupportError("mongod \(pid) ended") }
+            return await Self.answers(anyone)
+        }
+        switch kind {
+        case .standalone: break
+        case .authenticated: try await createRoot(anyone)
+        case .replicaSet: try await initiate(anyone)
+        }
+        // Another server may have taken the port before this one, which then ends by itself a moment later.
+        let status = try await admin.withClient { try await $0.run(["serverStatus": 1], on: "admin") }
+        guard status["pid"]?.integer == Int64(pid) else {
+            throw TestSupportError("another server answers on port \(port)")
+        }
+    }
+
+    private static func answers(_ pool: MongoPool) async -> Bool {
+        let reply = try? await pool.withClient { try await $0.run(["ping": 1], on: "admin") }
+        return reply != nil
+    }
+
+    /// Makes the first user, whom a server with `--auth` lets anybody on the same machine make.
+    private func createRoot(_ anyone: MongoPool) async throws {
+        guard let credentials else { return }
+        let command: BSONDocument = [
+            "createUser": .string(credentials.user), "pwd": .string(credentials.password), "roles": ["root"],
+        ]
+        _ = try await anyone.withClient { try await $0.run(command, on: "admin") }
+    }
+
+    private func initiate(_ anyone: MongoPool) async throws {
+        let configuration: BSONDocument = [
+            "_id": .string(Self.replicaSetName),
+            "members": [["_id": 0, "host": .string("\(host):\(port)")]],
+            // The default of 10 s is what a fresh set of one would wait before its first election.
+            "settings": ["electionTimeoutMillis": 500],
+        ]
+        _ = try await anyone.withClient {
+            try await $0.run(["replSetInitiate": .document(configuration)], on: "admin")
+        }
+        try await waitUntil("a primary", within: Self.readyWithin) {
+            let hello = try await anyone.withClient { try await $0.run(["hello": 1], on: "admin") }
+            return hello["isWritablePrimary"]?.bool == true
+        }
+    }
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# The incident, found and repaired on a throwaway server. Every exit code is checked: an unexpected one ends the demo
+# with a sentence and exit code 1. No other server is touched.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly chat_admin=${CHAT_ADMIN_BIN:-.build/release/chat-admin}
+readonly python=${CHAT_ADMIN_PYTHON:-.tools/venv/bin/python}
+readonly database=chat
+
+# Only what this script says decides where the tool connects.
+unset CHAT_ADMIN_URI CHAT_ADMIN_DATABASE MONGO_HOST MONGO_PORT MONGO_USERNAME MONGO_PASSWORD MONGO_DATABASE_NAME
+
+fail() { printf '\ndemo: FAILED: %s\n' "$*" >&2; exit 1; }
+[[ -x $chat_admin ]] || fail "there is no $chat_admin; run 'make demo', which builds it first"
+
+step=0
+heading() { step=$((step + 1)); printf '\n== %d. %s\n\n' "$step" "$1"; }
+
+server=
+end_server() {
+    [[ -n $server ]] || return 0
+    scripts/mongod.sh stop "${server#* * }"
+    server=
+}
+trap end_server EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Runs a command, shows it, and fails unless its exit code is one of those expected (separated by |).
+expect() { # CODES MEANING COMMAND…
+    local codes=$1 meaning=$2 status=0
+    shift 2
+    # Nobody answers questions here, also not on a terminal.
+    "$@" </dev/null || status=$?
+    [[ "|$codes|" == *"|$status|"* ]] || fail "exit code $status where $codes was expected ($meaning)"
+    printf '\n-- exit code %d: %s\n' "$status" "$meaning"
+}
+
+run() { # CODES MEANING ARGUMENT…
+    local codes=$1 meaning=$2
+    shift 2
+    printf '$ chat-admin %s\n' "$*"
+    expect "$codes" "$meaning" "$chat_admin" "$@" "${connection[@]}"
+}
+
+heading 'A throwaway MongoDB with the damaged database in it'
+server=$(scripts/mongod.sh start)
+readonly uri=mongodb://127.0.0.1:${server%% *}
+readonly connection=(--uri "$uri" --database "$database")
+"$python" scripts/load_fixture.py fixtures/incident "${connection[@]}"
+
+heading 'What is wrong? A check looks and changes nothing'
+run 1 'findings' check
+
+heading 'What would be done? The plan writes nothing either'
+run 2 'steps are pending' migrate plan
+
+heading 'Do it: guard, ids, references, indexes, counts. Nobody else writes here, so there is no waiting'
+run '0|1' 'done; 1 if something is left that nobody can repair' migrate up --offline --yes
+
+heading 'What is left? Only what cannot be repaired without guessing'
+run 1 'what a person has to decide' check
+# The incident has exactly two of these; see fixtures/incident/README.md.
+status=0
+report=$("$chat_admin" check --format json "${connection[@]}" </dev/null) || status=$?
+((status == 1)) || fail "check --format json: exit code $status where 1 was expected"
+"$python" -c 'import json, sys
+left = [(f["code"], f["count"]) for f in json.load(sys.stdin)["findings"] if f["severity"] == "error"]
+if sorted(left) != [("ref.dangling", 1), ("ref.empty", 1)]:
+    sys.exit(f"left over: {left}")' <<<"$report" || fail 'the check should name two messages and nothing else'
+
+heading 'Users to log in with'
+run 0 'alice and testuser are there' seed
+
+heading 'Can the application log alice in? Asked with its own library for passwords, not with chat-admin'
+for login in alice alice@example.com; do
+    expect 0 'logged in' "$python" scripts/verify_login.py "$login" "${connection[@]}" --users fixtures/users.json
+done
+
+end_server
+printf '\ndemo: ok. The database was found broken, repaired and seeded, and alice can log in by name and by email.\n'
+printf 'demo: left for a person: a message without a session, and one whose session nobody can tell.\n'
