@@ -36,7 +36,7 @@ test: setup ## Build with warnings as errors, lint, test, and test BSON under Ad
 	@scripts/timed.sh lint swift format lint --strict --recursive $(SWIFT_SOURCES)
 	@$(TOOLS) scripts/timed.sh test swift test
 	@$(TOOLS) scripts/timed.sh 'test (AddressSanitizer)' \
-		swift test --sanitize=address --filter BSONTests --scratch-path .build-asan
+		swift test --disable-xctest --sanitize=address --filter BSONTests --scratch-path .build-asan
 
 bench: setup ## Measure against what the server itself and plain scripts need
 	@if [[ -x Benchmarks/run.sh ]]; then $(TOOLS) Benchmarks/run.sh; \

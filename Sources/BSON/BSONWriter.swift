@@ -1,4 +1,7 @@
 /// Writing of elements in the form of <https://bsonspec.org/spec.html>.
+///
+/// Broken preconditions end the process with `fatalError`, because `preconditionFailure` drops its sentence from
+/// release builds.
 enum BSONWriter {
     /// Appends a whole element: type byte, key and value.
     ///
@@ -46,7 +49,7 @@ enum BSONWriter {
 
     private static func length(_ count: Int) -> Int32 {
         guard let length = Int32(exactly: count) else {
-            preconditionFailure("A BSON document, string or binary value cannot have more than 2147483647 bytes.")
+            fatalError("A BSON document, string or binary value cannot have more than 2147483647 bytes.")
         }
         return length
     }
@@ -62,7 +65,7 @@ enum BSONWriter {
     }
 
     private static func appendCString(_ text: String, _ failure: StaticString, to output: inout [UInt8]) {
-        guard !text.utf8.contains(0) else { preconditionFailure("\(failure)") }
+        guard !text.utf8.contains(0) else { fatalError("\(failure)") }
         output.append(contentsOf: text.utf8)
         output.append(0)
     }

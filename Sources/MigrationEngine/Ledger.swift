@@ -1,4 +1,4 @@
-internal import BSON
+public import BSON
 internal import MongoDriver
 
 /// `chat_admin.migrations`: what is applied, by whom and when. A step's state is written before its work.
@@ -54,5 +54,23 @@ extension Duration {
     /// Whole milliseconds.
     public var milliseconds: Int64 {
         components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    }
+}
+
+extension MigrationRunner {
+    /// Marks the steps that a run applied as reverted, after the run was taken back.
+    ///
+    /// - Throws: `MongoError`.
+    public static func noteUndone(_ id: ObjectID, run: Run) async throws {
+        let database = run.database
+        try await database.client.bulkWrite(
+            database.namespace(StateCollection.migrations),
+            [
+                .updateMany(
+                    filter: ["runs": .objectID(id), "state": ["$in": ["applied", "applying", "failed"]]],
+                    update: [
+                        "$set": ["state": "reverted", "finishedAt": WallClock.now], "$unset": ["runs": ""],
+                    ])
+            ])
     }
 }

@@ -51,7 +51,7 @@ extension Rekeyer {
         let copyStands = try await current(item.move.newID, item) != nil
         if copyStands {
             // A resumed move: the copy is our own, as it was inserted or as the application has changed it since.
-            if isNew { try await abandon(&item, "its new _id is taken") }
+            if isNew { try await abandon(&item, Self.idTaken) }
             return
         }
         try await run.setState(.deletingFirst, of: [item.entry.key])

@@ -18,6 +18,9 @@ public struct Rekeyer: Sendable {
         case conflict
     }
 
+    /// Why a move is refused when its new `_id` was taken meanwhile; another one can be tried.
+    public static let idTaken = "its new _id is taken"
+
     let run: Run
     let source: any ReferenceSource
     /// Insert copies that the collection's validator refuses: only an undo may, which restores what was there.

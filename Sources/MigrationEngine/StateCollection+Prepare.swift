@@ -19,6 +19,11 @@ extension StateCollection {
             [
                 // Entries that the next run has to finish.
                 ["key": ["open": 1], "name": "open", "sparse": true],
+                // What became of documents that had some `_id` before.
+                [
+                    "key": ["collection": 1, "oldId": 1], "name": "oldId",
+                    "partialFilterExpression": ["oldId": ["$exists": true]],
+                ],
                 // The references that followed a moved document.
                 [
                     "key": ["_id.r": 1, "parent": 1], "name": "parent",

@@ -1,5 +1,6 @@
 internal import BSON
 internal import CMongoC
+internal import Foundation
 
 /// A MongoDB connection string, checked by libmongoc, whose printed form never shows a password.
 ///
@@ -34,6 +35,7 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
         hosts = Self.hosts(of: uri)
         database = Self.string(mongoc_uri_get_database(uri))
         username = Self.string(mongoc_uri_get_username(uri))
+        hasPassword = Self.string(mongoc_uri_get_password(uri)) != nil
         appName = Self.string(mongoc_uri_get_appname(uri))
     }
 
@@ -56,6 +58,23 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
         }
         let credentials = Self.percentEncoded(username) + ":" + Self.percentEncoded(password ?? "")
         try self.init("mongodb://\(credentials)@\(address)/?authSource=\(Self.percentEncoded(authSource))")
+    }
+
+    /// Whether the string carries a password.
+    public let hasPassword: Bool
+
+    /// The same connection with another password, such as one read from a file.
+    ///
+    /// - Throws: ``MongoError`` of kind `connectionString` when the string names no user.
+    public func with(password: String) throws(MongoError) -> ConnectionString {
+        guard let scheme = text.range(of: "://"), username != nil,
+            let end = text[scheme.upperBound...].firstIndex(of: "@")
+        else {
+            throw MongoError(.connectionString, "A password was given, but the connection string names no user.")
+        }
+        let user = text[scheme.upperBound..<end].prefix { $0 != ":" }
+        return try ConnectionString(
+            "\(text[..<scheme.upperBound])\(user):\(Self.percentEncoded(password))\(text[end...])")
     }
 
     /// Scheme, user, hosts and database, without password and options.

@@ -123,7 +123,8 @@ extension MongoClient {
         var bytes = 0
         var next: OpaquePointer?
         while documents.count < maximum, bytes < maximumBytes {
-            guard mongoc_cursor_next(cursor, &next), let borrowed = next else {
+            // "Cannot advance a completed or failed cursor": a read behind the end, or behind an error, asks first.
+            guard mongoc_cursor_more(cursor), mongoc_cursor_next(cursor, &next), let borrowed = next else {
                 try Self.check(cursor)
                 break
             }

@@ -49,7 +49,11 @@ package struct RunningTool: Sendable {
     }
 
     /// Sends a signal when a condition holds, unless the tool ends first.
-    func send(_ signal: Int32, when condition: @escaping @Sendable (RunningTool) async throws -> Void) async throws -> Bool {
+    ///
+    /// - Returns: Whether the signal was sent.
+    func send(
+        _ signal: Int32, when condition: @escaping @Sendable (RunningTool) async throws -> Void
+    ) async throws -> Bool {
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 try await condition(self)

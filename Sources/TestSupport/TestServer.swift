@@ -61,13 +61,17 @@ package final class TestServer: Sendable {
 
     /// Ends the server as an administrator would, and removes its folder.
     package func stop() async throws {
+        Graveyard.keep(admin)
         process.send(SIGTERM)
         try await waitUntil("the end of mongod \(pid)") { !process.isRunning }
         try await process.end()
     }
 
     /// Kills the server as a power cut would, and removes its folder.
-    package func kill() async throws { try await process.end() }
+    package func kill() async throws {
+        Graveyard.keep(admin)
+        try await process.end()
+    }
 
     /// Sends the server's process a signal: `SIGSTOP` makes it hang, `SIGCONT` lets it go on.
     package func send(signal: Int32) { process.send(signal) }
@@ -81,7 +85,8 @@ package final class TestServer: Sendable {
     static func makePool(_ uri: String, appName: String) throws -> MongoPool {
         var options = MongoPool.Options()
         options.appName = appName
-        return try MongoPool(ConnectionString(uri), options: options, logger: Logger(label: "tests") { _ in SilentLog() })
+        let logger = Logger(label: "tests") { _ in SilentLog() }
+        return try MongoPool(ConnectionString(uri), options: options, logger: logger)
     }
 
     private static func uri(kind: Kind, port: Int, credentials: Credentials?) -> String {

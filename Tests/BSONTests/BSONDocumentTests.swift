@@ -127,10 +127,21 @@ struct BSONDocumentTests {
     }
 
     @Test("stops with a sentence at a key that holds a NUL character")
-    func keyWithNUL() async {
-        await #expect(processExitsWith: .failure) {
+    func keyWithNUL() async throws {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             var document = BSONDocument()
             document.append("a\0b", 1)
         }
+        let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+        #expect(message.contains("A BSON key cannot hold a NUL character."))
+    }
+
+    @Test("stops with a sentence at a regular expression that holds a NUL character")
+    func expressionWithNUL() async throws {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = BSONDocument([("a", .regularExpression(BSONRegularExpression(pattern: "a\0b")))])
+        }
+        let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+        #expect(message.contains("A BSON regular expression cannot hold a NUL character."))
     }
 }

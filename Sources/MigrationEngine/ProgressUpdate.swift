@@ -1,5 +1,5 @@
 /// How far a long operation has come.
-public struct Progress: Sendable {
+public struct ProgressUpdate: Sendable {
     /// What is being done, in a few words.
     public let what: String
     /// How many items are done.
@@ -19,4 +19,4 @@ public struct Progress: Sendable {
 }
 
 /// Where progress is shown.
-public typealias ProgressReport = @Sendable (Progress) -> Void
+public typealias ProgressReport = @Sendable (ProgressUpdate) -> Void

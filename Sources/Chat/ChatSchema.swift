@@ -1,0 +1,61 @@
+internal import BSON
+public import Consistency
+
+extension DatabaseSchema {
+    /// The chat application's database: users, their sessions, and the messages and artifacts in them.
+    public static let chat = DatabaseSchema([.users, .chatSessions, .messages, .artifacts])
+}
+
+extension CollectionSchema {
+    static let users = CollectionSchema(
+        name: ChatCollection.users, createdField: "created_at",
+        uniqueFields: ["username", "email"],
+        passwordField: PasswordField(field: "hashed_password", pattern: PasswordHash.pattern),
+        indexes: [
+            IndexSpecification(key: ["username": 1], isUnique: true),
+            IndexSpecification(key: ["email": 1], isUnique: true),
+        ],
+        sampleFields: ["username"])
+
+    static let chatSessions = CollectionSchema(
+        name: ChatCollection.sessions, createdField: "created_at", ownerField: "user_id",
+        references: [Reference(field: "user_id", target: ChatCollection.users)],
+        counters: [
+            Counter(
+                field: "message_count", latestField: "last_message_at", counted: ChatCollection.messages,
+                reference: "session_id", deletedField: "deleted", createdField: "created_at",
+                // The application sets the time itself, a little after the message's own.
+                toleranceMS: 60_000)
+        ],
+        // The sidebar lists a user's sessions, newest first.
+        indexes: [IndexSpecification(key: ["user_id": 1, "updated_at": -1])])
+
+    static let messages = CollectionSchema(
+        name: ChatCollection.messages, createdField: "created_at", ownerField: "user_id",
+        references: ChatCollection.ownReferences,
+        // Counting reads this index alone.
+        indexes: [IndexSpecification(key: ["session_id": 1, "deleted": 1, "created_at": 1])])
+
+    static let artifacts = CollectionSchema(
+        name: ChatCollection.artifacts, createdField: "created_at", ownerField: "user_id",
+        references: ChatCollection.ownReferences,
+        indexes: [IndexSpecification(key: ["session_id": 1])])
+}
+
+/// The names of the chat application's collections.
+public enum ChatCollection {
+    /// Who can log in.
+    public static let users = "users"
+    /// Conversations.
+    public static let sessions = "chat_sessions"
+    /// What was said in them.
+    public static let messages = "messages"
+    /// Files and texts that belong to them.
+    public static let artifacts = "artifacts"
+
+    /// What a message and an artifact refer to.
+    static let ownReferences = [
+        Reference(field: "session_id", target: sessions, sharesOwner: true),
+        Reference(field: "user_id", target: users),
+    ]
+}

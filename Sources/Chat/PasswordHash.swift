@@ -1,0 +1,69 @@
+internal import CCrypt
+internal import Dispatch
+
+/// Password hashes as the application's passlib writes and reads them: bcrypt, `$2b$`, cost 12.
+public enum PasswordHash {
+    /// The cost: 2¹² rounds.
+    static let cost: UInt = 12
+    /// bcrypt reads no further than this many bytes of a password.
+    public static let maximumBytes = 72
+    /// Matches a recognisable hash: bcrypt, and what else passlib may have written.
+    static let pattern =
+        #"^(\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}|\$(argon2|pbkdf2|scrypt|bcrypt-sha256|[156y]\$)[ -~]{20,})$"#
+
+    /// Why a password couldn't be hashed.
+    public struct Failure: Error, CustomStringConvertible {
+        /// A sentence without the password.
+        public let description: String
+    }
+
+    /// Hashes a password with a fresh salt.
+    ///
+    /// Takes about a quarter of a second; runs outside Swift's cooperative pool.
+    ///
+    /// - Throws: ``Failure``.
+    public static func make(_ password: String) async throws -> String {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async {
+                continuation.resume(with: Result { try hash(password) })
+            }
+        }
+    }
+
+    /// Whether a hash was made from this password. A hash of an unknown kind was not.
+    public static func verify(_ password: String, _ hash: String) async -> Bool {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                continuation.resume(returning: crypt(password, setting: hash) == hash)
+            }
+        }
+    }
+
+    private static func hash(_ password: String) throws(Failure) -> String {
+        guard password.utf8.count <= maximumBytes, !password.utf8.contains(0), !password.isEmpty else {
+            throw Failure(
+                description: "A password must have 1 to \(maximumBytes) bytes and no NUL character.")
+        }
+        var setting = [CChar](repeating: 0, count: Int(CRYPT_GENSALT_OUTPUT_SIZE))
+        // "If rbytes is NULL, [crypt_gensalt_rn] will obtain random bytes from the operating system" (crypt_gensalt(3)).
+        guard crypt_gensalt_rn("$2b$", cost, nil, 0, &setting, Int32(setting.count)) != nil,
+            let hash = crypt(password, setting: text(setting))
+        else { throw Failure(description: "The system's libcrypt made no bcrypt hash.") }
+        return hash
+    }
+
+    /// crypt_rn(3) with a buffer of its own, so that several threads can hash at once; nil when it refuses.
+    private static func crypt(_ password: String, setting: String) -> String? {
+        let size = MemoryLayout<crypt_data>.size
+        let buffer = UnsafeMutableRawPointer.allocate(
+            byteCount: size, alignment: MemoryLayout<crypt_data>.alignment)
+        defer { buffer.deallocate() }
+        buffer.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+        guard let result = crypt_rn(password, setting, buffer, Int32(size)) else { return nil }
+        return String(cString: result)
+    }
+
+    private static func text(_ characters: [CChar]) -> String {
+        String(decoding: characters.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,167 @@
+internal import BSON
+public import MigrationEngine
+internal import MongoDriver
+
+/// What a check found, and how much it looked at.
+public struct CheckReport: Sendable {
+    /// What is wrong, in the order of the codes.
+    public let findings: [Finding]
+    /// The number of documents looked at, by collection.
+    public let scanned: [String: Int]
+
+    /// Whether no error was found; warnings may remain.
+    public var isClean: Bool { findings.allSatisfy { $0.code.severity == .warning } }
+}
+
+/// Looks for everything that can be wrong with a database, and changes nothing.
+public struct Checker: Sendable {
+    private let database: Database
+    private let schema: DatabaseSchema
+    private let progress: ProgressReport
+
+    /// Makes a checker.
+    public init(database: Database, schema: DatabaseSchema, progress: @escaping ProgressReport) {
+        self.database = database
+        self.schema = schema
+        self.progress = progress
+    }
+
+    /// Looks for findings.
+    ///
+    /// - Parameters:
+    ///   - codes: What to look for.
+    ///   - interruption: Ends the check between two scans.
+    /// - Returns: The findings. Collections that don't exist are empty.
+    /// - Throws: `MongoError`, `EngineError.interrupted`.
+    public func check(
+        _ codes: Set<FindingCode> = Set(FindingCode.allCases), interruption: Interruption = Interruption()
+    ) async throws -> CheckReport {
+        let present = try await database.client.listCollections(database.name)
+        var findings = FindingCollector()
+        var scanned: [String: Int] = [:]
+        for collection in schema.collections where present[collection.name]?.isOrdinary ?? false {
+            try interruption.check()
+            progress(ProgressUpdate("checking \(collection.name)"))
+            scanned[collection.name] = 0
+            try await checkIdentities(collection, codes, &findings)
+            try await checkReferences(collection, codes, &findings, &scanned)
+            try await checkUsers(collection, codes, &findings)
+        }
+        for collection in schema.collections where present[collection.name]?.isOrdinary ?? false {
+            try interruption.check()
+            try await checkCounters(collection, codes, &findings, &scanned)
+        }
+        try await checkCatalogue(present, codes, &findings)
+        for (name, count) in scanned where count == 0 {
+            scanned[name] = try await countDocuments(name)
+        }
+        return CheckReport(findings: findings.sorted, scanned: scanned)
+    }
+
+    private func checkIdentities(
+        _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ findings: inout FindingCollector
+    ) async throws {
+        guard !codes.isDisjoint(with: [.emptyID, .nullID, .textID, .foreignID]) else { return }
+        var collected = findings
+        try await IdentityScan(database: database).forEachBatch(collection.name) { ids in
+            for id in ids {
+                let code = IdentityKind(id).code
+                if codes.contains(code) { collected.add(code, collection.name, "_id", sample: ["_id": id]) }
+            }
+        }
+        findings = collected
+    }
+
+    private func checkReferences(
+        _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ findings: inout FindingCollector,
+        _ scanned: inout [String: Int]
+    ) async throws {
+        let wanted: Set<FindingCode> = [
+            .emptyReference, .textReference, .missingReference, .danglingReference, .foreignOwner,
+        ]
+        guard !collection.references.isEmpty, !codes.isDisjoint(with: wanted) else { return }
+        var all = FindingCollector()
+        let scan = ReferenceScan(database: database, collection: collection, schema: schema)
+        scanned[collection.name] = try await scan.scan(into: &all)
+        for finding in all.sorted where codes.contains(finding.code) { findings.add(finding) }
+    }
+
+    private func checkUsers(
+        _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ findings: inout FindingCollector
+    ) async throws {
+        let scan = UserScan(database: database, collection: collection)
+        if codes.contains(.duplicateUser) {
+            for field in collection.uniqueFields { try await scan.scanDuplicates(field, into: &findings) }
+        }
+        if codes.contains(.missingPassword), let password = collection.passwordField {
+            try await scan.scanPasswords(password, into: &findings)
+        }
+    }
+
+    private func checkCounters(
+        _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ findings: inout FindingCollector,
+        _ scanned: inout [String: Int]
+    ) async throws {
+        guard !codes.isDisjoint(with: [.wrongCount, .countType, .wrongLatest]) else { return }
+        var collected = findings
+        for counter in collection.counters {
+            progress(ProgressUpdate("counting \(counter.counted)"))
+            let scan = CounterScan(database: database, collection: collection, counter: counter)
+            let seen = try await scan.forEachDrift { drifts in
+                for drift in drifts {
+                    for code in drift.codes(toleranceMS: counter.toleranceMS) where codes.contains(code) {
+                        let field = code == .wrongLatest ? counter.latestField : counter.field
+                        collected.add(code, collection.name, field, sample: drift.sample(counter))
+                    }
+                }
+            }
+            scanned[collection.name] = max(scanned[collection.name] ?? 0, seen.documents)
+        }
+        findings = collected
+    }
+
+    private func checkCatalogue(
+        _ present: [String: CollectionDescription], _ codes: Set<FindingCode>, _ findings: inout FindingCollector
+    ) async throws {
+        for collection in schema.collections {
+            let description = present[collection.name]
+            guard description?.isOrdinary ?? true else { continue }
+            if codes.contains(.missingGuard), Guard.plan(description?.options ?? [:]) != .present {
+                findings.add(.missingGuard, collection.name, nil)
+            }
+            guard codes.contains(.missingIndex) else { continue }
+            let indexes = try await database.client.listIndexes(database.namespace(collection.name))
+            for index in collection.indexes
+            where !indexes.contains(where: { IndexMatch.serves($0, index.document) }) {
+                findings.add(.missingIndex, collection.name, index.name)
+            }
+        }
+    }
+
+    private func countDocuments(_ collection: String) async throws -> Int {
+        let reply = try await database.client.run(
+            ["count": .string(collection)], on: database.name, mode: .read, readPreference: database.readPreference)
+        return Int(reply["n"]?.integer ?? 0)
+    }
+}
+
+extension FindingCollector {
+    mutating func add(_ finding: Finding) {
+        let samples = finding.samples
+        add(finding.code, finding.collection, finding.field, count: finding.count - samples.count)
+        for sample in samples {
+            add(finding.code, finding.collection, finding.field, count: 1, sample: sample)
+        }
+    }
+}
+
+extension CounterObservation {
+    /// What a finding shows of it: the counter as it is, and what it should be.
+    func sample(_ counter: Counter) -> BSONDocument {
+        var sample: BSONDocument = ["_id": id]
+        if let count { sample.append(counter.field, count) }
+        if let latest { sample.append(counter.latestField, latest) }
+        sample.append("counted", .int64(truth.live))
+        return sample
+    }
+}

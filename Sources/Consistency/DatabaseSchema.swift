@@ -1,0 +1,163 @@
+public import BSON
+
+/// What a database looks like when it is right: its collections, references, counters and keys, as one value.
+///
+/// Checks and repairs work from this declaration and never name a collection themselves.
+public struct DatabaseSchema: Sendable {
+    /// The collections, in no particular order.
+    public let collections: [CollectionSchema]
+
+    /// Declares a schema.
+    public init(_ collections: [CollectionSchema]) { self.collections = collections }
+
+    /// The declaration of a collection.
+    public func collection(_ name: String) -> CollectionSchema? { collections.first { $0.name == name } }
+
+    /// The references that name documents of a collection, with the collections that hold them.
+    public func references(to target: String) -> [(holder: CollectionSchema, reference: Reference)] {
+        collections.flatMap { holder in
+            holder.references.filter { $0.target == target }.map { (holder, $0) }
+        }
+    }
+
+    /// The collections, those that refer before those that are referred to.
+    var referringFirst: [CollectionSchema] {
+        collections.sorted { (depth($0, 0), $1.name) > (depth($1, 0), $0.name) }
+    }
+
+    private func depth(_ collection: CollectionSchema, _ level: Int) -> Int {
+        // A cycle of references ends where there are more levels than collections.
+        guard level <= collections.count else { return level }
+        let targets = collection.references.compactMap { self.collection($0.target) }
+        return targets.map { depth($0, level + 1) + 1 }.max() ?? 0
+    }
+}
+
+/// What is known of one collection. Its `_id`s are ObjectIds.
+public struct CollectionSchema: Sendable {
+    /// The collection's name.
+    public let name: String
+    /// The field that holds a document's time of creation, a date or ISO 8601 text; it never changes.
+    public let createdField: String
+    /// The field that names a document's owner, if it has one.
+    public let ownerField: String?
+    /// The fields that name documents of other collections.
+    public let references: [Reference]
+    /// The fields that count documents of other collections.
+    public let counters: [Counter]
+    /// Fields that no two documents may share, ignoring case.
+    public let uniqueFields: [String]
+    /// The field that must hold a password hash, if there is one.
+    public let passwordField: PasswordField?
+    /// The indexes that the application, or this tool, reads by.
+    public let indexes: [IndexSpecification]
+    /// The fields that may be shown in samples beside `_id` and references: names, never contents.
+    public let sampleFields: [String]
+
+    /// Declares a collection.
+    public init(
+        name: String, createdField: String, ownerField: String? = nil, references: [Reference] = [],
+        counters: [Counter] = [], uniqueFields: [String] = [], passwordField: PasswordField? = nil,
+        indexes: [IndexSpecification] = [], sampleFields: [String] = []
+    ) {
+        self.name = name
+        self.createdField = createdField
+        self.ownerField = ownerField
+        self.references = references
+        self.counters = counters
+        self.uniqueFields = uniqueFields
+        self.passwordField = passwordField
+        self.indexes = indexes
+        self.sampleFields = sampleFields
+    }
+}
+
+/// A field that holds another document's `_id`.
+public struct Reference: Sendable {
+    /// The field, top-level.
+    public let field: String
+    /// The collection whose documents it names.
+    public let target: String
+    /// Whether a document without it is wrong.
+    public let isRequired: Bool
+    /// Whether the document and the one it names must have the same owner, each in its owner field.
+    public let sharesOwner: Bool
+
+    /// Declares a reference.
+    public init(field: String, target: String, isRequired: Bool = true, sharesOwner: Bool = false) {
+        self.field = field
+        self.target = target
+        self.isRequired = isRequired
+        self.sharesOwner = sharesOwner
+    }
+}
+
+/// A field that counts the documents which refer to its document, and one that tells the newest of them.
+public struct Counter: Sendable {
+    /// The field that holds the number.
+    public let field: String
+    /// The field that holds the time of the newest counted document.
+    public let latestField: String
+    /// The collection whose documents are counted.
+    public let counted: String
+    /// The counted documents' field that names the counting document.
+    public let reference: String
+    /// The counted documents' field that says, when it is true, that they aren't to be counted.
+    public let deletedField: String
+    /// The counted documents' time of creation.
+    public let createdField: String
+    /// How much later than the newest document of any kind the latest field may be, in milliseconds.
+    public let toleranceMS: Int64
+
+    /// Declares a counter.
+    public init(
+        field: String, latestField: String, counted: String, reference: String, deletedField: String,
+        createdField: String, toleranceMS: Int64
+    ) {
+        self.field = field
+        self.latestField = latestField
+        self.counted = counted
+        self.reference = reference
+        self.deletedField = deletedField
+        self.createdField = createdField
+        self.toleranceMS = toleranceMS
+    }
+}
+
+/// A field that must hold a password hash.
+public struct PasswordField: Sendable {
+    /// The field, top-level.
+    public let field: String
+    /// A regular expression (PCRE, as the server reads it) that a recognisable hash matches.
+    public let pattern: String
+
+    /// Declares a password field.
+    public init(field: String, pattern: String) {
+        self.field = field
+        self.pattern = pattern
+    }
+}
+
+/// An index to be there.
+public struct IndexSpecification: Sendable {
+    /// Its name: the server's default one, so that the application's own `create_index` finds it.
+    public let name: String
+    /// Its fields, each with 1 or -1.
+    public let key: BSONDocument
+    /// Whether no two documents may share its key.
+    public let isUnique: Bool
+
+    /// Declares an index.
+    public init(key: BSONDocument, isUnique: Bool = false) {
+        self.key = key
+        self.isUnique = isUnique
+        name = key.elements.map { "\($0.key)_\($0.value.integer ?? 1)" }.joined(separator: "_")
+    }
+
+    /// The index as `createIndexes` takes it.
+    public var document: BSONDocument {
+        var document: BSONDocument = ["key": .document(key), "name": .string(name)]
+        if isUnique { document.append("unique", true) }
+        return document
+    }
+}

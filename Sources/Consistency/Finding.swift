@@ -1,0 +1,136 @@
+public import BSON
+
+/// What can be wrong, by its stable code.
+public enum FindingCode: String, Sendable, CaseIterable, Codable {
+    /// `_id` is the empty string.
+    case emptyID = "id.empty"
+    /// `_id` is null.
+    case nullID = "id.null"
+    /// `_id` is the text of an ObjectId.
+    case textID = "id.string"
+    /// `_id` is of any other type.
+    case foreignID = "id.foreign"
+    /// A reference is the empty string.
+    case emptyReference = "ref.empty"
+    /// A reference is the text of an ObjectId.
+    case textReference = "ref.string"
+    /// A required reference is null or absent.
+    case missingReference = "ref.missing"
+    /// A reference names no document.
+    case danglingReference = "ref.dangling"
+    /// A document's owner isn't the owner of what it belongs to.
+    case foreignOwner = "ref.owner"
+    /// A counter differs from what it counts.
+    case wrongCount = "count.wrong"
+    /// A counter isn't an integer.
+    case countType = "count.type"
+    /// The time of the newest counted document is wrong.
+    case wrongLatest = "last.wrong"
+    /// Two documents share what must be unique.
+    case duplicateUser = "user.duplicate"
+    /// There is no recognisable password hash.
+    case missingPassword = "user.password"
+    /// Nothing keeps an `_id` that isn't an ObjectId out.
+    case missingGuard = "guard.missing"
+    /// An index is missing.
+    case missingIndex = "index.missing"
+
+    /// How bad it is.
+    public var severity: Severity {
+        switch self {
+        case .missingGuard, .missingIndex: .warning
+        default: .error
+        }
+    }
+
+    /// The command that mends it, or nil when it is only reported.
+    public var repair: String? {
+        switch self {
+        case .emptyID, .nullID, .textID: "repair ids"
+        case .emptyReference, .textReference: "repair references"
+        case .wrongCount, .countType, .wrongLatest: "repair counts"
+        case .missingGuard, .missingIndex: "migrate up"
+        case .foreignID, .missingReference, .danglingReference, .foreignOwner, .duplicateUser, .missingPassword: nil
+        }
+    }
+
+    /// Why a repair leaves it, in words.
+    var reasonLeft: String {
+        switch self {
+        case .emptyID, .nullID, .textID: "it couldn't be given another _id"
+        case .foreignID: "no ObjectId can be derived from it; decide by hand"
+        case .emptyReference: "no document provably owns it; it may not be guessed"
+        case .textReference: "the document that it names doesn't exist"
+        case .missingReference: "nothing tells what it should name"
+        case .danglingReference: "the document that it names doesn't exist"
+        case .foreignOwner: "its owner isn't the owner of what it belongs to; decide by hand"
+        case .wrongCount, .countType, .wrongLatest: "it changed while it was looked at (unsettled)"
+        case .duplicateUser: "two users share it; decide by hand"
+        case .missingPassword: "no password is known; `seed` completes its own users"
+        case .missingGuard: "`migrate up` adds it"
+        case .missingIndex: "`migrate up` creates it"
+        }
+    }
+}
+
+/// How bad a finding is.
+public enum Severity: String, Sendable, Codable {
+    /// The application misbehaves.
+    case error
+    /// It may come to misbehave.
+    case warning
+}
+
+/// One kind of damage in one field of one collection.
+public struct Finding: Sendable {
+    /// What is wrong.
+    public let code: FindingCode
+    /// The collection.
+    public let collection: String
+    /// The field, or nil when the whole collection is meant.
+    public let field: String?
+    /// The number of documents concerned.
+    public var count: Int
+    /// Identifying fields of some of them; never contents or password hashes.
+    public var samples: [BSONDocument]
+
+    /// The largest number of samples kept.
+    static let sampleLimit = 5
+
+    init(code: FindingCode, collection: String, field: String?, count: Int = 0, samples: [BSONDocument] = []) {
+        self.code = code
+        self.collection = collection
+        self.field = field
+        self.count = count
+        self.samples = samples
+    }
+}
+
+/// Adds findings up by code, collection and field.
+struct FindingCollector {
+    private struct Key: Hashable {
+        let code: FindingCode
+        let collection: String
+        let field: String?
+    }
+
+    private var findings: [Key: Finding] = [:]
+
+    mutating func add(
+        _ code: FindingCode, _ collection: String, _ field: String?, count: Int = 1, sample: BSONDocument? = nil
+    ) {
+        let key = Key(code: code, collection: collection, field: field)
+        var finding = findings[key] ?? Finding(code: code, collection: collection, field: field)
+        finding.count += count
+        if let sample, finding.samples.count < Finding.sampleLimit { finding.samples.append(sample) }
+        findings[key] = finding
+    }
+
+    /// In the order of the codes, then by collection and field.
+    var sorted: [Finding] {
+        let order = Dictionary(uniqueKeysWithValues: FindingCode.allCases.enumerated().map { ($1, $0) })
+        return findings.values.sorted {
+            (order[$0.code] ?? 0, $0.collection, $0.field ?? "") < (order[$1.code] ?? 0, $1.collection, $1.field ?? "")
+        }
+    }
+}

@@ -1,0 +1,70 @@
+internal import BSON
+public import MigrationEngine
+internal import MongoDriver
+
+/// Puts a guard before every collection: a validator that keeps an `_id` that isn't an ObjectId out.
+public struct GuardRepair: Sendable {
+    private let database: Database
+    private let schema: DatabaseSchema
+
+    /// Makes a repair.
+    public init(database: Database, schema: DatabaseSchema) {
+        self.database = database
+        self.schema = schema
+    }
+
+    /// What the repair would do. Changes nothing.
+    ///
+    /// - Throws: `MongoError`.
+    public func plan() async throws -> StepPlan {
+        var plan = StepPlan()
+        let present = try await database.client.listCollections(database.name)
+        for collection in schema.collections {
+            guard let description = present[collection.name] else {
+                plan.operations.append(operation(collection, "create with the guard"))
+                continue
+            }
+            switch Self.guardPlan(description) {
+            case .present: continue
+            case .set(let options):
+                let merges = options["validator"]?.document?["$and"] != nil
+                plan.operations.append(operation(collection, merges ? "merge the guard" : "set the guard"))
+            case .refused(let reason): plan.leftovers.append(leftover(collection, reason))
+            }
+        }
+        return plan
+    }
+
+    /// Sets what is missing.
+    ///
+    /// - Throws: `EngineError`, `MongoError`.
+    public func apply(_ run: Run) async throws {
+        for collection in schema.collections {
+            var present = try await database.client.listCollections(database.name)[collection.name]
+            if present == nil {
+                try await run.createCollection(collection.name)
+                present = try await database.client.listCollections(database.name)[collection.name]
+            }
+            guard let present else { continue }
+            switch Self.guardPlan(present) {
+            case .present: continue
+            case .set(let options): try await run.setValidator(options, on: collection.name)
+            case .refused(let reason):
+                run.tally.left(FindingCode.missingGuard.rawValue, collection.name, 1, reason: reason)
+            }
+        }
+    }
+
+    private static func guardPlan(_ description: CollectionDescription) -> Guard.Plan {
+        description.isOrdinary ? Guard.plan(description.options) : .refused("it is a \(description.type)")
+    }
+
+    private func operation(_ collection: CollectionSchema, _ what: String) -> PlannedOperation {
+        PlannedOperation(
+            collection: collection.name, operation: what, matched: 1, access: .index, risk: .careful)
+    }
+
+    private func leftover(_ collection: CollectionSchema, _ reason: String) -> Leftover {
+        Leftover(code: FindingCode.missingGuard.rawValue, collection: collection.name, count: 1, reason: reason)
+    }
+}

@@ -1,0 +1,249 @@
+internal import BSON
+internal import Foundation
+public import MigrationEngine
+internal import MongoDriver
+
+/// Gives documents whose `_id` is empty, null or text an ObjectId, and takes along what refers to them.
+public struct IdentityRepair: Sendable {
+    private let database: Database
+    private let schema: DatabaseSchema
+
+    /// Makes a repair.
+    public init(database: Database, schema: DatabaseSchema) {
+        self.database = database
+        self.schema = schema
+    }
+
+    /// What the repair would do. Changes nothing.
+    ///
+    /// - Throws: `MongoError`.
+    public func plan() async throws -> StepPlan {
+        var plan = StepPlan()
+        let source = SchemaReferenceSource(database: database, schema: schema)
+        for collection in try await ordinary() {
+            var counts: [FindingCode: Int] = [:]
+            var followers: [String: Int] = [:]
+            try await forEachBatch(collection, skipping: []) { documents in
+                let (moves, refused) = try await moves(for: documents, in: collection)
+                for refusal in refused { plan.leftovers.append(refusal.leftover(collection.name)) }
+                for move in moves { counts[move.code, default: 0] += 1 }
+                try await source.forEachBatch(following: moves.map(\.move)) { changes in
+                    for change in changes { followers[change.collection, default: 0] += 1 }
+                }
+            }
+            let warnings = try await warnings(for: collection)
+            for code in FindingCode.allCases {
+                guard let count = counts[code] else { continue }
+                plan.operations.append(
+                    PlannedOperation(
+                        collection: collection.name, operation: "new _id (\(code.rawValue))", matched: count,
+                        access: .index, risk: .careful, warnings: warnings))
+            }
+            for (holder, count) in followers.sorted(by: { $0.key < $1.key }) {
+                plan.operations.append(
+                    PlannedOperation(
+                        collection: holder, operation: "references follow \(collection.name)", matched: count,
+                        access: .scan, risk: .careful))
+            }
+        }
+        return plan
+    }
+
+    /// Repairs until two looks in a row find nothing left that can be repaired.
+    ///
+    /// - Throws: `EngineError` at a batch boundary, `MongoError`.
+    public func apply(_ run: Run) async throws {
+        let rekeyer = Rekeyer(run: run, source: SchemaReferenceSource(database: database, schema: schema))
+        var refused: Set<Refusal> = []
+        var quietLooks = 0
+        while quietLooks < 2 {
+            var found = 0
+            for collection in try await ordinary() {
+                try run.checkpoint()
+                run.progress(ProgressUpdate("repairing _ids of \(collection.name)", done: run.tally.totalChanged))
+                try await forEachBatch(collection, skipping: refused) { documents in
+                    found += documents.count
+                    refused.formUnion(try await repair(documents, in: collection, rekeyer))
+                }
+            }
+            quietLooks = found == 0 ? quietLooks + 1 : 0
+        }
+        for refusal in refused {
+            run.tally.left(refusal.code.rawValue, refusal.collection, 1, reason: refusal.reason)
+        }
+    }
+
+    /// A document that can't be given another `_id`.
+    struct Refusal: Hashable {
+        let collection: String
+        let id: BSONValue
+        let code: FindingCode
+        let reason: String
+
+        func leftover(_ collection: String) -> Leftover {
+            Leftover(code: code.rawValue, collection: collection, count: 1, reason: reason)
+        }
+    }
+
+    /// At most this many documents, or this many bytes, move together.
+    private static let batchSize = 500
+    private static let batchBytes = 8 << 20
+    /// The largest document the server takes is 16 MiB; its journal entry is a little larger than itself.
+    private static let largestDocument = (16 << 20) - 1024
+
+    private func repair(
+        _ documents: [BSONDocument], in collection: CollectionSchema, _ rekeyer: Rekeyer
+    ) async throws -> Set<Refusal> {
+        var (moves, refused) = try await moves(for: documents, in: collection)
+        let outcomes = try await rekeyer.move(moves.map { ($0.move, $0.code.rawValue) }, in: collection.name)
+        for (move, outcome) in zip(moves, outcomes) {
+            switch outcome {
+            case .moved, .changed: continue
+            case .refused(let reason):
+                // An _id taken in this very moment: the next look finds it taken and makes a new one.
+                if reason == Rekeyer.idTaken { continue }
+                refused.append(
+                    Refusal(collection: collection.name, id: move.move.oldID, code: move.code, reason: reason))
+            case .conflict:
+                refused.append(
+                    Refusal(
+                        collection: collection.name, id: move.move.oldID, code: move.code,
+                        reason: "changed in two places; both documents were kept"))
+            }
+        }
+        return Set(refused)
+    }
+
+    /// The collections that documents can be changed in, those that refer first.
+    private func ordinary() async throws -> [CollectionSchema] {
+        let present = try await database.client.listCollections(database.name)
+        return schema.referringFirst.filter { present[$0.name]?.isOrdinary ?? false }
+    }
+
+    /// Reads the documents whose `_id` can be repaired, whole, in batches.
+    private func forEachBatch(
+        _ collection: CollectionSchema, skipping refused: Set<Refusal>,
+        _ body: ([BSONDocument]) async throws -> Void
+    ) async throws {
+        let skipped = Set(refused.filter { $0.collection == collection.name }.map(\.id))
+        try await IdentityScan(database: database).forEachBatch(collection.name, maximum: Self.batchSize) { ids in
+            let wanted = ids.filter { IdentityKind($0).code != .foreignID && !skipped.contains($0) }
+            guard !wanted.isEmpty else { return }
+            let cursor = try await database.client.find(
+                database.namespace(collection.name), filter: ["_id": ["$in": .array(BSONArray(wanted))]])
+            do {
+                while true {
+                    let batch = try await cursor.nextBatch(
+                        maximum: Self.batchSize, maximumBytes: Self.batchBytes)
+                    if batch.isEmpty { break }
+                    try await body(batch.filter { wanted.contains($0["_id"] ?? .undefined) })
+                }
+            } catch {
+                await cursor.close()
+                throw error
+            }
+            await cursor.close()
+        }
+    }
+
+    private func moves(
+        for documents: [BSONDocument], in collection: CollectionSchema
+    ) async throws -> (moves: [(move: RekeyMove, code: FindingCode)], refused: [Refusal]) {
+        let isCapped = try await database.client.listCollections(database.name)[collection.name]?.isCapped ?? false
+        let referrers = schema.referrers(to: collection.name)
+        let wanted = Set(documents.compactMap { Identity.objectID($0["_id"]) })
+        let taken = try await existing(wanted, in: collection)
+        let named = try await references(to: wanted, referrers)
+        var moves: [(RekeyMove, FindingCode)] = []
+        var refused: [Refusal] = []
+        for document in documents {
+            let id = document["_id"] ?? .null
+            let kind = IdentityKind(id)
+            if let reason = isCapped ? "its collection is capped" : Self.obstacle(document) {
+                refused.append(Refusal(collection: collection.name, id: id, code: kind.code, reason: reason))
+                continue
+            }
+            var newID = Self.freshID(for: document, collection)
+            var earlier = 0
+            if case .text(let same) = kind, !taken.contains(same) {
+                newID = same
+                earlier = named[.objectID(same)] ?? 0
+            }
+            moves.append(
+                (
+                    RekeyMove(
+                        oldID: id, newID: .objectID(newID), image: document, referrers: referrers,
+                        earlierReferences: earlier), kind.code
+                ))
+        }
+        return (moves, refused)
+    }
+
+    private func existing(_ ids: Set<ObjectID>, in collection: CollectionSchema) async throws -> Set<ObjectID> {
+        guard !ids.isEmpty else { return [] }
+        let found = try await database.findAll(
+            collection.name, filter: ["_id": ["$in": .array(BSONArray(ids.map { .objectID($0) }))]],
+            options: ["projection": ["_id": 1]])
+        return Set(found.compactMap { $0["_id"]?.objectID })
+    }
+
+    /// How many references there are already to `_id`s that text is about to become.
+    private func references(to ids: Set<ObjectID>, _ referrers: [Referrer]) async throws -> [BSONValue: Int] {
+        guard !ids.isEmpty else { return [:] }
+        var counts: [BSONValue: Int] = [:]
+        for referrer in referrers {
+            let path: BSONValue = .string("$" + referrer.field)
+            let groups = try await database.aggregateAll(
+                referrer.collection,
+                [
+                    ["$match": .document([referrer.field: ["$in": .array(BSONArray(ids.map { .objectID($0) }))]])],
+                    ["$group": ["_id": path, "n": ["$sum": 1]]],
+                ])
+            for group in groups { counts[group["_id"] ?? .null, default: 0] += Int(group["n"]?.integer ?? 0) }
+        }
+        return counts
+    }
+
+    /// Why a document can't be copied exactly, if it can't.
+    private static func obstacle(_ document: BSONDocument) -> String? {
+        if document.byteCount > largestDocument { return "with a new _id it would exceed the server's 16 MB" }
+        let zero = BSONValue.timestamp(BSONTimestamp(seconds: 0, increment: 0))
+        for element in document.rawElements where element.type == .timestamp && element.value == zero {
+            return "the server would replace its empty timestamp `\(element.key)`"
+        }
+        return nil
+    }
+
+    /// A new ObjectId that carries the document's time of creation, so that sorting by `_id` stays chronological.
+    private static func freshID(for document: BSONDocument, _ collection: CollectionSchema) -> ObjectID {
+        let milliseconds: Int64? =
+            switch document[collection.createdField] {
+            case .date(let milliseconds): milliseconds
+            case .string(let text): ISO8601.milliseconds(text)
+            default: nil
+            }
+        guard let seconds = milliseconds.flatMap({ UInt32(exactly: $0 / 1000) }) else { return .now() }
+        return ObjectID(timestamp: seconds)
+    }
+
+    private func warnings(for collection: CollectionSchema) async throws -> [String] {
+        guard !database.server.hasTransactions else { return [] }
+        let indexes = try await database.client.listIndexes(database.namespace(collection.name))
+        let unique = indexes.filter { ($0["unique"]?.bool ?? false) }.compactMap { $0["name"]?.string }
+        guard !unique.isEmpty else { return [] }
+        return [
+            "the unique index \(unique.joined(separator: ", ")) forbids a copy beside the original: each document is "
+                + "deleted first and inserted again at once, its image in the journal"
+        ]
+    }
+}
+
+/// Reads the times that the application writes as text.
+enum ISO8601 {
+    /// Milliseconds since 1970 of text such as `2026-11-22T12:59:31.050666Z`, or nil.
+    static func milliseconds(_ text: String) -> Int64? {
+        let withFraction = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+        let date = (try? withFraction.parse(text)) ?? (try? Date.ISO8601FormatStyle().parse(text))
+        return date.map { Int64(($0.timeIntervalSince1970 * 1000).rounded(.down)) }
+    }
+}

@@ -1,0 +1,33 @@
+internal import BSON
+internal import MigrationEngine
+internal import MongoDriver
+
+/// Finds the `_id`s that aren't ObjectIds by reading them alone.
+///
+/// Two ranges of the `_id` index: everything that sorts before the smallest ObjectId and everything after the largest.
+/// A query's comparisons are bracketed by type and never leave their own; an index's bounds (`min` and `max`) aren't
+/// (https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/). The cost is that of the offenders,
+/// however large the collection is.
+struct IdentityScan: Sendable {
+    let database: Database
+
+    func forEachBatch(
+        _ collection: String, maximum: Int = 1000, _ body: ([BSONValue]) async throws -> Void
+    ) async throws {
+        // `false` is the smallest value of the type that follows ObjectId.
+        let ranges: [BSONDocument] = [
+            ["min": ["_id": .minKey], "max": ["_id": .objectID(.min)]],
+            ["min": ["_id": false]],
+        ]
+        for range in ranges {
+            var options: BSONDocument = ["hint": ["_id": 1], "projection": ["_id": 1]]
+            for element in range.rawElements { options.append(raw: element) }
+            let cursor = try await database.client.find(
+                database.namespace(collection), filter: [:], options: options,
+                readPreference: database.readPreference)
+            try await database.client.forEachBatch(of: cursor, maximum: maximum) { documents in
+                try await body(documents.compactMap { $0["_id"] })
+            }
+        }
+    }
+}

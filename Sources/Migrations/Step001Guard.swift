@@ -1,0 +1,17 @@
+internal import Chat
+internal import Consistency
+internal import MigrationEngine
+
+/// Keeps an `_id` that isn't an ObjectId out of every collection. First, so that nothing new breaks while the rest is
+/// mended.
+struct Step001Guard: Migration {
+    let version: Int64 = 1
+    let name = "guard"
+    let summary = "Add a validator that keeps an _id that isn't an ObjectId out"
+
+    func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }
+
+    func up(_ context: StepContext) async throws { try await repair(context.database).apply(context.run) }
+
+    private func repair(_ database: Database) -> GuardRepair { GuardRepair(database: database, schema: .chat) }
+}

@@ -1,0 +1,16 @@
+internal import Chat
+internal import Consistency
+internal import MigrationEngine
+
+/// Gives documents whose `_id` is empty, null or text an ObjectId; what refers to them follows.
+struct Step002RepairIDs: Migration {
+    let version: Int64 = 2
+    let name = "repair-ids"
+    let summary = "Give documents whose _id is empty, null or text an ObjectId; references follow"
+
+    func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }
+
+    func up(_ context: StepContext) async throws { try await repair(context.database).apply(context.run) }
+
+    private func repair(_ database: Database) -> IdentityRepair { IdentityRepair(database: database, schema: .chat) }
+}

@@ -1,0 +1,18 @@
+internal import Chat
+internal import Consistency
+internal import MigrationEngine
+
+/// Sets every session's message count to the number of its messages.
+struct Step005Recount: Migration {
+    let version: Int64 = 5
+    let name = "recount"
+    let summary = "Set every session's message count and time of the last message"
+
+    func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }
+
+    func up(_ context: StepContext) async throws {
+        try await repair(context.database).apply(context.run, context.settings)
+    }
+
+    private func repair(_ database: Database) -> CounterRepair { CounterRepair(database: database, schema: .chat) }
+}

@@ -1,0 +1,20 @@
+internal import Chat
+internal import Consistency
+internal import MigrationEngine
+
+/// Makes user names and emails unique. Refused before anything is touched while there are duplicates.
+struct Step006UniqueUsers: Migration {
+    let version: Int64 = 6
+    let name = "unique-users"
+    let summary = "Create unique indexes on users' names and emails"
+
+    func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }
+
+    func blockers(_ database: Database) async throws -> [String] { try await repair(database).blockers() }
+
+    func up(_ context: StepContext) async throws { try await repair(context.database).apply(context.run) }
+
+    private func repair(_ database: Database) -> IndexRepair {
+        IndexRepair(database: database, schema: .chat, isUnique: true)
+    }
+}

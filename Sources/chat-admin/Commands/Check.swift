@@ -1,0 +1,56 @@
+internal import ArgumentParser
+internal import Chat
+internal import Consistency
+internal import MigrationEngine
+
+/// Looks for findings.
+struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Look for damage; change nothing.",
+        discussion: """
+            Exits 0 when nothing is wrong (warnings alone are not), 1 when something is. Each finding names its code, \
+            where it is, how many documents it concerns, and the command that mends it.
+            """)
+
+    @OptionGroup var options: GlobalOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Look for these findings alone, such as id.empty,count.wrong; a prefix such as ref stands for all of its "
+                + "kind.", valueName: "code,…"))
+    var only: String?
+
+    @Flag(help: "Count warnings as findings.")
+    var strict = false
+
+    func validate() throws { _ = try codes() }
+
+    func run() async throws {
+        try await CommandSession.run("check", options) { session in
+            let start = ContinuousClock.now
+            let checker = Checker(database: session.database, schema: .chat, progress: session.progress)
+            let report = try await checker.check(try codes(), interruption: session.interruption)
+            let result = CheckResult(report, session.database, duration: ContinuousClock.now - start)
+            try session.console.print(result, options.format)
+            let isWrong = strict ? !report.findings.isEmpty : !report.isClean
+            return isWrong ? .findings : .done
+        }
+    }
+
+    private func codes() throws -> Set<FindingCode> {
+        guard let only else { return Set(FindingCode.allCases) }
+        var codes: Set<FindingCode> = []
+        for name in only.split(separator: ",", omittingEmptySubsequences: false) {
+            let matching = FindingCode.allCases.filter {
+                $0.rawValue == name || $0.rawValue.hasPrefix("\(name).")
+            }
+            guard !matching.isEmpty else {
+                throw ValidationError(
+                    "There is no finding `\(name)`. The codes are "
+                        + FindingCode.allCases.map(\.rawValue).joined(separator: ", ") + ".")
+            }
+            codes.formUnion(matching)
+        }
+        return codes
+    }
+}

@@ -1,0 +1,122 @@
+internal import ArgumentParser
+internal import Chat
+internal import Consistency
+internal import MigrationEngine
+
+/// Mends what `check` finds.
+struct Repair: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Mend what check finds: ids, references, counts, or all of them.",
+        discussion: """
+            Each repair is a recorded run that `runs undo` takes back. It exits 0 when nothing of its kind is left \
+            wrong, and 1 when something is, which it names with the reason.
+            """,
+        subcommands: [IDs.self, References.self, Counts.self, All.self])
+
+    struct IDs: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "ids",
+            abstract: "Give documents whose _id is empty, null or text an ObjectId; references follow.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var change: ChangeOptions
+        @OptionGroup var recount: RecountOptions
+
+        func run() async throws { try await RepairScope.ids.run(options, change, recount) }
+    }
+
+    struct References: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make references that are text ObjectIds, where the document that they name exists.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var change: ChangeOptions
+        @OptionGroup var recount: RecountOptions
+
+        func run() async throws { try await RepairScope.references.run(options, change, recount) }
+    }
+
+    struct Counts: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Set message counts, and the times of last messages, to what the messages say.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var change: ChangeOptions
+        @OptionGroup var recount: RecountOptions
+
+        func run() async throws { try await RepairScope.counts.run(options, change, recount) }
+    }
+
+    struct All: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Repair ids, then references, then counts.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var change: ChangeOptions
+        @OptionGroup var recount: RecountOptions
+
+        func run() async throws { try await RepairScope.all.run(options, change, recount) }
+    }
+}
+
+/// What a repair is about.
+enum RepairScope: String {
+    case ids
+    case references
+    case counts
+    case all
+
+    /// The findings that it mends or reports.
+    var codes: Set<FindingCode> {
+        let prefixes: [String] =
+            switch self {
+            case .ids: ["id."]
+            case .references: ["ref."]
+            case .counts: ["count.", "last."]
+            case .all: ["id.", "ref.", "count.", "last."]
+            }
+        return Set(FindingCode.allCases.filter { code in prefixes.contains { code.rawValue.hasPrefix($0) } })
+    }
+
+    func run(_ options: GlobalOptions, _ change: ChangeOptions, _ recount: RecountOptions) async throws {
+        try await CommandSession.run("repair \(rawValue)", options) { session in
+            let start = ContinuousClock.now
+            if change.dryRun {
+                try session.console.print(session.result(try await plans(session), since: start), options.format)
+                return .done
+            }
+            let settings = recount.settings(maxTime: options.maxTime)
+            let run = try await session.change(change) {
+                let result = session.result(try await plans(session), since: start)
+                return (result.changes.reduce(0) { $0 + $1.changed }, result.text(TextStyle(usesColor: false)))
+            } _: { run, _ in
+                try await apply(run, settings)
+            }
+            let left = try await session.leftovers(codes, run)
+            try session.console.print(session.result(run, left: left, since: start), options.format)
+            return left.isEmpty ? .done : .findings
+        }
+    }
+
+    private func plans(_ session: CommandSession) async throws -> [StepPlan] {
+        var plans: [StepPlan] = []
+        if self == .ids || self == .all {
+            plans.append(try await IdentityRepair(database: session.database, schema: .chat).plan())
+        }
+        if self == .references || self == .all {
+            plans.append(try await ReferenceRepair(database: session.database, schema: .chat).plan())
+        }
+        if self == .counts || self == .all {
+            plans.append(try await CounterRepair(database: session.database, schema: .chat).plan())
+        }
+        return plans
+    }
+
+    private func apply(_ run: Run, _ settings: RepairSettings) async throws {
+        if self == .ids || self == .all {
+            try await IdentityRepair(database: run.database, schema: .chat).apply(run)
+        }
+        if self == .references || self == .all {
+            try await ReferenceRepair(database: run.database, schema: .chat).apply(run)
+        }
+        if self == .counts || self == .all {
+            try await CounterRepair(database: run.database, schema: .chat).apply(run, settings)
+        }
+    }
+}

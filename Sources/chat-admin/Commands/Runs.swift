@@ -1,0 +1,100 @@
+internal import ArgumentParser
+internal import BSON
+internal import MigrationEngine
+internal import Migrations
+
+/// What earlier runs did.
+struct Runs: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "List what earlier runs did, look into one, and take one back.",
+        subcommands: [RunsList.self, RunsShow.self, RunsUndo.self])
+}
+
+/// Lists runs.
+struct RunsList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the runs that changed the database, newest first.")
+
+    @OptionGroup var options: GlobalOptions
+
+    @Option(help: ArgumentHelp("List at most so many.", valueName: "n"))
+    var limit = 50
+
+    func validate() throws {
+        if limit < 1 { throw ValidationError("--limit must be 1 or more.") }
+    }
+
+    func run() async throws {
+        try await CommandSession.run("runs list", options) { session in
+            let records = try await RunRecord.list(session.database, limit: limit)
+            try session.console.print(
+                RunsResult(database: session.database.name, runs: records.map(RunsResult.Item.init)), options.format)
+            return .done
+        }
+    }
+}
+
+/// Shows one run.
+struct RunsShow: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show one run: who, when, and what its journal holds.")
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(help: "The run's id, as `runs list` shows it.")
+    var run: String
+
+    func run() async throws {
+        try await CommandSession.run("runs show", options) { session in
+            let record = try await RunRecord.find(session.database, id: run)
+            let result = RunResult(
+                database: session.database.name, run: RunsResult.Item(record),
+                arguments: record.document["arguments"]?.array?.values.compactMap(\.string) ?? [],
+                error: record.document["error"]?.string, changes: record.changes,
+                journal: try await record.journal(session.database))
+            try session.console.print(result, options.format)
+            return .done
+        }
+    }
+}
+
+/// Takes one run back.
+struct RunsUndo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "undo", abstract: "Take a run back from the journal.",
+        discussion: """
+            A document that has changed since is reported and left alone, and the exit code is then 1. The undo is a \
+            recorded run itself.
+            """)
+
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var change: ChangeOptions
+
+    @Argument(help: "The run's id, as `runs list` shows it.")
+    var run: String
+
+    func run() async throws {
+        try await CommandSession.run("runs undo", options) { session in
+            let start = ContinuousClock.now
+            let record = try await RunRecord.find(session.database, id: run)
+            if change.dryRun {
+                let result = ChangeResult(
+                    command: session.command, database: session.database.name, run: nil, dryRun: true,
+                    changes: record.isUndone ? [] : record.changes, left: [],
+                    durationMS: (ContinuousClock.now - start).milliseconds)
+                try session.console.print(result, options.format)
+                return .done
+            }
+            let undo = try await session.change(change) {
+                let changes = record.changes.reduce(0) { $0 + $1.changed }
+                return (max(changes, 1), "This takes back run \(record.id.hex): \(record.command), \(changes) changes.")
+            } _: { undo, description in
+                try await Undo(run: undo).revert(run: record.id.hex)
+                try await MigrationRunner.noteUndone(record.id, run: undo)
+            }
+            let left = undo.tally.leftovers
+            try session.console.print(session.result(undo, left: left, since: start), options.format)
+            return left.isEmpty ? .done : .findings
+        }
+    }
+}

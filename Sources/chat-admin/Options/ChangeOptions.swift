@@ -1,0 +1,72 @@
+internal import ArgumentParser
+internal import MigrationEngine
+
+/// Options of commands that change the database.
+struct ChangeOptions: ParsableArguments {
+    @Flag(help: "Show what would be done, and write nothing at all.")
+    var dryRun = false
+
+    @Flag(help: "Don't ask; needed where there is no terminal to answer at.")
+    var yes = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Change nothing if the plan is larger: a number of documents, or a percentage of all.",
+            valueName: "n|n%"))
+    var maxChanges: ChangeLimit?
+
+    @Option(help: ArgumentHelp("Wait so many seconds for another run to end.", valueName: "seconds"))
+    var wait: Double = 0
+
+    func validate() throws {
+        if !(wait >= 0) { throw ValidationError("--wait must be 0 seconds or more.") }
+    }
+}
+
+/// Options of commands that recount.
+struct RecountOptions: ParsableArguments {
+    @Flag(help: "Nobody else writes to the database: set counters at once instead of letting them settle.")
+    var offline = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a wrong counter must stay as it is before it is set; more than the application's longest gap "
+                + "between a message and its count.", valueName: "seconds"))
+    var settle: Double = 10
+
+    func validate() throws {
+        if !(settle >= 0) { throw ValidationError("--settle must be 0 seconds or more.") }
+    }
+
+    func settings(maxTime: Double?) -> RepairSettings {
+        var settings = RepairSettings()
+        settings.offline = offline
+        settings.settle = .seconds(settle)
+        settings.maxTime = maxTime.map { .seconds($0) }
+        return settings
+    }
+}
+
+/// The largest plan that may be carried out.
+enum ChangeLimit: ExpressibleByArgument, Equatable {
+    case documents(Int)
+    case percent(Double)
+
+    init?(argument: String) {
+        if argument.hasSuffix("%") {
+            guard let percent = Double(argument.dropLast()), (0...100).contains(percent) else { return nil }
+            self = .percent(percent)
+        } else {
+            guard let documents = Int(argument), documents >= 0 else { return nil }
+            self = .documents(documents)
+        }
+    }
+
+    /// Whether a plan is within the limit.
+    func allows(_ changes: Int, of total: Int) -> Bool {
+        switch self {
+        case .documents(let limit): changes <= limit
+        case .percent(let percent): Double(changes) <= Double(total) * percent / 100
+        }
+    }
+}

@@ -1,0 +1,79 @@
+public import ArgumentParser
+public import MongoDriver
+
+/// Options that every command takes.
+struct GlobalOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Connect to this MongoDB. Put a password into CHAT_ADMIN_URI or --password-file instead of here, where "
+                + "`ps` shows it.", valueName: "connection-string"))
+    var uri: String?
+
+    @Option(help: ArgumentHelp("Work on this database (default: the connection string's, or chat).", valueName: "name"))
+    var database: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Read the user's password from a file's first line; - reads standard input.", valueName: "file"))
+    var passwordFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Read the application's variables from this file (default: .env, if it is there).", valueName: "file"))
+    var envFile: String?
+
+    @Option(help: ArgumentHelp("Print results as text or as one JSON document.", valueName: "text|json"))
+    var format: OutputFormat = .text
+
+    @Flag(name: [.short, .long], help: "Print no progress and no remarks.")
+    var quiet = false
+
+    @Flag(name: [.short, .long], help: "Say more on standard error; twice shows every command sent to the server.")
+    var verbose: Int
+
+    @Flag(help: "Print without colours.")
+    var noColor = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Let these members of a replica set answer reads that change nothing: primary, primaryPreferred, "
+                + "secondary, secondaryPreferred, nearest.", valueName: "mode"))
+    var readPreference: ReadPreference?
+
+    @Option(help: ArgumentHelp("Stop at the next batch boundary after so many seconds.", valueName: "seconds"))
+    var maxTime: Double?
+
+    func validate() throws {
+        if let maxTime, !(maxTime > 0) { throw ValidationError("--max-time must be more than 0 seconds.") }
+        if let database, let reason = DatabaseName.objection(to: database) { throw ValidationError(reason) }
+        if let uri {
+            do {
+                _ = try ConnectionString(uri)
+            } catch {
+                throw ValidationError("--uri: \(error.message)")
+            }
+        }
+    }
+}
+
+/// How results are printed.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case text
+    case json
+}
+
+extension ReadPreference: ExpressibleByArgument {}
+
+/// The server's rules for the names of databases.
+enum DatabaseName {
+    /// Why a name can't be used, or nil.
+    static func objection(to name: String) -> String? {
+        let forbidden = Set("/\\. \"$*<>:|?\0")
+        if name.isEmpty { return "A database's name can't be empty." }
+        if name.utf8.count > 63 { return "A database's name has at most 63 bytes." }
+        if let character = name.first(where: forbidden.contains) {
+            return "A database's name can't contain `\(character)`: \(name)"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,60 @@
+internal import MigrationEngine
+
+/// What every command prints that changes the database: `repair`, `migrate up`, `migrate down`, `seed`, `runs undo`.
+struct ChangeResult: CommandResult {
+    struct Step: Encodable {
+        let version: Int64
+        let name: String
+        let state: String
+        let durationMS: Int64
+    }
+
+    let command: String
+    let database: String
+    /// The run's id; nil when nothing was written.
+    let run: String?
+    let dryRun: Bool
+    let changes: [Change]
+    let left: [Leftover]
+    var steps: [Step]?
+    let durationMS: Int64
+
+    private enum CodingKeys: String, CodingKey {
+        case command, database, run, dryRun, changes, left, steps, durationMS
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(command, forKey: .command)
+        try container.encode(database, forKey: .database)
+        // Present even when it is null: readers look for it.
+        try container.encode(run, forKey: .run)
+        try container.encode(dryRun, forKey: .dryRun)
+        try container.encode(changes, forKey: .changes)
+        try container.encode(left, forKey: .left)
+        try container.encodeIfPresent(steps, forKey: .steps)
+        try container.encode(durationMS, forKey: .durationMS)
+    }
+
+    func text(_ style: TextStyle) -> String {
+        var lines: [String] = []
+        for step in steps ?? [] { lines.append("Step \(step.version) (\(step.name)): \(step.state)") }
+        if changes.isEmpty {
+            lines.append(dryRun ? "Nothing would be changed." : "Nothing to change.")
+        } else {
+            let total = changes.reduce(0) { $0 + $1.changed }
+            lines.append(style.bold(dryRun ? "Would change \(total):" : "Changed \(total):"))
+            lines += TextTable.lines(changes.map { [$0.code, $0.collection, "\($0.changed)"] })
+        }
+        if !left.isEmpty {
+            lines.append(style.warning("Left as it is:"))
+            lines += TextTable.lines(left.map { [$0.code, $0.collection, "\($0.count)", $0.reason] })
+        }
+        if let run {
+            lines.append(style.faint("Run \(run) took \(durationMS) ms; `chat-admin runs undo \(run)` takes it back."))
+        } else if dryRun {
+            lines.append(style.faint("Nothing was written."))
+        }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,66 @@
+internal import Consistency
+internal import MigrationEngine
+internal import MongoDriver
+
+/// What `check` prints.
+struct CheckResult: CommandResult {
+    struct Server: Encodable {
+        let version: String
+        let topology: String
+    }
+
+    struct Item: Encodable {
+        let code: String
+        let severity: String
+        let collection: String
+        let field: String?
+        let count: Int
+        let samples: [JSONValue]
+        let repair: String?
+    }
+
+    let command = "check"
+    let database: String
+    let clean: Bool
+    let server: Server
+    let findings: [Item]
+    let scanned: [String: Int]
+    let durationMS: Int64
+
+    init(_ report: CheckReport, _ database: Database, duration: Duration) {
+        self.database = database.name
+        clean = report.isClean
+        server = Server(version: database.server.version, topology: database.server.topology.rawValue)
+        findings = report.findings.map { finding in
+            Item(
+                code: finding.code.rawValue, severity: finding.code.severity.rawValue,
+                collection: finding.collection, field: finding.field, count: finding.count,
+                samples: finding.samples.map(JSONValue.init), repair: finding.code.repair)
+        }
+        scanned = report.scanned
+        durationMS = duration.milliseconds
+    }
+
+    func text(_ style: TextStyle) -> String {
+        let looked = scanned.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+        let footer = style.faint("Looked at \(looked) in \(durationMS) ms.")
+        guard !findings.isEmpty else {
+            return style.good("\(database) is clean.") + "\n" + footer
+        }
+        let rows = findings.map { item in
+            [
+                item.code, item.collection + (item.field.map { ".\($0)" } ?? ""), "\(item.count)",
+                item.repair.map { "-> \($0)" } ?? "reported only",
+            ]
+        }
+        let lines = zip(TextTable.lines(rows), findings).map { line, item in
+            item.severity == "error" ? style.bad(line) : style.warning(line)
+        }
+        let errors = findings.filter { $0.severity == "error" }.reduce(0) { $0 + $1.count }
+        let heading =
+            errors == 0
+            ? style.good("\(database) is clean, with warnings:")
+            : style.bold("\(database) has \(errors) error\(errors == 1 ? "" : "s"):")
+        return ([heading] + lines + [footer]).joined(separator: "\n")
+    }
+}

@@ -1,0 +1,60 @@
+internal import Foundation
+
+/// What a command prints: one JSON document, or text for people.
+protocol CommandResult: Encodable {
+    /// The result in words.
+    ///
+    /// - Parameter style: How to emphasise.
+    func text(_ style: TextStyle) -> String
+}
+
+/// Emphasis, where the output is a terminal.
+struct TextStyle {
+    let usesColor: Bool
+
+    func good(_ text: String) -> String { paint(text, "32") }
+    func bad(_ text: String) -> String { paint(text, "31") }
+    func warning(_ text: String) -> String { paint(text, "33") }
+    func bold(_ text: String) -> String { paint(text, "1") }
+    func faint(_ text: String) -> String { paint(text, "2") }
+
+    private func paint(_ text: String, _ code: String) -> String {
+        usesColor ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+    }
+}
+
+extension Console {
+    /// Prints a result in the format that was asked for.
+    func print(_ result: some CommandResult, _ format: OutputFormat) throws {
+        switch format {
+        case .text: try self.result(result.text(TextStyle(usesColor: usesColor)))
+        case .json: try self.result(try JSON.text(result))
+        }
+    }
+}
+
+/// The one way in which results become JSON.
+enum JSON {
+    static func text(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}
+
+/// Columns for people: each as wide as its widest cell.
+enum TextTable {
+    /// Aligns rows; the last column is left as it is.
+    static func lines(_ rows: [[String]], indent: String = "  ") -> [String] {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in
+            rows.compactMap { $0.indices.contains(column) ? $0[column].count : nil }.max() ?? 0
+        }
+        return rows.map { row in
+            let cells = row.enumerated().map { column, cell in
+                column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
+            }
+            return indent + cells.joined(separator: "  ")
+        }
+    }
+}

@@ -1,0 +1,102 @@
+internal import Foundation
+internal import MigrationEngine
+internal import Synchronization
+
+/// Standard output for results, standard error for everything else.
+///
+/// Progress is one line that is rewritten on a terminal, and a line every half minute elsewhere.
+final class Console: Sendable {
+    private struct State {
+        var hasProgressLine = false
+        var lastReport: ContinuousClock.Instant
+        var lastText = ""
+    }
+
+    let isQuiet: Bool
+    let usesColor: Bool
+    private let errorIsTerminal: Bool
+    private let state: Mutex<State>
+    private let start = ContinuousClock.now
+
+    init(isQuiet: Bool, noColor: Bool) {
+        self.isQuiet = isQuiet
+        errorIsTerminal = isatty(STDERR_FILENO) == 1
+        usesColor =
+            !noColor && isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+        state = Mutex(State(lastReport: ContinuousClock.now))
+    }
+
+    /// Whether somebody can be asked.
+    var canAsk: Bool { isatty(STDIN_FILENO) == 1 && errorIsTerminal }
+
+    /// Prints a result.
+    ///
+    /// - Throws: ``Failure`` when standard output is closed or full: a result that nobody got isn't a success.
+    func result(_ text: String) throws {
+        clearProgress()
+        try Self.write(text + "\n", to: .standardOutput)
+    }
+
+    /// Prints a remark, unless the user wants quiet.
+    func remark(_ text: String) { if !isQuiet { error(text) } }
+
+    /// Prints an error, always. Where standard error is closed there is nobody to tell.
+    func error(_ text: String) {
+        clearProgress()
+        try? Self.write(text + "\n", to: .standardError)
+    }
+
+    /// Asks on standard error and reads a line; nil at the end of the input.
+    func ask(_ question: String) -> String? {
+        clearProgress()
+        try? Self.write(question, to: .standardError)
+        return readLine()?.trimmingCharacters(in: .whitespaces)
+    }
+
+    /// Shows how far an operation has come.
+    func progress(_ progress: ProgressUpdate) {
+        guard !isQuiet else { return }
+        let text = Self.text(progress, elapsed: ContinuousClock.now - start)
+        let now = ContinuousClock.now
+        let shown = state.withLock { state -> Bool in
+            let interval: Duration = errorIsTerminal ? .milliseconds(100) : .seconds(30)
+            guard now - state.lastReport >= interval, text != state.lastText else { return false }
+            state.lastReport = now
+            state.lastText = text
+            state.hasProgressLine = errorIsTerminal
+            return true
+        }
+        guard shown else { return }
+        // Progress is worth nothing to nobody: a closed standard error is no reason to stop.
+        try? Self.write(errorIsTerminal ? "\r\u{1B}[K\(text)" : text + "\n", to: .standardError)
+    }
+
+    private func clearProgress() {
+        let hadLine = state.withLock { state in
+            defer { state.hasProgressLine = false }
+            return state.hasProgressLine
+        }
+        if hadLine { try? Self.write("\r\u{1B}[K", to: .standardError) }
+    }
+
+    private static func text(_ progress: ProgressUpdate, elapsed: Duration) -> String {
+        var parts = [progress.what]
+        if let total = progress.total, total > 0 {
+            parts.append("\(progress.done)/\(total), \(progress.done * 100 / total) %")
+        } else if progress.done > 0 {
+            parts.append("\(progress.done) changed")
+        }
+        let seconds = Double(elapsed.milliseconds) / 1000
+        if progress.done > 0, seconds > 1 { parts.append("\(Int(Double(progress.done) / seconds))/s") }
+        if let waiting = progress.waiting { parts.append(waiting) }
+        return parts.joined(separator: " · ")
+    }
+
+    private static func write(_ text: String, to handle: FileHandle) throws {
+        do {
+            try handle.write(contentsOf: Data(text.utf8))
+        } catch {
+            throw Failure(.localIO, "The output couldn't be written: \(error.localizedDescription)")
+        }
+    }
+}

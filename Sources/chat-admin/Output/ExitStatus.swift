@@ -1,0 +1,71 @@
+internal import ArgumentParser
+internal import Chat
+internal import MigrationEngine
+internal import MongoDriver
+
+/// What the tool's exit code says.
+enum ExitStatus: Int32, Sendable {
+    case done = 0
+    case findings = 1
+    case pending = 2
+    case stepFailed = 3
+    case refused = 4
+    case usage = 64
+    case badInput = 65
+    case unreachable = 69
+    case internalError = 70
+    case localIO = 74
+    case leaseHeld = 75
+    case notAllowed = 77
+    case configuration = 78
+    case interrupted = 130
+    case terminated = 143
+}
+
+/// An error of the command line itself, with the exit code that it means.
+struct Failure: Error, CustomStringConvertible {
+    let status: ExitStatus
+    let description: String
+
+    init(_ status: ExitStatus, _ description: String) {
+        self.status = status
+        self.description = description
+    }
+}
+
+extension ExitStatus {
+    /// The code that an error means.
+    init(_ error: any Error) {
+        switch error {
+        case let failure as Failure: self = failure.status
+        case let error as EngineError: self.init(engine: error)
+        case let error as MongoError: self.init(mongo: error.kind)
+        case let failure as SeedFile.Failure: self = failure.isUnreadable ? .localIO : .badInput
+        case is PasswordHash.Failure: self = .badInput
+        default: self = .internalError
+        }
+    }
+
+    private init(engine error: EngineError) {
+        switch error {
+        case .leaseHeld, .leaseLost: self = .leaseHeld
+        case .interrupted(let signal): self = signal == 15 ? .terminated : .interrupted
+        case .ledger, .blocked: self = .stepFailed
+        case .stepFailed(_, _, let underlying):
+            // A server that went away, or a user who may not, says more to a script than the step that noticed it.
+            let status = ExitStatus(underlying)
+            self = status == .unreachable || status == .notAllowed ? status : .stepFailed
+        case .notFound: self = .usage
+        case .refused: self = .refused
+        }
+    }
+
+    private init(mongo kind: MongoError.Kind) {
+        switch kind {
+        case .connectionString: self = .configuration
+        case .unreachable, .network, .timeout, .writeConcern: self = .unreachable
+        case .authentication, .unauthorized: self = .notAllowed
+        case .duplicateKey, .documentValidation, .server, .bson, .internal: self = .internalError
+        }
+    }
+}

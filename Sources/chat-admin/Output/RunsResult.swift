@@ -1,0 +1,83 @@
+internal import BSON
+internal import Foundation
+internal import MigrationEngine
+
+/// What `runs list` prints.
+struct RunsResult: CommandResult {
+    struct Item: Encodable {
+        let run: String
+        let command: String
+        let state: String
+        let startedAt: String?
+        let finishedAt: String?
+        let user: String?
+        let host: String?
+        let changed: Int
+        let undone: Bool
+
+        init(_ record: RunRecord) {
+            run = record.id.hex
+            command = record.command
+            state = record.state
+            startedAt = record.document["startedAt"]?.date.map(TimeText.iso8601)
+            finishedAt = record.document["finishedAt"]?.date.map(TimeText.iso8601)
+            user = record.document["user"]?.string
+            host = record.document["host"]?.string
+            changed = record.changes.reduce(0) { $0 + $1.changed }
+            undone = record.isUndone
+        }
+    }
+
+    let command = "runs list"
+    let database: String
+    let runs: [Item]
+
+    func text(_ style: TextStyle) -> String {
+        guard !runs.isEmpty else { return "No run has changed \(database)." }
+        return TextTable.lines(
+            runs.map { run in
+                [
+                    run.run, run.startedAt ?? "", run.command, run.undone ? "\(run.state), undone" : run.state,
+                    "\(run.changed) changed", [run.user, run.host].compactMap { $0 }.joined(separator: "@"),
+                ]
+            }, indent: ""
+        ).joined(separator: "\n")
+    }
+}
+
+/// What `runs show` prints.
+struct RunResult: CommandResult {
+    let command = "runs show"
+    let database: String
+    let run: RunsResult.Item
+    let arguments: [String]
+    let error: String?
+    let changes: [Change]
+    let journal: [JournalSummary]
+
+    func text(_ style: TextStyle) -> String {
+        var lines = [
+            style.bold("Run \(run.run): \(run.command), \(run.undone ? "\(run.state), undone" : run.state)"),
+            "Started \(run.startedAt ?? "?"), ended \(run.finishedAt ?? "not yet"), by \(run.user ?? "?") on \(run.host ?? "?")",
+        ]
+        if !arguments.isEmpty { lines.append("Arguments: \(arguments.joined(separator: " "))") }
+        if let error { lines.append(style.bad("Error: \(error)")) }
+        lines.append("Journal:")
+        lines += TextTable.lines(
+            journal.map { item in
+                [
+                    item.kind, item.collection, item.code, item.state, "\(item.entries) entries",
+                    "\(item.documents) documents", item.undone > 0 ? "\(item.undone) undone" : "",
+                ]
+            })
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// Times as results print them.
+enum TimeText {
+    /// ISO 8601 in UTC, from milliseconds since 1970.
+    static func iso8601(_ milliseconds: Int64) -> String {
+        Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
+    }
+}

@@ -1,0 +1,155 @@
+internal import BSON
+internal import Chat
+internal import Consistency
+internal import Foundation
+internal import MigrationEngine
+internal import MongoDriver
+
+/// What every command that changes the database has in common: limit, question, lease, resuming, the record's end.
+extension CommandSession {
+    /// Carries a change out as a recorded run.
+    ///
+    /// - Parameters:
+    ///   - change: The change's options.
+    ///   - asks: Whether the user is asked; seeding a local server isn't.
+    ///   - plan: How many documents the change would touch, and the plan in words; computed only when it is needed.
+    ///   - body: The change.
+    /// - Returns: The run, for its results.
+    func change(
+        _ change: ChangeOptions, asks: Bool = true, plan: () async throws -> (changes: Int, text: String),
+        _ body: (Run, RunDescription) async throws -> Void
+    ) async throws -> Run {
+        try await confirm(change, asks: asks, plan)
+        let description = RunDescription(
+            command: command, arguments: Self.safeArguments(), toolVersion: ToolVersion.current)
+        let lease = try await Lease.acquire(
+            pool: pool, database: database.name, owner: description.owner, wait: .seconds(change.wait),
+            interruption: interruption)
+        let run = Run(
+            database: database, description: description, lease: lease, interruption: interruption,
+            progress: progress)
+        do {
+            try await resume(run)
+            try await body(run, description)
+            try await run.finish()
+        } catch {
+            try await close(run, lease, after: error)
+            throw error
+        }
+        try await lease.release()
+        return run
+    }
+
+    /// Writes down that a run ended early and gives the lease back; where the connection is gone neither can be done,
+    /// the lease expires by itself, and what stopped the run is what the user hears of.
+    private func close(_ run: Run, _ lease: Lease, after error: any Error) async throws {
+        do {
+            try await run.finish(error: error)
+            try await lease.release()
+        } catch let second {
+            console.remark("The end of the run couldn't be written down (\(second)); its lease expires by itself.")
+        }
+    }
+
+    private func resume(_ run: Run) async throws {
+        let source = SchemaReferenceSource(database: database, schema: .chat)
+        for resumed in try await Resumer(run: run, source: source).resume() {
+            console.remark("Finished what run \(resumed.run) had begun (\(resumed.entries) journal entries).")
+        }
+    }
+
+    private func confirm(
+        _ change: ChangeOptions, asks: Bool, _ plan: () async throws -> (changes: Int, text: String)
+    ) async throws {
+        let isAsked = asks && !change.yes
+        if isAsked, !console.canAsk {
+            throw Failure(
+                .refused,
+                "This changes the database, and there is no terminal to ask at: add --yes, or look first with "
+                    + "--dry-run.")
+        }
+        guard isAsked || change.maxChanges != nil else { return }
+        let planned = try await plan()
+        if let limit = change.maxChanges {
+            let total = try await documentCount()
+            guard limit.allows(planned.changes, of: total) else {
+                throw Failure(
+                    .refused,
+                    "The plan changes \(planned.changes) of \(total) documents, more than --max-changes allows. "
+                        + "Nothing was changed.")
+            }
+        }
+        guard isAsked, planned.changes > 0 else { return }
+        console.error(planned.text)
+        try ask()
+    }
+
+    private func ask() throws {
+        let hosts = database.client.connectionString.hosts.joined(separator: ",")
+        let isLocal = database.client.connectionString.isLoopback
+        let expected = isLocal ? "yes" : database.name
+        let what = isLocal ? "Type yes to go on: " : "Type the database's name to go on: "
+        guard console.ask("This changes `\(database.name)` at \(hosts). \(what)") == expected else {
+            throw Failure(.refused, "Not confirmed. Nothing was changed.")
+        }
+    }
+
+    private func documentCount() async throws -> Int {
+        var total = 0
+        for collection in DatabaseSchema.chat.collections {
+            let reply = try await database.client.run(
+                ["count": .string(collection.name)], on: database.name, mode: .read)
+            total += Int(reply["n"]?.integer ?? 0)
+        }
+        return total
+    }
+
+    /// The command line as a run's record keeps it: without the connection string, which may hold a password.
+    private static func safeArguments() -> [String] {
+        var arguments: [String] = []
+        var hidesNext = false
+        for argument in CommandLine.arguments.dropFirst() {
+            if hidesNext {
+                arguments.append("***")
+                hidesNext = false
+            } else if argument.hasPrefix("--uri=") {
+                arguments.append("--uri=***")
+            } else {
+                arguments.append(Redaction.redact(argument))
+                hidesNext = argument == "--uri"
+            }
+        }
+        return arguments
+    }
+
+    /// What a run changed, and what it left.
+    func result(_ run: Run, left: [Leftover], since start: ContinuousClock.Instant) -> ChangeResult {
+        ChangeResult(
+            command: command, database: database.name, run: run.hasRecord ? run.id.hex : nil, dryRun: false,
+            changes: run.tally.changes, left: left, durationMS: (ContinuousClock.now - start).milliseconds)
+    }
+
+    /// What a plan would change, and what it would leave.
+    func result(_ plans: [StepPlan], since start: ContinuousClock.Instant) -> ChangeResult {
+        ChangeResult(
+            command: command, database: database.name, run: nil, dryRun: true,
+            changes: plans.flatMap(\.operations).map {
+                Change(code: $0.operation, collection: $0.collection, changed: $0.matched)
+            }, left: plans.flatMap(\.leftovers), durationMS: (ContinuousClock.now - start).milliseconds)
+    }
+
+    /// What is left of some findings after a repair: what the check finds, with the repair's own reasons where it gave
+    /// one.
+    func leftovers(_ codes: Set<FindingCode>, _ run: Run) async throws -> [Leftover] {
+        let report = try await Checker(database: database, schema: .chat, progress: progress).check(codes)
+        let told = run.tally.leftovers
+        let rest = report.leftovers.compactMap { found -> Leftover? in
+            let known = told.filter { $0.code == found.code && $0.collection == found.collection }
+                .reduce(0) { $0 + $1.count }
+            guard found.count > known else { return nil }
+            return Leftover(
+                code: found.code, collection: found.collection, count: found.count - known, reason: found.reason)
+        }
+        return told + rest
+    }
+}

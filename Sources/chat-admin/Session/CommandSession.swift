@@ -1,0 +1,139 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Logging
+internal import MigrationEngine
+internal import MongoDriver
+
+/// What a command works with: a connected database, a console, and the request to stop.
+struct CommandSession: Sendable {
+    let command: String
+    let options: SharedOptions
+    let console: Console
+    let pool: MongoPool
+    let database: Database
+    let interruption: Interruption
+
+    /// The options that commands read after parsing.
+    struct SharedOptions: Sendable {
+        let format: OutputFormat
+        let maxTime: Double?
+    }
+
+    /// Where progress goes.
+    var progress: ProgressReport { { [console] in console.progress($0) } }
+
+    /// Connects, runs a command, prints errors as sentences and ends with the exit code that they mean.
+    ///
+    /// - Parameters:
+    ///   - name: The command, as results and runs call it.
+    ///   - options: The options that every command takes.
+    ///   - mustExist: Whether a database without collections is an error: a name that is misspelt looks like that.
+    ///   - body: The command.
+    /// - Throws: `ExitCode`.
+    static func run(
+        _ name: String, _ options: GlobalOptions, mustExist: Bool = true,
+        _ body: (CommandSession) async throws -> ExitStatus
+    ) async throws {
+        let console = Console(isQuiet: options.quiet, noColor: options.noColor)
+        let interruption = Interruption()
+        let trap = await SignalTrap(interruption, console)
+        defer { trap.cancel() }
+        let status: ExitStatus
+        do {
+            status = try await connect(name, options, console, interruption, mustExist, body)
+        } catch {
+            status = ExitStatus(error)
+            report(error, status, name, options, console)
+        }
+        if status != .done { throw ExitCode(status.rawValue) }
+    }
+
+    private static func connect(
+        _ name: String, _ options: GlobalOptions, _ console: Console, _ interruption: Interruption,
+        _ mustExist: Bool, _ body: (CommandSession) async throws -> ExitStatus
+    ) async throws -> ExitStatus {
+        let target = try await ConnectionSource(options).target()
+        if let warning = target.warning { console.remark(warning) }
+        let logger = makeLogger(options.verbose)
+        MongoRuntime.log(to: logger)
+        let pool = try MongoPool(target.connection, logger: logger)
+        let timer = startTimer(options.maxTime, interruption)
+        defer { timer?.cancel() }
+        do {
+            return try await pool.withClient { client in
+                let server = try await client.describeServer()
+                guard server.wireVersion >= ServerDescription.minimumWireVersion else {
+                    throw Failure(.configuration, "MongoDB \(server.version) is too old; 4.4 or newer is needed.")
+                }
+                let database = Database(
+                    client: client, name: target.database, server: server, readPreference: options.readPreference)
+                if mustExist { try await checkExists(database) }
+                let shared = SharedOptions(format: options.format, maxTime: options.maxTime)
+                let session = CommandSession(
+                    command: name, options: shared, console: console, pool: pool, database: database,
+                    interruption: interruption)
+                return try await body(session)
+            }
+        } catch EngineError.interrupted(Self.timeIsUp) {
+            throw Failure(
+                .unreachable,
+                "The time given by --max-time is over. Nothing is half done; run the same command again to go on.")
+        }
+    }
+
+    private static func checkExists(_ database: Database) async throws {
+        guard try await database.client.listCollections(database.name).isEmpty else { return }
+        throw Failure(
+            .configuration,
+            "There is no database `\(database.name)` at \(database.client.connectionString.hosts.joined(separator: ",")). "
+                + "Name the right one with --database; `chat-admin seed` makes a new one.")
+    }
+
+    /// Stands for "time is up" where a signal's number stands for an interruption.
+    private static let timeIsUp: Int32 = 0
+
+    private static func startTimer(_ seconds: Double?, _ interruption: Interruption) -> Task<Void, Never>? {
+        seconds.map { seconds in
+            Task {
+                do {
+                    try await Task.sleep(for: .seconds(seconds))
+                } catch {
+                    return  // Cancelled: the command ended in time.
+                }
+                interruption.request(signal: timeIsUp)
+            }
+        }
+    }
+
+    private static func makeLogger(_ verbosity: Int) -> Logger {
+        var logger = Logger(label: "chat-admin") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel =
+            switch verbosity {
+            case 0: .error
+            case 1: .debug
+            default: .trace
+            }
+        return logger
+    }
+
+    private struct ErrorResult: Encodable {
+        let command: String
+        let error: String
+        let exitCode: Int32
+    }
+
+    /// Says what went wrong: a sentence on standard error and, with `--format json`, a document on standard output.
+    private static func report(
+        _ error: any Error, _ status: ExitStatus, _ name: String, _ options: GlobalOptions, _ console: Console
+    ) {
+        let sentence = Redaction.redact("\(error)")
+        console.error("chat-admin: \(sentence)")
+        guard options.format == .json else { return }
+        do {
+            try console.result(
+                JSON.text(ErrorResult(command: name, error: sentence, exitCode: status.rawValue)))
+        } catch {
+            console.error("chat-admin: \(error)")
+        }
+    }
+}
