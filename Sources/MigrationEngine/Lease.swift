@@ -91,26 +91,31 @@ public final class Lease: Sendable {
 
     private static func tryAcquire(_ pool: MongoPool, _ namespace: Namespace, _ owner: String) async throws -> Int64? {
         let life = Int64(lifetime.components.seconds * 1000)
-        // An upsert of a fixed `_id`: while the lease is held the filter doesn't match, and the insert that is then
-        // tried fails with a duplicate key.
+        try await ensureDocument(pool, namespace)
         let query: BSONDocument = ["_id": "lease", "$expr": ["$lte": ["$expiresAt", "$$NOW"]]]
         let update: BSONValue = [
             [
                 "$set": [
-                    "owner": ["$literal": .string(owner)],
-                    "token": ["$add": [["$ifNull": ["$token", .int64(0)]], .int64(1)]],
+                    "owner": ["$literal": .string(owner)], "token": ["$add": ["$token", .int64(1)]],
                     "acquiredAt": "$$NOW", "expiresAt": ["$add": ["$$NOW", .int64(life)]], "released": false,
                 ]
             ]
         ]
+        return try await pool.withClient { client in
+            try await client.findAndModify(namespace, query: query, ["update": update, "new": true])
+        }?["token"]?.integer
+    }
+
+    /// Makes the lease's document, expired from birth; of two that try at once one finds it made.
+    private static func ensureDocument(_ pool: MongoPool, _ namespace: Namespace) async throws {
         do {
-            let document = try await pool.withClient { client in
+            _ = try await pool.withClient { client in
                 try await client.findAndModify(
-                    namespace, query: query, ["update": update, "upsert": true, "new": true])
+                    namespace, query: ["_id": "lease"],
+                    ["update": ["$setOnInsert": ["token": .int64(0), "expiresAt": .date(0)]], "upsert": true])
             }
-            return document?["token"]?.integer
         } catch let error as MongoError where error.kind == .duplicateKey {
-            return nil
+            return
         }
     }
 

@@ -17,13 +17,14 @@ struct IncidentComparison {
             violations += identityViolations(expected, id)
             wanted["_id"] = id
         }
-        if let session = expected.session, let id = sessionIDs[session] {
-            violations += fieldViolation("session_id", stored["session_id"], id)
-            wanted["session_id"] = stored["session_id"] ?? id
+        if let session = expected.session, let reference = stored["session_id"] {
+            // A session that is lost has been reported itself.
+            if let id = sessionIDs[session] { violations += fieldViolation("session_id", reference, id) }
+            wanted["session_id"] = reference
         }
-        if let user = expected.user {
-            violations += fieldViolation("user_id", stored["user_id"], .objectID(user))
-            wanted["user_id"] = stored["user_id"] ?? .objectID(user)
+        if let user = expected.user, let reference = stored["user_id"] {
+            violations += fieldViolation("user_id", reference, .objectID(user))
+            wanted["user_id"] = reference
         }
         var rest = stored
         if counts, expected.original["title"] != nil {

@@ -11,7 +11,7 @@ struct Repair: AsyncParsableCommand {
             Each repair is a recorded run that `runs undo` takes back. It exits 0 when nothing of its kind is left \
             wrong, and 1 when something is, which it names with the reason.
             """,
-        subcommands: [IDs.self, References.self, Counts.self, All.self])
+        subcommands: [IDs.self, References.self, Counts.self, All.self], defaultSubcommand: All.self)
 
     struct IDs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

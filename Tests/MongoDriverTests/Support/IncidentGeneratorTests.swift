@@ -13,7 +13,7 @@ struct IncidentGeneratorTests {
         #expect(one.collections != IncidentGenerator(seed: 8, sessions: 30, messages: 200).collections)
     }
 
-    @Test("makes databases that a server would hold: each _id and each natural key once", arguments: 0..<30 as Range<UInt64>)
+    @Test("makes databases that a server would hold: each _id and natural key once", arguments: 0..<30 as Range<UInt64>)
     func isPossible(seed: UInt64) throws {
         for (sessions, messages) in Self.sizes {
             let collections = IncidentGenerator(seed: seed, sessions: sessions, messages: messages).collections
