@@ -6,7 +6,7 @@ struct UndoMoves {
     let run: Run
 
     func revert(_ entries: [JournalEntry]) async throws {
-        let foreign = try await newReferences(entries)
+        let foreign = try await references(entries)
         var ready: [(entry: JournalEntry, move: RekeyMove)] = []
         for entry in entries {
             guard case .rekey(let move) = entry.content else { continue }
@@ -17,7 +17,7 @@ struct UndoMoves {
                         entry,
                         RekeyMove(
                             oldID: move.newID, newID: move.oldID, image: move.copy, referrers: move.referrers,
-                            earlierReferences: 0, undoes: entry.key)
+                            earlierReferences: foreign[move.oldID] ?? 0, undoes: entry.key)
                     ))
             case .alreadyUndone: try await run.markUndone([entry.key])
             case .blocked(let reason): run.tally.left(entry.code, entry.collection, 1, reason: reason)
@@ -62,13 +62,13 @@ struct UndoMoves {
         return .ready
     }
 
-    /// Counts the references to the documents' new `_id`s, in one pass for all of them.
-    private func newReferences(_ entries: [JournalEntry]) async throws -> [BSONValue: Int] {
+    /// Counts the references to the documents' new and old `_id`s, in one pass for all of them.
+    private func references(_ entries: [JournalEntry]) async throws -> [BSONValue: Int] {
         let moves = entries.compactMap { entry -> RekeyMove? in
             guard case .rekey(let move) = entry.content else { return nil }
             return move
         }
-        let ids = moves.map(\.newID)
+        let ids = moves.flatMap { [$0.newID, $0.oldID] }
         var counts: [BSONValue: Int] = [:]
         for referrer in Set(moves.flatMap(\.referrers)) {
             let groups = try await run.database.aggregateAll(

@@ -26,9 +26,11 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
         guard !text.utf8.contains(0) else {
             throw MongoError(.connectionString, "The connection string contains a NUL character.")
         }
+        try Self.checkCredentials(text)
         var error = bson_error_t()
         guard let uri = mongoc_uri_new_with_error(text, &error) else {
-            throw MongoError(.connectionString, "The connection string can't be used: \(Redaction.redact(error.text))")
+            let reason = Redaction.withoutQuotations(error.text)
+            throw MongoError(.connectionString, "The connection string can't be used: \(reason)")
         }
         defer { mongoc_uri_destroy(uri) }
         self.text = text

@@ -1,0 +1,34 @@
+import BSON
+import MongoDriver
+import TestSupport
+import Testing
+
+/// The arguments that point the tool at a test's database.
+func target(_ database: TestDatabase) -> [String] { ["--uri", database.uri, "--database", database.name] }
+
+/// Runs a command on a database and decodes the one JSON document it prints.
+func json(
+    _ arguments: [String], on database: TestDatabase, expecting code: Int32, within limit: Duration = Tool.timeLimit
+) async throws -> BSONDocument {
+    let result = try await Tool.run(arguments + target(database) + ["--format", "json"], timeLimit: limit)
+    try #require(result.exitCode == code, "\(result)")
+    return try result.json()
+}
+
+extension BSONDocument {
+    /// The counts of a result's list (`findings`, `changes`, `left`), as `counts["id.empty"]["messages"]`.
+    func counts(of list: String, _ number: String) -> [String: [String: Int]] {
+        (self[list]?.array?.values ?? []).compactMap(\.document).reduce(into: [:]) { result, item in
+            let code = item["code"]?.string ?? ""
+            let collection = item["collection"]?.string ?? ""
+            result[code, default: [:]][collection, default: 0] += Int(item[number]?.integer ?? 0)
+        }
+    }
+}
+
+/// What a database holds besides the tool's own state.
+func application(_ database: TestDatabase) async throws -> [String: [BSONDocument]] {
+    var documents: [String: [BSONDocument]] = [:]
+    for name in TestDatabase.chatCollections { documents[name] = try await database.all(name) }
+    return documents
+}
