@@ -35,8 +35,8 @@ public struct CounterRepair: Sendable {
                 let field = code == .wrongLatest ? counter.latestField : counter.field
                 plan.operations.append(
                     PlannedOperation(
-                        collection: collection.name, operation: "recount \(field) (\(code.rawValue))",
-                        matched: count, access: .scan, risk: .careful))
+                        code: code.rawValue, collection: collection.name,
+                        operation: "recount \(field) (\(code.rawValue))", matched: count, access: .scan, risk: .careful))
             }
         }
         return plan

@@ -61,7 +61,8 @@ public struct GuardRepair: Sendable {
 
     private func operation(_ collection: CollectionSchema, _ what: String) -> PlannedOperation {
         PlannedOperation(
-            collection: collection.name, operation: what, matched: 1, access: .index, risk: .careful)
+            code: "validator", collection: collection.name, operation: what, matched: 1, access: .index,
+            risk: .careful)
     }
 
     private func leftover(_ collection: CollectionSchema, _ reason: String) -> Leftover {

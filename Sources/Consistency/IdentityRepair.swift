@@ -36,14 +36,16 @@ public struct IdentityRepair: Sendable {
                 guard let count = counts[code] else { continue }
                 plan.operations.append(
                     PlannedOperation(
-                        collection: collection.name, operation: "new _id (\(code.rawValue))", matched: count,
-                        access: .index, risk: .careful, warnings: warnings))
+                        code: code.rawValue, collection: collection.name,
+                        operation: "new _id (\(code.rawValue))", matched: count, access: .index, risk: .careful,
+                        warnings: warnings))
             }
             for (holder, count) in followers.sorted(by: { $0.key < $1.key }) {
                 plan.operations.append(
                     PlannedOperation(
-                        collection: holder, operation: "references follow \(collection.name)", matched: count,
-                        access: .scan, risk: .careful))
+                        code: "references", collection: holder,
+                        operation: "references follow \(collection.name)", matched: count, access: .scan,
+                        risk: .careful))
             }
         }
         return plan

@@ -26,8 +26,8 @@ public struct IndexRepair: Sendable {
             let what = index.isUnique ? "create unique index" : "create index"
             plan.operations.append(
                 PlannedOperation(
-                    collection: collection.name, operation: "\(what) \(index.name)", matched: 1, access: .scan,
-                    risk: index.isUnique ? .careful : .safe,
+                    code: "create index", collection: collection.name, operation: "\(what) \(index.name)",
+                    matched: 1, access: .scan, risk: index.isUnique ? .careful : .safe,
                     warnings: try await blockers(collection, index)))
         }
         return plan

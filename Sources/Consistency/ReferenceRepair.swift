@@ -19,13 +19,15 @@ public struct ReferenceRepair: Sendable {
     public func plan() async throws -> StepPlan {
         var plan = StepPlan()
         for (holder, reference) in try await all() {
-            var count = 0
-            try await forEachBatch(holder, reference, acceptsUnrepaired: true) { count += $1.count }
-            guard count > 0 else { continue }
-            plan.operations.append(
-                PlannedOperation(
-                    collection: holder.name, operation: "\(reference.field) becomes an ObjectId", matched: count,
-                    access: .scan, risk: .careful))
+            var counts: [FindingCode: Int] = [:]
+            try await forEachBatch(holder, reference) { counts[$0, default: 0] += $1.count }
+            for (code, count) in counts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+                plan.operations.append(
+                    PlannedOperation(
+                        code: code.rawValue, collection: holder.name,
+                        operation: "\(reference.field) becomes an ObjectId (\(code.rawValue))", matched: count,
+                        access: .scan, risk: .careful))
+            }
         }
         return plan
     }
@@ -35,7 +37,7 @@ public struct ReferenceRepair: Sendable {
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
     public func apply(_ run: Run) async throws {
         for (holder, reference) in try await all() {
-            try await forEachBatch(holder, reference, acceptsUnrepaired: false) { code, changes in
+            try await forEachBatch(holder, reference) { code, changes in
                 try await run.apply(changes, in: holder.name, code: code.rawValue)
                 run.progress(
                     ProgressUpdate("references \(holder.name).\(reference.field)", done: run.tally.totalChanged))
@@ -52,9 +54,9 @@ public struct ReferenceRepair: Sendable {
 
     /// Reads the references that are text, in batches, and decides what each becomes.
     ///
-    /// - Parameter acceptsUnrepaired: Count references to documents whose own `_id` is still to be repaired.
+    /// References to documents whose own `_id` is still to be repaired are left to that repair, which takes them along.
     private func forEachBatch(
-        _ holder: CollectionSchema, _ reference: Reference, acceptsUnrepaired: Bool,
+        _ holder: CollectionSchema, _ reference: Reference,
         _ body: (FindingCode, [FieldChange]) async throws -> Void
     ) async throws {
         guard let target = schema.collection(reference.target) else { return }
@@ -72,7 +74,7 @@ public struct ReferenceRepair: Sendable {
                 guard let id = document["_id"], let value = Self.named(document[reference.field]) else { continue }
                 let owner = holder.ownerField.flatMap { Identity.objectID(document[$0]) }
                 let chosen = resolver.choose(value, owner: owner, among: candidates[value] ?? [])
-                guard let chosen, acceptsUnrepaired || chosen.id.type == .objectID else { continue }
+                guard let chosen, chosen.id.type == .objectID else { continue }
                 changes[value == .string("") ? .emptyReference : .textReference, default: []].append(
                     FieldChange(id: id, before: [reference.field: value], after: [reference.field: chosen.id]))
             }

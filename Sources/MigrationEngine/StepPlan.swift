@@ -18,6 +18,8 @@ public enum Access: String, Sendable, Codable {
 
 /// One thing that a step would do.
 public struct PlannedOperation: Sendable, Codable {
+    /// What is mended or made, as a result's `changes` call it.
+    public let code: String
     /// The collection it touches.
     public let collection: String
     /// What it does, in a few words.
@@ -33,8 +35,10 @@ public struct PlannedOperation: Sendable, Codable {
 
     /// Describes an operation.
     public init(
-        collection: String, operation: String, matched: Int, access: Access, risk: Risk, warnings: [String] = []
+        code: String, collection: String, operation: String, matched: Int, access: Access, risk: Risk,
+        warnings: [String] = []
     ) {
+        self.code = code
         self.collection = collection
         self.operation = operation
         self.matched = matched

@@ -20,6 +20,7 @@ extension MongoClient {
     ///
     /// - Throws: ``MongoError``.
     public func listCollections(_ database: String) async throws -> [String: CollectionDescription] {
+        try Self.checkName(database)
         guard let handle = mongoc_client_get_database(try client(), database) else {
             throw MongoError(.internal, "No handle for the database \(database).")
         }

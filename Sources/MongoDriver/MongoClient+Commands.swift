@@ -27,6 +27,7 @@ extension MongoClient {
         _ command: BSONDocument, on database: String, mode: CommandMode = .plain,
         readPreference: ReadPreference? = nil, session: ClientSession? = nil
     ) throws -> BSONDocument {
+        try Self.checkName(database)
         let client = try client()
         let options = options([:], session: session)
         var error = bson_error_t()

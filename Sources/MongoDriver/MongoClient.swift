@@ -61,10 +61,19 @@ public actor MongoClient {
     func withCollection<R>(
         _ namespace: Namespace, _ body: (OpaquePointer) throws -> R
     ) throws -> R {
+        try Self.checkName(namespace.database)
+        try Self.checkName(namespace.collection)
         guard let collection = mongoc_client_get_collection(try client(), namespace.database, namespace.collection)
         else { throw MongoError(.internal, "No handle for the collection \(namespace).") }
         defer { mongoc_collection_destroy(collection) }
         return try body(collection)
+    }
+
+    /// Refuses a name that C would cut at a NUL, so that it would name another database or collection.
+    static func checkName(_ name: String) throws(MongoError) {
+        guard !name.utf8.contains(0) else {
+            throw MongoError(.internal, "The name of a database or collection holds a NUL character.")
+        }
     }
 
     /// Adds a session to a command's options, as `mongoc_client_session_append` does.

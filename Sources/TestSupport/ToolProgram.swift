@@ -1,9 +1,9 @@
 internal import Foundation
 
 /// Where the built `chat-admin` is.
-enum ToolProgram {
+package enum ToolProgram {
     /// The path of the program: what `CHAT_ADMIN_BIN` names, or what was built beside the running tests.
-    static func path() throws -> String {
+    package static func path() throws -> String {
         if let named = ProcessInfo.processInfo.environment["CHAT_ADMIN_BIN"], !named.isEmpty {
             guard FileManager.default.isExecutableFile(atPath: named) else {
                 throw TestSupportError("CHAT_ADMIN_BIN names no program: \(named)")

@@ -31,16 +31,10 @@ struct Seed: AsyncParsableCommand {
     var allowRemote = false
 
     func run() async throws {
-        try await CommandSession.run("seed", options, mustExist: false) { session in
+        try await CommandSession.run("seed", options, mustExist: false, beforeConnecting: refuseRemote) { session in
             let start = ContinuousClock.now
             let users = try selected()
             let isLocal = session.database.client.connectionString.isLoopback
-            guard isLocal || allowRemote || change.dryRun else {
-                throw Failure(
-                    .refused,
-                    "\(session.database.client.connectionString.hosts.joined(separator: ",")) isn't this machine, and "
-                        + "these users' passwords are known to everybody. Add --allow-remote if that is what you want.")
-            }
             let seeder = Seeder(database: session.database)
             let plan = try await seeder.plan(users, resetPasswords: resetPasswords)
             if change.dryRun || plan.changed == 0 {
@@ -60,6 +54,15 @@ struct Seed: AsyncParsableCommand {
             let left = run.tally.leftovers
             try session.console.print(session.result(run, left: left, since: start), options.format)
             return left.isEmpty ? .done : .findings
+        }
+    }
+
+    private func refuseRemote(_ connection: ConnectionString) throws {
+        guard connection.isLoopback || allowRemote || change.dryRun else {
+            throw Failure(
+                .refused,
+                "\(connection.hosts.joined(separator: ",")) isn't this machine, and these users' passwords are known "
+                    + "to everybody. Add --allow-remote if that is what you want.")
         }
     }
 

@@ -133,9 +133,14 @@ extension CommandSession {
     func result(_ plans: [StepPlan], since start: ContinuousClock.Instant) -> ChangeResult {
         ChangeResult(
             command: command, database: database.name, run: nil, dryRun: true,
-            changes: plans.flatMap(\.operations).map {
-                Change(code: $0.operation, collection: $0.collection, changed: $0.matched)
-            }, left: plans.flatMap(\.leftovers), durationMS: (ContinuousClock.now - start).milliseconds)
+            changes: Self.changes(plans.flatMap(\.operations)), left: plans.flatMap(\.leftovers), durationMS: (ContinuousClock.now - start).milliseconds)
+    }
+
+    /// Adds a plan's operations up as a run's tally would.
+    private static func changes(_ operations: [PlannedOperation]) -> [Change] {
+        let tally = Tally()
+        for operation in operations { tally.changed(operation.code, operation.collection, operation.matched) }
+        return tally.changes
     }
 
     /// What is left of some findings after a repair: what the check finds, with the repair's own reasons where it gave

@@ -28,10 +28,12 @@ struct CommandSession: Sendable {
     ///   - name: The command, as results and runs call it.
     ///   - options: The options that every command takes.
     ///   - mustExist: Whether a database without collections is an error: a name that is misspelt looks like that.
+    ///   - beforeConnecting: Refuses a server before anything is sent to it.
     ///   - body: The command.
     /// - Throws: `ExitCode`.
     static func run(
         _ name: String, _ options: GlobalOptions, mustExist: Bool = true,
+        beforeConnecting: (ConnectionString) throws -> Void = { _ in },
         _ body: (CommandSession) async throws -> ExitStatus
     ) async throws {
         let console = Console(isQuiet: options.quiet, noColor: options.noColor)
@@ -40,7 +42,9 @@ struct CommandSession: Sendable {
         defer { trap.cancel() }
         let status: ExitStatus
         do {
-            status = try await connect(name, options, console, interruption, mustExist, body)
+            let target = try await ConnectionSource(options).target()
+            try beforeConnecting(target.connection)
+            status = try await connect(name, options, target, console, interruption, mustExist, body)
         } catch {
             status = ExitStatus(error)
             report(error, status, name, options, console)
@@ -49,10 +53,9 @@ struct CommandSession: Sendable {
     }
 
     private static func connect(
-        _ name: String, _ options: GlobalOptions, _ console: Console, _ interruption: Interruption,
-        _ mustExist: Bool, _ body: (CommandSession) async throws -> ExitStatus
+        _ name: String, _ options: GlobalOptions, _ target: ConnectionSource.Target, _ console: Console,
+        _ interruption: Interruption, _ mustExist: Bool, _ body: (CommandSession) async throws -> ExitStatus
     ) async throws -> ExitStatus {
-        let target = try await ConnectionSource(options).target()
         if let warning = target.warning { console.remark(warning) }
         let logger = makeLogger(options.verbose)
         MongoRuntime.log(to: logger)
