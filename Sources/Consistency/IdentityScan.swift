@@ -15,15 +15,17 @@ struct IdentityScan: Sendable {
         _ collection: String, maximum: Int = 1000, _ body: ([BSONValue]) async throws -> Void
     ) async throws {
         // `false` is the smallest value of the type that follows ObjectId.
-        let ranges: [BSONDocument] = [
-            ["min": ["_id": .minKey], "max": ["_id": .objectID(.min)]],
-            ["min": ["_id": false]],
+        let ranges: [(filter: BSONDocument, bounds: BSONDocument)] = [
+            ([:], ["min": ["_id": .minKey], "max": ["_id": .objectID(.min)]]),
+            ([:], ["min": ["_id": false]]),
+            // An index's upper bound is exclusive, and nothing is greater than the largest value.
+            (["_id": ["$eq": .maxKey]], [:]),
         ]
-        for range in ranges {
+        for (filter, bounds) in ranges {
             var options: BSONDocument = ["hint": ["_id": 1], "projection": ["_id": 1]]
-            for element in range.rawElements { options.append(raw: element) }
+            for element in bounds.rawElements { options.append(raw: element) }
             let cursor = try await database.client.find(
-                database.namespace(collection), filter: [:], options: options,
+                database.namespace(collection), filter: filter, options: options,
                 readPreference: database.readPreference)
             try await database.client.forEachBatch(of: cursor, maximum: maximum) { documents in
                 try await body(documents.compactMap { $0["_id"] })

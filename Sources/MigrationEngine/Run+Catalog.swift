@@ -27,6 +27,8 @@ extension Run {
     /// - Throws: ``MongoError``, ``EngineError``.
     public func setValidator(_ options: BSONDocument, on collection: String) async throws {
         let before = try await validatorOptions(of: collection)
+        // What isn't named becomes the server's default, which the journal has to know to recognise it later.
+        let options = ValidatorOptions.completed(options)
         guard before != options else { return }
         let entries = makeEntries([(collection, "validator", .validator(before: before, after: options), nil)])
         try await append(entries)
@@ -85,6 +87,14 @@ public enum IndexMatch {
 
 /// The part of a collection's options that says which documents it takes.
 public enum ValidatorOptions {
+    /// Adds the server's defaults for what isn't named: no validator, level `strict`, action `error`.
+    static func completed(_ options: BSONDocument) -> BSONDocument {
+        let defaults: [(String, BSONValue)] = [
+            ("validator", [:]), ("validationLevel", "strict"), ("validationAction", "error"),
+        ]
+        return BSONDocument(defaults.map { ($0.0, options[$0.0] ?? $0.1) })
+    }
+
     /// Takes `validator`, `validationLevel` and `validationAction` out of a collection's options.
     public static func extract(_ options: BSONDocument) -> BSONDocument {
         var result: BSONDocument = [:]

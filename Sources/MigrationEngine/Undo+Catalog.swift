@@ -17,17 +17,12 @@ extension Undo {
 
     func revertValidator(_ entry: JournalEntry, _ before: BSONDocument, _ after: BSONDocument) async throws {
         let current = try await run.validatorOptions(of: entry.collection)
-        if current == before { return }
+        if ValidatorOptions.completed(current) == ValidatorOptions.completed(before) { return }
         guard current == after else {
             return run.tally.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
         }
-        // An absent validator, level or action is the server's default.
-        var restored = before
-        let defaults: [(String, BSONValue)] = [
-            ("validator", [:]), ("validationLevel", "strict"), ("validationAction", "error"),
-        ]
-        for (key, value) in defaults where restored[key] == nil { restored.append(key, value) }
-        try await run.database.client.collMod(run.database.namespace(entry.collection), restored)
+        try await run.database.client.collMod(
+            run.database.namespace(entry.collection), ValidatorOptions.completed(before))
         run.tally.changed(entry.code, entry.collection, 1)
     }
 

@@ -32,15 +32,20 @@ public struct BulkWriteResult: Sendable {
     /// Nothing done.
     public init() {}
 
-    init(reply: BSONDocument) {
-        inserted = Self.count(reply, "nInserted")
-        matched = Self.count(reply, "nMatched")
-        modified = Self.count(reply, "nModified")
-        removed = Self.count(reply, "nRemoved")
-        upserted = Self.count(reply, "nUpserted")
-        writeErrors = (reply["writeErrors"]?.array?.values ?? []).compactMap(\.document).map { error in
+    /// Adds what one command did.
+    ///
+    /// - Parameters:
+    ///   - reply: What libmongoc says of the command.
+    ///   - start: The position of the command's first write in the list that was given.
+    mutating func add(_ reply: BSONDocument, from start: Int) {
+        inserted += Self.count(reply, "nInserted")
+        matched += Self.count(reply, "nMatched")
+        modified += Self.count(reply, "nModified")
+        removed += Self.count(reply, "nRemoved")
+        upserted += Self.count(reply, "nUpserted")
+        writeErrors += (reply["writeErrors"]?.array?.values ?? []).compactMap(\.document).map { error in
             WriteError(
-                index: Int(error["index"]?.integer ?? 0),
+                index: start + Int(error["index"]?.integer ?? 0),
                 code: Int32(truncatingIfNeeded: error["code"]?.integer ?? 0),
                 message: error["errmsg"]?.string ?? "", details: error["errInfo"]?.document,
                 keyPattern: error["keyPattern"]?.document)

@@ -28,19 +28,25 @@ extension MongoClient {
         if session?.isTransaction != true { options.append("writeConcern", .document(concern.document)) }
         options = self.options(options, session: session)
         let itemOptions: BSONDocument? = collation.map { ["collation": .document($0)] }
-        var error = bson_error_t()
-        let outcome = try withCollection(namespace) { collection in
-            guard
-                let bulk = withBSON(
-                    options, { mongoc_collection_create_bulk_operation_with_opts(collection, $0) })
-            else { throw MongoError(.internal, "libmongoc made no bulk operation.") }
-            defer { mongoc_bulk_operation_destroy(bulk) }
-            if bypassValidation { mongoc_bulk_operation_set_bypass_document_validation(bulk, true) }
-            for write in writes { try Self.add(write, to: bulk, itemOptions) }
-            return try withReply { mongoc_bulk_operation_execute(bulk, $0, &error) }
+        var result = BulkWriteResult()
+        try withCollection(namespace) { collection in
+            // Every part is made before the first is sent: a write that libmongoc itself refuses leaves nothing done.
+            var bulks: [(handle: OpaquePointer, start: Int)] = []
+            defer { for bulk in bulks { mongoc_bulk_operation_destroy(bulk.handle) } }
+            for part in WriteModel.commands(for: writes) {
+                guard
+                    let bulk = withBSON(
+                        options, { mongoc_collection_create_bulk_operation_with_opts(collection, $0) })
+                else { throw MongoError(.internal, "libmongoc made no bulk operation.") }
+                bulks.append((bulk, part.lowerBound))
+                if bypassValidation { mongoc_bulk_operation_set_bypass_document_validation(bulk, true) }
+                for write in writes[part] { try Self.add(write, to: bulk, itemOptions) }
+            }
+            for bulk in bulks {
+                try Self.execute(bulk.handle, from: bulk.start, &result)
+                if ordered, !result.writeErrors.isEmpty { break }
+            }
         }
-        let result = BulkWriteResult(reply: outcome.reply)
-        if outcome.result == 0 { try Self.throwUnlessWriteErrors(error, outcome.reply, result) }
         return result
     }
 
@@ -63,18 +69,23 @@ extension MongoClient {
         return result
     }
 
-    private static func throwUnlessWriteErrors(
-        _ error: bson_error_t, _ reply: BSONDocument, _ result: BulkWriteResult
+    /// Sends one command's writes and adds what they did to a result.
+    ///
+    /// - Throws: ``MongoError`` unless all that went wrong is that the server refused single writes.
+    private static func execute(
+        _ bulk: OpaquePointer, from start: Int, _ result: inout BulkWriteResult
     ) throws(MongoError) {
+        var error = bson_error_t()
+        let (server, reply) = try withReply { mongoc_bulk_operation_execute(bulk, $0, &error) }
+        result.add(reply, from: start)
+        guard server == 0 else { return }
         if let concern = reply["writeConcernErrors"]?.array?.values.first?.document {
             let code = Int32(truncatingIfNeeded: concern["code"]?.integer ?? 0)
             throw MongoError(.writeConcern, concern["errmsg"]?.string ?? "", code: code, partialResult: result)
         }
-        let failure = MongoError(error, reply: reply, partialResult: result)
-        // The error is the first refused write's own unless it is of another kind, such as a broken connection.
-        guard let first = result.writeErrors.first, first.code == failure.code || failure.code == 0,
-            failure.kind != .network, failure.kind != .unreachable
-        else { throw failure }
+        // "writeErrors" come in the reply of a command that the server ran; one that failed has none.
+        guard reply["writeErrors"]?.array?.isEmpty ?? true else { return }
+        throw MongoError(error, reply: reply, partialResult: result)
     }
 
     private static func add(

@@ -21,6 +21,7 @@ package struct TestDatabase: Sendable {
     package func namespace(_ collection: String) -> Namespace { Namespace(name, collection) }
 
     /// Lends a client of ``pool``.
+    @discardableResult
     package func withClient<R: Sendable>(_ body: (MongoClient) async throws -> R) async throws -> R {
         try await pool.withClient(body)
     }

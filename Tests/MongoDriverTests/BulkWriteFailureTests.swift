@@ -96,22 +96,21 @@ struct BulkWriteFailureTests {
         }
     }
 
-    @Test("halfway keeps the refused writes too")
-    func reportsPartialErrors() async throws {
+    @Test("halfway keeps the refused writes too", arguments: [true, false])
+    func reportsPartialErrors(isCollecting: Bool) async throws {
         try await withDatabase { database in
             let text = BSONValue.string(String(repeating: "x", count: 12_000_000))
             var writes = (0..<6).map { WriteModel.insert(["_id": .int32($0), "text": text]) }
             writes.insert(.insert(["_id": 0]), at: 1)
             try await database.withFailPoint(FailCommand("insert").closingConnection(), mode: .skip(1)) { _ in
                 try await database.withClient { client in
-                    for collecting in [true, false] {
-                        let error = await expectError(.network) {
-                            _ = try await collecting
-                                ? client.bulkWriteCollectingErrors(database.namespace("things"), writes)
-                                : client.bulkWrite(database.namespace("other"), writes)
-                        }
-                        if collecting { #expect(error?.partialResult?.writeErrors.map(\.index) == [1]) }
+                    let error = await expectError(.network) {
+                        _ =
+                            try await isCollecting
+                            ? client.bulkWriteCollectingErrors(database.namespace("things"), writes)
+                            : client.bulkWrite(database.namespace("things"), writes)
                     }
+                    #expect(error?.partialResult?.writeErrors.map(\.index) == [1])
                 }
             }
         }
@@ -153,15 +152,51 @@ struct BulkWriteFailureTests {
         }
     }
 
-    @Test("because a document is too large says so before anything is sent")
-    func refusesTooLarge() async throws {
+    @Test("halfway, by a server's error for one command, isn't hidden by refused writes or by what comes after")
+    func reportsFailedCommand() async throws {
+        try await withDatabase { database in
+            let writes: [WriteModel] = [
+                .insert(["_id": 1]), .insert(["_id": 1]), .updateOne(filter: ["_id": 1], update: ["$set": ["a": 1]]),
+                .deleteOne(filter: ["_id": 9]),
+            ]
+            try await database.withFailPoint(FailCommand("update").failing(code: 11601)) { _ in
+                try await database.withClient { client in
+                    let error = await expectError(.server) {
+                        try await client.bulkWriteCollectingErrors(database.namespace("things"), writes)
+                    }
+                    #expect(error?.code == 11601)
+                    #expect(error?.partialResult?.inserted == 1)
+                    #expect(error?.partialResult?.writeErrors.map(\.index) == [1])
+                }
+            }
+        }
+    }
+
+    @Test("because libmongoc refuses a write leaves nothing done")
+    func refusesBeforeSending() async throws {
         try await withDatabase { database in
             try await database.withClient { client in
-                let large: BSONDocument = ["_id": 2, "text": .string(String(repeating: "x", count: 16 << 20))]
-                let error = await expectError(.bson) {
-                    try await client.bulkWrite(database.namespace("things"), [.insert(["_id": 1]), .insert(large)])
+                await expectError(.internal) {
+                    let nonsense = WriteModel.updateOne(filter: [:], update: ["no operator": 1])
+                    try await client.bulkWrite(database.namespace("things"), [.insert(["_id": 1]), nonsense])
                 }
-                #expect(error?.message.contains("too large") == true)
+            }
+            #expect(try await database.count("things") == 0)
+        }
+    }
+
+    @Test("because a document is too large says so", arguments: [16 << 20, 17 << 20])
+    func refusesTooLarge(size: Int) async throws {
+        try await withDatabase { database in
+            try await database.withClient { client -> Void in
+                let large: BSONDocument = ["_id": 2, "text": .string(String(repeating: "x", count: size))]
+                do {
+                    _ = try await client.bulkWrite(database.namespace("things"), [.insert(["_id": 1]), .insert(large)])
+                    Issue.record("nothing was thrown")
+                } catch let error as MongoError {
+                    #expect(error.message.contains("too large"), "\(error)")
+                    #expect(error.kind == .server || error.kind == .bson)
+                }
             }
         }
     }

@@ -13,7 +13,8 @@ struct CatalogTests {
                 let validator: BSONDocument = ["validator": ["a": ["$type": "int"]], "validationLevel": "moderate"]
                 try await client.createCollection(database.namespace("plain.with.dots"))
                 try await client.createCollection(database.namespace("checked"), options: validator)
-                try await client.createCollection(database.namespace("bounded"), options: ["capped": true, "size": 4096])
+                let bounded: BSONDocument = ["capped": true, "size": 4096]
+                try await client.createCollection(database.namespace("bounded"), options: bounded)
                 try await client.createCollection(
                     database.namespace("view"), options: ["viewOn": "checked", "pipeline": []])
                 try await client.createCollection(

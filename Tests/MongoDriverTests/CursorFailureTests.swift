@@ -110,7 +110,8 @@ struct CursorFailureTests {
     func retriesFirstCommand(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
             try await database.load("things", Self.thousand)
-            try await database.withFailPoint(FailCommand("find", "aggregate").closingConnection(), mode: .times(1)) { point in
+            let fault = FailCommand("find", "aggregate").closingConnection()
+            try await database.withFailPoint(fault, mode: .times(1)) { point in
                 try await database.withClient { client in
                     let found = try await client.all(client.find(database.namespace("things"), filter: [:]))
                     #expect(found.count == 1000)

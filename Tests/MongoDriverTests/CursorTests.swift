@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Cursors")
 struct CursorTests {
-    private static let hundred = (0..<100).map { ["_id": .int32(Int32($0)), "half": .int32(Int32($0 / 2))] as BSONDocument }
+    private static let hundred = (0..<100).map { number -> BSONDocument in
+        ["_id": .int32(number), "half": .int32(number / 2)]
+    }
 
     @Test("give every document once, in batches of the size asked for", arguments: TestServer.Kind.allCases)
     func readsBatches(kind: TestServer.Kind) async throws {

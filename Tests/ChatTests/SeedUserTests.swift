@@ -1,0 +1,29 @@
+import Chat
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Users to seed")
+struct SeedUserTests {
+    @Test("the built-in users are those of fixtures/users.json")
+    func defaults() throws {
+        #expect(try SeedFile.read(ProjectFiles.path("fixtures/users.json")) == SeedUser.defaults)
+    }
+
+    @Test("a password's hash verifies, is salted, and has the application's form")
+    func hashes() async throws {
+        let first = try await PasswordHash.make("alicepass123")
+        let second = try await PasswordHash.make("alicepass123")
+        #expect(first != second)
+        #expect(first.hasPrefix("$2b$12$") && first.count == 60)
+        #expect(await PasswordHash.verify("alicepass123", first))
+        #expect(await !PasswordHash.verify("alicepass124", first))
+        #expect(await !PasswordHash.verify("alicepass123", "plain"))
+        #expect(await !PasswordHash.verify("alicepass123", ""))
+    }
+
+    @Test("passwords that bcrypt would cut short are refused", arguments: ["", String(repeating: "x", count: 73), "a\0b"])
+    func refused(password: String) async {
+        await #expect(throws: PasswordHash.Failure.self) { try await PasswordHash.make(password) }
+    }
+}

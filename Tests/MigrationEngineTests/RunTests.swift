@@ -1,0 +1,126 @@
+import BSON
+import MigrationEngine
+import MongoDriver
+import TestSupport
+import Testing
+
+@Suite("A run's changes")
+struct RunTests {
+    static let everyType: BSONDocument = [
+        "double": 1.5, "string": "text", "document": ["a": 1], "array": [1, "2"], "undefined": .undefined, "null": nil,
+        "bool": true, "date": .date(-1), "int": 5, "long": .int64(5), "min": .minKey, "dollar": "$field",
+        "decimal": .decimal128(Decimal128(low: 7, high: 0x3040_0000_0000_0000)), "nan": .double(.nan),
+    ]
+
+    @Test("fields of every type are compared by value and type, set, and put back byte for byte", arguments: TestServer.Kind.allCases)
+    func everyFieldType(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            var documents: [BSONDocument] = []
+            for (index, element) in Self.everyType.elements.enumerated() {
+                documents.append(["_id": .int32(Int32(index)), "a": 1, "f": element.value, "z": 2])
+            }
+            documents.append(["_id": 99, "a": 1, "z": 2])
+            try await database.load("things", documents)
+            let id = try await withRun(on: database) { run in
+                let changes = documents.map { document in
+                    FieldChange(
+                        id: document["_id"] ?? .null, before: document["f"].map { ["f": $0] } ?? [:],
+                        after: ["f": "changed"])
+                }
+                let missed = try await run.apply(changes, in: "things", code: "test")
+                #expect(missed.isEmpty)
+                return run.id.hex
+            }
+            #expect(try await database.count("things", ["f": "changed"]) == documents.count)
+            try await withRun(on: database) { try await Undo(run: $0).revert(run: id) }
+            #expect(try await database.all("things") == documents)
+        }
+    }
+
+    @Test("a value of another type or another value is never overwritten")
+    func compareAndSet() async throws {
+        try await withDatabase { database in
+            let stored: [BSONValue] = [.int32(5), .int64(5), .double(5), .null, .string("5"), [5], .int32(6)]
+            let documents = stored.enumerated().map { index, value -> BSONDocument in
+                ["_id": .int32(Int32(index)), "n": value]
+            }
+            try await database.load("things", documents + [["_id": 99]])
+            try await withRun(on: database) { run in
+                let ids = (0..<stored.count).map { BSONValue.int32(Int32($0)) } + [99]
+                let missed = try await run.apply(
+                    ids.map { FieldChange(id: $0, before: ["n": .int32(5)], after: ["n": 7]) }, in: "things",
+                    code: "test")
+                #expect(missed == Array(ids.dropFirst()))
+                #expect(run.tally.changes == [Change(code: "test", collection: "things", changed: 1)])
+                // Null doesn't stand for a missing field, nor the other way round.
+                let absent = try await run.apply(
+                    [FieldChange(id: 99, before: ["n": nil], after: ["n": 1]), FieldChange(id: 3, before: [:], after: ["n": 1])],
+                    in: "things", code: "test")
+                #expect(absent == [99, 3])
+            }
+        }
+    }
+
+    @Test("a run that changes nothing leaves no trace")
+    func noTrace() async throws {
+        try await withDatabase { database in
+            try await database.load("things", [["_id": 1]])
+            let before = try await ServerImage(of: database)
+            try await withRun(on: database) { run in
+                let missed = try await run.apply([], in: "things", code: "test")
+                #expect(missed.isEmpty)
+                #expect(!run.hasRecord)
+            }
+            #expect(before.differences(to: try await ServerImage(of: database)) == [])
+        }
+    }
+
+    @Test("an interruption stops before the next batch is written, and what is written is in the journal")
+    func interruption() async throws {
+        try await withDatabase { database in
+            let interruption = Interruption()
+            try await database.load("things", (0..<10).map { ["_id": .int32($0), "n": 0] })
+            await #expect(throws: EngineError.self) {
+                try await withRun(on: database, interruption: interruption) { run in
+                    try await run.apply([FieldChange(id: 1, before: ["n": 0], after: ["n": 1])], in: "things", code: "a")
+                    interruption.request(signal: 2)
+                    try await run.apply([FieldChange(id: 2, before: ["n": 0], after: ["n": 1])], in: "things", code: "a")
+                }
+            }
+            #expect(try await database.count("things", ["n": 1]) == 1)
+            #expect(try await database.count("chat_admin.journal") == 1)
+        }
+    }
+
+    @Test("indexes, validators and collections are put back as they were")
+    func catalogue() async throws {
+        try await withDatabase { database in
+            try await database.load("things", [["_id": 1]])
+            let id = try await withRun(on: database) { run in
+                try await run.createIndexes([["key": ["a": 1], "name": "a_1"]], on: "things")
+                try await run.createIndexes([["key": ["a": 1], "name": "a_1"]], on: "things")
+                try await run.setValidator(["validator": ["a": ["$exists": true]]], on: "things")
+                try await run.createCollection("fresh")
+                #expect(run.tally.totalChanged == 3)
+                return run.id.hex
+            }
+            #expect(try await database.withClient { try await $0.listIndexes(database.namespace("things")) }.count == 2)
+            try await withRun(on: database) { try await Undo(run: $0).revert(run: id) }
+            let present = try await database.withClient { try await $0.listCollections(database.name) }
+            #expect(present["fresh"] == nil)
+            #expect(present["things"]?.options["validator"] == nil)
+            #expect(try await database.withClient { try await $0.listIndexes(database.namespace("things")) }.count == 1)
+        }
+    }
+
+    @Test("an undo of an unknown run is refused")
+    func unknownRun() async throws {
+        try await withDatabase { database in
+            for id in ["nonsense", ObjectID(timestamp: 1).hex] {
+                await #expect(throws: EngineError.self) {
+                    try await withRun(on: database) { try await Undo(run: $0).revert(run: id) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import BSON
+import MigrationEngine
+import MongoDriver
+import TestSupport
+
+/// A run on a test's database, without a lease.
+func withRun<R: Sendable>(
+    on database: TestDatabase, interruption: Interruption = Interruption(), _ body: (Run) async throws -> R
+) async throws -> R {
+    try await database.withClient { client in
+        let run = Run(
+            database: Database(client: client, name: database.name, server: try await client.describeServer()),
+            description: RunDescription(command: "test", arguments: [], toolVersion: "0"), lease: nil,
+            interruption: interruption, progress: { _ in })
+        let result = try await body(run)
+        try await run.finish()
+        return result
+    }
+}
+
+/// References that follow by their value alone.
+struct ValueSource: ReferenceSource {
+    let database: TestDatabase
+    let referrer: Referrer
+    /// Called between the copy and the deletion of a document, where an application may write.
+    var meanwhile: @Sendable () async throws -> Void = {}
+
+    func forEachBatch(
+        following moves: [RekeyMove], _ body: ([FollowingChange]) async throws -> Void
+    ) async throws {
+        try await meanwhile()
+        for (index, move) in moves.enumerated() {
+            let found = try await database.find(referrer.collection, [referrer.field: ["$eq": move.oldID]])
+            let changes = found.map { document in
+                FollowingChange(
+                    move: index, collection: referrer.collection,
+                    change: FieldChange(
+                        id: document["_id"] ?? .null, before: [referrer.field: move.oldID],
+                        after: [referrer.field: move.newID]))
+            }
+            if !changes.isEmpty { try await body(changes) }
+        }
+    }
+
+    func isSameDocument(_ first: BSONDocument, _ second: BSONDocument) -> Bool {
+        first["created"] == second["created"]
+    }
+}
