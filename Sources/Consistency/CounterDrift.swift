@@ -71,7 +71,9 @@ struct CounterObservation: Sendable, Equatable {
         if let count { before.append(counter.field, count) }
         if let latest { before.append(counter.latestField, latest) }
         let mendsCount = codes.contains(.wrongCount) || codes.contains(.countType)
-        if mendsCount { after.append(counter.field, Self.integer(truth.live)) } else if let count {
+        if mendsCount {
+            after.append(counter.field, Self.integer(truth.live))
+        } else if let count {
             after.append(counter.field, count)
         }
         if codes.contains(.wrongLatest) {
@@ -83,5 +85,7 @@ struct CounterObservation: Sendable, Equatable {
     }
 
     /// As the application's driver would store it.
-    private static func integer(_ value: Int64) -> BSONValue { Int32(exactly: value).map { .int32($0) } ?? .int64(value) }
+    private static func integer(_ value: Int64) -> BSONValue {
+        Int32(exactly: value).map { .int32($0) } ?? .int64(value)
+    }
 }

@@ -36,7 +36,8 @@ public struct CounterRepair: Sendable {
                 plan.operations.append(
                     PlannedOperation(
                         code: code.rawValue, collection: collection.name,
-                        operation: "recount \(field) (\(code.rawValue))", matched: count, access: .scan, risk: .careful))
+                        operation: "recount \(field) (\(code.rawValue))", matched: count, access: .scan, risk: .careful)
+                )
             }
         }
         return plan

@@ -71,7 +71,9 @@ public struct IndexRepair: Sendable {
 
     private func blockers(_ collection: CollectionSchema, _ index: IndexSpecification) async throws -> [String] {
         let present = try await database.client.listIndexes(database.namespace(collection.name))
-        if let other = present.first(where: { $0["name"]?.string == index.name || IndexMatch.sameKey($0, index.document) }) {
+        if let other = present.first(where: {
+            $0["name"]?.string == index.name || IndexMatch.sameKey($0, index.document)
+        }) {
             let name = other["name"]?.string ?? "?"
             return [
                 "\(collection.name) has the index \(name), which differs from the one wanted "

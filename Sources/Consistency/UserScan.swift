@@ -34,11 +34,13 @@ struct UserScan: Sendable {
         let pattern = BSONRegularExpression(pattern: password.pattern, options: "")
         let filter: BSONDocument = [
             "$nor": [
-                .document(["$and": [
-                    .document([password.field: ["$type": "string"]]),
-                    .document([password.field: ["$not": ["$type": "array"]]]),
-                    .document([password.field: .regularExpression(pattern)]),
-                ]])
+                .document([
+                    "$and": [
+                        .document([password.field: ["$type": "string"]]),
+                        .document([password.field: ["$not": ["$type": "array"]]]),
+                        .document([password.field: .regularExpression(pattern)]),
+                    ]
+                ])
             ]
         ]
         var projection: BSONDocument = ["_id": 1]

@@ -24,7 +24,9 @@ public struct RunDescription: Sendable {
     }
 
     /// Who holds the lease, in words for people.
-    public var owner: String { "\(command) by \(user) on \(host) (process \(ProcessInfo.processInfo.processIdentifier))" }
+    public var owner: String {
+        "\(command) by \(user) on \(host) (process \(ProcessInfo.processInfo.processIdentifier))"
+    }
 
     var document: BSONDocument {
         [

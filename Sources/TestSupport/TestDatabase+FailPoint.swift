@@ -5,6 +5,7 @@ extension TestDatabase {
     ///   - fault: What to do; its `appName` is replaced by this database's.
     ///   - mode: When to act.
     ///   - body: Runs while it is set.
+    @discardableResult
     package func withFailPoint<R: Sendable>(
         _ fault: FailCommand, mode: FailPoint.Mode = .alwaysOn, _ body: (FailPoint) async throws -> R
     ) async throws -> R {

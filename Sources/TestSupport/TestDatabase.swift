@@ -38,6 +38,7 @@ package struct TestDatabase: Sendable {
 /// - Parameters:
 ///   - kind: Which of the shared servers it is to be on.
 ///   - body: What to do with it.
+@discardableResult
 package func withDatabase<R: Sendable>(
     on kind: TestServer.Kind = .standalone, _ body: (TestDatabase) async throws -> R
 ) async throws -> R {

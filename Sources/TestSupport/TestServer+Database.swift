@@ -7,6 +7,7 @@ extension TestServer {
     private static let counter = Atomic(0)
 
     /// Runs a closure with a fresh database on this server, and drops the database afterwards, whatever happens.
+    @discardableResult
     package func withDatabase<R: Sendable>(_ body: (TestDatabase) async throws -> R) async throws -> R {
         let number = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
         let name = "test_\(getpid())_\(number)"

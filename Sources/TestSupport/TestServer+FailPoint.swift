@@ -10,6 +10,7 @@ extension TestServer {
     ///   - fault: What `failCommand` is to do.
     ///   - mode: When it is to act.
     ///   - body: Runs while it is set.
+    @discardableResult
     package func withFailPoint<R: Sendable>(
         _ fault: FailCommand, mode: FailPoint.Mode = .alwaysOn, _ body: (FailPoint) async throws -> R
     ) async throws -> R {
@@ -17,6 +18,7 @@ extension TestServer {
     }
 
     /// Sets any fail point of the server's while a closure runs, as ``withFailPoint(_:mode:_:)`` does.
+    @discardableResult
     package func withFailPoint<R: Sendable>(
         _ name: String, mode: FailPoint.Mode = .alwaysOn, data: BSONDocument = [:],
         _ body: (FailPoint) async throws -> R

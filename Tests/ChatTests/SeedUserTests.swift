@@ -22,7 +22,8 @@ struct SeedUserTests {
         #expect(await !PasswordHash.verify("alicepass123", ""))
     }
 
-    @Test("passwords that bcrypt would cut short are refused", arguments: ["", String(repeating: "x", count: 73), "a\0b"])
+    @Test(
+        "passwords that bcrypt would cut short are refused", arguments: ["", String(repeating: "x", count: 73), "a\0b"])
     func refused(password: String) async {
         await #expect(throws: PasswordHash.Failure.self) { try await PasswordHash.make(password) }
     }

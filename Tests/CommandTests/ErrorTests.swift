@@ -61,7 +61,8 @@ struct ErrorTests {
         try await server.withDatabase { database in
             try await database.loadIncident()
             let uri = try await server.createUser(
-                "reader_\(database.name)", password: "r3ad-only", roles: [["role": "read", "db": .string(database.name)]])
+                "reader_\(database.name)", password: "r3ad-only",
+                roles: [["role": "read", "db": .string(database.name)]])
             let before = try await ServerImage(of: database, .naturalOrder)
             let arguments = ["--uri", uri, "--database", database.name, "-v", "-v"]
             #expect(try await Tool.run(["check"] + arguments).exitCode == 1)

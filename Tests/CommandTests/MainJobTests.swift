@@ -5,7 +5,9 @@ import Testing
 
 @Suite("The main job")
 struct MainJobTests {
-    @Test("the incident is checked, planned, repaired and clean, and nothing is lost", arguments: TestServer.Kind.allCases)
+    @Test(
+        "the incident is checked, planned, repaired and clean, and nothing is lost", arguments: TestServer.Kind.allCases
+    )
     func incident(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
             try await database.loadIncident()

@@ -41,7 +41,9 @@ struct SeedTests {
                 "updates": [
                     [
                         "q": ["username": "alice"],
-                        "u": ["$set": ["hashed_password": "$2b$12$15m5wUDR5xWjwclxIDbD6uVHIKb2UlScXiQ0Kcix8y4HyPRh02D6a"]],
+                        "u": [
+                            "$set": ["hashed_password": "$2b$12$15m5wUDR5xWjwclxIDbD6uVHIKb2UlScXiQ0Kcix8y4HyPRh02D6a"]
+                        ],
                     ]
                 ],
             ])
@@ -78,7 +80,8 @@ struct SeedTests {
     @Test("users come from a file, and the run can be taken back until they have logged in")
     func fromFile() async throws {
         try await withDatabase { database in
-            let file = #"{"users": [{"username": "bob", "email": "bob@example.com", "password": "bobpass123"}, {"username": "eve", "email": "eve@example.com", "password": "evepass123", "role": "admin"}]}"#
+            let file =
+                #"{"users": [{"username": "bob", "email": "bob@example.com", "password": "bobpass123"}, {"username": "eve", "email": "eve@example.com", "password": "evepass123", "role": "admin"}]}"#
             let arguments = ["seed", "--from", "-", "--format", "json"] + target(database)
             let seeded = try await Tool.run(arguments, input: file)
             #expect(seeded.exitCode == 0, "\(seeded)")
@@ -133,7 +136,8 @@ struct SeedTests {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: python)
         process.arguments = [
-            "-c", "import sys; from passlib.hash import bcrypt; sys.exit(0 if bcrypt.verify(sys.argv[1], sys.argv[2]) else 9)",
+            "-c",
+            "import sys; from passlib.hash import bcrypt; sys.exit(0 if bcrypt.verify(sys.argv[1], sys.argv[2]) else 9)",
             password, hash,
         ]
         process.standardError = Pipe()

@@ -9,7 +9,8 @@ struct UniqueIndexTests {
         try await withDatabase(on: kind) { database in
             try await database.loadIncident()
             try await database.insertJSON(
-                "users", #"{"_id": {"$oid": "6909dcb02291d8cdc3104001"}, "username": "user3", "email": "new@example.com"}"#,
+                "users",
+                #"{"_id": {"$oid": "6909dcb02291d8cdc3104001"}, "username": "user3", "email": "new@example.com"}"#,
                 #"{"_id": {"$oid": "6909dcb02291d8cdc3104002"}, "username": "nomail"}"#,
                 #"{"_id": {"$oid": "6909dcb02291d8cdc3104003"}, "username": "nomail2", "email": null}"#)
             let before = try await ServerImage(of: database, .naturalOrder)
@@ -41,7 +42,9 @@ struct UniqueIndexTests {
         }
     }
 
-    @Test("ids are repaired though a unique index forbids a copy beside the original", arguments: TestServer.Kind.allCases)
+    @Test(
+        "ids are repaired though a unique index forbids a copy beside the original", arguments: TestServer.Kind.allCases
+    )
     func repairUnderUniqueIndex(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
             try await database.loadIncident()

@@ -24,7 +24,9 @@ struct CounterObservationTests {
         #expect(codes(2, .date(100), live: 2, total: 3, newestLive: 100, newest: 120) == [])
     }
 
-    @Test("another number is wrong; another type is a matter of type alone", arguments: [nil, .null, "3", .double(3), true] as [BSONValue?])
+    @Test(
+        "another number is wrong; another type is a matter of type alone",
+        arguments: [nil, .null, "3", .double(3), true] as [BSONValue?])
     func type(count: BSONValue?) {
         #expect(codes(count, .date(5), live: 3, total: 3, newestLive: 5, newest: 5) == [.countType])
         #expect(codes(-3, .date(5), live: 3, total: 3, newestLive: 5, newest: 5) == [.wrongCount])

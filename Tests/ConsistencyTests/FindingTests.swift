@@ -18,9 +18,11 @@ struct FindingTests {
         }
     }
 
-    static let user = #"{"_id": {"$oid": "6909dcb02291d8cdc310411e"}, "username": "u", "email": "e", "hashed_password": "$2b$12$15m5wUDR5xWjwclxIDbD6uVHIKb2UlScXiQ0Kcix8y4HyPRh02D6a"}"#
+    static let user =
+        #"{"_id": {"$oid": "6909dcb02291d8cdc310411e"}, "username": "u", "email": "e", "hashed_password": "$2b$12$15m5wUDR5xWjwclxIDbD6uVHIKb2UlScXiQ0Kcix8y4HyPRh02D6a"}"#
     static let owner = #""user_id": {"$oid": "6909dcb02291d8cdc310411e"}"#
-    static let session = #"{"_id": {"$oid": "6909eac0304d4896f9e17fd8"}, \#(owner), "message_count": 0, "last_message_at": null}"#
+    static let session =
+        #"{"_id": {"$oid": "6909eac0304d4896f9e17fd8"}, \#(owner), "message_count": 0, "last_message_at": null}"#
     static let inSession = #""session_id": {"$oid": "6909eac0304d4896f9e17fd8"}"#
 
     @Test("none in a database that is right")

@@ -21,7 +21,9 @@ struct MigrationPlannerTests {
         #expect(try versions([1: .applied, 2: .applied, 3: .applied, 4: .applied], .up(to: nil)) == [])
     }
 
-    @Test("up takes up again what was killed, failed, or taken back", arguments: [StepState.applying, .failed, .reverting])
+    @Test(
+        "up takes up again what was killed, failed, or taken back",
+        arguments: [StepState.applying, .failed, .reverting])
     func resumes(state: StepState) throws {
         #expect(try versions([1: .applied, 2: state], .up(to: nil)) == [2, 3, 4])
     }
@@ -31,7 +33,9 @@ struct MigrationPlannerTests {
         #expect(try versions([1: .applied, 2: state, 3: .applied], .up(to: nil)) == [2, 4])
     }
 
-    @Test("a pending step older than the newest applied is refused unless allowed", arguments: [StepState.pending, .reverted])
+    @Test(
+        "a pending step older than the newest applied is refused unless allowed",
+        arguments: [StepState.pending, .reverted])
     func outOfOrder(state: StepState) throws {
         let ledger: [Int64: StepState] = [1: .applied, 2: state, 3: .applied]
         #expect(throws: EngineError.self) { try versions(ledger, .up(to: nil)) }
@@ -82,7 +86,9 @@ struct MigrationPlannerTests {
                 for third in states {
                     let ledger: [Int64: StepState] = [1: first, 2: second, 3: third]
                     for target in targets {
-                        if let up = try? versions(ledger, .up(to: target), outOfOrder: true, steps: Array(Self.steps.prefix(3))) {
+                        if let up = try? versions(
+                            ledger, .up(to: target), outOfOrder: true, steps: Array(Self.steps.prefix(3)))
+                        {
                             #expect(up == up.sorted() && up.allSatisfy { ledger[$0] != .applied && $0 <= target ?? 3 })
                             plans += 1
                         }

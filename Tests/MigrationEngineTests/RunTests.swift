@@ -12,7 +12,9 @@ struct RunTests {
         "decimal": .decimal128(Decimal128(low: 7, high: 0x3040_0000_0000_0000)), "nan": .double(.nan),
     ]
 
-    @Test("fields of every type are compared by value and type, set, and put back byte for byte", arguments: TestServer.Kind.allCases)
+    @Test(
+        "fields of every type are compared by value and type, set, and put back byte for byte",
+        arguments: TestServer.Kind.allCases)
     func everyFieldType(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
             var documents: [BSONDocument] = []
@@ -54,7 +56,10 @@ struct RunTests {
                 #expect(run.tally.changes == [Change(code: "test", collection: "things", changed: 1)])
                 // Null doesn't stand for a missing field, nor the other way round.
                 let absent = try await run.apply(
-                    [FieldChange(id: 99, before: ["n": nil], after: ["n": 1]), FieldChange(id: 3, before: [:], after: ["n": 1])],
+                    [
+                        FieldChange(id: 99, before: ["n": nil], after: ["n": 1]),
+                        FieldChange(id: 3, before: [:], after: ["n": 1]),
+                    ],
                     in: "things", code: "test")
                 #expect(absent == [99, 3])
             }
@@ -82,9 +87,11 @@ struct RunTests {
             try await database.load("things", (0..<10).map { ["_id": .int32($0), "n": 0] })
             await #expect(throws: EngineError.self) {
                 try await withRun(on: database, interruption: interruption) { run in
-                    try await run.apply([FieldChange(id: 1, before: ["n": 0], after: ["n": 1])], in: "things", code: "a")
+                    try await run.apply(
+                        [FieldChange(id: 1, before: ["n": 0], after: ["n": 1])], in: "things", code: "a")
                     interruption.request(signal: 2)
-                    try await run.apply([FieldChange(id: 2, before: ["n": 0], after: ["n": 1])], in: "things", code: "a")
+                    try await run.apply(
+                        [FieldChange(id: 2, before: ["n": 0], after: ["n": 1])], in: "things", code: "a")
                 }
             }
             #expect(try await database.count("things", ["n": 1]) == 1)

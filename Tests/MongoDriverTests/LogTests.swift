@@ -17,7 +17,8 @@ struct LogTests {
             let new: BSONDocument = ["createUser": "logged", "pwd": "n3w-s3cr3t", "roles": []]
             try await client.run(new, on: "logs")
             try await client.run(["insert": "users", "documents": [["hashed_password": "h4sh-s3cr3t"]]], on: "logs")
-            _ = try await client.all(client.find(Namespace("logs", "users"), filter: ["hashed_password": "h4sh-s3cr3t"]))
+            let filter: BSONDocument = ["hashed_password": "h4sh-s3cr3t"]
+            _ = try await client.all(client.find(Namespace("logs", "users"), filter: filter))
             _ = try? await client.run(["insert": "users", "documents": "wr0ng-s3cr3t"], on: "logs")
             try await client.run(["dropUser": "logged"], on: "logs")
             try await client.run(["dropDatabase": 1], on: "logs")

@@ -57,7 +57,8 @@ struct PoolTests {
                         for round in 0..<5 {
                             try await database.withClient { client in
                                 let documents = (0..<40).map { number -> WriteModel in
-                                    .insert(["_id": .int32(Int32(task * 1000 + round * 100 + number)), "task": .int32(Int32(task))])
+                                    let id = Int32(task * 1000 + round * 100 + number)
+                                    return .insert(["_id": .int32(id), "task": .int32(Int32(task))])
                                 }
                                 try await client.bulkWrite(namespace, documents, concern: .acknowledged)
                                 let own = try await client.find(

@@ -38,7 +38,8 @@ struct SnapshotTests {
         struct Refusal: Error {}
         try await withDatabase(on: .replicaSet) { database in
             try await database.withClient { client in
-                #expect(try await client.withSnapshot { _ in 7 } == 7)
+                let result = try await client.withSnapshot { _ in 7 }
+                #expect(result == 7)
                 await #expect(throws: Refusal.self) { try await client.withSnapshot { _ in throw Refusal() } }
                 let session = try await client.withSnapshot { $0 }
                 await expectError(.internal) {

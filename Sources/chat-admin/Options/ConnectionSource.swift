@@ -52,7 +52,8 @@ struct ConnectionSource {
         var connection = try connectionString()
         var warning: String?
         if options.uri != nil, connection.hasPassword {
-            warning = "The password in --uri can be seen by other users of this machine; "
+            warning =
+                "The password in --uri can be seen by other users of this machine; "
                 + "use CHAT_ADMIN_URI or --password-file."
         }
         if let file = options.passwordFile {

@@ -133,7 +133,8 @@ extension CommandSession {
     func result(_ plans: [StepPlan], since start: ContinuousClock.Instant) -> ChangeResult {
         ChangeResult(
             command: command, database: database.name, run: nil, dryRun: true,
-            changes: Self.changes(plans.flatMap(\.operations)), left: plans.flatMap(\.leftovers), durationMS: (ContinuousClock.now - start).milliseconds)
+            changes: Self.changes(plans.flatMap(\.operations)), left: plans.flatMap(\.leftovers),
+            durationMS: (ContinuousClock.now - start).milliseconds)
     }
 
     /// Adds a plan's operations up as a run's tally would.
