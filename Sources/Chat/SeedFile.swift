@@ -20,15 +20,15 @@ public struct SeedFile: Sendable, Codable {
     public static func read(_ path: String) throws(Failure) -> [SeedUser] {
         let data: Data
         do {
-            data =
-                path == "-"
-                ? FileHandle.standardInput.readDataToEndOfFile()
-                : try Data(contentsOf: URL(fileURLWithPath: path))
+            data = try InputFile.read(path)
         } catch {
-            throw Failure(description: "The file \(path) can't be read: \(reason(error)).", isUnreadable: true)
+            throw Failure(description: "The file \(path) can't be read: \(error).", isUnreadable: true)
         }
         do {
             let file = try JSONDecoder().decode(SeedFile.self, from: data)
+            guard !file.users.isEmpty else {
+                throw Failure(description: "The file \(path) names no user.", isUnreadable: false)
+            }
             try checkDuplicates(file.users, path)
             return file.users
         } catch let failure as Failure {
@@ -50,14 +50,6 @@ public struct SeedFile: Sendable, Codable {
         }
     }
 
-    private static func reason(_ error: any Error) -> String {
-        let text = (error as NSError).userInfo[NSUnderlyingErrorKey].map { "\($0)" } ?? ""
-        if text.contains("No such file") || (error as NSError).code == NSFileReadNoSuchFileError {
-            return "there is no such file"
-        }
-        return error.localizedDescription
-    }
-
     /// A decoding error in words, with the place in the file, never with a value: values are passwords.
     private static func sentence(_ error: any Error) -> String {
         guard let error = error as? DecodingError else { return "it can't be understood" }
@@ -67,7 +59,12 @@ public struct SeedFile: Sendable, Codable {
             return "\(place(context)) has the wrong type"
         case .dataCorrupted(let context):
             let isSyntax = context.codingPath.isEmpty
-            return isSyntax ? "it isn't whole, valid JSON" : "\(place(context)): \(context.debugDescription)"
+            if isSyntax { return "it isn't whole, valid JSON" }
+            // Only our own decoder's words name no value.
+            let words = context.debugDescription
+            return place(context)
+                + (words.hasPrefix(SeedUser.ownWords)
+                    ? ": \(words.dropFirst(SeedUser.ownWords.count))" : " has an unknown value")
         @unknown default: return "it can't be understood"
         }
     }

@@ -38,6 +38,9 @@ public struct SeedUser: Sendable, Codable, Equatable {
         SeedUser(username: "testuser", email: "test@example.com", password: "testpass123", fullName: "Test User"),
     ]
 
+    /// Begins the words of errors that this type makes itself, which name no value.
+    static let ownWords = "users.json: "
+
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case username, email, password, role
         case fullName = "full_name"
@@ -49,7 +52,7 @@ public struct SeedUser: Sendable, Codable, Equatable {
         let all = try decoder.container(keyedBy: AnyKey.self)
         if let unknown = all.allKeys.first(where: { !known.contains($0.stringValue) }) {
             throw DecodingError.dataCorruptedError(
-                forKey: unknown, in: all, debugDescription: "unknown key `\(unknown.stringValue)`")
+                forKey: unknown, in: all, debugDescription: Self.ownWords + "unknown key `\(unknown.stringValue)`")
         }
         let container = try decoder.container(keyedBy: CodingKeys.self)
         username = try container.decode(String.self, forKey: .username)
@@ -58,14 +61,14 @@ public struct SeedUser: Sendable, Codable, Equatable {
         fullName = try container.decodeIfPresent(String.self, forKey: .fullName)
         role = try container.decodeIfPresent(Role.self, forKey: .role) ?? .user
         for (key, value) in [(CodingKeys.username, username), (.email, email), (.password, password)]
-        where value.isEmpty {
+        where value.trimmingCharacters(in: .whitespaces).isEmpty || value.utf8.contains(0) {
             throw DecodingError.dataCorruptedError(
-                forKey: key, in: container, debugDescription: "`\(key.rawValue)` is empty")
+                forKey: key, in: container, debugDescription: Self.ownWords + "`\(key.rawValue)` is empty or has a NUL")
         }
         guard password.utf8.count <= PasswordHash.maximumBytes else {
             throw DecodingError.dataCorruptedError(
                 forKey: .password, in: container,
-                debugDescription: "the password has more than \(PasswordHash.maximumBytes) bytes")
+                debugDescription: Self.ownWords + "the password has more than \(PasswordHash.maximumBytes) bytes")
         }
     }
 

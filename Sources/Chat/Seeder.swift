@@ -126,7 +126,9 @@ public struct Seeder: Sendable {
     ) async throws -> Decision {
         let found = try await database.findAll(
             ChatCollection.users,
-            filter: ["$or": [sameIgnoringCase("username", user.username), sameIgnoringCase("email", user.email)]])
+            filter: ["$or": [["username": .string(user.username)], ["email": .string(user.email)]]],
+            // As `user.duplicate` compares, for a user found by it would be one.
+            options: ["collation": ["locale": "en", "strength": 2]])
         guard let document = found.first else { return .create(user) }
         guard found.count == 1 else {
             return .report("\(user.username): its name and its email belong to \(found.count) different users")
@@ -142,6 +144,12 @@ public struct Seeder: Sendable {
             guard document["email"]?.string == user.email else {
                 return .report("\(user.username): has another email than \(user.email)")
             }
+            guard case .objectID = document["_id"] else {
+                return .report("\(user.username): its _id isn't an ObjectId, so it can't log in (`repair ids` mends that)")
+            }
+            guard document["disabled"]?.bool != true else {
+                return .report("\(user.username): is disabled, so it can't log in")
+            }
             return .leave
         }
         return resetPasswords
@@ -153,26 +161,13 @@ public struct Seeder: Sendable {
         text.range(of: PasswordHash.pattern, options: .regularExpression) != nil
     }
 
-    /// Compares as `user.duplicate` does, for a user found by it would be one.
-    private static func sameIgnoringCase(_ field: String, _ value: String) -> BSONValue {
-        [
-            "$expr": [
-                "$and": [
-                    ["$eq": [["$type": .string("$" + field)], "string"]],
-                    ["$eq": [["$toLower": .string("$" + field)], ["$toLower": ["$literal": .string(value)]]]],
-                ]
-            ]
-        ]
-    }
-
     /// Fills in what a half-made user lacks; what it has stays.
     private static func completion(of found: BSONDocument, as whole: BSONDocument) -> FieldChange {
-        var before = fields(found, ["hashed_password"])
+        let before = fields(found, ["hashed_password"])
         var after: BSONDocument = ["hashed_password": whole["hashed_password"] ?? .null]
         for element in whole.elements where found[element.key] == nil && element.key != "hashed_password" {
             after.append(element.key, element.value)
         }
-        if before.isEmpty { before = [:] }
         return FieldChange(id: found["_id"] ?? .null, before: before, after: after)
     }
 

@@ -125,14 +125,20 @@ public struct Checker: Sendable {
     ) async throws {
         for collection in schema.collections {
             let description = present[collection.name]
-            guard description?.isOrdinary ?? true else { continue }
+            guard description?.isOrdinary ?? true else {
+                // A view or a time series is checked for nothing else: it holds no documents that can be mended.
+                if codes.contains(.missingGuard) { findings.add(.missingGuard, collection.name, nil) }
+                continue
+            }
             if codes.contains(.missingGuard), Guard.plan(description?.options ?? [:]) != .present {
                 findings.add(.missingGuard, collection.name, nil)
             }
             guard codes.contains(.missingIndex) else { continue }
             let indexes = try await database.client.listIndexes(database.namespace(collection.name))
             for index in collection.indexes
-            where !indexes.contains(where: { IndexMatch.serves($0, index.document) }) {
+            where !indexes.contains(where: {
+                IndexMatch.serves($0, index.document, collation: description?.collation)
+            }) {
                 findings.add(.missingIndex, collection.name, index.name)
             }
         }

@@ -67,6 +67,9 @@ public struct CounterRepair: Sendable {
     /// So many suspects settle together.
     private static let settlingLimit = 20_000
 
+    /// So many are looked at together; without an index every look reads the whole collection.
+    private static let observedTogether = 10_000
+
     private func all() async throws -> [(CollectionSchema, Counter)] {
         let present = try await database.client.listCollections(database.name)
         return schema.collections.filter { present[$0.name]?.isOrdinary ?? false }.flatMap { collection in
@@ -115,8 +118,8 @@ public struct CounterRepair: Sendable {
         _ suspects: [CounterObservation], _ scan: CounterScan
     ) async throws -> [CounterObservation] {
         var result: [CounterObservation] = []
-        for start in stride(from: 0, to: suspects.count, by: Run.batchSize) {
-            let batch = suspects[start..<min(start + Run.batchSize, suspects.count)]
+        for start in stride(from: 0, to: suspects.count, by: Self.observedTogether) {
+            let batch = suspects[start..<min(start + Self.observedTogether, suspects.count)]
             let earlier = Dictionary(batch.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
             result += try await scan.observe(batch.map(\.id)).filter { earlier[$0.id] == $0 }
         }

@@ -29,7 +29,10 @@ struct CounterScan: Sendable {
         do {
             let documents = try await database.client.find(
                 database.namespace(collection.name), filter: ["_id": Self.mergedTypes],
-                options: ["sort": ["_id": 1], "projection": .document(projection), "allowDiskUse": true],
+                options: [
+                    "sort": ["_id": 1], "projection": .document(projection), "allowDiskUse": true,
+                    "collation": .document(ExactMatch.collation),
+                ],
                 readPreference: database.readPreference)
             try await database.client.forEachBatch(of: documents, maximum: 5000) { batch in
                 scanned.documents += batch.count
@@ -71,7 +74,9 @@ struct CounterScan: Sendable {
     }
 
     /// The types of `_id` that the streams are merged over; others are rare and looked at one by one.
-    private static let mergedTypes: BSONValue = ["$type": ["string", "objectId"]]
+    ///
+    /// `$type` looks into arrays; an array is no reference.
+    private static let mergedTypes: BSONValue = ["$type": ["string", "objectId"], "$not": ["$type": "array"]]
 
     private var projection: BSONDocument { [counter.field: 1, counter.latestField: 1] }
 
@@ -159,7 +164,9 @@ private struct GroupStream {
         case (.string(let first), .string(let second)): first.utf8.lexicographicallyPrecedes(second.utf8)
         case (.objectID(let first), .objectID(let second)): first < second
         case (.string, .objectID): true
-        default: false
+        case (.objectID, .string): false
+        // No group has a key of another type; if one had, it would be nobody's.
+        default: true
         }
     }
 }

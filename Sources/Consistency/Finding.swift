@@ -55,12 +55,12 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
     }
 
     /// Why a repair leaves it, in words.
-    var reasonLeft: String {
+    public var reasonLeft: String {
         switch self {
         case .emptyID, .nullID, .textID: "it couldn't be given another _id"
         case .foreignID: "no ObjectId can be derived from it; decide by hand"
         case .emptyReference: "no document provably owns it; it may not be guessed"
-        case .textReference: "the document that it names doesn't exist"
+        case .textReference: "the document that it names doesn't exist, or has no ObjectId"
         case .missingReference: "nothing tells what it should name"
         case .danglingReference: "the document that it names doesn't exist"
         case .foreignOwner: "its owner isn't the owner of what it belongs to; decide by hand"

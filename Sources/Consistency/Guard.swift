@@ -34,7 +34,7 @@ enum Guard {
         if contains(validator) { return .present }
         return .set([
             "validator": ["$and": [.document(validator), .document(rule)]],
-            "validationLevel": .string(level), "validationAction": "error",
+            "validationLevel": "moderate", "validationAction": "error",
         ])
     }
 

@@ -28,7 +28,11 @@ public struct GuardRepair: Sendable {
             case .present: continue
             case .set(let options):
                 let merges = options["validator"]?.document?["$and"] != nil
-                plan.operations.append(operation(collection, merges ? "merge the guard" : "set the guard"))
+                let wasStrict = merges && description.options["validationLevel"]?.string ?? "strict" == "strict"
+                plan.operations.append(
+                    operation(
+                        collection, merges ? "merge the guard with its validator" : "set the guard",
+                        wasStrict ? [Self.levelWarning] : []))
             case .refused(let reason): plan.leftovers.append(leftover(collection, reason))
             }
         }
@@ -59,10 +63,16 @@ public struct GuardRepair: Sendable {
         description.isOrdinary ? Guard.plan(description.options) : .refused("it is a \(description.type)")
     }
 
-    private func operation(_ collection: CollectionSchema, _ what: String) -> PlannedOperation {
+    private static let levelWarning =
+        "its validator's level goes from strict to moderate, so that the application can still update the documents "
+        + "that are to be repaired; down restores it"
+
+    private func operation(
+        _ collection: CollectionSchema, _ what: String, _ warnings: [String] = []
+    ) -> PlannedOperation {
         PlannedOperation(
             code: "validator", collection: collection.name, operation: what, matched: 1, access: .index,
-            risk: .careful)
+            risk: .careful, warnings: warnings)
     }
 
     private func leftover(_ collection: CollectionSchema, _ reason: String) -> Leftover {

@@ -93,6 +93,9 @@ public struct IdentityRepair: Sendable {
     /// The largest document the server takes is 16 MiB; its journal entry is a little larger than itself.
     private static let largestDocument = (16 << 20) - 1024
 
+    /// The server takes 180 levels; a document stands a few levels down in its journal entry and in comparisons.
+    private static let largestDepth = 170
+
     private func repair(
         _ documents: [BSONDocument], in collection: CollectionSchema, _ rekeyer: Rekeyer
     ) async throws -> Set<Refusal> {
@@ -100,10 +103,8 @@ public struct IdentityRepair: Sendable {
         let outcomes = try await rekeyer.move(moves.map { ($0.move, $0.code.rawValue) }, in: collection.name)
         for (move, outcome) in zip(moves, outcomes) {
             switch outcome {
-            case .moved, .changed: continue
+            case .moved, .changed, .idTaken: continue  // The next look finds what is still to be done.
             case .refused(let reason):
-                // An _id taken in this very moment: the next look finds it taken and makes a new one.
-                if reason == Rekeyer.idTaken { continue }
                 refused.append(
                     Refusal(collection: collection.name, id: move.move.oldID, code: move.code, reason: reason))
             case .conflict:
@@ -154,7 +155,7 @@ public struct IdentityRepair: Sendable {
         let isCapped = try await database.client.listCollections(database.name)[collection.name]?.isCapped ?? false
         let referrers = schema.referrers(to: collection.name)
         let wanted = Set(documents.compactMap { Identity.objectID($0["_id"]) })
-        let taken = try await existing(wanted, in: collection)
+        var taken = try await existing(wanted, in: collection)
         let named = try await references(to: wanted, referrers)
         var moves: [(RekeyMove, FindingCode)] = []
         var refused: [Refusal] = []
@@ -167,7 +168,8 @@ public struct IdentityRepair: Sendable {
             }
             var newID = Self.freshID(for: document, collection)
             var earlier = 0
-            if case .text(let same) = kind, !taken.contains(same) {
+            // Two texts that differ in case alone are one ObjectId: the second gets another.
+            if case .text(let same) = kind, taken.insert(same).inserted {
                 newID = same
                 earlier = named[.objectID(same)] ?? 0
             }
@@ -193,7 +195,8 @@ public struct IdentityRepair: Sendable {
     private func references(to ids: Set<ObjectID>, _ referrers: [Referrer]) async throws -> [BSONValue: Int] {
         guard !ids.isEmpty else { return [:] }
         var counts: [BSONValue: Int] = [:]
-        for referrer in referrers {
+        let present = try await database.client.listCollections(database.name)
+        for referrer in referrers where present[referrer.collection]?.isOrdinary ?? false {
             let path: BSONValue = .string("$" + referrer.field)
             let groups = try await database.aggregateAll(
                 referrer.collection,
@@ -209,6 +212,7 @@ public struct IdentityRepair: Sendable {
     /// Why a document can't be copied exactly, if it can't.
     private static func obstacle(_ document: BSONDocument) -> String? {
         if document.byteCount > largestDocument { return "with a new _id it would exceed the server's 16 MB" }
+        if Nesting.exceeds(document, largestDepth) { return "it is nested too deeply for a journal entry" }
         let zero = BSONValue.timestamp(BSONTimestamp(seconds: 0, increment: 0))
         for element in document.rawElements where element.type == .timestamp && element.value == zero {
             return "the server would replace its empty timestamp `\(element.key)`"

@@ -46,7 +46,8 @@ public struct IndexRepair: Sendable {
     ///
     /// - Throws: `EngineError`, `MongoError`.
     public func apply(_ run: Run) async throws {
-        for collection in schema.collections {
+        let descriptions = try await database.client.listCollections(database.name)
+        for collection in schema.collections where descriptions[collection.name]?.isOrdinary ?? true {
             let wanted = collection.indexes.filter { $0.isUnique == isUnique }
             guard !wanted.isEmpty else { continue }
             run.progress(ProgressUpdate("indexes of \(collection.name)"))
@@ -59,11 +60,12 @@ public struct IndexRepair: Sendable {
 
     private func missing() async throws -> [(CollectionSchema, IndexSpecification)] {
         var result: [(CollectionSchema, IndexSpecification)] = []
-        for collection in schema.collections {
+        let descriptions = try await database.client.listCollections(database.name)
+        for collection in schema.collections where descriptions[collection.name]?.isOrdinary ?? true {
             let wanted = collection.indexes.filter { $0.isUnique == isUnique }
             guard !wanted.isEmpty else { continue }
             let present = try await database.client.listIndexes(database.namespace(collection.name))
-            result += wanted.filter { index in !present.contains { IndexMatch.serves($0, index.document) } }
+            result += wanted.filter { index in !present.contains { IndexMatch.serves($0, index.document, collation: descriptions[collection.name]?.collation) } }
                 .map { (collection, $0) }
         }
         return result

@@ -23,7 +23,9 @@ public struct SchemaReferenceSource: ReferenceSource {
                 group.map { (moves[$0].oldID, $0) }, uniquingKeysWith: { first, _ in first }
             ).filter { $0.key.type == .string }
             guard !byOldID.isEmpty else { continue }
-            for (holder, reference) in schema.references(to: target) {
+            let present = try await database.client.listCollections(database.name)
+            for (holder, reference) in schema.references(to: target)
+            where present[holder.name]?.isOrdinary ?? false {
                 let resolver = CandidateResolver(database: database, reference: reference, target: targetSchema)
                 try await scan(holder, reference, resolver, byOldID, moves, body)
             }

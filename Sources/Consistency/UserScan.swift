@@ -7,6 +7,9 @@ struct UserScan: Sendable {
     let database: Database
     let collection: CollectionSchema
 
+    /// Compares letters of every script without their case, but with their accents.
+    static let ignoringCase: BSONDocument = ["locale": "en", "strength": 2]
+
     func scanDuplicates(_ field: String, into findings: inout FindingCollector) async throws {
         let path: BSONValue = .string("$" + field)
         let groups = try await database.aggregateAll(
@@ -15,13 +18,13 @@ struct UserScan: Sendable {
                 ["$match": .document([field: ["$type": "string"]])],
                 [
                     "$group": [
-                        "_id": ["$toLower": path], "n": ["$sum": 1], "first": ["$first": "$_id"],
+                        "_id": path, "n": ["$sum": 1], "first": ["$first": "$_id"],
                         "name": ["$first": path],
                     ]
                 ],
                 ["$match": ["n": ["$gt": 1]]],
                 ["$sort": ["_id": 1]],
-            ])
+            ], options: ["allowDiskUse": true, "collation": .document(Self.ignoringCase)])
         for group in groups {
             findings.add(
                 .duplicateUser, collection.name, field, count: Int(group["n"]?.integer ?? 0),

@@ -22,6 +22,11 @@ public struct Database: Sendable {
         self.readPreference = readPreference
     }
 
+    /// Whether it is on this machine: the hosts that were named, and the replica set's members as they name themselves.
+    public var isLocal: Bool {
+        client.connectionString.isLoopback && server.members.allSatisfy(ConnectionString.isLoopback)
+    }
+
     /// The full name of one of its collections.
     public func namespace(_ collection: String) -> Namespace { Namespace(name, collection) }
 

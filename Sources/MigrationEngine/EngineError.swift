@@ -32,6 +32,7 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
         case .blocked(let version, let name, let reasons):
             "Step \(version) (\(name)) can't be applied to the data as it is, so nothing was touched:\n"
                 + reasons.map { "  - \($0)" }.joined(separator: "\n")
+                + (version > 1 ? "\n`migrate up --to \(version - 1)` applies the steps before it." : "")
         case .stepFailed(let version, let name, let underlying):
             "Step \(version) (\(name)) failed: \(underlying). Its state is in the ledger; "
                 + "`migrate up` resumes it when the cause is gone."

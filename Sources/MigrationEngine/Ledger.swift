@@ -42,9 +42,7 @@ struct Ledger: Sendable {
         ]
         if state == .applied { fields.append("changes", .array(BSONArray(changes.map(\.bson)))) }
         fields.append("error", error.map { .string(Redaction.redact("\($0)")) } ?? .null)
-        var update: BSONDocument = ["$set": .document(fields)]
-        // A step that is applied again after it was taken back starts a new list of runs.
-        if state == .reverted { update.append("$unset", ["runs": ""]) }
+        let update: BSONDocument = ["$set": .document(fields)]
         try await database.client.bulkWrite(
             namespace, [.updateOne(filter: ["_id": .string("\(series)/\(version)")], update: update)])
     }
@@ -58,19 +56,33 @@ extension Duration {
 }
 
 extension MigrationRunner {
-    /// Marks the steps that a run applied as reverted, after the run was taken back.
+    /// Marks the steps that a run applied as reverted, after the run was taken back and left nothing of theirs.
     ///
+    /// - Parameters:
+    ///   - id: The run that was taken back.
+    ///   - run: The run that took it back.
     /// - Throws: `MongoError`.
     public static func noteUndone(_ id: ObjectID, run: Run) async throws {
         let database = run.database
-        try await database.client.bulkWrite(
-            database.namespace(StateCollection.migrations),
-            [
-                .updateMany(
-                    filter: ["runs": .objectID(id), "state": ["$in": ["applied", "applying", "failed"]]],
-                    update: [
-                        "$set": ["state": "reverted", "finishedAt": WallClock.now], "$unset": ["runs": ""],
-                    ])
-            ])
+        let rows = try await database.findAll(
+            StateCollection.migrations,
+            filter: ["runs": .objectID(id), "state": ["$in": ["applied", "applying", "failed", "reverting"]]])
+        for row in rows.compactMap(LedgerRow.init) {
+            var remaining = 0
+            for other in row.runs {
+                remaining += try await database.findAll(
+                    StateCollection.journal, filter: Undo.filter(other, row.version),
+                    options: ["limit": 1, "projection": ["_id": 1]]
+                ).count
+            }
+            guard remaining == 0 else { continue }
+            try await database.client.bulkWrite(
+                database.namespace(StateCollection.migrations),
+                [
+                    .updateOne(
+                        filter: ["_id": .string(row.id)],
+                        update: ["$set": ["state": "reverted", "finishedAt": WallClock.now]])
+                ])
+        }
     }
 }

@@ -10,6 +10,9 @@ public protocol Migration: Sendable {
     /// What the step does, in a sentence.
     var summary: String { get }
 
+    /// The findings that are gone, or can't be mended, once the step is applied: codes, or what they begin with.
+    var mends: [String] { get }
+
     /// Looks what the step would do to the data as it is. Changes nothing.
     ///
     /// - Throws: `MongoError`.
@@ -28,6 +31,9 @@ public protocol Migration: Sendable {
 }
 
 extension Migration {
+    /// Most steps mend nothing that a check looks for.
+    public var mends: [String] { [] }
+
     /// Nothing stands in the way of most steps.
     public func blockers(_ database: Database) async throws -> [String] { [] }
 }

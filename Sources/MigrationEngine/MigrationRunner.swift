@@ -124,9 +124,25 @@ public struct MigrationRunner: Sendable {
             selection, context, description, during: .reverting, after: .reverted, finished: finished
         ) { step in
             for run in (rows[step.version]?.runs ?? []).reversed() {
-                try await Undo(run: context.run).revert(run: run.hex, step: step.version)
+                try await Undo(run: context.run).revert(run: run, step: step.version)
             }
         }
+    }
+
+    /// What taking steps back would change, by what the journal says. Changes nothing.
+    ///
+    /// - Throws: `MongoError`.
+    public func planDown(_ selection: [any Migration], _ database: Database) async throws -> [Change] {
+        let rows = try await Ledger(database: database, series: series).rows()
+        let tally = Tally()
+        for step in selection {
+            for run in rows[step.version]?.runs ?? [] {
+                for change in try await Undo.plan(database, run: run, step: step.version) {
+                    tally.changed(change.code, change.collection, change.changed)
+                }
+            }
+        }
+        return tally.changes
     }
 
     private func work(

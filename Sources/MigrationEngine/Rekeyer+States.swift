@@ -6,6 +6,9 @@ internal import MongoDriver
 /// The journal's state is written durably before each act:
 /// `planned` → copy inserted, references moved → `deleting` → original deleted → `done`.
 extension Rekeyer {
+    /// The largest two images that fit one write of at most 16 MiB, with room for the rest of it.
+    private static let largestCarryOver = 14 << 20
+
     /// Takes items from wherever their journal entries say they are to the end.
     ///
     /// - Parameter isNew: Whether the entries have still to be written.
@@ -17,6 +20,7 @@ extension Rekeyer {
             try await deleteThenInsert(&items[index], isNew: isNew)
         }
         try await follow(items)
+        if isUndo { try await withdrawStuck(&items) }
         for index in items.indices where items[index].needsDeletion {
             try await recheckOriginal(&items[index])
         }
@@ -35,7 +39,7 @@ extension Rekeyer {
         guard !indices.isEmpty else { return }
         let result = try await run.database.client.bulkWriteCollectingErrors(
             namespace(items[indices[0]]), indices.map { .insert(items[$0].move.copy) },
-            bypassValidation: bypassesValidation)
+            bypassValidation: isUndo)
         for error in result.writeErrors {
             try await handle(error, &items[indices[error.index]], isNew: isNew)
         }
@@ -48,10 +52,13 @@ extension Rekeyer {
         guard error.code == MongoError.ServerCode.duplicateKey else {
             return try await abandon(&item, "the server refuses the copy: \(error.message)")
         }
-        let copyStands = try await current(item.move.newID, item) != nil
-        if copyStands {
-            // A resumed move: the copy is our own, as it was inserted or as the application has changed it since.
-            if isNew { try await abandon(&item, Self.idTaken) }
+        if let standing = try await current(item.move.newID, item) {
+            // After a restart the copy may be our own, as it was inserted or as the application has changed it since.
+            let isOurs = standing == item.move.copy || source.isSameDocument(standing, item.move.image)
+            if isNew || !isOurs {
+                try await run.setState(.abandoned, of: [item.entry.key])
+                item.outcome = .idTaken
+            }
             return
         }
         try await run.setState(.deletingFirst, of: [item.entry.key])
@@ -63,24 +70,32 @@ extension Rekeyer {
     private func deleteThenInsert(_ item: inout Item, isNew: Bool) async throws {
         if try await current(item.move.newID, item) == nil {
             let isDeleted = try await delete(item.move.image, item)
-            // After a restart, an original that is gone without a copy was deleted by us before we were killed.
             let original = isDeleted ? nil : try await current(item.move.oldID, item)
-            guard isDeleted || (!isNew && original == nil) else {
+            let stands = original.map { source.isSameDocument($0, item.move.image) } ?? false
+            // After a restart, an original that is gone without a copy was deleted by us before we were killed,
+            // whatever has taken its place since.
+            guard isDeleted || (!isNew && !stands) else {
                 item.outcome = .changed
                 return try await run.setState(.abandoned, of: [item.entry.key])
             }
             let result = try await run.database.client.bulkWriteCollectingErrors(
-                namespace(item), [.insert(item.move.copy)], bypassValidation: bypassesValidation)
+                namespace(item), [.insert(item.move.copy)], bypassValidation: isUndo)
             if let error = result.writeErrors.first { return try await putBack(&item, error) }
         }
         item.isDeleted = true
     }
 
-    /// The copy doesn't fit after all: the original returns to its place.
+    /// The copy doesn't fit after all: the original returns to its place. If that is taken too, the entry stays open:
+    /// the journal keeps the document, and every later run tries again.
     private func putBack(_ item: inout Item, _ error: BulkWriteResult.WriteError) async throws {
-        try await run.database.client.bulkWrite(
-            namespace(item), [.insert(item.move.image)], bypassValidation: true)
-        try await abandon(&item, "a unique key stands in its way: \(error.message)")
+        let result = try await run.database.client.bulkWriteCollectingErrors(
+            namespace(item), [.insert(item.move.image)], bypassValidation: isUndo)
+        guard let second = result.writeErrors.first else {
+            return try await abandon(&item, "a unique key stands in its way: \(error.message)")
+        }
+        item.outcome = .refused(
+            "kept in the journal (entry \(item.entry.key.number) of run \(item.entry.key.run.hex)) until its place is "
+                + "free: \(second.message)")
     }
 
     /// Looks at the original once more before it is deleted.
@@ -114,8 +129,23 @@ extension Rekeyer {
         }
     }
 
+    /// An undo takes a document back with all that followed it: where a reference couldn't go back, neither does the
+    /// document.
+    private func withdrawStuck(_ items: inout [Item]) async throws {
+        let pending = items.indices.filter { items[$0].needsDeletion }
+        var stuck: Set<Int> = []
+        try await source.forEachBatch(following: pending.map { items[$0].move }) { changes in
+            stuck.formUnion(changes.map { pending[$0.move] })
+        }
+        for index in stuck.sorted() { try await withdrawCopy(&items[index]) }
+    }
+
     /// The application changed the original while its copy was made: the copy gets the change, if it is untouched.
     private func carryOver(_ original: BSONDocument, _ item: inout Item) async throws {
+        guard original.byteCount + item.move.image.byteCount < Self.largestCarryOver else {
+            // Both images together would exceed what the server takes in one write: begin again with the new one.
+            return try await withdrawCopy(&item)
+        }
         var changed = item.move
         changed.image = original
         try await run.amend(

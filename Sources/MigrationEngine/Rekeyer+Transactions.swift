@@ -23,8 +23,14 @@ extension Rekeyer {
     /// Finds the first references to each document, in one pass for all of them.
     private func gatherReferences(_ items: [Item]) async throws -> [Int: [FollowingChange]] {
         var known: [Int: [FollowingChange]] = [:]
+        // "Writes in transactions are not allowed on capped collections": their references follow afterwards.
+        let capped = Set(
+            try await run.database.client.listCollections(run.database.name).values.filter(\.isCapped).map(\.name))
         try await source.forEachBatch(following: items.map(\.move)) { changes in
-            for change in changes where known[change.move, default: []].count < Self.referencesPerTransaction {
+            for change in changes
+            where !capped.contains(change.collection)
+                && known[change.move, default: []].count < Self.referencesPerTransaction
+            {
                 known[change.move, default: []].append(change)
             }
         }
@@ -34,14 +40,33 @@ extension Rekeyer {
     private func moveInTransaction(_ item: Item, _ references: [FollowingChange]) async throws -> Outcome {
         do {
             return try await attempt(item, references)
-        } catch is ReferenceChanged {
-            // A reference changed under our hands: move the document alone, and let the next pass find it.
+        } catch {
+            guard Self.isAboutDocuments(error) else { throw error }
+            // It may be a reference that changed under our hands, or that the server refuses to change. An undo takes
+            // all or nothing; a repair moves the document alone, and lets the next pass look at its references.
+            if references.isEmpty || isUndo { return try await outcome(of: error, item) }
+        }
+        do {
             return try await attempt(item, [])
-        } catch let error as MongoError where error.kind == .duplicateKey {
-            return .refused("its place is taken: \(error.message)")
-        } catch let error as MongoError where error.kind == .documentValidation {
+        } catch {
+            guard Self.isAboutDocuments(error) else { throw error }
+            return try await outcome(of: error, item)
+        }
+    }
+
+    /// Whether an error speaks of the documents, and not of the connection or the server.
+    private static func isAboutDocuments(_ error: any Error) -> Bool {
+        let kind = (error as? MongoError)?.kind
+        return error is ReferenceChanged || kind == .duplicateKey || kind == .documentValidation
+    }
+
+    private func outcome(of error: any Error, _ item: Item) async throws -> Outcome {
+        guard let error = error as? MongoError else { return .changed }
+        if error.kind == .documentValidation {
             return .refused("the collection's validator refuses it: \(error.message)")
         }
+        let isTaken = try await current(item.move.newID, item) != nil
+        return isTaken ? .idTaken : .refused("a unique key stands in its way: \(error.message)")
     }
 
     private func attempt(_ item: Item, _ references: [FollowingChange]) async throws -> Outcome {
@@ -56,7 +81,7 @@ extension Rekeyer {
                 try await client.bulkWrite(run.journal, documents.map { .insert($0) }, ordered: true, session: session)
                 guard try await delete(item.move.image, item, session: session) else { throw DocumentChanged() }
                 try await client.bulkWrite(
-                    namespace(item), [.insert(item.move.copy)], bypassValidation: bypassesValidation, session: session)
+                    namespace(item), [.insert(item.move.copy)], bypassValidation: isUndo, session: session)
                 try await update(children, session)
             }
         } catch is DocumentChanged {
@@ -72,7 +97,7 @@ extension Rekeyer {
             let result = try await run.database.client.bulkWrite(
                 run.database.namespace(child.collection),
                 changes.map { .updateOne(filter: $0.filter, update: $0.update) },
-                collation: ExactMatch.collation, session: session)
+                bypassValidation: isUndo, collation: ExactMatch.collation, session: session)
             guard result.matched == changes.count else { throw ReferenceChanged() }
         }
     }

@@ -12,29 +12,29 @@ public struct Rekeyer: Sendable {
         case moved
         /// The document changed or went away meanwhile; nothing was done.
         case changed
+        /// Its new `_id` was taken meanwhile; nothing was done, and another one can be tried.
+        case idTaken
         /// It can't be moved, for a reason in words; nothing was done.
         case refused(String)
         /// Original and copy were both changed by others; both stand.
         case conflict
     }
 
-    /// Why a move is refused when its new `_id` was taken meanwhile; another one can be tried.
-    public static let idTaken = "its new _id is taken"
-
     let run: Run
     let source: any ReferenceSource
-    /// Insert copies that the collection's validator refuses: only an undo may, which restores what was there.
-    let bypassesValidation: Bool
+    /// An undo restores what was there: it may write what a validator refuses, and a document's references go back with
+    /// it or it stays.
+    let isUndo: Bool
 
     /// Makes a rekeyer for a run.
     public init(run: Run, source: any ReferenceSource) {
-        self.init(run: run, source: source, bypassesValidation: false)
+        self.init(run: run, source: source, isUndo: false)
     }
 
-    init(run: Run, source: any ReferenceSource, bypassesValidation: Bool) {
+    init(run: Run, source: any ReferenceSource, isUndo: Bool) {
         self.run = run
         self.source = source
-        self.bypassesValidation = bypassesValidation
+        self.isUndo = isUndo
     }
 
     /// Moves documents of one collection.
@@ -77,7 +77,7 @@ public struct Rekeyer: Sendable {
         try await source.forEachBatch(following: live.map(\.move)) { changes in
             let entries = run.makeEntries(children(of: live, changes))
             try await run.append(entries)
-            _ = try await run.execute(entries)
+            _ = try await run.execute(entries, bypassesValidation: isUndo)
         }
     }
 

@@ -31,6 +31,9 @@ public struct Resumer: Sendable {
             try await finish(group, of: id)
             resumed.append((ObjectIDText(id.hex), group.count))
         }
+        if try await run.database.client.listCollections(run.database.name)[StateCollection.runs] != nil {
+            try await closeRecords()
+        }
         return resumed
     }
 
@@ -42,14 +45,19 @@ public struct Resumer: Sendable {
         let old = Run(resuming: id, nextNumber: next, by: run)
         for (step, group) in Dictionary(grouping: entries, by: \.step) {
             old.step = step
-            try await finishMoves(group, old)
+            // References that were on their way first: a document's move then finds them where they belong.
             for entry in group { try await finish(entry, old) }
+            try await finishMoves(group, old)
         }
+    }
+
+    /// Whoever holds the lease runs alone: what else calls itself running was killed.
+    private func closeRecords() async throws {
         try await run.database.client.bulkWrite(
             run.database.namespace(StateCollection.runs),
             [
-                .updateOne(
-                    filter: ["_id": .objectID(id), "state": "running"],
+                .updateMany(
+                    filter: ["_id": ["$ne": .objectID(run.id)], "state": "running"],
                     update: ["$set": ["state": "interrupted", "finishedAt": WallClock.now]])
             ])
     }
@@ -62,9 +70,9 @@ public struct Resumer: Sendable {
         for (collection, group) in Dictionary(grouping: moves, by: \.entry.collection) {
             for (isUndo, items) in Dictionary(grouping: group, by: { $0.move.undoes != nil }) {
                 let source: any ReferenceSource = isUndo ? UndoReferenceSource(run: old) : self.source
-                let rekeyer = Rekeyer(run: old, source: source, bypassesValidation: isUndo)
+                let rekeyer = Rekeyer(run: old, source: source, isUndo: isUndo)
                 let finished = try await rekeyer.moveByStates(items, isNew: false)
-                for case .refused(let reason) in finished.map({ $0.outcome ?? .changed }) {
+                for case .refused(let reason)? in finished.map(\.outcome) {
                     run.tally.left("resume", collection, 1, reason: reason)
                 }
             }

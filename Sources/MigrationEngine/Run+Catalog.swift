@@ -10,6 +10,9 @@ extension Run {
         try await append(entries)
         do {
             try await database.client.createCollection(database.namespace(collection))
+        } catch let error as MongoError where error.kind == .unauthorized {
+            try await setState(.abandoned, of: entries.map(\.key))
+            throw error
         } catch let error as MongoError where error.code == MongoError.ServerCode.namespaceExists {
             // Somebody was faster: it isn't ours to drop.
             try await setState(.abandoned, of: entries.map(\.key))
@@ -32,7 +35,12 @@ extension Run {
         guard before != options else { return }
         let entries = makeEntries([(collection, "validator", .validator(before: before, after: options), nil)])
         try await append(entries)
-        try await database.client.collMod(database.namespace(collection), options)
+        do {
+            try await database.client.collMod(database.namespace(collection), options)
+        } catch let error as MongoError where error.isRefusal {
+            try await setState(.abandoned, of: entries.map(\.key))
+            throw error
+        }
         tally.changed("validator", collection, 1)
         try await setState(.done, of: entries.map(\.key))
     }
@@ -45,13 +53,16 @@ extension Run {
     /// - Throws: ``MongoError``, ``EngineError``.
     public func createIndexes(_ indexes: [BSONDocument], on collection: String) async throws {
         let present = try await database.client.listIndexes(database.namespace(collection))
-        let missing = indexes.filter { wanted in !present.contains { IndexMatch.serves($0, wanted) } }
+        let collation = try await database.client.listCollections(database.name)[collection]?.collation
+        let missing = indexes.filter { wanted in
+            !present.contains { IndexMatch.serves($0, wanted, collation: collation) }
+        }
         for index in missing {
             let entries = makeEntries([(collection, "create index", .indexes([index]), nil)])
             try await append(entries)
             do {
                 try await database.client.createIndexes(database.namespace(collection), [index])
-            } catch {
+            } catch let error as MongoError where error.isRefusal {
                 try await setState(.abandoned, of: entries.map(\.key))
                 throw error
             }
@@ -71,10 +82,17 @@ extension Run {
 public enum IndexMatch {
     /// Whether an index that is there does what a wanted one would do: the same keys in the same order, unique if that
     /// is wanted, and over all documents.
-    public static func serves(_ present: BSONDocument, _ wanted: BSONDocument) -> Bool {
+    ///
+    /// - Parameters:
+    ///   - present: The index that is there, as `listIndexes` describes it.
+    ///   - wanted: The index that is wanted.
+    ///   - collation: The collection's default collation, which every index made without one has.
+    public static func serves(
+        _ present: BSONDocument, _ wanted: BSONDocument, collation: BSONDocument?
+    ) -> Bool {
         sameKey(present, wanted)
             && (present["unique"]?.bool ?? false) == (wanted["unique"]?.bool ?? false)
-            && present["partialFilterExpression"] == nil && present["collation"] == nil
+            && present["partialFilterExpression"] == nil && present["collation"]?.document == collation
             && !(present["sparse"]?.bool ?? false)
     }
 

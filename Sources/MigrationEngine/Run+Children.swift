@@ -7,10 +7,22 @@ extension Run {
         let documents = try await database.findAll(
             StateCollection.journal, filter: ["_id.r": .objectID(key.run), "parent": .int64(key.number)],
             options: ["sort": ["_id": 1]])
+        // A resumed move may have journalled a reference twice.
+        var seen: Set<Referring> = []
         return documents.compactMap(JournalEntry.init).map { entry in
             let missed = Set(entry.missed)
-            return (entry.collection, entry.fieldChanges.filter { !missed.contains($0.id) })
+            let changes = entry.fieldChanges.filter { change in
+                !missed.contains(change.id)
+                    && seen.insert(Referring(collection: entry.collection, id: change.id, fields: change.names)).inserted
+            }
+            return (entry.collection, changes)
         }
+    }
+
+    private struct Referring: Hashable {
+        let collection: String
+        let id: BSONValue
+        let fields: [String]
     }
 
     /// Puts back the references that followed a document whose move was given up.

@@ -17,12 +17,19 @@ extension Run {
     /// - Throws: ``EngineError`` at a batch boundary, ``MongoError``.
     @discardableResult
     public func apply(_ changes: [FieldChange], in collection: String, code: String) async throws -> [BSONValue] {
+        try await apply(changes, in: collection, code: code, bypassesValidation: false)
+    }
+
+    /// The same; an undo may write what a validator refuses, for it restores what was there.
+    func apply(
+        _ changes: [FieldChange], in collection: String, code: String, bypassesValidation: Bool
+    ) async throws -> [BSONValue] {
         var missed: [BSONValue] = []
         for start in stride(from: 0, to: changes.count, by: Self.batchSize) {
             let batch = Array(changes[start..<min(start + Self.batchSize, changes.count)])
             let entries = makeEntries([(collection, code, .fields(batch), nil)])
             try await append(entries)
-            missed += try await execute(entries)
+            missed += try await execute(entries, bypassesValidation: bypassesValidation)
         }
         return missed
     }
@@ -30,20 +37,20 @@ extension Run {
     /// Makes the changes of entries that are in the journal already; doing it twice does no harm.
     ///
     /// - Returns: The `_id`s of documents that weren't changed.
-    func execute(_ entries: [JournalEntry]) async throws -> [BSONValue] {
+    func execute(_ entries: [JournalEntry], bypassesValidation: Bool = false) async throws -> [BSONValue] {
         var missed: [BSONValue] = []
         for (collection, group) in Dictionary(grouping: entries, by: \.collection) {
             let changes = group.flatMap(\.fieldChanges)
             let result = try await database.client.bulkWriteCollectingErrors(
                 database.namespace(collection),
                 changes.map { .updateOne(filter: $0.filter, update: $0.update) },
-                collation: ExactMatch.collation)
-            for error in result.writeErrors {
-                tally.left(group[0].code, collection, 1, reason: "the server refused the change: \(error.message)")
-            }
+                bypassValidation: bypassesValidation, collation: ExactMatch.collation)
             let unchanged = result.matched == changes.count ? [] : try await unapplied(changes, in: collection)
             for entry in group { try await close(entry, unchanged) }
             missed += unchanged
+            for error in result.writeErrors where !bypassesValidation {
+                tally.left(group[0].code, collection, 1, reason: "the server refused the change: \(error.message)")
+            }
         }
         return missed
     }

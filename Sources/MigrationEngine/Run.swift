@@ -17,6 +17,7 @@ public final class Run: Sendable {
         var hasRecord: Bool
         var nextNumber: Int64
         var step: Int64?
+        var annotations: BSONDocument = [:]
     }
 
     /// The run's id, which its journal entries carry.
@@ -103,10 +104,10 @@ public final class Run: Sendable {
         try await updateRecord(["$set": .document(fields)])
     }
 
-    /// Adds a field to the run's record, such as which run it undoes.
+    /// Adds a field to the run's record, such as which run it undoes; the record may still be to be written.
     public func annotate(_ key: String, _ value: BSONValue) async throws {
-        try await begin()
-        try await updateRecord(["$set": .document([key: value])])
+        state.withLock { $0.annotations[key] = value }
+        if hasRecord { try await updateRecord(["$set": .document([key: value])]) }
     }
 
     private func updateRecord(_ update: BSONDocument) async throws {
@@ -121,6 +122,7 @@ public final class Run: Sendable {
         try await StateCollection.prepare(database)
         var record: BSONDocument = ["_id": .objectID(id), "state": "running", "startedAt": WallClock.now]
         for element in description.document.rawElements { record.append(raw: element) }
+        for element in state.withLock({ $0.annotations }).rawElements { record.append(raw: element) }
         record.append(
             "server",
             [

@@ -11,7 +11,7 @@ public struct RunRecord: Sendable {
     /// The whole record.
     public let document: BSONDocument
     /// What it changed.
-    public let changes: [Change]
+    public private(set) var changes: [Change]
     /// Whether every change of it was taken back.
     public let isUndone: Bool
 
@@ -29,16 +29,27 @@ public struct RunRecord: Sendable {
                 StateCollection.runs, filter: ["undoes": ["$exists": true], "state": "done"],
                 options: ["projection": ["undoes": 1]]
             ).compactMap { $0["undoes"]?.objectID })
-        return documents.compactMap { RunRecord($0, undone) }
+        var records: [RunRecord] = []
+        for document in documents {
+            guard var record = RunRecord(document, undone) else { continue }
+            // A run that was killed never wrote down what it changed; its journal knows.
+            if document["changes"] == nil { record.changes = try await Undo.plan(database, run: record.id) }
+            records.append(record)
+        }
+        return records
     }
 
     /// Reads one run.
     ///
     /// - Throws: ``EngineError/notFound(_:)``, `MongoError`.
     public static func find(_ database: Database, id: String) async throws -> RunRecord {
-        let found = try await list(database, limit: .max).first { $0.id.hex == id.lowercased() }
-        guard let found else {
-            throw EngineError.notFound("There is no run \(id) in this database. `runs list` shows them.")
+        let missing = EngineError.notFound("There is no run `\(id)` in this database. `runs list` shows them.")
+        guard let key = ObjectID(hex: id) else { throw missing }
+        let documents = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(key)])
+        let undoing = try await database.findAll(
+            StateCollection.runs, filter: ["undoes": .objectID(key), "state": "done"], options: ["limit": 1])
+        guard let found = documents.first.flatMap({ RunRecord($0, undoing.isEmpty ? [] : [key]) }) else {
+            throw missing
         }
         return found
     }

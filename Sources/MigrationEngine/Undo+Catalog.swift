@@ -29,11 +29,12 @@ extension Undo {
     func revertIndexes(_ entry: JournalEntry, _ indexes: [BSONDocument]) async throws {
         let namespace = run.database.namespace(entry.collection)
         let present = try await run.database.client.listIndexes(namespace)
+        let collation = try await run.database.client.listCollections(run.database.name)[entry.collection]?.collation
         for index in indexes {
             guard let name = index["name"]?.string,
                 let found = present.first(where: { $0["name"]?.string == name })
             else { continue }
-            guard IndexMatch.serves(found, index) else {
+            guard IndexMatch.serves(found, index, collation: collation) else {
                 run.tally.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
                 continue
             }

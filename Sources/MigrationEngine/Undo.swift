@@ -1,4 +1,4 @@
-internal import BSON
+public import BSON
 internal import MongoDriver
 
 /// Takes back what earlier runs did, newest change first, by compare-and-set: what has changed since is reported and
@@ -12,15 +12,15 @@ public struct Undo: Sendable {
     /// Takes a run's changes back.
     ///
     /// - Parameters:
-    ///   - id: The run, as 24 hexadecimal digits.
+    ///   - id: The run.
     ///   - step: Only the changes of this step of a migration; nil for all.
     /// - Throws: ``EngineError/notFound(_:)`` when there is no such run; ``EngineError``, ``MongoError``.
-    public func revert(run id: String, step: Int64? = nil) async throws {
-        guard let id = ObjectID(hex: id) else { throw EngineError.notFound("`\(id)` is not the id of a run.") }
+    public func revert(run id: ObjectID, step: Int64? = nil) async throws {
         let runs = try await run.database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)])
         guard !runs.isEmpty else {
             throw EngineError.notFound("There is no run \(id.hex) in this database. `runs list` shows them.")
         }
+        if let refusal = try await Self.refusal(of: runs[0], run.database) { throw EngineError.refused(refusal) }
         try await run.annotate("undoes", .objectID(id))
         let cursor = try await run.database.client.find(
             run.database.namespace(StateCollection.journal), filter: Self.filter(id, step),
@@ -32,6 +32,48 @@ public struct Undo: Sendable {
             }
             try await revert(entries)
         }
+    }
+
+    /// Why a run can't be taken back, if it can't: what took something back is itself taken back by doing it again.
+    private static func refusal(of record: BSONDocument, _ database: Database) async throws -> String? {
+        guard let undone = record["undoes"]?.objectID else { return nil }
+        let original = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(undone)]).first
+        let command = original?["command"]?.string ?? "the command"
+        return "This run took run \(undone.hex) back. Run `\(command)` again to have its changes again."
+    }
+
+    /// What taking a run's changes back would change, by what the journal says. Changes nothing.
+    ///
+    /// - Parameters:
+    ///   - database: The database.
+    ///   - id: The run.
+    ///   - step: Only the changes of this step of a migration; nil for all.
+    /// - Throws: `MongoError`.
+    public static func plan(_ database: Database, run id: ObjectID, step: Int64? = nil) async throws -> [Change] {
+        var filter = filter(id, step)
+        filter["parent"] = nil
+        let groups = try await database.aggregateAll(
+            StateCollection.journal,
+            [
+                ["$match": .document(filter)],
+                ["$group": ["_id": ["code": "$code", "collection": "$collection"], "n": ["$sum": documentsOfEntry]]],
+                ["$sort": ["_id.collection": 1, "_id.code": 1]],
+            ])
+        return groups.map { group in
+            Change(
+                code: group.value(at: "_id", "code")?.string ?? "",
+                collection: group.value(at: "_id", "collection")?.string ?? "",
+                changed: Int(group["n"]?.integer ?? 0))
+        }.filter { $0.changed > 0 }
+    }
+
+    /// The number of documents that an entry changed, as the server counts them.
+    private static var documentsOfEntry: BSONValue {
+        let size = { (field: String) -> BSONValue in ["$size": ["$ifNull": [.string("$" + field), []]]] }
+        let fields: BSONValue = ["$subtract": [size("items"), size("missed")]]
+        let isFields: BSONValue = ["$eq": ["$kind", "fields"]]
+        let isInsert: BSONValue = ["$eq": ["$kind", "insert"]]
+        return ["$cond": [isFields, fields, ["$cond": [isInsert, size("documents"), 1]]]]
     }
 
     /// The entries to take back, references that followed a document excepted: they go back with it.
@@ -62,6 +104,7 @@ public struct Undo: Sendable {
     }
 
     private func revert(_ entry: JournalEntry) async throws {
+        let left = run.tally.leftovers
         switch entry.content {
         case .rekey: return
         case .fields: try await revertFields(entry)
@@ -70,7 +113,8 @@ public struct Undo: Sendable {
         case .indexes(let indexes): try await revertIndexes(entry, indexes)
         case .collection: try await revertCollection(entry)
         }
-        try await run.markUndone([entry.key])
+        // An entry of which something was left stays as it is, for another undo.
+        if run.tally.leftovers == left { try await run.markUndone([entry.key]) }
     }
 
     private func revertFields(_ entry: JournalEntry) async throws {
@@ -78,7 +122,8 @@ public struct Undo: Sendable {
         let changes = entry.fieldChanges.filter { !missed.contains($0.id) }.map(\.reversed)
         let unapplied = Set(try await run.unapplied(changes, in: entry.collection))
         let left = try await run.apply(
-            changes.filter { unapplied.contains($0.id) }, in: entry.collection, code: entry.code)
+            changes.filter { unapplied.contains($0.id) }, in: entry.collection, code: entry.code,
+            bypassesValidation: true)
         run.tally.left(entry.code, entry.collection, left.count, reason: Undo.changedSince)
     }
 
@@ -89,12 +134,16 @@ extension Run {
     /// Marks entries as taken back by this run.
     func markUndone(_ keys: [JournalKey]) async throws {
         guard !keys.isEmpty else { return }
+        let update: BSONDocument = ["$set": ["undone": .objectID(id)]]
+        // What followed a document went back with it.
+        let children = Dictionary(grouping: keys, by: \.run).map { run, keys in
+            WriteModel.updateMany(
+                filter: [
+                    "_id.r": .objectID(run), "parent": ["$in": .array(BSONArray(keys.map { .int64($0.number) }))],
+                ], update: update)
+        }
         try await database.client.bulkWrite(
             journal,
-            [
-                .updateMany(
-                    filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))]],
-                    update: ["$set": ["undone": .objectID(id)]])
-            ])
+            [.updateMany(filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))]], update: update)] + children)
     }
 }

@@ -24,7 +24,7 @@ struct UndoMoves {
             }
         }
         guard let collection = ready.first?.entry.collection else { return }
-        let rekeyer = Rekeyer(run: run, source: UndoReferenceSource(run: run), bypassesValidation: true)
+        let rekeyer = Rekeyer(run: run, source: UndoReferenceSource(run: run), isUndo: true)
         let outcomes = try await rekeyer.move(ready.map { ($0.move, $0.entry.code) }, in: collection)
         for (item, outcome) in zip(ready, outcomes) where outcome != .moved {
             run.tally.left(item.entry.code, collection, 1, reason: Self.reason(outcome))
@@ -70,7 +70,8 @@ struct UndoMoves {
         }
         let ids = moves.flatMap { [$0.newID, $0.oldID] }
         var counts: [BSONValue: Int] = [:]
-        for referrer in Set(moves.flatMap(\.referrers)) {
+        let present = try await run.database.client.listCollections(run.database.name)
+        for referrer in Set(moves.flatMap(\.referrers)) where present[referrer.collection]?.isOrdinary ?? false {
             let groups = try await run.database.aggregateAll(
                 referrer.collection,
                 [
@@ -85,6 +86,7 @@ struct UndoMoves {
     private static func reason(_ outcome: Rekeyer.Outcome) -> String {
         switch outcome {
         case .moved, .changed: Undo.changedSince
+        case .idTaken: "another document has taken its old _id; left as it is"
         case .refused(let reason): reason
         case .conflict: "changed in two places; both documents were kept"
         }

@@ -93,11 +93,19 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
 
     /// Whether every host is this machine itself: 127.0.0.0/8, `::1`, `localhost`, or a socket.
     public var isLoopback: Bool {
-        !hosts.isEmpty
-            && hosts.allSatisfy { host in
-                let name = host.hasPrefix("[") ? String(host.dropFirst().prefix { $0 != "]" }) : Self.name(of: host)
-                return name == "localhost" || name == "::1" || name.hasPrefix("127.") || name.hasPrefix("/")
-            }
+        !hosts.isEmpty && hosts.allSatisfy(Self.isLoopback)
+    }
+
+    /// Whether a host, with or without a port, is this machine itself.
+    public static func isLoopback(_ host: String) -> Bool {
+        let name = host.hasPrefix("[") ? String(host.dropFirst().prefix { $0 != "]" }) : name(of: host)
+        return name == "localhost" || name == "::1" || isLoopbackIPv4(name) || name.hasPrefix("/")
+    }
+
+    /// Whether a name is an address of 127.0.0.0/8, and not only begins like one, as `127.example.net` does.
+    private static func isLoopbackIPv4(_ name: String) -> Bool {
+        let numbers = name.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+        return numbers.count == 4 && numbers.first == 127 && !numbers.contains(nil)
     }
 
     /// Hands libmongoc a URI of its own, destroyed afterwards.

@@ -21,17 +21,41 @@ public enum ExtendedJSON {
 
     /// Reads one document in canonical or relaxed Extended JSON; keys keep their order.
     ///
-    /// - Throws: ``MongoError`` of kind `bson` with the parser's words.
+    /// An array is read as the document that stores it, with the keys "0", "1" and so on.
+    ///
+    /// - Throws: ``MongoError`` of kind `bson` with the parser's words, also when there is more than one document.
     public static func document(_ json: String) throws(MongoError) -> BSONDocument {
-        var error = bson_error_t()
-        var text = json
-        let parsed = text.withUTF8 { bytes in
-            bson_new_from_json(bytes.baseAddress, bytes.count, &error)
+        guard let first = json.utf8.firstIndex(where: { !isSpace($0) }),
+            let last = json.utf8.lastIndex(where: { !isSpace($0) })
+        else { throw MongoError(.bson, "Not Extended JSON: there is nothing to read.") }
+        var text = String(json[first...last])
+        return try text.withUTF8 { bytes in Result { () throws(MongoError) in try read(bytes) } }.get()
+    }
+
+    /// Reads a text without spaces around it, and makes sure that nothing follows: `bson_new_from_json` would stop
+    /// after the first document without a word.
+    private static func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(MongoError) -> BSONDocument {
+        guard let reader = bson_json_data_reader_new(false, 0), let parsed = bson_new(), let next = bson_new() else {
+            throw MongoError(.internal, "No memory to read JSON.")
         }
-        guard let parsed else { throw MongoError(.bson, "Not Extended JSON: \(error.text)") }
-        defer { bson_destroy(parsed) }
+        defer {
+            bson_destroy(next)
+            bson_destroy(parsed)
+            bson_json_reader_destroy(reader)
+        }
+        var error = bson_error_t()
+        bson_json_data_reader_ingest(reader, bytes.baseAddress, bytes.count)
+        guard bson_json_reader_read(reader, parsed, &error) == 1 else {
+            throw MongoError(.bson, "Not Extended JSON: \(error.text)")
+        }
+        guard bson_json_reader_read(reader, next, &error) == 0 else {
+            throw MongoError(.bson, "Not Extended JSON: there is something behind the end of the document.")
+        }
         return try copyDocument(parsed)
     }
+
+    /// What JSON calls white space (RFC 8259, section 2).
+    private static func isSpace(_ byte: UInt8) -> Bool { [0x20, 0x09, 0x0a, 0x0d].contains(byte) }
 
     private static func text(
         _ document: BSONDocument, _ write: (OpaquePointer?, UnsafeMutablePointer<Int>?) -> UnsafeMutablePointer<CChar>?

@@ -99,11 +99,11 @@ extension MongoClient {
                     mongoc_bulk_operation_insert_with_opts(bulk, document, options, &error)
                 }
             case .updateOne(let filter, let update):
-                lend(filter, update, options) {
+                try lendUpdate(filter, update, options) {
                     mongoc_bulk_operation_update_one_with_opts(bulk, $0, $1, $2, &error)
                 }
             case .updateMany(let filter, let update):
-                lend(filter, update, options) {
+                try lendUpdate(filter, update, options) {
                     mongoc_bulk_operation_update_many_with_opts(bulk, $0, $1, $2, &error)
                 }
             case .replaceOne(let filter, let replacement):
@@ -122,12 +122,25 @@ extension MongoClient {
         guard added else { throw MongoError(error) }
     }
 
-    /// libmongoc refuses keys with dots or dollar signs and text that isn't UTF-8 in documents to insert. The server is
-    /// the judge of that: a document that it holds must be copied as it is.
+    /// libmongoc refuses empty keys, at any depth, and text that isn't UTF-8. The server is the judge of that: a document
+    /// that it holds must be copied as it is, also as a part of an update.
     private static func unvalidated(_ options: BSONDocument?) -> BSONDocument {
         var options = options ?? [:]
         options.append("validate", false)
         return options
+    }
+
+    /// Lends an update without libmongoc's validation, which would also see to it that the update isn't a replacement.
+    private static func lendUpdate(
+        _ filter: BSONDocument, _ update: BSONDocument, _ options: BSONDocument?,
+        _ body: (OpaquePointer, OpaquePointer, OpaquePointer?) -> Bool
+    ) throws(MongoError) -> Bool {
+        // A pipeline is a document with the keys "0", "1" and so on, whose values are documents.
+        let isPipeline = update.rawElements.enumerated().allSatisfy { $1.key == String($0) && $1.type == .document }
+        guard !update.isEmpty, isPipeline || update.keys.allSatisfy({ $0.hasPrefix("$") }) else {
+            throw MongoError(.internal, "An update holds operators, or stages of a pipeline, and nothing else.")
+        }
+        return lend(filter, update, unvalidated(options), body)
     }
 
     private static func lend(

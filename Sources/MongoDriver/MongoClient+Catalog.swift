@@ -11,6 +11,8 @@ public struct CollectionDescription: Sendable {
     public let options: BSONDocument
     /// Whether its size is bounded, so that documents can't be deleted one by one on old servers.
     public var isCapped: Bool { options["capped"]?.bool ?? false }
+    /// The collation that its queries and indexes have unless they say otherwise.
+    public var collation: BSONDocument? { options["collation"]?.document }
     /// Whether documents can be changed in it.
     public var isOrdinary: Bool { type == "collection" }
 }

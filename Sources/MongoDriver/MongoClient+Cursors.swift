@@ -24,6 +24,9 @@ public struct MongoCursor: Sendable {
 extension MongoClient {
     /// Opens a cursor over the documents that match. Nothing is sent until the first batch is read.
     ///
+    /// libmongoc's cursors refuse a filter, or a pipeline, that has an empty key in it at any depth, such as a literal
+    /// document. Commands (``run(_:on:mode:readPreference:session:)``) and bulk writes take it.
+    ///
     /// - Parameters:
     ///   - namespace: The collection.
     ///   - filter: The query.

@@ -51,7 +51,7 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
     ) {
         self.kind = kind
         self.code = code
-        self.message = Redaction.redact(message)
+        self.message = kind == .unauthorized ? Self.shortened(message) : Redaction.redact(message)
         self.labels = labels
         self.partialResult = partialResult
     }
@@ -61,11 +61,28 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
         switch kind {
         case .unreachable: "No MongoDB server answered: \(message)"
         case .authentication: "MongoDB refused the user name or the password: \(message)"
-        case .unauthorized: "The MongoDB user may not do this: \(message)"
+        case .unauthorized:
+            "The MongoDB user may not do this: \(message). The roles readWrite and dbAdmin on the database allow "
+                + "everything that this tool does."
         case .network: "The connection to MongoDB broke: \(message)"
         case .writeConcern: "MongoDB couldn't confirm that a write is durable: \(message)"
         case .timeout: "MongoDB ran out of time: \(message)"
         case .connectionString, .duplicateKey, .documentValidation, .server, .bson, .internal: message
+        }
+    }
+
+    /// The server repeats the whole command that it refuses; its name is enough.
+    private static func shortened(_ message: String) -> String {
+        let marker = " to execute command { "
+        guard let range = message.firstRange(of: marker) else { return Redaction.redact(message) }
+        return message[..<range.lowerBound] + " to execute `" + message[range.upperBound...].prefix { $0 != ":" } + "`"
+    }
+
+    /// Whether the server definitely did not do what it was asked: it may not be asked again, or differently.
+    public var isRefusal: Bool {
+        switch kind {
+        case .authentication, .unauthorized, .duplicateKey, .documentValidation, .server: true
+        case .connectionString, .unreachable, .network, .timeout, .writeConcern, .bson, .internal: false
         }
     }
 

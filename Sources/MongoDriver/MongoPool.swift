@@ -1,6 +1,7 @@
 internal import BSON
 internal import CMongoC
 public import Logging
+internal import Synchronization
 
 /// A pool of connections to one deployment. It lends ``MongoClient``s to closures.
 ///
@@ -36,12 +37,14 @@ public final class MongoPool: @unchecked Sendable {
         self.connectionString = connectionString
         monitor = CommandMonitor(logger: logger)
         pool = try connectionString.withURI { uri throws(MongoError) in
+            try Self.checkPassword(uri)
             if mongoc_uri_get_appname(uri) == nil { mongoc_uri_set_appname(uri, options.appName) }
             Self.setDefault(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, options.serverSelectionTimeoutMS)
             Self.setDefault(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, options.waitQueueTimeoutMS)
             var error = bson_error_t()
             guard let pool = mongoc_client_pool_new_with_error(uri, &error) else {
-                throw MongoError(.connectionString, error.text)
+                // A name that DNS doesn't know is a server that can't be reached, however the string reads.
+                throw MongoError(error.text.contains("look up") ? .unreachable : .connectionString, error.text)
             }
             return pool
         }
@@ -51,6 +54,12 @@ public final class MongoPool: @unchecked Sendable {
     }
 
     deinit { mongoc_client_pool_destroy(pool) }
+
+    private static let kept = Mutex<[MongoPool]>([])
+
+    /// Keeps the pool until the process ends: destroying it waits for its monitoring threads, up to half a second, which
+    /// a program that is about to end anyway can spare.
+    public func keepUntilExit() { Self.kept.withLock { $0.append(self) } }
 
     /// Lends a client to a closure and takes it back afterwards.
     ///
@@ -79,6 +88,14 @@ public final class MongoPool: @unchecked Sendable {
     }
 
     func push(_ client: OpaquePointer) { mongoc_client_pool_push(pool, client) }
+
+    /// libmongoc takes the length of a password that isn't there (`strlen (scram->pass)`, mongoc-scram.c) and crashes.
+    private static func checkPassword(_ uri: OpaquePointer) throws(MongoError) {
+        guard mongoc_uri_get_username(uri) != nil, mongoc_uri_get_password(uri) == nil else { return }
+        let mechanism = mongoc_uri_get_auth_mechanism(uri).map { String(cString: $0).uppercased() }
+        guard mechanism == nil || mechanism?.hasPrefix("SCRAM-") == true || mechanism == "PLAIN" else { return }
+        throw MongoError(.connectionString, "The connection string names a user, but there is no password.")
+    }
 
     private static func setDefault(_ uri: OpaquePointer, _ option: String, _ value: Int32) {
         if !mongoc_uri_has_option(uri, option) { mongoc_uri_set_option_as_int32(uri, option, value) }

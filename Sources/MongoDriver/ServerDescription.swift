@@ -20,6 +20,8 @@ public struct ServerDescription: Sendable {
     public static let minimumWireVersion: Int64 = 9
     /// The newest wire protocol version that the server speaks.
     public let wireVersion: Int64
+    /// The members of its replica set, as they name themselves.
+    public let members: [String]
 
     /// Whether several documents can be changed in one transaction.
     public var hasTransactions: Bool { topology != .standalone }
@@ -42,6 +44,7 @@ extension MongoClient {
             }
         return ServerDescription(
             version: build["version"]?.string ?? "unknown", topology: topology,
-            wireVersion: hello["maxWireVersion"]?.integer ?? 0)
+            wireVersion: hello["maxWireVersion"]?.integer ?? 0,
+            members: hello["hosts"]?.array?.compactMap(\.string) ?? [])
     }
 }

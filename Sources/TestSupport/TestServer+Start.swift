@@ -32,7 +32,7 @@ extension TestServer {
     }
 
     private static func launch(_ program: String, _ kind: Kind, _ extra: [String]) async throws -> TestServer {
-        let folder = NSTemporaryDirectory() + "/chat-admin-tests-\(UUID().uuidString)"
+        let folder = FileManager.default.temporaryDirectory.path + "/chat-admin-tests-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder + "/db", withIntermediateDirectories: true)
         let port = try LoopbackPort.free()
         let command = [

@@ -62,7 +62,7 @@ package enum Tool {
         timeLimit: Duration = timeLimit, _ body: (RunningTool) async throws -> R
     ) async throws -> (result: ToolResult, value: R) {
         let program = try ToolProgram.path()
-        let home = NSTemporaryDirectory() + "/chat-admin-home-\(UUID().uuidString)"
+        let home = FileManager.default.temporaryDirectory.path + "/chat-admin-home-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: home) }
         var options = PlatformOptions()

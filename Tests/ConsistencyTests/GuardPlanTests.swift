@@ -27,7 +27,7 @@ struct GuardPlanTests {
             return
         }
         #expect(changed["validator"]?.document?["$and"]?.array?.values.first == options["validator"])
-        #expect(changed["validationLevel"] == "strict")
+        #expect(changed["validationLevel"] == "moderate")
     }
 
     @Test("without a validator the guard is moderate, so that what is there can still be updated")

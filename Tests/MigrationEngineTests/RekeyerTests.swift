@@ -32,7 +32,7 @@ struct RekeyerTests {
             let id = try await withRun(on: database) { run in
                 let outcome = try await Self.move(run, database)
                 #expect(outcome == [.moved])
-                return run.id.hex
+                return run.id
             }
             #expect(try await database.all("wholes") == [Self.original.replacing("_id", with: Self.newID)])
             #expect(try await database.count("parts", ["whole": Self.newID]) == 3)
@@ -149,7 +149,7 @@ struct RekeyerTests {
             let id = try await withRun(on: database) { run in
                 let outcome = try await Self.move(run, database)
                 #expect(outcome == [.moved])
-                return run.id.hex
+                return run.id
             }
             #expect(try await database.count("parts", ["whole": Self.newID]) == 2_500)
             try await withRun(on: database) { try await Undo(run: $0).revert(run: id) }

@@ -77,11 +77,19 @@ struct ConnectionTests {
         let wrong = [
             server.uri(user: root.user, password: "wr0ng-s3cr3t"), server.uri(user: "nobody", password: "wr0ng-s3cr3t"),
             server.uri.replacing("authSource=admin", with: "authSource=other"),
-            "mongodb://root@127.0.0.1:\(server.port)/",
+            "mongodb://root:@127.0.0.1:\(server.port)/",
         ]
         for uri in wrong {
             let error = await expectError(.authentication) { try await ping(uri) }
             #expect(error.map { "\($0)".contains("s3cr3t") || "\($0)".contains(root.password) } == false)
+        }
+    }
+
+    @Test("of a user without a password are refused before libmongoc crashes over them")
+    func refusesMissingPassword() async throws {
+        let server = try await TestServer.shared(.authenticated)
+        for query in ["", "?authMechanism=SCRAM-SHA-256", "?authMechanism=scram-sha-1"] {
+            await expectError(.connectionString) { try await ping("mongodb://root@127.0.0.1:\(server.port)/\(query)") }
         }
     }
 
@@ -157,7 +165,7 @@ struct ConnectionTests {
         #expect("\(string)" == "mongodb://root@127.0.0.1:\(server.port)/")
         let pool = try MongoPool(string, logger: quiet)
         _ = try await pool.withClient { try await $0.run(["listDatabases": 1], on: "admin") }
-        let password = "é\u{1F600} \"'\\%40&=?#/:@"
+        let password = "éß \"'\\%40&=?#/:@"
         let uri = try await server.createUser("odd \(server.port)@/:", password: password, roles: ["read"])
         try await ping(uri)
         let odd = try ConnectionString(

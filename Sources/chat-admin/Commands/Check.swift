@@ -8,7 +8,7 @@ struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Look for damage; change nothing.",
         discussion: """
-            Exits 0 when nothing is wrong (warnings alone are not), 1 when something is. Each finding names its code, \
+            Exits 0 when nothing is wrong, or only warnings were found, and 1 when something is wrong. Each finding names its code, \
             where it is, how many documents it concerns, and the command that mends it.
             """)
 

@@ -79,12 +79,22 @@ struct MigrateUp: AsyncParsableCommand {
                 let context = StepContext(run: run, settings: settings)
                 try await runner.up(selection, context, description) { results.append($0) }
             }
-            let left = try await session.leftovers(RepairScope.all.codes, run)
+            let left = try await session.leftovers(try await MigrateUp.mended(session), run)
             var result = session.result(run, left: left, since: start)
             result.steps = results.map(ChangeResult.Step.init)
             try session.console.print(result, options.format)
             return left.isEmpty ? .done : .findings
         }
+    }
+}
+
+extension MigrateUp {
+    /// The findings that the applied steps have mended as far as that is possible.
+    private static func mended(_ session: CommandSession) async throws -> Set<FindingCode> {
+        let applied = Set(
+            try await ChatMigrations.runner.status(session.database).filter { $0.state == .applied }.map(\.version))
+        let prefixes = ChatMigrations.steps.filter { applied.contains($0.version) }.flatMap(\.mends)
+        return Set(FindingCode.allCases.filter { code in prefixes.contains { code.rawValue.hasPrefix($0) } })
     }
 }
 
@@ -120,7 +130,8 @@ struct MigrateDown: AsyncParsableCommand {
             }
             var results: [StepResult] = []
             let run = try await session.change(change, asks: !selection.isEmpty) {
-                let result = try await MigrateDown.plan(selection, session, since: start)
+                var result = try await MigrateDown.plan(selection, session, since: start)
+                result.isQuestion = true
                 let changes = result.changes.reduce(0) { $0 + $1.changed }
                 return (max(changes, selection.count), result.text(TextStyle(usesColor: false)))
             } _: { run, description in
@@ -128,7 +139,8 @@ struct MigrateDown: AsyncParsableCommand {
                 let context = StepContext(run: run, settings: recount.settings(maxTime: options.maxTime))
                 try await runner.down(selection, context, description) { results.append($0) }
             }
-            var result = session.result(run, left: run.tally.leftovers, since: start)
+            var result = session.result(
+                run, left: run.tally.leftovers.map { ChangeResult.Left($0) }, since: start)
             result.steps = results.map(ChangeResult.Step.init)
             try session.console.print(result, options.format)
             return run.tally.leftovers.isEmpty ? .done : .findings
@@ -143,7 +155,7 @@ struct MigrateDown: AsyncParsableCommand {
         let status = try await ChatMigrations.runner.status(session.database).filter { versions.contains($0.version) }
         var result = ChangeResult(
             command: session.command, database: session.database.name, run: nil, dryRun: true,
-            changes: status.reversed().flatMap { $0.row?.changes ?? [] }, left: [],
+            changes: try await ChatMigrations.runner.planDown(selection, session.database), left: [],
             durationMS: (ContinuousClock.now - start).milliseconds)
         result.steps = status.reversed().map {
             ChangeResult.Step(version: $0.version, name: $0.name, state: $0.state.rawValue, durationMS: 0)

@@ -83,7 +83,8 @@ enum RepairScope: String {
             }
             let settings = recount.settings(maxTime: options.maxTime)
             let run = try await session.change(change) {
-                let result = session.result(try await plans(session), since: start)
+                var result = session.result(try await plans(session), since: start)
+                result.isQuestion = true
                 return (result.changes.reduce(0) { $0 + $1.changed }, result.text(TextStyle(usesColor: false)))
             } _: { run, _ in
                 try await apply(run, settings)

@@ -80,19 +80,19 @@ struct RunsUndo: AsyncParsableCommand {
             if change.dryRun {
                 let result = ChangeResult(
                     command: session.command, database: session.database.name, run: nil, dryRun: true,
-                    changes: record.isUndone ? [] : record.changes, left: [],
+                    changes: try await Undo.plan(session.database, run: record.id), left: [],
                     durationMS: (ContinuousClock.now - start).milliseconds)
                 try session.console.print(result, options.format)
                 return .done
             }
             let undo = try await session.change(change) {
-                let changes = record.changes.reduce(0) { $0 + $1.changed }
-                return (max(changes, 1), "This takes back run \(record.id.hex): \(record.command), \(changes) changes.")
+                let changes = try await Undo.plan(session.database, run: record.id).reduce(0) { $0 + $1.changed }
+                return (changes, "This takes back run \(record.id.hex): \(record.command), \(changes) changes.")
             } _: { undo, description in
-                try await Undo(run: undo).revert(run: record.id.hex)
+                try await Undo(run: undo).revert(run: record.id)
                 try await MigrationRunner.noteUndone(record.id, run: undo)
             }
-            let left = undo.tally.leftovers
+            let left = undo.tally.leftovers.map { ChangeResult.Left($0) }
             try session.console.print(session.result(undo, left: left, since: start), options.format)
             return left.isEmpty ? .done : .findings
         }

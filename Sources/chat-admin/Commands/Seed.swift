@@ -34,13 +34,16 @@ struct Seed: AsyncParsableCommand {
         try await CommandSession.run("seed", options, mustExist: false, beforeConnecting: refuseRemote) { session in
             let start = ContinuousClock.now
             let users = try selected()
-            let isLocal = session.database.client.connectionString.isLoopback
+            let isLocal = session.database.isLocal
+            guard isLocal || allowRemote || change.dryRun else {
+                throw Self.remote(session.database.server.members)
+            }
             let seeder = Seeder(database: session.database)
             let plan = try await seeder.plan(users, resetPasswords: resetPasswords)
             if change.dryRun || plan.changed == 0 {
                 let result = ChangeResult(
                     command: session.command, database: session.database.name, run: nil, dryRun: change.dryRun,
-                    changes: plan.changes, left: plan.leftovers,
+                    changes: plan.changes, left: plan.leftovers.map { ChangeResult.Left($0) },
                     durationMS: (ContinuousClock.now - start).milliseconds)
                 try session.console.print(result, options.format)
                 return plan.leftovers.isEmpty || change.dryRun ? .done : .findings
@@ -51,7 +54,7 @@ struct Seed: AsyncParsableCommand {
             } _: { run, _ in
                 try await seeder.apply(plan, run)
             }
-            let left = run.tally.leftovers
+            let left = run.tally.leftovers.map { ChangeResult.Left($0) }
             try session.console.print(session.result(run, left: left, since: start), options.format)
             return left.isEmpty ? .done : .findings
         }
@@ -59,11 +62,15 @@ struct Seed: AsyncParsableCommand {
 
     private func refuseRemote(_ connection: ConnectionString) throws {
         guard connection.isLoopback || allowRemote || change.dryRun else {
-            throw Failure(
-                .refused,
-                "\(connection.hosts.joined(separator: ",")) isn't this machine, and these users' passwords are known "
-                    + "to everybody. Add --allow-remote if that is what you want.")
+            throw Self.remote(connection.hosts)
         }
+    }
+
+    private static func remote(_ hosts: [String]) -> Failure {
+        Failure(
+            .refused,
+            "\(hosts.joined(separator: ",")) isn't this machine, and these users' passwords are known to everybody. "
+                + "Add --allow-remote if that is what you want.")
     }
 
     /// The users that are meant; a name that isn't among them is an error before anything is done.

@@ -19,7 +19,7 @@ struct ChangeOptions: ParsableArguments {
     var wait: Double = 0
 
     func validate() throws {
-        if !(wait >= 0) { throw ValidationError("--wait must be 0 seconds or more.") }
+        if let objection = Seconds.objection("--wait", to: wait) { throw ValidationError(objection) }
     }
 }
 
@@ -35,7 +35,7 @@ struct RecountOptions: ParsableArguments {
     var settle: Double = 10
 
     func validate() throws {
-        if !(settle >= 0) { throw ValidationError("--settle must be 0 seconds or more.") }
+        if let objection = Seconds.objection("--settle", to: settle) { throw ValidationError(objection) }
     }
 
     func settings(maxTime: Double?) -> RepairSettings {

@@ -1,3 +1,4 @@
+internal import Chat
 internal import Configuration
 internal import Foundation
 internal import MongoDriver
@@ -28,14 +29,9 @@ struct ConnectionSource {
     /// - Throws: ``Failure`` when a file that was asked for can't be read.
     init(_ options: GlobalOptions) async throws {
         self.options = options
-        do {
-            let variables = EnvironmentVariablesProvider()
-            let dotEnv = try await EnvironmentVariablesProvider(
-                environmentFilePath: FilePath(options.envFile ?? ".env"), allowMissing: options.envFile == nil)
-            environment = ConfigReader(providers: [variables, dotEnv])
-        } catch {
-            throw Failure(.configuration, "The file \(options.envFile ?? ".env") can't be read as variables.")
-        }
+        var variables = try Self.dotEnv(options.envFile)
+        variables.merge(ProcessInfo.processInfo.environment) { _, environment in environment }
+        environment = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: variables))
         do {
             file = ConfigReader(
                 provider: try await FileProvider<YAMLSnapshot>(
@@ -65,37 +61,62 @@ struct ConnectionSource {
             }
         }
         let name =
-            options.database ?? environment.string(forKey: "chat.admin.database")
-            ?? (options.uri == nil ? nil : connection.database)
-            ?? environment.string(forKey: "mongo.database.name") ?? connection.database
-            ?? file.string(forKey: "database") ?? Self.defaultDatabase
+            options.database ?? (options.uri == nil ? nil : connection.database)
+            ?? text("chat.admin.database") ?? (uriVariable == nil ? nil : connection.database)
+            ?? text("mongo.database.name") ?? file.string(forKey: "database") ?? connection.database
+            ?? Self.defaultDatabase
         if let objection = DatabaseName.objection(to: name) { throw Failure(.configuration, objection) }
         return Target(connection: connection, database: name, warning: warning)
     }
 
+    private var uriVariable: String? { text("chat.admin.uri", isSecret: true) }
+
+    /// A variable; an empty one is as good as none.
+    private func text(_ key: ConfigKey, isSecret: Bool = false) -> String? {
+        environment.string(forKey: key, isSecret: isSecret).flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     private func connectionString() throws -> ConnectionString {
         if let uri = options.uri { return try parse(uri, from: "--uri") }
-        if let uri = environment.string(forKey: "chat.admin.uri", isSecret: true) {
-            return try parse(uri, from: "CHAT_ADMIN_URI")
+        if let uri = uriVariable { return try parse(uri, from: "CHAT_ADMIN_URI") }
+        if text("mongo.host") != nil || text("mongo.port") != nil || text("mongo.username") != nil {
+            return try fromVariables()
         }
-        if let host = environment.string(forKey: "mongo.host"), !host.isEmpty { return try fromVariables(host) }
         if let uri = file.string(forKey: "uri", isSecret: true) {
             return try parse(uri, from: Self.configurationFile)
         }
         return try parse("mongodb://127.0.0.1:27017", from: "the default")
     }
 
-    private func fromVariables(_ host: String) throws -> ConnectionString {
-        let text = environment.string(forKey: "mongo.port", default: "27017")
-        guard let port = Int(text), (1...65535).contains(port) else {
-            throw Failure(.configuration, "MONGO_PORT is `\(text)`; it must be a number from 1 to 65535.")
+    /// The application's own variables; what isn't said is as the application's defaults have it.
+    private func fromVariables() throws -> ConnectionString {
+        let host = text("mongo.host") ?? "127.0.0.1"
+        guard let port = Int(text("mongo.port") ?? "27017"), (1...65535).contains(port) else {
+            throw Failure(.configuration, "MONGO_PORT must be a number from 1 to 65535.")
+        }
+        guard host.split(separator: ":", omittingEmptySubsequences: false).count != 2 else {
+            throw Failure(.configuration, "MONGO_HOST holds a port; put it into MONGO_PORT.")
+        }
+        let username = text("mongo.username")
+        let password = text("mongo.password", isSecret: true)
+        guard username == nil || password != nil || options.passwordFile != nil else {
+            throw Failure(.configuration, "MONGO_USERNAME is set, but there is no MONGO_PASSWORD.")
         }
         do {
-            return try ConnectionString(
-                host: host, port: port, username: environment.string(forKey: "mongo.username"),
-                password: environment.string(forKey: "mongo.password", isSecret: true))
+            return try ConnectionString(host: host, port: port, username: username, password: password)
         } catch {
             throw Failure(.configuration, "MONGO_HOST and its companions: \(error.message)")
+        }
+    }
+
+    /// The variables of the application's file; without a name, of `.env` if it is there.
+    private static func dotEnv(_ path: String?) throws -> [String: String] {
+        guard path != nil || FileManager.default.fileExists(atPath: ".env") else { return [:] }
+        let name = path ?? ".env"
+        do {
+            return DotEnv.parse(String(decoding: try InputFile.read(name), as: UTF8.self))
+        } catch {
+            throw Failure(.configuration, "The file \(name) can't be read: \(error).")
         }
     }
 
@@ -110,11 +131,9 @@ struct ConnectionSource {
     private static func readPassword(_ path: String) throws -> String {
         let data: Data
         do {
-            data =
-                path == "-"
-                ? FileHandle.standardInput.readDataToEndOfFile() : try Data(contentsOf: URL(fileURLWithPath: path))
+            data = try InputFile.read(path)
         } catch {
-            throw Failure(.localIO, "The password file \(path) can't be read.")
+            throw Failure(.localIO, "The password file \(path) can't be read: \(error).")
         }
         let line = String(decoding: data, as: UTF8.self).prefix { !$0.isNewline }
         guard !line.isEmpty else { throw Failure(.configuration, "The password file \(path) has an empty first line.") }

@@ -44,7 +44,9 @@ struct GlobalOptions: ParsableArguments {
     var maxTime: Double?
 
     func validate() throws {
-        if let maxTime, !(maxTime > 0) { throw ValidationError("--max-time must be more than 0 seconds.") }
+        if let maxTime, !(maxTime > 0 && maxTime <= Seconds.maximum) {
+            throw ValidationError("--max-time must be more than 0 and at most \(Int(Seconds.maximum)) seconds.")
+        }
         if let database, let reason = DatabaseName.objection(to: database) { throw ValidationError(reason) }
         if let uri {
             do {
@@ -53,6 +55,17 @@ struct GlobalOptions: ParsableArguments {
                 throw ValidationError("--uri: \(error.message)")
             }
         }
+    }
+}
+
+/// Bounds of options that are times.
+enum Seconds {
+    /// Ten years: longer than any run, and short enough to calculate with.
+    static let maximum = 315_360_000.0
+
+    /// Why a time can't be used, or nil.
+    static func objection(_ option: String, to value: Double) -> String? {
+        (0...maximum).contains(value) ? nil : "\(option) must be from 0 to \(Int(maximum)) seconds."
     }
 }
 

@@ -9,14 +9,33 @@ struct ChangeResult: CommandResult {
         let durationMS: Int64
     }
 
+    /// What was left, why, and which documents.
+    struct Left: Encodable {
+        let code: String
+        let collection: String
+        let count: Int
+        let reason: String
+        let samples: [JSONValue]
+
+        init(_ leftover: Leftover, samples: [JSONValue] = []) {
+            code = leftover.code
+            collection = leftover.collection
+            count = leftover.count
+            reason = leftover.reason
+            self.samples = samples
+        }
+    }
+
     let command: String
     let database: String
     /// The run's id; nil when nothing was written.
     let run: String?
     let dryRun: Bool
     let changes: [Change]
-    let left: [Leftover]
+    let left: [Left]
     var steps: [Step]?
+    /// Whether the text is part of a question, before anything was done.
+    var isQuestion = false
     let durationMS: Int64
 
     private enum CodingKeys: String, CodingKey {
@@ -48,11 +67,16 @@ struct ChangeResult: CommandResult {
         }
         if !left.isEmpty {
             lines.append(style.warning("Left as it is:"))
-            lines += TextTable.lines(left.map { [$0.code, $0.collection, "\($0.count)", $0.reason] })
+            for (row, item) in zip(
+                TextTable.lines(left.map { [$0.code, $0.collection, "\($0.count)", $0.reason] }), left)
+            {
+                lines.append(row)
+                lines += item.samples.map { style.faint("    \($0.text)") }
+            }
         }
         if let run {
             lines.append(style.faint("Run \(run) took \(durationMS) ms; `chat-admin runs undo \(run)` takes it back."))
-        } else if dryRun {
+        } else if dryRun, !isQuestion {
             lines.append(style.faint("Nothing was written."))
         }
         return lines.joined(separator: "\n")

@@ -53,8 +53,12 @@ struct CheckResult: CommandResult {
                 item.repair.map { "-> \($0)" } ?? "reported only",
             ]
         }
-        let lines = zip(TextTable.lines(rows), findings).map { line, item in
-            item.severity == "error" ? style.bad(line) : style.warning(line)
+        let lines = zip(TextTable.lines(rows), findings).flatMap { line, item in
+            let isError = item.severity == "error"
+            // A few are named one by one; of many, one shows what is meant.
+            let shown = item.samples.prefix(item.count <= item.samples.count ? item.samples.count : 1)
+            return [isError ? style.bad(line) : style.warning(line)]
+                + shown.map { style.faint("      \(item.count > shown.count ? "such as " : "")\($0.text)") }
         }
         let errors = findings.filter { $0.severity == "error" }.reduce(0) { $0 + $1.count }
         let heading =

@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Foundation
 internal import MigrationEngine
 internal import Synchronization
@@ -46,10 +47,24 @@ final class Console: Sendable {
         try? Self.write(text + "\n", to: .standardError)
     }
 
-    /// Asks on standard error and reads a line; nil at the end of the input.
-    func ask(_ question: String) -> String? {
+    /// Asks on standard error and reads a line.
+    ///
+    /// - Returns: The answer, or nil at the end of the input.
+    /// - Throws: `EngineError.interrupted` when a signal comes while the user thinks.
+    func ask(_ question: String, _ interruption: Interruption) async throws -> String? {
         clearProgress()
         try? Self.write(question, to: .standardError)
+        return try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async {
+                continuation.resume(with: Result { try Self.readAnswer(interruption) })
+            }
+        }
+    }
+
+    private static func readAnswer(_ interruption: Interruption) throws -> String? {
+        var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+        // A tenth of a second at a time, so that a signal is noticed.
+        while poll(&input, 1, 100) <= 0 { try interruption.check() }
         return readLine()?.trimmingCharacters(in: .whitespaces)
     }
 

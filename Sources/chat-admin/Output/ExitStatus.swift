@@ -50,13 +50,12 @@ extension ExitStatus {
         switch error {
         case .leaseHeld, .leaseLost: self = .leaseHeld
         case .interrupted(let signal): self = signal == 15 ? .terminated : .interrupted
-        case .ledger, .blocked: self = .stepFailed
         case .stepFailed(_, _, let underlying):
             // A server that went away, or a user who may not, says more to a script than the step that noticed it.
             let status = ExitStatus(underlying)
             self = status == .unreachable || status == .notAllowed ? status : .stepFailed
         case .notFound: self = .usage
-        case .refused: self = .refused
+        case .ledger, .blocked, .refused: self = .refused
         }
     }
 

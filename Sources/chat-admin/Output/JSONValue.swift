@@ -24,6 +24,9 @@ enum JSONValue: Codable, Sendable {
         self = value
     }
 
+    /// One line of JSON, for people.
+    var text: String { (try? JSON.text(self)) ?? "" }
+
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {

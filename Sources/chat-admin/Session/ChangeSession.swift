@@ -32,8 +32,11 @@ extension CommandSession {
             try await resume(run)
             try await body(run, description)
             try await run.finish()
+        } catch EngineError.interrupted(signal: Self.timeIsUp) {
+            try await run.finish(error: EngineError.interrupted(signal: Self.timeIsUp))
+            console.remark("The time given by --max-time is over. Run the same command again to go on.")
         } catch {
-            try await close(run, lease, after: error)
+            await close(run, lease, after: error)
             throw error
         }
         try await lease.release()
@@ -42,7 +45,7 @@ extension CommandSession {
 
     /// Writes down that a run ended early and gives the lease back; where the connection is gone neither can be done,
     /// the lease expires by itself, and what stopped the run is what the user hears of.
-    private func close(_ run: Run, _ lease: Lease, after error: any Error) async throws {
+    private func close(_ run: Run, _ lease: Lease, after error: any Error) async {
         do {
             try await run.finish(error: error)
             try await lease.release()
@@ -81,15 +84,15 @@ extension CommandSession {
         }
         guard isAsked, planned.changes > 0 else { return }
         console.error(planned.text)
-        try ask()
+        try await ask()
     }
 
-    private func ask() throws {
+    private func ask() async throws {
         let hosts = database.client.connectionString.hosts.joined(separator: ",")
-        let isLocal = database.client.connectionString.isLoopback
+        let isLocal = database.isLocal
         let expected = isLocal ? "yes" : database.name
         let what = isLocal ? "Type yes to go on: " : "Type the database's name to go on: "
-        guard console.ask("This changes `\(database.name)` at \(hosts). \(what)") == expected else {
+        guard try await console.ask("This changes `\(database.name)` at \(hosts). \(what)", interruption) == expected else {
             throw Failure(.refused, "Not confirmed. Nothing was changed.")
         }
     }
@@ -123,7 +126,7 @@ extension CommandSession {
     }
 
     /// What a run changed, and what it left.
-    func result(_ run: Run, left: [Leftover], since start: ContinuousClock.Instant) -> ChangeResult {
+    func result(_ run: Run, left: [ChangeResult.Left], since start: ContinuousClock.Instant) -> ChangeResult {
         ChangeResult(
             command: command, database: database.name, run: run.hasRecord ? run.id.hex : nil, dryRun: false,
             changes: run.tally.changes, left: left, durationMS: (ContinuousClock.now - start).milliseconds)
@@ -133,7 +136,7 @@ extension CommandSession {
     func result(_ plans: [StepPlan], since start: ContinuousClock.Instant) -> ChangeResult {
         ChangeResult(
             command: command, database: database.name, run: nil, dryRun: true,
-            changes: Self.changes(plans.flatMap(\.operations)), left: plans.flatMap(\.leftovers),
+            changes: Self.changes(plans.flatMap(\.operations)), left: plans.flatMap(\.leftovers).map { ChangeResult.Left($0) },
             durationMS: (ContinuousClock.now - start).milliseconds)
     }
 
@@ -146,16 +149,18 @@ extension CommandSession {
 
     /// What is left of some findings after a repair: what the check finds, with the repair's own reasons where it gave
     /// one.
-    func leftovers(_ codes: Set<FindingCode>, _ run: Run) async throws -> [Leftover] {
+    func leftovers(_ codes: Set<FindingCode>, _ run: Run) async throws -> [ChangeResult.Left] {
         let report = try await Checker(database: database, schema: .chat, progress: progress).check(codes)
         let told = run.tally.leftovers
-        let rest = report.leftovers.compactMap { found -> Leftover? in
-            let known = told.filter { $0.code == found.code && $0.collection == found.collection }
+        let rest = report.findings.filter { $0.code.severity == .error }.compactMap { found -> ChangeResult.Left? in
+            let known = told.filter { $0.code == found.code.rawValue && $0.collection == found.collection }
                 .reduce(0) { $0 + $1.count }
             guard found.count > known else { return nil }
-            return Leftover(
-                code: found.code, collection: found.collection, count: found.count - known, reason: found.reason)
+            let leftover = Leftover(
+                code: found.code.rawValue, collection: found.collection, count: found.count - known,
+                reason: found.code.reasonLeft)
+            return ChangeResult.Left(leftover, samples: found.samples.map(JSONValue.init))
         }
-        return told + rest
+        return told.map { ChangeResult.Left($0) } + rest
     }
 }

@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import Chat
+internal import Consistency
 internal import Foundation
 internal import Logging
 internal import MigrationEngine
@@ -60,6 +62,7 @@ struct CommandSession: Sendable {
         let logger = makeLogger(options.verbose)
         MongoRuntime.log(to: logger)
         let pool = try MongoPool(target.connection, logger: logger)
+        pool.keepUntilExit()
         let timer = startTimer(options.maxTime, interruption)
         defer { timer?.cancel() }
         do {
@@ -78,22 +81,27 @@ struct CommandSession: Sendable {
                 return try await body(session)
             }
         } catch EngineError.interrupted(Self.timeIsUp) {
-            throw Failure(
-                .unreachable,
-                "The time given by --max-time is over. Nothing is half done; run the same command again to go on.")
+            throw Failure(.unreachable, "The time given by --max-time is over before the end was reached.")
         }
     }
 
+    /// A check of the wrong database would find nothing wrong with it.
     private static func checkExists(_ database: Database) async throws {
-        guard try await database.client.listCollections(database.name).isEmpty else { return }
+        let present = try await database.client.listCollections(database.name)
+        let expected = DatabaseSchema.chat.collections.map(\.name)
+        if expected.contains(where: { present[$0] != nil }) || present[StateCollection.runs] != nil { return }
+        let hosts = database.client.connectionString.hosts.joined(separator: ",")
+        let what =
+            present.isEmpty
+            ? "There is no database `\(database.name)` at \(hosts)."
+            : "The database `\(database.name)` at \(hosts) has none of the collections "
+                + expected.joined(separator: ", ") + "."
         throw Failure(
-            .configuration,
-            "There is no database `\(database.name)` at \(database.client.connectionString.hosts.joined(separator: ",")). "
-                + "Name the right one with --database; `chat-admin seed` makes a new one.")
+            .configuration, what + " Name the right one with --database; `chat-admin seed` makes a new one.")
     }
 
     /// Stands for "time is up" where a signal's number stands for an interruption.
-    private static let timeIsUp: Int32 = 0
+    static let timeIsUp: Int32 = 0
 
     private static func startTimer(_ seconds: Double?, _ interruption: Interruption) -> Task<Void, Never>? {
         seconds.map { seconds in
@@ -119,7 +127,7 @@ struct CommandSession: Sendable {
         return logger
     }
 
-    private struct ErrorResult: Encodable {
+    struct ErrorResult: Encodable {
         let command: String
         let error: String
         let exitCode: Int32

@@ -1,0 +1,65 @@
+internal import ArgumentParser
+internal import Foundation
+internal import MongoDriver
+
+extension ChatAdmin {
+    /// Parses and runs, with three additions to what the parser's own `main` does: a wrong command line is one JSON
+    /// document too where JSON is wanted, no argument that could hold a password is repeated, and a reader that went away
+    /// is an error to report, not a signal to die of.
+    static func main() async {
+        signal(SIGPIPE, SIG_IGN)
+        keepColumnsReadable()
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            Foundation.exit(report(error))
+        }
+        Foundation.exit(0)
+    }
+
+    /// Says what is wrong with the command line, or prints the help that was asked for.
+    private static func report(_ error: any Error) -> Int32 {
+        if let code = error as? ExitCode { return code.rawValue }
+        let code = exitCode(for: error).rawValue
+        let message = withoutSecrets(fullMessage(for: error))
+        guard code != 0 else {
+            print(message)
+            return code
+        }
+        let console = Console(isQuiet: false, noColor: true)
+        console.error(message)
+        if wantsJSON {
+            let words = withoutSecrets(self.message(for: error))
+            let result = CommandSession.ErrorResult(command: "chat-admin", error: words, exitCode: code)
+            do {
+                try console.result(JSON.text(result))
+            } catch {
+                console.error("chat-admin: \(error)")
+            }
+        }
+        return code
+    }
+
+    private static var wantsJSON: Bool {
+        let arguments = CommandLine.arguments
+        if arguments.contains("--format=json") { return true }
+        return zip(arguments, arguments.dropFirst()).contains { $0 == "--format" && $1 == "json" }
+    }
+
+    /// The parser repeats arguments that it doesn't understand; a connection string in the wrong place is one.
+    private static func withoutSecrets(_ text: String) -> String {
+        CommandLine.arguments.dropFirst().filter { $0.contains("@") || $0.contains("://") }
+            .reduce(Redaction.redact(text)) { $0.replacingOccurrences(of: $1, with: "***") }
+    }
+
+    /// The parser's help wraps at `COLUMNS`, and can't at less than its own indentation.
+    private static func keepColumnsReadable() {
+        guard let columns = ProcessInfo.processInfo.environment["COLUMNS"] else { return }
+        if Int(columns).map({ $0 < 40 }) ?? true { unsetenv("COLUMNS") }
+    }
+}
