@@ -8,7 +8,7 @@ struct MongoErrorTests {
         #expect("\(MongoError(.unreachable, "why"))" == "No MongoDB server answered: why")
         #expect("\(MongoError(.duplicateKey, "E11000 why"))" == "E11000 why")
         let kinds: [MongoError.Kind] = [.authentication, .unauthorized, .network, .writeConcern, .timeout]
-        for kind in kinds { #expect("\(MongoError(kind, "why"))".hasSuffix(": why")) }
+        for kind in kinds { #expect("\(MongoError(kind, "why"))".contains(": why")) }
     }
 
     @Test("knows its labels")
