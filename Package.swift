@@ -69,6 +69,7 @@ let package = Package(
         tests("ConsistencyTests", ["Consistency", "Chat", "MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
         tests("ChatTests", ["Chat", "Consistency", "MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
         tests("CommandTests", ["chat-admin", "Chat", "Consistency", "MongoDriver", "BSON", "TestSupport"]),
+        tests("FaultTests", ["chat-admin", "MongoDriver", "BSON", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -34,7 +34,8 @@ mongod_path() {
 # Whether process PID is the server that runs on DIR. A dead one, even if not reaped yet, has no command line.
 runs_on() { # PID DIR
     local command_line
-    command_line=$(tr '\0' ' ' <"/proc/$1/cmdline") 2>/dev/null || return 1
+    [[ -r /proc/$1/cmdline ]] || return 1
+    command_line=$(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline") || return 1
     [[ $command_line == *" --dbpath $2/db "* ]]
 }
 

@@ -145,7 +145,8 @@ public struct Seeder: Sendable {
                 return .report("\(user.username): has another email than \(user.email)")
             }
             guard case .objectID = document["_id"] else {
-                return .report("\(user.username): its _id isn't an ObjectId, so it can't log in (`repair ids` mends that)")
+                return .report(
+                    "\(user.username): its _id isn't an ObjectId, so it can't log in (`repair ids` mends that)")
             }
             guard document["disabled"]?.bool != true else {
                 return .report("\(user.username): is disabled, so it can't log in")

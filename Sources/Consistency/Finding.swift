@@ -64,7 +64,7 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
         case .missingReference: "nothing tells what it should name"
         case .danglingReference: "the document that it names doesn't exist"
         case .foreignOwner: "its owner isn't the owner of what it belongs to; decide by hand"
-        case .wrongCount, .countType, .wrongLatest: "it changed while it was looked at (unsettled)"
+        case .wrongCount, .countType, .wrongLatest: "it never came to rest, or time was up (unsettled)"
         case .duplicateUser: "two users share it; decide by hand"
         case .missingPassword: "no password is known; `seed` completes its own users"
         case .missingGuard: "`migrate up` adds it"

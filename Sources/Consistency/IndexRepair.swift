@@ -65,8 +65,12 @@ public struct IndexRepair: Sendable {
             let wanted = collection.indexes.filter { $0.isUnique == isUnique }
             guard !wanted.isEmpty else { continue }
             let present = try await database.client.listIndexes(database.namespace(collection.name))
-            result += wanted.filter { index in !present.contains { IndexMatch.serves($0, index.document, collation: descriptions[collection.name]?.collation) } }
-                .map { (collection, $0) }
+            result += wanted.filter { index in
+                !present.contains {
+                    IndexMatch.serves($0, index.document, collation: descriptions[collection.name]?.collation)
+                }
+            }
+            .map { (collection, $0) }
         }
         return result
     }

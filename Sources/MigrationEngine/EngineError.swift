@@ -17,6 +17,11 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
     /// Something to be done can't be, for a reason in words.
     case refused(String)
 
+    private static func withoutStop(_ error: any Error) -> String {
+        let text = "\(error)"
+        return text.hasSuffix(".") ? String(text.dropLast()) : text
+    }
+
     /// One or two sentences.
     public var description: String {
         switch self {
@@ -34,8 +39,19 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
                 + reasons.map { "  - \($0)" }.joined(separator: "\n")
                 + (version > 1 ? "\n`migrate up --to \(version - 1)` applies the steps before it." : "")
         case .stepFailed(let version, let name, let underlying):
-            "Step \(version) (\(name)) failed: \(underlying). Its state is in the ledger; "
+            "Step \(version) (\(name)) failed: \(Self.withoutStop(underlying)). Its state is in the ledger; "
                 + "`migrate up` resumes it when the cause is gone."
         }
     }
+}
+
+/// A failure that couldn't be written down either.
+public struct FailureTwice: Error, CustomStringConvertible {
+    /// What went wrong.
+    public let first: any Error
+    /// What went wrong while that was written down.
+    public let second: any Error
+
+    /// Both, in a sentence.
+    public var description: String { "\(first) (and this couldn't be written down: \(second))" }
 }

@@ -184,8 +184,7 @@ public struct MigrationRunner: Sendable {
                 step.version, .failed, duration: ContinuousClock.now - start, changes: [], error: error)
         } catch let second {
             return EngineError.stepFailed(
-                version: step.version, name: step.name,
-                underlying: EngineError.refused("\(error); and the ledger couldn't be written: \(second)"))
+                version: step.version, name: step.name, underlying: FailureTwice(first: error, second: second))
         }
         return EngineError.stepFailed(version: step.version, name: step.name, underlying: error)
     }

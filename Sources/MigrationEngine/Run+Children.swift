@@ -13,7 +13,8 @@ extension Run {
             let missed = Set(entry.missed)
             let changes = entry.fieldChanges.filter { change in
                 !missed.contains(change.id)
-                    && seen.insert(Referring(collection: entry.collection, id: change.id, fields: change.names)).inserted
+                    && seen.insert(Referring(collection: entry.collection, id: change.id, fields: change.names))
+                        .inserted
             }
             return (entry.collection, changes)
         }

@@ -11,7 +11,9 @@ public struct RunRecord: Sendable {
     /// The whole record.
     public let document: BSONDocument
     /// What it changed.
-    public private(set) var changes: [Change]
+    public let changes: [Change]
+    /// Whether it took another run back.
+    public let isUndo: Bool
     /// Whether every change of it was taken back.
     public let isUndone: Bool
 
@@ -23,18 +25,11 @@ public struct RunRecord: Sendable {
     /// - Throws: `MongoError`.
     public static func list(_ database: Database, limit: Int) async throws -> [RunRecord] {
         let documents = try await database.findAll(
-            StateCollection.runs, filter: [:], options: ["sort": ["_id": -1], "limit": .int64(Int64(limit))])
-        let undone = Set(
-            try await database.findAll(
-                StateCollection.runs, filter: ["undoes": ["$exists": true], "state": "done"],
-                options: ["projection": ["undoes": 1]]
-            ).compactMap { $0["undoes"]?.objectID })
+            StateCollection.runs, filter: [:],
+            options: ["sort": ["startedAt": -1, "_id": -1], "limit": .int64(Int64(limit))])
         var records: [RunRecord] = []
         for document in documents {
-            guard var record = RunRecord(document, undone) else { continue }
-            // A run that was killed never wrote down what it changed; its journal knows.
-            if document["changes"] == nil { record.changes = try await Undo.plan(database, run: record.id) }
-            records.append(record)
+            if let record = try await RunRecord(document, database) { records.append(record) }
         }
         return records
     }
@@ -46,9 +41,7 @@ public struct RunRecord: Sendable {
         let missing = EngineError.notFound("There is no run `\(id)` in this database. `runs list` shows them.")
         guard let key = ObjectID(hex: id) else { throw missing }
         let documents = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(key)])
-        let undoing = try await database.findAll(
-            StateCollection.runs, filter: ["undoes": .objectID(key), "state": "done"], options: ["limit": 1])
-        guard let found = documents.first.flatMap({ RunRecord($0, undoing.isEmpty ? [] : [key]) }) else {
+        guard let document = documents.first, let found = try await RunRecord(document, database) else {
             throw missing
         }
         return found
@@ -77,18 +70,24 @@ public struct RunRecord: Sendable {
         return groups.map(JournalSummary.init)
     }
 
-    private init?(_ document: BSONDocument, _ undone: Set<ObjectID>) {
+    private init?(_ document: BSONDocument, _ database: Database) async throws {
         guard let id = document["_id"]?.objectID else { return nil }
         self.id = id
         self.document = document
         command = document["command"]?.string ?? ""
         state = document["state"]?.string ?? ""
-        changes = (document["changes"]?.array?.values ?? []).compactMap(\.document).map { change in
+        isUndo = document["undoes"]?.objectID != nil
+        isUndone = try await Undo.isComplete(database, run: id)
+        guard let changes = document["changes"]?.array else {
+            // A run that was killed never wrote down what it changed; its journal knows.
+            self.changes = isUndo ? [] : try await Undo.plan(database, run: id)
+            return
+        }
+        self.changes = changes.compactMap(\.document).map { change in
             Change(
                 code: change["code"]?.string ?? "", collection: change["collection"]?.string ?? "",
                 changed: Int(change["changed"]?.integer ?? 0))
         }
-        isUndone = undone.contains(id)
     }
 }
 

@@ -50,6 +50,8 @@ public struct Undo: Sendable {
     ///   - step: Only the changes of this step of a migration; nil for all.
     /// - Throws: `MongoError`.
     public static func plan(_ database: Database, run id: ObjectID, step: Int64? = nil) async throws -> [Change] {
+        let record = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)]).first ?? [:]
+        if let refusal = try await refusal(of: record, database) { throw EngineError.refused(refusal) }
         var filter = filter(id, step)
         filter["parent"] = nil
         let groups = try await database.aggregateAll(
@@ -65,6 +67,16 @@ public struct Undo: Sendable {
                 collection: group.value(at: "_id", "collection")?.string ?? "",
                 changed: Int(group["n"]?.integer ?? 0))
         }.filter { $0.changed > 0 }
+    }
+
+    /// Whether a run changed something, and all of it was taken back.
+    static func isComplete(_ database: Database, run id: ObjectID) async throws -> Bool {
+        let one: BSONDocument = ["limit": 1, "projection": ["_id": 1]]
+        var undone = filter(id, nil)
+        undone["undone"] = ["$exists": true]
+        let some = try await database.findAll(StateCollection.journal, filter: undone, options: one)
+        let rest = try await database.findAll(StateCollection.journal, filter: filter(id, nil), options: one)
+        return !some.isEmpty && rest.isEmpty
     }
 
     /// The number of documents that an entry changed, as the server counts them.

@@ -39,12 +39,16 @@ extension MongoClient {
     ) async throws -> R {
         let session = try await startSession(snapshot: false, isTransaction: true)
         let deadline = ContinuousClock.now + .seconds(120)
+        var pause = Duration.milliseconds(5)
         do {
             while true {
                 if let result = try await attempt(session, deadline, body) {
                     await endSession(session)
                     return result
                 }
+                // Whoever is in the way needs time to finish; the longer, the longer it has taken already.
+                try await Task.sleep(for: pause * Double.random(in: 0.5...1))
+                pause = min(pause * 2, .milliseconds(500))
             }
         } catch {
             await endSession(session)

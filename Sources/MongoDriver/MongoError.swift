@@ -78,10 +78,16 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
         return message[..<range.lowerBound] + " to execute `" + message[range.upperBound...].prefix { $0 != ":" } + "`"
     }
 
+    /// Codes of a server that is shutting down, stepping down or interrupting: what it was asked may have been done
+    /// (the retryable ones of https://github.com/mongodb/specifications/blob/master/source/retryable-writes, and
+    /// `Interrupted`).
+    private static let interruptions: Set<Int32> = [91, 189, 10058, 10107, 11600, 11601, 11602, 13435, 13436]
+
     /// Whether the server definitely did not do what it was asked: it may not be asked again, or differently.
     public var isRefusal: Bool {
         switch kind {
-        case .authentication, .unauthorized, .duplicateKey, .documentValidation, .server: true
+        case .authentication, .unauthorized, .duplicateKey, .documentValidation: true
+        case .server: !Self.interruptions.contains(code)
         case .connectionString, .unreachable, .network, .timeout, .writeConcern, .bson, .internal: false
         }
     }

@@ -41,8 +41,9 @@ package struct FailPoint: Sendable {
         }
     }
 
-    /// Lets the server wait a moment for it, so that a cancelled task needn't wait much longer.
-    private func isEntered(_ times: Int) async throws -> Bool {
+    /// Whether it has acted so often; the server waits up to a quarter of a second for it, so that a cancelled task
+    /// needn't wait much longer.
+    package func isEntered(_ times: Int = 1) async throws -> Bool {
         let command: BSONDocument = [
             "waitForFailPoint": .string(name), "timesEntered": .int64(entered + Int64(times)), "maxTimeMS": 250,
         ]

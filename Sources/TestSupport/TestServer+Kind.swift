@@ -12,7 +12,11 @@ extension TestServer {
             switch self {
             case .standalone: []
             case .authenticated: ["--auth"]
-            case .replicaSet: ["--replSet", TestServer.replicaSetName]
+            // A killed client's transaction holds its locks for this long, a minute by default.
+            case .replicaSet:
+                [
+                    "--replSet", TestServer.replicaSetName, "--setParameter", "transactionLifetimeLimitSeconds=3",
+                ]
             }
         }
     }

@@ -5,7 +5,7 @@ extension IncidentBuilder {
     /// one.
     mutating func makeMessages(_ count: Int) {
         for kind in StrayMessage.allCases where messages.count < count {
-            for _ in 0..<random.number(0...2) where messages.count < count { makeStray(kind) }
+            for _ in 0..<random.number(0...2 + count / 500) where messages.count < count { makeStray(kind) }
         }
         // A session with `_id: null` has no messages: a reference that is null names nothing.
         let open = sessions.indices.filter { sessions[$0].storedID != .null }

@@ -83,7 +83,8 @@ struct MigrateUp: AsyncParsableCommand {
             var result = session.result(run, left: left, since: start)
             result.steps = results.map(ChangeResult.Step.init)
             try session.console.print(result, options.format)
-            return left.isEmpty ? .done : .findings
+            // Fewer results than steps: time was up.
+            return left.isEmpty && results.count == selection.count ? .done : .findings
         }
     }
 }

@@ -6,12 +6,35 @@ enum DotEnv {
     /// The variables of a file; the last one of a name counts.
     static func parse(_ text: String) -> [String: String] {
         var variables: [String: String] = [:]
-        let withoutMark = text.hasPrefix("\u{FEFF}") ? text.dropFirst() : text[...]
-        for line in withoutMark.split(whereSeparator: \.isNewline) {
-            guard let (name, value) = parse(line: line) else { continue }
-            variables[name] = value
+        var lines = (text.hasPrefix("\u{FEFF}") ? text.dropFirst() : text[...])
+            .split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)[...]
+        while let line = lines.popFirst() {
+            guard var (name, value) = parse(line: line) else { continue }
+            // A quoted value may go on over several lines; one that never ends is dropped with its line.
+            var rest = lines
+            while !isComplete(value), let next = rest.popFirst() { value += "\n" + next }
+            guard isComplete(value) else { continue }
+            lines = rest
+            name = name.trimmingCharacters(in: .whitespaces)
+            variables[name] = unquoted(value)
         }
         return variables
+    }
+
+    /// Whether a value isn't quoted, or its quote is closed.
+    private static func isComplete(_ value: String) -> Bool {
+        guard let quote = value.first, quote == "'" || quote == "\"" else { return true }
+        var isEscaped = false
+        for character in value.dropFirst() {
+            if isEscaped {
+                isEscaped = false
+            } else if character == "\\" {
+                isEscaped = true
+            } else if character == quote {
+                return true
+            }
+        }
+        return false
     }
 
     private static func parse(line: Substring) -> (name: String, value: String)? {
@@ -20,7 +43,7 @@ enum DotEnv {
         guard !line.hasPrefix("#"), let equals = line.firstIndex(of: "=") else { return nil }
         let name = line[..<equals].trimmingCharacters(in: .whitespaces)
         let value = line[line.index(after: equals)...].trimmingCharacters(in: .whitespaces)
-        return name.isEmpty ? nil : (name, unquoted(value))
+        return name.isEmpty ? nil : (name, value)
     }
 
     private static func unquoted(_ text: String) -> String {
@@ -39,7 +62,7 @@ enum DotEnv {
                 result.append(character)
             }
         }
-        return text  // The quote is never closed: it belongs to the value.
+        return result
     }
 
     private static func unescaped(_ character: Character, _ quote: Character) -> String {

@@ -9,7 +9,10 @@ struct GlobalOptions: ParsableArguments {
                 + "`ps` shows it.", valueName: "connection-string"))
     var uri: String?
 
-    @Option(help: ArgumentHelp("Work on this database (default: the connection string's, or chat).", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "Work on this database (default: the connection string's, CHAT_ADMIN_DATABASE, MONGO_DATABASE_NAME, or "
+                + "chat).", valueName: "name"))
     var database: String?
 
     @Option(

@@ -75,7 +75,9 @@ struct ChangeResult: CommandResult {
             }
         }
         if let run {
-            lines.append(style.faint("Run \(run) took \(durationMS) ms; `chat-admin runs undo \(run)` takes it back."))
+            let isUndo = ["runs undo", "migrate down"].contains(command)
+            let undo = isUndo ? "." : "; `chat-admin runs undo \(run)` takes it back."
+            lines.append(style.faint("Run \(run) took \(durationMS) ms\(undo)"))
         } else if dryRun, !isQuestion {
             lines.append(style.faint("Nothing was written."))
         }

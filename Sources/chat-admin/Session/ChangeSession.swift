@@ -92,7 +92,8 @@ extension CommandSession {
         let isLocal = database.isLocal
         let expected = isLocal ? "yes" : database.name
         let what = isLocal ? "Type yes to go on: " : "Type the database's name to go on: "
-        guard try await console.ask("This changes `\(database.name)` at \(hosts). \(what)", interruption) == expected else {
+        guard try await console.ask("This changes `\(database.name)` at \(hosts). \(what)", interruption) == expected
+        else {
             throw Failure(.refused, "Not confirmed. Nothing was changed.")
         }
     }
@@ -136,7 +137,8 @@ extension CommandSession {
     func result(_ plans: [StepPlan], since start: ContinuousClock.Instant) -> ChangeResult {
         ChangeResult(
             command: command, database: database.name, run: nil, dryRun: true,
-            changes: Self.changes(plans.flatMap(\.operations)), left: plans.flatMap(\.leftovers).map { ChangeResult.Left($0) },
+            changes: Self.changes(plans.flatMap(\.operations)),
+            left: plans.flatMap(\.leftovers).map { ChangeResult.Left($0) },
             durationMS: (ContinuousClock.now - start).milliseconds)
     }
 

@@ -1,0 +1,105 @@
+import BSON
+import Foundation
+import MongoDriver
+import TestSupport
+import Testing
+
+/// The tool is killed at every write that it sends, with no hook in the product: the server holds the n-th write back,
+/// the tool is sent SIGKILL, and then the write is let through, or killed too.
+@Suite("Killed at the n-th write", .serialized)
+struct KillMatrixTests {
+    static let topologies = [TestServer.Kind.standalone, .replicaSet]
+
+    /// Everything the tool sends that changes something.
+    private static let writes = FailCommand(
+        "insert", "update", "delete", "findAndModify", "create", "createIndexes", "collMod", "drop", "dropIndexes",
+        "commitTransaction")
+
+    /// How long a write is held back: long enough to kill the tool meanwhile. The server waits it out, killed or not.
+    private static let heldBackMS: Int32 = 1_000
+
+    enum Fate: CaseIterable { case happened, didNotHappen }
+
+    @Test("the next run finishes it, and it can be taken back", arguments: Scenario.all, topologies)
+    func killed(scenario: Scenario, kind: TestServer.Kind) async throws {
+        let server = try await TestServer.shared(kind)
+        var point = Effort.isFull ? 0 : scenario.name.utf8.count % 5
+        var points = 0
+        var isThrough = false
+        while !isThrough {
+            let fates = Effort.isFull ? Fate.allCases : [point % 2 == 0 ? .happened : .didNotHappen]
+            for fate in fates where !isThrough {
+                try await server.withDatabase { database in
+                    let stage = try await Stage(scenario, database)
+                    isThrough = try await !Self.kill(stage, at: point, fate)
+                    if isThrough { return }
+                    points += 1
+                    let problems = try await stage.finish()
+                    #expect(problems == [], "\(scenario.name), \(kind), write \(point), \(fate)")
+                }
+            }
+            point = Effort.next(after: point, stride: 19)
+        }
+        print("faults: \(scenario.name) on \(kind): killed at \(points) points")
+        #expect(points > 0)
+    }
+
+    /// Kills the tool at its n-th write.
+    ///
+    /// - Returns: Whether it got that far.
+    private static func kill(_ stage: Stage, at point: Int, _ fate: Fate) async throws -> Bool {
+        let database = stage.database
+        let wasKilled = try await database.withFailPoint(
+            writes.blocking(milliseconds: heldBackMS), mode: .skip(Int32(point))
+        ) { failPoint in
+            let ended = try await Tool.run(stage.arguments, sending: SIGKILL) { _ in
+                try await failPoint.waitUntilEntered()
+            }
+            if ended.wasSent {
+                try #require(ended.result.signal == SIGKILL, "\(ended.result)")
+                if fate == .didNotHappen { try await Operations.kill(of: database) }
+            } else {
+                try #require([0, 1].contains(ended.result.exitCode), "\(ended.result)")
+            }
+            return ended.wasSent
+        }
+        try await Operations.waitUntilNone(of: database)
+        return wasKilled
+    }
+}
+
+/// What a killed tool left running on the server.
+enum Operations {
+    /// Kills it.
+    static func kill(of database: TestDatabase) async throws {
+        for operation in try await all(of: database) {
+            guard let id = operation["opid"] else { continue }
+            _ = try await database.server.admin.withClient { try await $0.run(["killOp": 1, "op": id], on: "admin") }
+        }
+    }
+
+    /// Waits until nothing of it is left.
+    static func waitUntilNone(of database: TestDatabase) async throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while !(try await all(of: database)).isEmpty {
+            try #require(ContinuousClock.now < deadline, "operations of a killed tool don't end")
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    /// The operations of the tool's connections that are being worked on, a monitoring `hello` excepted.
+    private static func all(of database: TestDatabase) async throws -> [BSONDocument] {
+        let pipeline: [BSONDocument] = [
+            ["$currentOp": ["allUsers": true]],
+            ["$match": ["appName": .string(database.appName), "active": true, "command.hello": ["$exists": false]]],
+        ]
+        return try await database.server.admin.withClient { client in
+            let reply = try await client.run(
+                [
+                    "aggregate": 1, "pipeline": .array(BSONArray(pipeline.map { .document($0) })),
+                    "cursor": ["batchSize": 1000],
+                ], on: "admin")
+            return (reply.value(at: "cursor", "firstBatch")?.array?.values ?? []).compactMap(\.document)
+        }
+    }
+}

@@ -1,0 +1,146 @@
+import BSON
+import Foundation
+import MongoDriver
+import TestSupport
+import Testing
+
+/// A writing command, what comes before it, and how to tell that it has done its work.
+struct Scenario: Sendable, CustomTestStringConvertible {
+    let name: String
+    /// What is run before the command, on the loaded incident.
+    let before: [[String]]
+    /// The command that is disturbed, and run again.
+    let command: [String]
+    /// What is run afterwards to reach the whole truth.
+    let after: [[String]]
+    let goal: Goal
+
+    enum Goal: Sendable {
+        /// The incident is repaired.
+        case repaired
+        /// Everything is as it was at the very start.
+        case restored
+        /// Alice and testuser are there, once each.
+        case seeded
+    }
+
+    var testDescription: String { name }
+
+    static let all = [
+        Scenario(name: "migrate up", before: [], command: up, after: [], goal: .repaired),
+        Scenario(
+            name: "migrate down", before: [up], command: ["migrate", "down", "--to", "0", "--yes"], after: [],
+            goal: .restored),
+        Scenario(
+            name: "repair ids", before: [], command: ["repair", "ids", "--yes"], after: [references, counts],
+            goal: .repaired),
+        Scenario(
+            name: "repair references", before: [["repair", "ids", "--yes"]], command: references, after: [counts],
+            goal: .repaired),
+        Scenario(
+            name: "repair counts", before: [["repair", "ids", "--yes"], references], command: counts, after: [],
+            goal: .repaired),
+        Scenario(name: "seed", before: [], command: ["seed"], after: [], goal: .seeded),
+        Scenario(
+            name: "runs undo", before: [["repair", "all", "--offline", "--yes"]],
+            command: ["runs", "undo", "RUN", "--yes"],
+            after: [], goal: .restored),
+    ]
+
+    private static let up = ["migrate", "up", "--offline", "--yes"]
+    private static let references = ["repair", "references", "--yes"]
+    private static let counts = ["repair", "counts", "--offline", "--yes"]
+}
+
+/// One database in which a scenario is played.
+struct Stage {
+    let scenario: Scenario
+    let database: TestDatabase
+    let start: [String: [BSONDocument]]
+    let command: [String]
+
+    /// Loads the incident and does what comes before.
+    init(_ scenario: Scenario, _ database: TestDatabase) async throws {
+        self.scenario = scenario
+        self.database = database
+        try await database.loadIncident()
+        start = try await Self.application(database)
+        for command in scenario.before { try await Self.run(command, database) }
+        if scenario.command.contains("RUN") {
+            let run = try await Self.runs(database).first ?? ""
+            command = scenario.command.map { $0 == "RUN" ? run : $0 }
+        } else {
+            command = scenario.command
+        }
+    }
+
+    /// The arguments of the disturbed command.
+    var arguments: [String] { command + Self.target(database) }
+
+    /// Runs the command again, undisturbed, and looks whether the goal is reached; then takes everything back and looks
+    /// whether the start is.
+    ///
+    /// - Returns: What is wrong, in words.
+    func finish() async throws -> [String] {
+        try await expireLease()
+        try await Self.run(command, database)
+        for command in scenario.after { try await Self.run(command, database) }
+        var problems = try await goalProblems()
+        if try await database.count("chat_admin.journal", ["open": true]) > 0 {
+            problems.append("open journal entries")
+        }
+        if scenario.goal != .restored {
+            try await takeBack()
+            if try await Self.application(database) != start { problems.append("the start isn't restored") }
+        }
+        return problems
+    }
+
+    private func goalProblems() async throws -> [String] {
+        switch scenario.goal {
+        case .repaired: return try await IncidentTruth.fixture.verify(database)
+        case .restored: return try await Self.application(database) == start ? [] : ["the start isn't restored"]
+        case .seeded:
+            let names = try await database.find("users", ["username": ["$in": ["alice", "testuser"]]])
+                .compactMap { $0["username"]?.string }.sorted()
+            return names == ["alice", "testuser"] ? [] : ["seeded users: \(names)"]
+        }
+    }
+
+    /// Stands for the time that passes until a killed run's lease expires by itself.
+    private func expireLease() async throws {
+        try await database.run([
+            "update": "chat_admin.lease", "updates": [["q": [:], "u": ["$set": ["expiresAt": .date(0)]]]],
+        ])
+    }
+
+    private func takeBack() async throws {
+        if scenario.name == "migrate up" {
+            try await Self.run(["migrate", "down", "--to", "0", "--yes"], database)
+        } else {
+            for run in try await Self.runs(database) { try await Self.run(["runs", "undo", run, "--yes"], database) }
+        }
+    }
+
+    /// The runs that changed something and can be taken back, newest first.
+    private static func runs(_ database: TestDatabase) async throws -> [String] {
+        try await database.find("chat_admin.runs", ["undoes": ["$exists": false]])
+            .sorted { ($0["startedAt"]?.date ?? 0) > ($1["startedAt"]?.date ?? 0) }
+            .compactMap { $0["_id"]?.objectID?.hex }
+    }
+
+    private static func application(_ database: TestDatabase) async throws -> [String: [BSONDocument]] {
+        var documents: [String: [BSONDocument]] = [:]
+        for name in TestDatabase.chatCollections { documents[name] = try await database.all(name) }
+        return documents
+    }
+
+    private static func run(_ command: [String], _ database: TestDatabase) async throws {
+        let result = try await Tool.run(command + target(database))
+        try #require(result.exitCode == 0 || result.exitCode == 1, "\(command)\n\(result)")
+    }
+
+    private static func target(_ database: TestDatabase) -> [String] {
+        ["--uri", database.uri, "--database", database.name]
+    }
+}
