@@ -3,7 +3,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench format lint clean
+.PHONY: help setup build demo test test-faults bench format lint clean
 # One target at a time: they share .build, and a test run wants the machine for itself.
 .NOTPARALLEL:
 
@@ -37,6 +37,10 @@ test: setup ## Build with warnings as errors, lint, test, and test BSON under Ad
 	@$(TOOLS) scripts/timed.sh test swift test
 	@$(TOOLS) scripts/timed.sh 'test (AddressSanitizer)' \
 		swift test --disable-xctest --sanitize=address --filter BSONTests --scratch-path .build-asan
+
+test-faults: setup ## Kill the tool at every write, and fail its every command: hours, where `make test` runs a sample
+	@scripts/timed.sh 'build (tests)' swift build --build-tests
+	@$(TOOLS) CHAT_ADMIN_FAULTS=all scripts/timed.sh 'test (all faults)' swift test --skip-build --disable-xctest --filter FaultTests
 
 bench: setup ## Measure against what the server itself and plain scripts need
 	@if [[ -x Benchmarks/run.sh ]]; then $(TOOLS) Benchmarks/run.sh; \

@@ -68,7 +68,12 @@ let package = Package(
         tests("MigrationEngineTests", ["MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
         tests("ConsistencyTests", ["Consistency", "Chat", "MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
         tests("ChatTests", ["Chat", "Consistency", "MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
-        tests("CommandTests", ["chat-admin", "Chat", "Consistency", "MongoDriver", "BSON", "TestSupport"]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["chat-admin", "Chat", "Consistency", "MongoDriver", "BSON", "TestSupport"],
+            exclude: ["Golden"],
+            swiftSettings: settings
+        ),
         tests("FaultTests", ["chat-admin", "MongoDriver", "BSON", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

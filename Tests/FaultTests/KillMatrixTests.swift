@@ -31,7 +31,7 @@ struct KillMatrixTests {
             for fate in fates where !isThrough {
                 try await server.withDatabase { database in
                     let stage = try await Stage(scenario, database)
-                    isThrough = try await !Self.kill(stage, at: point, fate)
+                    isThrough = try await !Self.kill(stage.arguments, on: database, at: point, fate)
                     if isThrough { return }
                     points += 1
                     let problems = try await stage.finish()
@@ -47,12 +47,13 @@ struct KillMatrixTests {
     /// Kills the tool at its n-th write.
     ///
     /// - Returns: Whether it got that far.
-    private static func kill(_ stage: Stage, at point: Int, _ fate: Fate) async throws -> Bool {
-        let database = stage.database
+    static func kill(
+        _ arguments: [String], on database: TestDatabase, at point: Int, _ fate: Fate
+    ) async throws -> Bool {
         let wasKilled = try await database.withFailPoint(
             writes.blocking(milliseconds: heldBackMS), mode: .skip(Int32(point))
         ) { failPoint in
-            let ended = try await Tool.run(stage.arguments, sending: SIGKILL) { _ in
+            let ended = try await Tool.run(arguments, sending: SIGKILL) { _ in
                 try await failPoint.waitUntilEntered()
             }
             if ended.wasSent {
