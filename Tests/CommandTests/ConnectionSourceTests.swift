@@ -41,8 +41,7 @@ struct ConnectionSourceTests {
     func strongest(sources: Sources) async throws {
         let server = try await TestServer.shared(.standalone)
         let fill = { (text: String) in
-            text.replacingOccurrences(of: "URI", with: "mongodb://127.0.0.1:\(server.port)")
-                .replacingOccurrences(of: "CHAT_ADMIN_mongodb://127.0.0.1:\(server.port)", with: "CHAT_ADMIN_URI")
+            text.replacingOccurrences(of: "<uri>", with: "mongodb://127.0.0.1:\(server.port)")
                 .replacingOccurrences(of: "<port>", with: "\(server.port)")
         }
         let folder = FileManager.default.temporaryDirectory.appending(path: "chat-admin-\(UUID().uuidString)")
