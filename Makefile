@@ -36,7 +36,7 @@ test: setup ## Build with warnings as errors, lint, test, and test BSON under Ad
 	@scripts/timed.sh lint swift format lint --strict --recursive $(SWIFT_SOURCES)
 	@$(TOOLS) scripts/timed.sh test swift test
 	@$(TOOLS) scripts/timed.sh 'test (AddressSanitizer)' \
-		swift test --disable-xctest --sanitize=address --filter BSONTests --scratch-path .build-asan
+		swift test --disable-xctest --sanitize=address --filter 'BSONTests|MongoDriverTests' --scratch-path .build-asan
 
 test-faults: setup ## Kill the tool at every write, and fail its every command: hours, where `make test` runs a sample
 	@scripts/timed.sh 'build (tests)' swift build --build-tests

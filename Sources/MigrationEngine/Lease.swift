@@ -89,6 +89,65 @@ public final class Lease: Sendable {
         }
     }
 
+    /// Confirms within a transaction that the lease is still this run's, so that the transaction's writes and a takeover
+    /// exclude each other: both write the lease's document.
+    ///
+    /// - Throws: ``EngineError/leaseLost``, ``MongoError``.
+    func confirm(_ client: MongoClient, _ session: ClientSession) async throws {
+        let result = try await client.bulkWrite(
+            namespace,
+            [
+                .updateOne(
+                    filter: ["_id": "lease", "token": .int64(token)],
+                    update: ["$currentDate": ["confirmedAt": true]])
+            ], session: session)
+        guard result.matched == 1 else {
+            state.withLock { $0 = .lost }
+            throw EngineError.leaseLost
+        }
+    }
+
+    /// What became of an attempt to free a lease.
+    public enum Unlocking: Sendable, Equatable {
+        /// Nobody held it.
+        case wasFree
+        /// It was freed; it had belonged to this owner, whose run had ended without giving it back.
+        case freed(owner: String)
+        /// It was taken from this owner by force.
+        case taken(owner: String)
+    }
+
+    /// Frees a lease whose time is over, or any lease by force. A holder that is still at work stops before its next
+    /// write.
+    ///
+    /// - Throws: ``EngineError/leaseHeld(owner:since:)`` when a holder's time isn't over and `force` is false;
+    ///   ``MongoError``.
+    public static func unlock(_ database: Database, force: Bool) async throws -> Unlocking {
+        let namespace = database.namespace(StateCollection.lease)
+        let found = try await database.aggregateAll(
+            StateCollection.lease,
+            [["$match": ["_id": "lease"]], ["$set": ["isOver": ["$lte": ["$expiresAt", "$$NOW"]]]]])
+        guard let document = found.first, document["released"]?.bool == false else { return .wasFree }
+        let owner = document["owner"]?.string ?? "unknown"
+        let isOver = document["isOver"]?.bool ?? false
+        guard isOver || force else {
+            throw EngineError.leaseHeld(owner: owner, since: since(document))
+        }
+        let freed = try await database.client.findAndModify(
+            namespace, query: ["_id": "lease", "token": document["token"] ?? .null],
+            [
+                "update": [
+                    ["$set": ["token": ["$add": ["$token", .int64(1)]], "expiresAt": "$$NOW", "released": true]]
+                ]
+            ])
+        guard freed != nil else { throw EngineError.refused("The lease changed hands just now. Look again.") }
+        return isOver ? .freed(owner: owner) : .taken(owner: owner)
+    }
+
+    private static func since(_ document: BSONDocument?) -> String {
+        document?["acquiredAt"]?.date.map { Date(timeIntervalSince1970: Double($0) / 1000).description } ?? "unknown"
+    }
+
     private static func tryAcquire(_ pool: MongoPool, _ namespace: Namespace, _ owner: String) async throws -> Int64? {
         let life = Int64(lifetime.components.seconds * 1000)
         try await ensureDocument(pool, namespace)
@@ -123,8 +182,7 @@ public final class Lease: Sendable {
         let found = try await pool.withClient { client in
             try await client.all(client.find(namespace, filter: ["_id": "lease"])).first
         }
-        let since = found?["acquiredAt"]?.date.map { Date(timeIntervalSince1970: Double($0) / 1000).description }
-        return .leaseHeld(owner: found?["owner"]?.string ?? "unknown", since: since ?? "unknown")
+        return .leaseHeld(owner: found?["owner"]?.string ?? "unknown", since: since(found))
     }
 
     private func startRenewing() {

@@ -78,6 +78,7 @@ extension Rekeyer {
         let client = run.database.client
         do {
             try await client.withTransaction { session in
+                try await run.confirmLease(session)
                 try await client.bulkWrite(run.journal, documents.map { .insert($0) }, ordered: true, session: session)
                 guard try await delete(item.move.image, item, session: session) else { throw DocumentChanged() }
                 try await client.bulkWrite(

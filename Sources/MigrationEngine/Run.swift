@@ -83,6 +83,11 @@ public final class Run: Sendable {
         try lease?.check()
     }
 
+    /// The same boundary within a transaction, where a takeover of the lease and the writes exclude each other.
+    func confirmLease(_ session: ClientSession) async throws {
+        try await lease?.confirm(database.client, session)
+    }
+
     /// Writes the end of the run into its record.
     ///
     /// - Parameter error: Why it failed, or nil.

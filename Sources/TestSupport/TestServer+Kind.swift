@@ -15,7 +15,7 @@ extension TestServer {
             // A killed client's transaction holds its locks for this long, a minute by default.
             case .replicaSet:
                 [
-                    "--replSet", TestServer.replicaSetName, "--setParameter", "transactionLifetimeLimitSeconds=3",
+                    "--replSet", TestServer.replicaSetName, "--setParameter", "transactionLifetimeLimitSeconds=12",
                 ]
             }
         }

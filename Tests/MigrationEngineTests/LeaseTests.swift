@@ -57,4 +57,49 @@ struct LeaseTests {
             #expect(try await database.one("chat_admin.lease", [:])["owner"] == "next")
         }
     }
+
+    @Test("is freed when its time is over, and by force before", arguments: TestServer.Kind.allCases)
+    func unlock(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            try await withRun(on: database) { run in
+                #expect(try await Lease.unlock(run.database, force: false) == .wasFree)
+                let lease = try await acquire(database, "alive")
+                await #expect(throws: EngineError.self) { try await Lease.unlock(run.database, force: false) }
+                #expect(try await Lease.unlock(run.database, force: true) == .taken(owner: "alive"))
+                let next = try await acquire(database, "next")
+                // What was taken can't be given back: the next holder keeps it.
+                try await lease.release()
+                await #expect(throws: EngineError.self) { try await acquire(database, "third") }
+                try await database.run([
+                    "update": "chat_admin.lease", "updates": [["q": [:], "u": ["$set": ["expiresAt": .date(0)]]]],
+                ])
+                #expect(try await Lease.unlock(run.database, force: false) == .freed(owner: "next"))
+                try await next.release()
+                #expect(try await Lease.unlock(run.database, force: false) == .wasFree)
+            }
+        }
+    }
+
+    @Test("that was taken stops the next transaction before it writes")
+    func takenInTransaction() async throws {
+        try await withDatabase(on: .replicaSet) { database in
+            let lease = try await acquire(database, "first")
+            let document: BSONDocument = ["_id": "", "title": "t"]
+            try await database.load("wholes", [document])
+            try await database.withClient { client in
+                let target = Database(client: client, name: database.name, server: try await client.describeServer())
+                let run = Run(
+                    database: target, description: RunDescription(command: "test", arguments: [], toolVersion: "0"),
+                    lease: lease, interruption: Interruption(), progress: { _ in })
+                _ = try await Lease.unlock(target, force: true)
+                let source = ValueSource(database: database, referrer: RekeyerTests.referrer)
+                let move = RekeyMove(oldID: "", newID: RekeyerTests.newID, image: document, referrers: [])
+                await #expect(throws: EngineError.self) {
+                    _ = try await Rekeyer(run: run, source: source).move([(move, "id.empty")], in: "wholes")
+                }
+            }
+            #expect(try await database.all("wholes") == [document])
+            try await lease.release()
+        }
+    }
 }

@@ -8,7 +8,7 @@ internal import Migrations
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Apply versioned steps, take them back, and show where they stand.",
-        subcommands: [MigratePlan.self, MigrateUp.self, MigrateDown.self, MigrateStatus.self])
+        subcommands: [MigratePlan.self, MigrateUp.self, MigrateDown.self, MigrateStatus.self, MigrateUnlock.self])
 }
 
 /// Shows what `migrate up` would do.
