@@ -13,6 +13,8 @@ struct CandidateResolver: Sendable {
         /// Its `_id` now; not an ObjectId while it waits for its repair.
         let id: BSONValue
         let owner: ObjectID?
+        /// Its time of creation, which tells it from another document that takes its `_id` later.
+        let created: BSONValue?
     }
 
     let database: Database
@@ -30,9 +32,9 @@ struct CandidateResolver: Sendable {
             if let id = value.string.flatMap({ ObjectID(hex: $0) }) { ids.insert(.objectID(id)) }
             named[value] = ids.union(former[value] ?? [])
         }
-        let existing = try await owners(of: Set(named.values.joined()))
+        let existing = try await existing(Set(named.values.joined()))
         return named.mapValues { ids in
-            ids.compactMap { id in existing[id].map { Candidate(id: id, owner: $0) } }
+            ids.compactMap { existing[$0] }
         }
     }
 
@@ -64,15 +66,17 @@ struct CandidateResolver: Sendable {
         }
     }
 
-    private func owners(of ids: Set<BSONValue>) async throws -> [BSONValue: ObjectID?] {
-        var projection: BSONDocument = ["_id": 1]
+    private func existing(_ ids: Set<BSONValue>) async throws -> [BSONValue: Candidate] {
+        var projection: BSONDocument = ["_id": 1, target.createdField: 1]
         if let field = target.ownerField { projection.append(field, 1) }
         let found = try await database.findAll(
             target.name, filter: ["_id": ["$in": .array(BSONArray(ids))]],
             options: ["projection": .document(projection)])
         return found.reduce(into: [:]) { result, document in
             guard let id = document["_id"], ids.contains(id) else { return }
-            result[id] = .some(target.ownerField.flatMap { Identity.objectID(document[$0]) })
+            result[id] = Candidate(
+                id: id, owner: target.ownerField.flatMap { Identity.objectID(document[$0]) },
+                created: document[target.createdField])
         }
     }
 }

@@ -51,8 +51,6 @@ public struct SchemaReferenceSource: ReferenceSource {
         _ holder: CollectionSchema, _ reference: Reference, _ resolver: CandidateResolver,
         _ byOldID: [BSONValue: Int], _ moves: [RekeyMove], _ body: ([FollowingChange]) async throws -> Void
     ) async throws {
-        // The candidates don't change while one batch of documents is on its way.
-        let candidates = try await resolver.candidates(for: Set(byOldID.keys))
         var projection: BSONDocument = ["_id": 1, reference.field: 1]
         if let owner = holder.ownerField, owner != reference.field { projection.append(owner, 1) }
         let cursor = try await database.client.find(
@@ -60,6 +58,8 @@ public struct SchemaReferenceSource: ReferenceSource {
             filter: [reference.field: ["$in": .array(BSONArray(byOldID.keys))]],
             options: ["projection": .document(projection)])
         try await database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
+            // Looked at after the references were read: whatever one of them names exists by then.
+            let candidates = try await resolver.candidates(for: Set(documents.compactMap { $0[reference.field] }))
             let changes = documents.compactMap { document -> FollowingChange? in
                 guard let id = document["_id"], let value = document[reference.field], let index = byOldID[value]
                 else { return nil }
@@ -83,8 +83,13 @@ public struct SchemaReferenceSource: ReferenceSource {
         _ candidates: [CandidateResolver.Candidate]
     ) -> Bool {
         let own = resolver.target.ownerField.flatMap { Identity.objectID(move.image[$0]) }
-        let others = candidates.filter { $0.id != move.oldID && $0.id != move.newID }
-        let all = others + [CandidateResolver.Candidate(id: move.newID, owner: own)]
+        let created = move.image[resolver.target.createdField]
+        let others = candidates.filter { candidate in
+            // What stands under the old `_id` is the document itself, or already another one.
+            let isItself = candidate.id == move.oldID && candidate.owner == own && candidate.created == created
+            return !isItself && candidate.id != move.newID
+        }
+        let all = others + [CandidateResolver.Candidate(id: move.newID, owner: own, created: created)]
         return resolver.choose(value, owner: owner, among: all)?.id == move.newID
     }
 }

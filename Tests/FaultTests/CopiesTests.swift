@@ -1,0 +1,57 @@
+import BSON
+import Foundation
+import MongoDriver
+import TestSupport
+import Testing
+
+@Suite("Several at once", .serialized)
+struct CopiesTests {
+    @Test("one works and the others wait or say who does", arguments: KillMatrixTests.topologies, [2, 4, 8])
+    func copies(kind: TestServer.Kind, count: Int) async throws {
+        for round in 0..<(Effort.isFull ? 20 : 1) {
+            try await TestServer.shared(kind).withDatabase { database in
+                try await database.loadIncident()
+                let target = ["--uri", database.uri, "--database", database.name]
+                let codes = try await withThrowingTaskGroup(of: Int32?.self) { group in
+                    for index in 0..<count {
+                        let wait = index % 2 == 0 ? ["--wait", "60"] : []
+                        group.addTask {
+                            try await Tool.run(["migrate", "up", "--offline", "--yes"] + wait + target).exitCode
+                        }
+                    }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                // Something that can't be repaired is left: 1. Who didn't want to wait may have been turned away: 75.
+                #expect(codes.allSatisfy { $0 == 1 || $0 == 75 }, "round \(round): \(codes)")
+                #expect(codes.filter { $0 == 1 }.count >= (count + 1) / 2)
+                #expect(try await IncidentTruth.fixture.verify(database) == [])
+                #expect(try await database.count("chat_admin.runs") == 1)
+            }
+        }
+    }
+
+    @Test("a holder that was stopped past its lease writes nothing more", .enabled(if: Effort.isFull))
+    func stopped() async throws {
+        let server = try await TestServer.shared(.standalone)
+        try await server.withDatabase { database in
+            try await database.loadIncident()
+            let target = ["--uri", database.uri, "--database", database.name]
+            let repair = ["repair", "counts", "--yes", "--settle", "5"]
+            let ended = try await Tool.start(repair + target) { tool in
+                try await waitUntil("the lease is taken", within: .seconds(30)) {
+                    try await database.count("chat_admin.lease", ["released": false]) == 1
+                }
+                tool.send(SIGSTOP)
+                try await waitUntil("the lease is over", within: .seconds(60)) {
+                    try await database.count(
+                        "chat_admin.lease", ["$expr": ["$lte": ["$expiresAt", "$$NOW"]]]) == 1
+                }
+                let before = try await database.all("chat_sessions")
+                tool.send(SIGCONT)
+                return before
+            }
+            #expect(ended.result.exitCode == 75, "\(ended.result)")
+            #expect(try await database.all("chat_sessions") == ended.value)
+        }
+    }
+}
