@@ -23,7 +23,10 @@ struct CounterScan: Sendable {
                 database.namespace(counter.counted),
                 pipeline: [["$match": .document([counter.reference: Self.mergedTypes])]] + pipeline
                     + [["$sort": ["_id": 1]]],
-                options: ["allowDiskUse": true, "collation": .document(ExactMatch.collation)],
+                options: [
+                    "allowDiskUse": true, "collation": .document(ExactMatch.collation),
+                    "batchSize": .int32(Int32(Self.batchSize)),
+                ],
                 readPreference: database.readPreference))
         var scanned = (documents: 0, counted: 0)
         do {
@@ -31,10 +34,10 @@ struct CounterScan: Sendable {
                 database.namespace(collection.name), filter: ["_id": Self.mergedTypes],
                 options: [
                     "sort": ["_id": 1], "projection": .document(projection), "allowDiskUse": true,
-                    "collation": .document(ExactMatch.collation),
+                    "collation": .document(ExactMatch.collation), "batchSize": .int32(Int32(Self.batchSize)),
                 ],
                 readPreference: database.readPreference)
-            try await database.client.forEachBatch(of: documents, maximum: 5000) { batch in
+            try await database.client.forEachBatch(of: documents, maximum: Self.batchSize) { batch in
                 scanned.documents += batch.count
                 var drifts: [CounterObservation] = []
                 for document in batch {
@@ -72,6 +75,9 @@ struct CounterScan: Sendable {
                 truth: truths[id] ?? CountedTruth())
         }
     }
+
+    /// So many rows cross the wire together; by itself the server would send up to 16 MB.
+    fileprivate static let batchSize = 5000
 
     /// The types of `_id` that the streams are merged over; others are rare and looked at one by one.
     ///
@@ -152,7 +158,7 @@ private struct GroupStream {
 
     private mutating func first() async throws -> BSONDocument? {
         if batch.isEmpty, !isAtEnd {
-            batch = try await cursor.nextBatch(maximum: 5000)[...]
+            batch = try await cursor.nextBatch(maximum: CounterScan.batchSize)[...]
             isAtEnd = batch.isEmpty
         }
         return batch.first

@@ -24,7 +24,8 @@ struct ReferenceScan: Sendable {
             database.namespace(collection.name),
             pipeline: [
                 ["$group": ["_id": .document(key), "n": ["$sum": 1], "first": ["$min": "$_id"]]]
-            ], options: ["allowDiskUse": true], readPreference: database.readPreference)
+            ], options: ["allowDiskUse": true, "batchSize": .int32(Int32(Self.batchSize))],
+            readPreference: database.readPreference)
         var collected = findings
         var scanned = 0
         try await database.client.forEachBatch(of: cursor, maximum: Self.batchSize) { documents in
