@@ -157,12 +157,14 @@ public struct IdentityRepair: Sendable {
         let wanted = Set(documents.compactMap { Identity.objectID($0["_id"]) })
         var taken = try await existing(wanted, in: collection)
         let named = try await references(to: wanted, referrers)
+        let stuck = try await unfollowable(Set(documents.compactMap { $0["_id"] }), referrers)
         var moves: [(RekeyMove, FindingCode)] = []
         var refused: [Refusal] = []
         for document in documents {
             let id = document["_id"] ?? .null
             let kind = IdentityKind(id)
-            if let reason = isCapped ? "its collection is capped" : Self.obstacle(document) {
+            let isStuck = stuck.contains(id) ? "references to it are in a time series, and can't follow" : nil
+            if let reason = isCapped ? "its collection is capped" : isStuck ?? Self.obstacle(document) {
                 refused.append(Refusal(collection: collection.name, id: id, code: kind.code, reason: reason))
                 continue
             }
@@ -189,6 +191,23 @@ public struct IdentityRepair: Sendable {
             collection.name, filter: ["_id": ["$in": .array(BSONArray(ids.map { .objectID($0) }))]],
             options: ["projection": ["_id": 1]])
         return Set(found.compactMap { $0["_id"]?.objectID })
+    }
+
+    /// Those of the `_id`s that a time series refers to: its documents' fields can't be updated.
+    private func unfollowable(_ ids: Set<BSONValue>, _ referrers: [Referrer]) async throws -> Set<BSONValue> {
+        let texts = ids.filter { $0.type == .string }
+        let present = try await database.client.listCollections(database.name)
+        var found: Set<BSONValue> = []
+        for referrer in referrers where present[referrer.collection]?.type == "timeseries" && !texts.isEmpty {
+            let groups = try await database.aggregateAll(
+                referrer.collection,
+                [
+                    ["$match": .document([referrer.field: ["$in": .array(BSONArray(texts))]])],
+                    ["$group": ["_id": .string("$" + referrer.field)]],
+                ])
+            found.formUnion(groups.compactMap { $0["_id"] })
+        }
+        return found
     }
 
     /// How many references there are already to `_id`s that text is about to become.

@@ -65,7 +65,8 @@ package struct JournalEntry: Sendable {
     package let step: Int64?
     /// The moved document that this change of references follows.
     package let parent: Int64?
-    /// `_id`s of documents that had changed before the change could be made.
+    /// `_id`s of documents that an undo has nothing to do with: they had changed before the change could be made, or an
+    /// undo has taken them back while it left others.
     package var missed: [BSONValue] = []
 }
 

@@ -56,7 +56,8 @@ extension Duration {
 }
 
 extension MigrationRunner {
-    /// Marks the steps that a run applied as reverted, after the run was taken back and left nothing of theirs.
+    /// Marks the steps that a run applied as reverted after the run was taken back, or, where something of theirs was
+    /// left, as still being reverted.
     ///
     /// - Parameters:
     ///   - id: The run that was taken back.
@@ -75,13 +76,14 @@ extension MigrationRunner {
                     options: ["limit": 1, "projection": ["_id": 1]]
                 ).count
             }
-            guard remaining == 0 else { continue }
+            // Of a step that isn't taken back whole, `up` and `down` both take care.
+            let state: StepState = remaining == 0 ? .reverted : .reverting
             try await database.client.bulkWrite(
                 database.namespace(StateCollection.migrations),
                 [
                     .updateOne(
                         filter: ["_id": .string(row.id)],
-                        update: ["$set": ["state": "reverted", "finishedAt": WallClock.now]])
+                        update: ["$set": ["state": .string(state.rawValue), "finishedAt": WallClock.now]])
                 ])
         }
     }

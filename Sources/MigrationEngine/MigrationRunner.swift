@@ -155,6 +155,7 @@ public struct MigrationRunner: Sendable {
             try context.run.checkpoint()
             let start = ContinuousClock.now
             let before = context.run.tally.changes
+            let left = context.run.tally.leftovers
             try await ledger.begin(step, during, run: context.run, description: description)
             context.run.step = step.version
             do {
@@ -166,8 +167,11 @@ public struct MigrationRunner: Sendable {
             context.run.step = nil
             let duration = ContinuousClock.now - start
             let changes = Self.difference(context.run.tally.changes, before)
-            try await ledger.end(step.version, after, duration: duration, changes: changes, error: nil)
-            finished(StepResult(version: step.version, name: step.name, state: after, duration: duration))
+            // A step of which something was left isn't taken back whole: it stays as it is for another try.
+            let isPartial = after == .reverted && context.run.tally.leftovers != left
+            let state: StepState = isPartial ? .reverting : after
+            try await ledger.end(step.version, state, duration: duration, changes: changes, error: nil)
+            finished(StepResult(version: step.version, name: step.name, state: state, duration: duration))
         }
     }
 

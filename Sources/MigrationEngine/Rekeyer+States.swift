@@ -14,6 +14,11 @@ extension Rekeyer {
     /// - Parameter isNew: Whether the entries have still to be written.
     func moveByStates(_ items: [Item], isNew: Bool) async throws -> [Item] {
         if isNew { try await run.append(items.map(\.entry)) }
+        // Original and copy stand side by side until the batch is through: a request to stop waits for that.
+        return try await run.uninterrupted { try await finishByStates(items, isNew: isNew) }
+    }
+
+    private func finishByStates(_ items: [Item], isNew: Bool) async throws -> [Item] {
         var items = items
         try await insertCopies(&items, isNew: isNew)
         for index in items.indices where items[index].outcome == nil && items[index].entry.state == .deletingFirst {
@@ -31,6 +36,7 @@ extension Rekeyer {
             try await deleteOriginal(&items[index], isNew: isNew)
         }
         try await close(&items)
+        if isNew { count(items) }
         return items
     }
 
@@ -154,7 +160,7 @@ extension Rekeyer {
         let result = try await run.database.client.bulkWrite(
             namespace(item),
             [.replaceOne(filter: ExactMatch.document(item.move.copy), replacement: changed.copy)],
-            collation: ExactMatch.collation)
+            bypassValidation: isUndo, collation: ExactMatch.collation)
         item.move = changed
         if result.matched == 1 { return }
         if try await current(changed.newID, item) == changed.copy { return }

@@ -10,13 +10,24 @@ extension Rekeyer {
         try await run.begin()
         let known = try await gatherReferences(items)
         var items = items
-        for index in items.indices {
-            try run.checkpoint()
+        var stop: (any Error)?
+        for index in items.indices where stop == nil {
+            do {
+                try run.checkpoint()
+            } catch {
+                stop = error
+                continue
+            }
             items[index].outcome = try await moveInTransaction(items[index], known[index] ?? [])
         }
+        // A document that has moved takes its references along, whatever asks to stop.
         let moved = items.filter { $0.outcome == .moved }
-        try await follow(moved)
-        try await run.setState(.done, of: moved.map(\.entry.key))
+        try await run.uninterrupted {
+            try await follow(moved)
+            try await run.setState(.done, of: moved.map(\.entry.key))
+        }
+        count(moved)
+        if let stop { throw stop }
         return items
     }
 

@@ -54,8 +54,14 @@ public struct Rekeyer: Sendable {
         let finished =
             run.database.server.hasTransactions
             ? try await moveInTransactions(items) : try await moveByStates(items, isNew: true)
-        for item in finished where item.outcome == .moved { run.tally.changed(item.entry.code, collection, 1) }
         return finished.map { $0.outcome ?? .changed }
+    }
+
+    /// Counts documents that have moved.
+    func count(_ items: [Item]) {
+        for item in items where item.outcome == .moved {
+            run.tally.changed(item.entry.code, item.entry.collection, 1)
+        }
     }
 
     /// One document on its way.

@@ -43,10 +43,13 @@ public struct Resumer: Sendable {
             options: ["sort": ["_id": -1], "limit": 1, "projection": ["_id": 1]])
         let next = (last.first.flatMap { JournalKey($0["_id"]) }?.number ?? 0) + 1
         let old = Run(resuming: id, nextNumber: next, by: run)
+        let isUndo = try await !run.database.findAll(
+            StateCollection.runs, filter: ["_id": .objectID(id), "undoes": ["$exists": true]], options: ["limit": 1]
+        ).isEmpty
         for (step, group) in Dictionary(grouping: entries, by: \.step) {
             old.step = step
             // References that were on their way first: a document's move then finds them where they belong.
-            for entry in group { try await finish(entry, old) }
+            for entry in group { try await finish(entry, old, isUndo: isUndo) }
             try await finishMoves(group, old)
         }
     }
@@ -79,10 +82,10 @@ public struct Resumer: Sendable {
         }
     }
 
-    private func finish(_ entry: JournalEntry, _ old: Run) async throws {
+    private func finish(_ entry: JournalEntry, _ old: Run, isUndo: Bool) async throws {
         switch entry.content {
         case .rekey: return
-        case .fields: _ = try await old.execute([entry])
+        case .fields: _ = try await old.execute([entry], bypassesValidation: isUndo)
         case .insert(let documents):
             do {
                 try await old.execute(insertion: entry, documents)
@@ -90,23 +93,31 @@ public struct Resumer: Sendable {
                 run.tally.left(entry.code, entry.collection, 1, reason: "its place was taken: \(error.message)")
             }
         case .validator(let before, let after):
-            if try await old.validatorOptions(of: entry.collection) == before {
+            try await attempt(entry, old) {
+                guard try await old.validatorOptions(of: entry.collection) == before else { return }
                 try await run.database.client.collMod(run.database.namespace(entry.collection), after)
             }
-            try await old.setState(.done, of: [entry.key])
-        case .indexes(let indexes): try await finish(entry, indexes, old)
+        case .indexes(let indexes):
+            try await attempt(entry, old) {
+                try await run.database.client.createIndexes(run.database.namespace(entry.collection), indexes)
+            }
         case .collection:
             let exists = try await run.database.client.listCollections(run.database.name)[entry.collection] != nil
             try await old.setState(exists ? .done : .abandoned, of: [entry.key])
         }
     }
 
-    private func finish(_ entry: JournalEntry, _ indexes: [BSONDocument], _ old: Run) async throws {
+    /// Changes the catalogue as an entry says. What the server refuses now is given up and reported: one entry must not
+    /// stand in the way of every later run.
+    private func attempt(_ entry: JournalEntry, _ old: Run, _ change: () async throws -> Void) async throws {
         do {
-            try await run.database.client.createIndexes(run.database.namespace(entry.collection), indexes)
+            try await change()
             try await old.setState(.done, of: [entry.key])
-        } catch let error as MongoError where error.kind == .duplicateKey {
+        } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
             try await old.setState(.abandoned, of: [entry.key])
+            run.tally.left(
+                entry.code, entry.collection, 1,
+                reason: "begun by run \(entry.key.run.hex), and can't be finished: \(error.message)")
         }
     }
 }

@@ -18,6 +18,7 @@ public final class Run: Sendable {
         var nextNumber: Int64
         var step: Int64?
         var annotations: BSONDocument = [:]
+        var isUninterruptible = false
     }
 
     /// The run's id, which its journal entries carry.
@@ -79,8 +80,15 @@ public final class Run: Sendable {
     ///
     /// - Throws: ``EngineError/interrupted(signal:)`` or ``EngineError/leaseLost``.
     public func checkpoint() throws(EngineError) {
-        try interruption.check()
+        if !state.withLock({ $0.isUninterruptible }) { try interruption.check() }
         try lease?.check()
+    }
+
+    /// Finishes what must not be left half done: a request to stop is honoured after it, the lease at every step of it.
+    func uninterrupted<R>(_ body: () async throws -> R) async throws -> R {
+        state.withLock { $0.isUninterruptible = true }
+        defer { state.withLock { $0.isUninterruptible = false } }
+        return try await body()
     }
 
     /// The same boundary within a transaction, where a takeover of the lease and the writes exclude each other.

@@ -133,9 +133,16 @@ public struct Undo: Sendable {
         let missed = Set(entry.missed)
         let changes = entry.fieldChanges.filter { !missed.contains($0.id) }.map(\.reversed)
         let unapplied = Set(try await run.unapplied(changes, in: entry.collection))
+        let pending = changes.filter { unapplied.contains($0.id) }
         let left = try await run.apply(
-            changes.filter { unapplied.contains($0.id) }, in: entry.collection, code: entry.code,
-            bypassesValidation: true)
+            pending, in: entry.collection, code: entry.code, bypassesValidation: true)
+        if !left.isEmpty {
+            // What went back is out of this entry's hands: another undo must not touch it, whoever sets it later.
+            let kept = Set(left)
+            let settled = changes.map(\.id).filter { !kept.contains($0) }
+            try await run.amend(
+                entry.key, ["$addToSet": ["missed": ["$each": .array(BSONArray(settled))]]])
+        }
         run.tally.left(entry.code, entry.collection, left.count, reason: Undo.changedSince)
     }
 

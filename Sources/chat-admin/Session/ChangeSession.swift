@@ -154,13 +154,15 @@ extension CommandSession {
     func leftovers(_ codes: Set<FindingCode>, _ run: Run) async throws -> [ChangeResult.Left] {
         let report = try await Checker(database: database, schema: .chat, progress: progress).check(codes)
         let told = run.tally.leftovers
+        let wasStopped = interruption.requestedSignal != nil
         let rest = report.findings.filter { $0.code.severity == .error }.compactMap { found -> ChangeResult.Left? in
             let known = told.filter { $0.code == found.code.rawValue && $0.collection == found.collection }
                 .reduce(0) { $0 + $1.count }
             guard found.count > known else { return nil }
             let leftover = Leftover(
                 code: found.code.rawValue, collection: found.collection, count: found.count - known,
-                reason: found.code.reasonLeft)
+                reason: wasStopped && found.code.repair != nil
+                    ? "not reached before --max-time was over" : found.code.reasonLeft)
             return ChangeResult.Left(leftover, samples: found.samples.map(JSONValue.init))
         }
         return told.map { ChangeResult.Left($0) } + rest
