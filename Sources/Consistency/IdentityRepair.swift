@@ -25,7 +25,7 @@ public struct IdentityRepair: Sendable {
             var followers: [String: Int] = [:]
             try await forEachBatch(collection, skipping: []) { documents in
                 let (moves, refused) = try await moves(for: documents, in: collection)
-                for refusal in refused { plan.leftovers.append(refusal.leftover(collection.name)) }
+                for refusal in refused { plan.leftovers.append(refusal.leftover) }
                 for move in moves { counts[move.code, default: 0] += 1 }
                 try await source.forEachBatch(following: moves.map(\.move)) { changes in
                     for change in changes { followers[change.collection, default: 0] += 1 }
@@ -82,7 +82,7 @@ public struct IdentityRepair: Sendable {
         let code: FindingCode
         let reason: String
 
-        func leftover(_ collection: String) -> Leftover {
+        var leftover: Leftover {
             Leftover(code: code.rawValue, collection: collection, count: 1, reason: reason)
         }
     }
@@ -152,18 +152,24 @@ public struct IdentityRepair: Sendable {
     private func moves(
         for documents: [BSONDocument], in collection: CollectionSchema
     ) async throws -> (moves: [(move: RekeyMove, code: FindingCode)], refused: [Refusal]) {
-        let isCapped = try await database.client.listCollections(database.name)[collection.name]?.isCapped ?? false
+        let present = try await database.client.listCollections(database.name)
+        let isCapped = present[collection.name]?.isCapped ?? false
         let referrers = schema.referrers(to: collection.name)
         let wanted = Set(documents.compactMap { Identity.objectID($0["_id"]) })
         var taken = try await existing(wanted, in: collection)
-        let named = try await references(to: wanted, referrers)
-        let stuck = try await unfollowable(Set(documents.compactMap { $0["_id"] }), referrers)
+        // How many references there are already to `_id`s that text is about to become.
+        let named = try await database.countReferences(
+            to: wanted.map { .objectID($0) }, from: referrers, in: present)
+        // A time series' fields can't be updated: its references couldn't follow.
+        let texts = documents.compactMap { $0["_id"] }.filter { $0.type == .string }
+        let stuck = try await database.countReferences(
+            to: texts, from: referrers, ofType: "timeseries", in: present)
         var moves: [(RekeyMove, FindingCode)] = []
         var refused: [Refusal] = []
         for document in documents {
             let id = document["_id"] ?? .null
             let kind = IdentityKind(id)
-            let isStuck = stuck.contains(id) ? "references to it are in a time series, and can't follow" : nil
+            let isStuck = stuck[id] != nil ? "references to it are in a time series, and can't follow" : nil
             if let reason = isCapped ? "its collection is capped" : isStuck ?? Self.obstacle(document) {
                 refused.append(Refusal(collection: collection.name, id: id, code: kind.code, reason: reason))
                 continue
@@ -191,41 +197,6 @@ public struct IdentityRepair: Sendable {
             collection.name, filter: ["_id": ["$in": .array(BSONArray(ids.map { .objectID($0) }))]],
             options: ["projection": ["_id": 1]])
         return Set(found.compactMap { $0["_id"]?.objectID })
-    }
-
-    /// Those of the `_id`s that a time series refers to: its documents' fields can't be updated.
-    private func unfollowable(_ ids: Set<BSONValue>, _ referrers: [Referrer]) async throws -> Set<BSONValue> {
-        let texts = ids.filter { $0.type == .string }
-        let present = try await database.client.listCollections(database.name)
-        var found: Set<BSONValue> = []
-        for referrer in referrers where present[referrer.collection]?.type == "timeseries" && !texts.isEmpty {
-            let groups = try await database.aggregateAll(
-                referrer.collection,
-                [
-                    ["$match": .document([referrer.field: ["$in": .array(BSONArray(texts))]])],
-                    ["$group": ["_id": .string("$" + referrer.field)]],
-                ])
-            found.formUnion(groups.compactMap { $0["_id"] })
-        }
-        return found
-    }
-
-    /// How many references there are already to `_id`s that text is about to become.
-    private func references(to ids: Set<ObjectID>, _ referrers: [Referrer]) async throws -> [BSONValue: Int] {
-        guard !ids.isEmpty else { return [:] }
-        var counts: [BSONValue: Int] = [:]
-        let present = try await database.client.listCollections(database.name)
-        for referrer in referrers where present[referrer.collection]?.isOrdinary ?? false {
-            let path: BSONValue = .string("$" + referrer.field)
-            let groups = try await database.aggregateAll(
-                referrer.collection,
-                [
-                    ["$match": .document([referrer.field: ["$in": .array(BSONArray(ids.map { .objectID($0) }))]])],
-                    ["$group": ["_id": path, "n": ["$sum": 1]]],
-                ])
-            for group in groups { counts[group["_id"] ?? .null, default: 0] += Int(group["n"]?.integer ?? 0) }
-        }
-        return counts
     }
 
     /// Why a document can't be copied exactly, if it can't.

@@ -38,6 +38,32 @@ public struct Database: Sendable {
             client.find(namespace(collection), filter: filter, options: options, session: session))
     }
 
+    /// Counts the references to some documents, in one pass over each referring field.
+    ///
+    /// - Parameters:
+    ///   - ids: The `_id`s that are referred to.
+    ///   - referrers: The fields that refer; those of other collections than the given type are passed over.
+    ///   - type: `collection`, `timeseries` or `view`.
+    ///   - present: The database's collections.
+    /// - Returns: The number of references to each `_id`; those without any are absent.
+    public func countReferences(
+        to ids: some Collection<BSONValue>, from referrers: some Sequence<Referrer>, ofType type: String = "collection",
+        in present: [String: CollectionDescription]
+    ) async throws -> [BSONValue: Int] {
+        guard !ids.isEmpty else { return [:] }
+        var counts: [BSONValue: Int] = [:]
+        for referrer in referrers where present[referrer.collection]?.type == type {
+            let groups = try await aggregateAll(
+                referrer.collection,
+                [
+                    ["$match": .document([referrer.field: ["$in": .array(BSONArray(ids))]])],
+                    ["$group": ["_id": .string("$" + referrer.field), "n": ["$sum": 1]]],
+                ])
+            for group in groups { counts[group["_id"] ?? .null, default: 0] += Int(group["n"]?.integer ?? 0) }
+        }
+        return counts
+    }
+
     /// Reads an aggregation's results; for results known to be small.
     public func aggregateAll(
         _ collection: String, _ pipeline: [BSONDocument], options: BSONDocument = ["allowDiskUse": true]

@@ -67,11 +67,7 @@ public struct LedgerRow: Sendable {
         startedAt = document["startedAt"]?.date
         finishedAt = document["finishedAt"]?.date
         durationMS = document["durationMS"]?.integer
-        changes = (document["changes"]?.array?.values ?? []).compactMap(\.document).map { change in
-            Change(
-                code: change["code"]?.string ?? "", collection: change["collection"]?.string ?? "",
-                changed: Int(change["changed"]?.integer ?? 0))
-        }
+        changes = Change.list(document["changes"])
         host = document["host"]?.string
         user = document["user"]?.string
         toolVersion = document["toolVersion"]?.string

@@ -1,4 +1,4 @@
-internal import BSON
+public import BSON
 internal import MongoDriver
 
 /// Finishes what runs that were killed had begun: every journal entry that is still open.
@@ -17,7 +17,7 @@ public struct Resumer: Sendable {
     ///
     /// - Returns: The runs that had left some, with the number of their open entries.
     /// - Throws: ``EngineError``, ``MongoError``.
-    public func resume() async throws -> [(run: ObjectIDText, entries: Int)] {
+    public func resume() async throws -> [(run: ObjectID, entries: Int)] {
         let open = try await run.database.findAll(
             StateCollection.journal, filter: ["open": true], options: ["sort": ["_id": 1]])
         let entries = open.compactMap(JournalEntry.init)
@@ -26,10 +26,10 @@ public struct Resumer: Sendable {
                 "The journal (\(StateCollection.journal)) holds open entries that this version can't read. "
                     + "Use the version that wrote them.")
         }
-        var resumed: [(ObjectIDText, Int)] = []
+        var resumed: [(ObjectID, Int)] = []
         for (id, group) in Dictionary(grouping: entries, by: \.key.run).sorted(by: { $0.key < $1.key }) {
             try await finish(group, of: id)
-            resumed.append((ObjectIDText(id.hex), group.count))
+            resumed.append((id, group.count))
         }
         if try await run.database.client.listCollections(run.database.name)[StateCollection.runs] != nil {
             try await closeRecords()
@@ -120,12 +120,4 @@ public struct Resumer: Sendable {
                 reason: "begun by run \(entry.key.run.hex), and can't be finished: \(error.message)")
         }
     }
-}
-
-/// An ObjectId as its 24 hexadecimal digits.
-public struct ObjectIDText: Hashable, Sendable, CustomStringConvertible {
-    /// The digits.
-    public let description: String
-
-    init(_ text: String) { description = text }
 }

@@ -156,6 +156,15 @@ public final class Run: Sendable {
 }
 
 extension Change {
+    /// Reads a list of changes from a record; none where there is no list.
+    static func list(_ value: BSONValue?) -> [Change] {
+        (value?.array?.values ?? []).compactMap(\.document).map { change in
+            Change(
+                code: change["code"]?.string ?? "", collection: change["collection"]?.string ?? "",
+                changed: Int(change["changed"]?.integer ?? 0))
+        }
+    }
+
     var bson: BSONValue {
         ["code": .string(code), "collection": .string(collection), "changed": .int64(Int64(changed))]
     }

@@ -78,15 +78,11 @@ public struct RunRecord: Sendable {
         state = document["state"]?.string ?? ""
         isUndo = document["undoes"]?.objectID != nil
         isUndone = try await Undo.isComplete(database, run: id)
-        guard let changes = document["changes"]?.array else {
-            // A run that was killed never wrote down what it changed; its journal knows.
-            self.changes = isUndo ? [] : try await Undo.plan(database, run: id)
-            return
-        }
-        self.changes = changes.compactMap(\.document).map { change in
-            Change(
-                code: change["code"]?.string ?? "", collection: change["collection"]?.string ?? "",
-                changed: Int(change["changed"]?.integer ?? 0))
+        // A run that was killed never wrote down what it changed; its journal knows.
+        if document["changes"] != nil {
+            changes = Change.list(document["changes"])
+        } else {
+            changes = isUndo ? [] : try await Undo.plan(database, run: id)
         }
     }
 }

@@ -68,19 +68,9 @@ struct UndoMoves {
             guard case .rekey(let move) = entry.content else { return nil }
             return move
         }
-        let ids = moves.flatMap { [$0.newID, $0.oldID] }
-        var counts: [BSONValue: Int] = [:]
-        let present = try await run.database.client.listCollections(run.database.name)
-        for referrer in Set(moves.flatMap(\.referrers)) where present[referrer.collection]?.isOrdinary ?? false {
-            let groups = try await run.database.aggregateAll(
-                referrer.collection,
-                [
-                    ["$match": .document([referrer.field: ["$in": .array(BSONArray(ids))]])],
-                    ["$group": ["_id": .string("$" + referrer.field), "n": ["$sum": 1]]],
-                ])
-            for group in groups { counts[group["_id"] ?? .null, default: 0] += Int(group["n"]?.integer ?? 0) }
-        }
-        return counts
+        return try await run.database.countReferences(
+            to: moves.flatMap { [$0.newID, $0.oldID] }, from: Set(moves.flatMap(\.referrers)),
+            in: run.database.client.listCollections(run.database.name))
     }
 
     private static func reason(_ outcome: Rekeyer.Outcome) -> String {

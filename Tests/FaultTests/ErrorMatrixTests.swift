@@ -53,10 +53,8 @@ struct ErrorMatrixTests {
     ///
     /// - Returns: Whether the tool got that far.
     private static func fail(_ stage: Stage, at point: Int, _ fault: Fault) async throws -> Bool {
-        let writes = FailCommand(
-            "insert", "update", "delete", "findAndModify", "create", "createIndexes", "collMod", "drop",
-            "dropIndexes", "commitTransaction")
-        return try await stage.database.withFailPoint(fault.make(writes), mode: .skip(Int32(point))) { failPoint in
+        return try await stage.database.withFailPoint(fault.make(KillMatrixTests.writes), mode: .skip(Int32(point))) {
+            failPoint in
             let ended = try await Tool.start(stage.arguments) { tool in
                 while tool.isRunning {
                     guard try await failPoint.isEntered() else { continue }

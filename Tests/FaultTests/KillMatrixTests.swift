@@ -11,7 +11,7 @@ struct KillMatrixTests {
     static let topologies = [TestServer.Kind.standalone, .replicaSet]
 
     /// Everything the tool sends that changes something.
-    private static let writes = FailCommand(
+    static let writes = FailCommand(
         "insert", "update", "delete", "findAndModify", "create", "createIndexes", "collMod", "drop", "dropIndexes",
         "commitTransaction")
 

@@ -9,17 +9,10 @@ internal import MongoDriver
 /// What a command works with: a connected database, a console, and the request to stop.
 struct CommandSession: Sendable {
     let command: String
-    let options: SharedOptions
     let console: Console
     let pool: MongoPool
     let database: Database
     let interruption: Interruption
-
-    /// The options that commands read after parsing.
-    struct SharedOptions: Sendable {
-        let format: OutputFormat
-        let maxTime: Double?
-    }
 
     /// Where progress goes.
     var progress: ProgressReport { { [console] in console.progress($0) } }
@@ -74,9 +67,8 @@ struct CommandSession: Sendable {
                 let database = Database(
                     client: client, name: target.database, server: server, readPreference: options.readPreference)
                 if mustExist { try await checkExists(database) }
-                let shared = SharedOptions(format: options.format, maxTime: options.maxTime)
                 let session = CommandSession(
-                    command: name, options: shared, console: console, pool: pool, database: database,
+                    command: name, console: console, pool: pool, database: database,
                     interruption: interruption)
                 return try await body(session)
             }
