@@ -13,6 +13,9 @@ public final class Lease: Sendable {
     /// How long a lease lives without renewal.
     static let lifetime = Duration.seconds(30)
 
+    /// After a renewal that got no answer the next one follows soon: an election takes seconds.
+    private static let renewalPause = Duration.seconds(1)
+
     private enum State {
         case held(until: ContinuousClock.Instant)
         case lost
@@ -61,11 +64,15 @@ public final class Lease: Sendable {
 
     /// - Throws: ``EngineError/leaseLost`` when this run may not write any more.
     public func check() throws(EngineError) {
-        let isHeld = state.withLock { state in
+        guard isHeld else { throw .leaseLost }
+    }
+
+    /// Whether this run may still write.
+    public var isHeld: Bool {
+        state.withLock { state in
             guard case .held(let until) = state else { return false }
             return ContinuousClock.now < until
         }
-        guard isHeld else { throw .leaseLost }
     }
 
     /// Gives the lease back. The token stays, so that it can only grow.
@@ -187,13 +194,14 @@ public final class Lease: Sendable {
 
     private func startRenewing() {
         let task = Task { [self] in
+            var pause = Self.lifetime / 3
             while !Task.isCancelled {
                 do {
-                    try await Task.sleep(for: Self.lifetime / 3)
+                    try await Task.sleep(for: pause)
                 } catch {
                     return  // Cancelled: the run is over.
                 }
-                await renewOnce()
+                pause = await renewOnce() ? Self.lifetime / 3 : Self.renewalPause
             }
         }
         renewal.withLock { $0 = task }
@@ -201,7 +209,9 @@ public final class Lease: Sendable {
 
     /// Extends the lease. A renewal that fails leaves the old expiry in force, so that ``check()`` stops the run in
     /// time; one that finds another token there means that the lease was taken.
-    private func renewOnce() async {
+    ///
+    /// - Returns: Whether the server answered.
+    private func renewOnce() async -> Bool {
         let asked = ContinuousClock.now
         let life = Int64(Self.lifetime.components.seconds * 1000)
         let (namespace, token) = (namespace, token)
@@ -215,5 +225,6 @@ public final class Lease: Sendable {
             guard case .held = state, let renewed else { return }
             state = renewed ? .held(until: asked + Self.lifetime) : .lost
         }
+        return renewed != nil
     }
 }

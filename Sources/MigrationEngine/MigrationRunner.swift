@@ -82,6 +82,12 @@ public struct MigrationRunner: Sendable {
         }
     }
 
+    /// The newest known step below some steps, 0 when there is none: where `down` ends that takes them back.
+    public func floor(below selection: [any Migration]) -> Int64? {
+        guard let lowest = selection.map(\.version).min() else { return nil }
+        return steps.map(\.version).filter { $0 < lowest }.max() ?? 0
+    }
+
     /// Looks whether every step can be applied, before the first one is.
     ///
     /// - Throws: ``EngineError/blocked(version:name:reasons:)``.
@@ -155,7 +161,7 @@ public struct MigrationRunner: Sendable {
             try context.run.checkpoint()
             let start = ContinuousClock.now
             let before = context.run.tally.changes
-            let left = context.run.tally.leftovers
+            let left = context.run.tally.timesLeft
             try await ledger.begin(step, during, run: context.run, description: description)
             context.run.step = step.version
             do {
@@ -168,7 +174,7 @@ public struct MigrationRunner: Sendable {
             let duration = ContinuousClock.now - start
             let changes = Self.difference(context.run.tally.changes, before)
             // A step of which something was left isn't taken back whole: it stays as it is for another try.
-            let isPartial = after == .reverted && context.run.tally.leftovers != left
+            let isPartial = after == .reverted && context.run.tally.timesLeft != left
             let state: StepState = isPartial ? .reverting : after
             try await ledger.end(step.version, state, duration: duration, changes: changes, error: nil)
             finished(StepResult(version: step.version, name: step.name, state: state, duration: duration))

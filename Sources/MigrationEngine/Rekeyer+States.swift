@@ -36,7 +36,6 @@ extension Rekeyer {
             try await deleteOriginal(&items[index], isNew: isNew)
         }
         try await close(&items)
-        if isNew { count(items) }
         return items
     }
 
@@ -191,8 +190,9 @@ extension Rekeyer {
 
     private func close(_ items: inout [Item]) async throws {
         let done = items.indices.filter { items[$0].outcome == nil && items[$0].isDeleted }
-        try await run.setState(.done, of: done.map { items[$0].entry.key })
         for index in done { items[index].outcome = .moved }
+        count(done.map { items[$0] })
+        try await run.setState(.done, of: done.map { items[$0].entry.key })
     }
 }
 

@@ -24,9 +24,9 @@ extension Rekeyer {
         let moved = items.filter { $0.outcome == .moved }
         try await run.uninterrupted {
             try await follow(moved)
+            count(moved)
             try await run.setState(.done, of: moved.map(\.entry.key))
         }
-        count(moved)
         if let stop { throw stop }
         return items
     }

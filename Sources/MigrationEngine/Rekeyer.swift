@@ -60,7 +60,7 @@ public struct Rekeyer: Sendable {
     /// Counts documents that have moved.
     func count(_ items: [Item]) {
         for item in items where item.outcome == .moved {
-            run.tally.changed(item.entry.code, item.entry.collection, 1)
+            run.count(item.entry, 1)
         }
     }
 

@@ -42,10 +42,13 @@ public struct Resumer: Sendable {
             StateCollection.journal, filter: ["_id.r": .objectID(id)],
             options: ["sort": ["_id": -1], "limit": 1, "projection": ["_id": 1]])
         let next = (last.first.flatMap { JournalKey($0["_id"]) }?.number ?? 0) + 1
-        let old = Run(resuming: id, nextNumber: next, by: run)
+        // What this run itself had begun, before the connection broke, it goes on with under its own numbers.
+        let old = id == run.id ? run : Run(resuming: id, nextNumber: next, by: run)
         let isUndo = try await !run.database.findAll(
             StateCollection.runs, filter: ["_id": .objectID(id), "undoes": ["$exists": true]], options: ["limit": 1]
         ).isEmpty
+        let step = old.step
+        defer { old.step = step }
         for (step, group) in Dictionary(grouping: entries, by: \.step) {
             old.step = step
             // References that were on their way first: a document's move then finds them where they belong.
@@ -103,6 +106,7 @@ public struct Resumer: Sendable {
             }
         case .collection:
             let exists = try await run.database.client.listCollections(run.database.name)[entry.collection] != nil
+            if exists { old.count(entry, 1) }
             try await old.setState(exists ? .done : .abandoned, of: [entry.key])
         }
     }
@@ -112,6 +116,7 @@ public struct Resumer: Sendable {
     private func attempt(_ entry: JournalEntry, _ old: Run, _ change: () async throws -> Void) async throws {
         do {
             try await change()
+            old.count(entry, 1)
             try await old.setState(.done, of: [entry.key])
         } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
             try await old.setState(.abandoned, of: [entry.key])

@@ -18,7 +18,7 @@ extension Run {
             try await setState(.abandoned, of: entries.map(\.key))
             return
         }
-        tally.changed("create collection", collection, 1)
+        count(entries[0], 1)
         try await setState(.done, of: entries.map(\.key))
     }
 
@@ -41,7 +41,7 @@ extension Run {
             try await setState(.abandoned, of: entries.map(\.key))
             throw error
         }
-        tally.changed("validator", collection, 1)
+        count(entries[0], 1)
         try await setState(.done, of: entries.map(\.key))
     }
 
@@ -66,7 +66,7 @@ extension Run {
                 try await setState(.abandoned, of: entries.map(\.key))
                 throw error
             }
-            tally.changed("create index", collection, 1)
+            count(entries[0], 1)
             try await setState(.done, of: entries.map(\.key))
         }
     }

@@ -62,7 +62,7 @@ extension Run {
         if !missed.isEmpty {
             try await amend(entry.key, ["$set": ["missed": .array(BSONArray(missed))]])
         }
-        tally.changed(entry.code, entry.collection, ids.count - missed.count)
+        count(entry, ids.count - missed.count)
         try await setState(.done, of: [entry.key], concern: .acknowledged)
     }
 

@@ -26,7 +26,7 @@ extension Run {
                 error.code == MongoError.ServerCode.duplicateKey ? .duplicateKey : .server, error.message,
                 code: error.code)
         }
-        tally.changed(entry.code, entry.collection, documents.count)
+        count(entry, documents.count)
         try await setState(.done, of: [entry.key], concern: .acknowledged)
     }
 

@@ -40,6 +40,7 @@ extension Run {
             journal,
             [.updateMany(filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))]], update: update)],
             concern: concern)
+        if state.isFinal { forget(keys) }
     }
 
     /// Changes fields of one entry durably.

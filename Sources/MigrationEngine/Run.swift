@@ -19,6 +19,8 @@ public final class Run: Sendable {
         var step: Int64?
         var annotations: BSONDocument = [:]
         var isUninterruptible = false
+        /// Entries whose changes are counted and whose end isn't written down yet.
+        var counted: Set<JournalKey> = []
     }
 
     /// The run's id, which its journal entries carry.
@@ -66,6 +68,18 @@ public final class Run: Sendable {
         progress = run.progress
         state = Mutex(State(hasRecord: true, nextNumber: nextNumber, step: nil))
     }
+
+    /// How far the run has come: grows with every journal entry.
+    public var mark: Int64 { state.withLock { $0.nextNumber } }
+
+    /// Counts an entry's changes, once: finishing it again after a failure finds them counted.
+    func count(_ entry: JournalEntry, _ changed: Int, as code: String? = nil) {
+        guard state.withLock({ $0.counted.insert(entry.key).inserted }) else { return }
+        tally.changed(code ?? entry.code, entry.collection, changed)
+    }
+
+    /// Forgets entries whose end is written down: they won't be finished again.
+    func forget(_ keys: [JournalKey]) { state.withLock { $0.counted.subtract(keys) } }
 
     /// Whether the run has written anything yet.
     public var hasRecord: Bool { state.withLock { $0.hasRecord } }
@@ -142,7 +156,11 @@ public final class Run: Sendable {
                 "version": .string(database.server.version), "topology": .string(database.server.topology.rawValue),
                 "connection": .string(database.client.connectionString.description),
             ])
-        try await database.client.bulkWrite(database.namespace(StateCollection.runs), [.insert(record)])
+        do {
+            try await database.client.bulkWrite(database.namespace(StateCollection.runs), [.insert(record)])
+        } catch let error as MongoError where error.kind == .duplicateKey {
+            // Written by an attempt whose answer was lost.
+        }
         state.withLock { $0.hasRecord = true }
     }
 

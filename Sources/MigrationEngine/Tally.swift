@@ -48,6 +48,9 @@ public final class Tally: Sendable {
     private struct State {
         var changes: [Key: Int] = [:]
         var leftovers: [Key: Int] = [:]
+        /// What earlier attempts of the same run had left, at most.
+        var earlierLeftovers: [Key: Int] = [:]
+        var timesLeft = 0
     }
 
     private let state = Mutex(State())
@@ -64,7 +67,21 @@ public final class Tally: Sendable {
     /// Counts what was left, with the reason.
     public func left(_ code: String, _ collection: String, _ count: Int, reason: String) {
         guard count != 0 else { return }
-        state.withLock { $0.leftovers[Key(code: code, collection: collection, reason: reason), default: 0] += count }
+        state.withLock { state in
+            state.leftovers[Key(code: code, collection: collection, reason: reason), default: 0] += count
+            state.timesLeft += 1
+        }
+    }
+
+    /// How often something was left: a number that only grows, to tell whether a piece of work left anything.
+    public var timesLeft: Int { state.withLock { $0.timesLeft } }
+
+    /// Begins to count anew what is left, because everything is looked at again; what is met again isn't counted twice.
+    public func beginAttempt() {
+        state.withLock { state in
+            state.earlierLeftovers.merge(state.leftovers) { max($0, $1) }
+            state.leftovers = [:]
+        }
     }
 
     /// The changes so far, sorted by collection and code.
@@ -79,7 +96,7 @@ public final class Tally: Sendable {
     /// What was left so far, sorted by collection and code.
     public var leftovers: [Leftover] {
         state.withLock { state in
-            state.leftovers
+            state.earlierLeftovers.merging(state.leftovers) { max($0, $1) }
                 .map {
                     Leftover(
                         code: $0.key.code, collection: $0.key.collection, count: $0.value, reason: $0.key.reason)

@@ -116,7 +116,7 @@ public struct Undo: Sendable {
     }
 
     private func revert(_ entry: JournalEntry) async throws {
-        let left = run.tally.leftovers
+        let left = run.tally.timesLeft
         switch entry.content {
         case .rekey: return
         case .fields: try await revertFields(entry)
@@ -126,7 +126,7 @@ public struct Undo: Sendable {
         case .collection: try await revertCollection(entry)
         }
         // An entry of which something was left stays as it is, for another undo.
-        if run.tally.leftovers == left { try await run.markUndone([entry.key]) }
+        if run.tally.timesLeft == left { try await run.markUndone([entry.key]) }
     }
 
     private func revertFields(_ entry: JournalEntry) async throws {

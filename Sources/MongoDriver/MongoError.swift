@@ -92,6 +92,20 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether the cause passes by itself: the connection broke, no server answered, a server is stepping or shutting
+    /// down, a write waits for members that are away. What was asked may or may not have been done.
+    public var isTransient: Bool {
+        switch kind {
+        case .unreachable, .network, .writeConcern: true
+        case .server:
+            Self.interruptions.contains(code) || code == ServerCode.writeConflict
+                || !labels.isDisjoint(with: ["RetryableWriteError", "TransientTransactionError"])
+        case .timeout: labels.contains("UnknownTransactionCommitResult")
+        case .connectionString, .authentication, .unauthorized, .duplicateKey, .documentValidation, .bson, .internal:
+            false
+        }
+    }
+
     /// Says whether the server, or the driver on its behalf, put this label on the error.
     public func hasLabel(_ label: String) -> Bool { labels.contains(label) }
 }

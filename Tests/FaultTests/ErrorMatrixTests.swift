@@ -1,6 +1,7 @@
 import BSON
 import Foundation
 import MongoDriver
+import Synchronization
 import TestSupport
 import Testing
 
@@ -10,50 +11,62 @@ struct ErrorMatrixTests {
     /// A way to fail, and the commands that it is tried on.
     struct Fault: Sendable, CustomTestStringConvertible {
         let name: String
+        let commands: FailCommand
         let make: @Sendable (FailCommand) -> FailCommand
+
+        init(_ name: String, _ commands: FailCommand, _ make: @escaping @Sendable (FailCommand) -> FailCommand) {
+            self.name = name
+            self.commands = commands
+            self.make = make
+        }
 
         var testDescription: String { name }
     }
 
+    /// Everything the tool sends to look at the data.
+    private static let reads = FailCommand("find", "aggregate", "getMore", "listCollections", "listIndexes", "count")
+
     static let faults = [
-        Fault(name: "the connection is closed") { $0.closingConnection() },
-        Fault(name: "NotWritablePrimary") { $0.failing(code: 10107) },
-        Fault(name: "InterruptedAtShutdown") { $0.failing(code: 11600) },
-        Fault(name: "WriteConflict") { $0.failing(code: 112, labels: ["TransientTransactionError"]) },
-        Fault(name: "the commit's result is unknown") {
+        Fault("the connection is closed at a write", KillMatrixTests.writes) { $0.closingConnection() },
+        Fault("the connection is closed at a read", reads) { $0.closingConnection() },
+        Fault("NotWritablePrimary", KillMatrixTests.writes) { $0.failing(code: 10107) },
+        Fault("InterruptedAtShutdown", KillMatrixTests.writes) { $0.failing(code: 11600) },
+        Fault("WriteConflict", KillMatrixTests.writes) {
+            $0.failing(code: 112, labels: ["TransientTransactionError"])
+        },
+        Fault("the commit's result is unknown", KillMatrixTests.writes) {
             $0.failing(code: 50, labels: ["UnknownTransactionCommitResult"])
         },
-        Fault(name: "the write isn't durable") { $0.failingWriteConcern() },
+        Fault("the write isn't durable", KillMatrixTests.writes) { $0.failingWriteConcern() },
     ]
 
     @Test("the run goes on or the next one finishes it", arguments: faults, KillMatrixTests.topologies)
     func failed(fault: Fault, kind: TestServer.Kind) async throws {
-        let server = try await TestServer.shared(kind)
         var points = 0
+        let wentOn = Atomic(0)
         for scenario in Scenario.all where Effort.isFull || scenario.name == "migrate up" {
-            var point = Effort.isFull ? 0 : fault.name.utf8.count % 7
-            var isThrough = false
-            while !isThrough {
-                try await server.withDatabase { database in
-                    let stage = try await Stage(scenario, database)
-                    isThrough = try await !Self.fail(stage, at: point, fault)
-                    if isThrough { return }
-                    points += 1
-                    let problems = try await stage.finish()
-                    #expect(problems == [], "\(scenario.name), \(kind), command \(point), \(fault.name)")
-                }
-                point = Effort.next(after: point, stride: 29)
+            points += try await Matrix.forEachPoint(
+                on: kind, from: fault.name.utf8.count % 7, stride: 29
+            ) { database, point in
+                let stage = try await Stage(scenario, database)
+                guard let result = try await Self.fail(stage, at: point, fault) else { return false }
+                if [0, 1].contains(result.exitCode) { wentOn.add(1, ordering: .relaxed) }
+                let problems = try await stage.finish()
+                #expect(problems == [], "\(scenario.name), \(kind), command \(point), \(fault.name)\n\(result)")
+                return true
             }
         }
-        print("faults: \(fault.name) on \(kind): \(points) points")
+        print(
+            "faults: \(fault.name) on \(kind): \(points) points, \(wentOn.load(ordering: .relaxed)) of which the run "
+                + "itself got over")
         #expect(points > 0)
     }
 
-    /// Lets the n-th command fail, once or a few times, until the tool has noticed.
+    /// Lets the n-th command fail, once or a few times, until that has been noticed here.
     ///
-    /// - Returns: Whether the tool got that far.
-    private static func fail(_ stage: Stage, at point: Int, _ fault: Fault) async throws -> Bool {
-        return try await stage.database.withFailPoint(fault.make(KillMatrixTests.writes), mode: .skip(Int32(point))) {
+    /// - Returns: How the tool ended; nil when it never got that far.
+    private static func fail(_ stage: Stage, at point: Int, _ fault: Fault) async throws -> ToolResult? {
+        return try await stage.database.withFailPoint(fault.make(fault.commands), mode: .skip(Int32(point))) {
             failPoint in
             let ended = try await Tool.start(stage.arguments) { tool in
                 while tool.isRunning {
@@ -64,7 +77,7 @@ struct ErrorMatrixTests {
                 return try await failPoint.isEntered()
             }
             try #require(ended.result.signal == nil, "\(ended.result)")
-            return ended.value
+            return ended.value ? ended.result : nil
         }
     }
 }

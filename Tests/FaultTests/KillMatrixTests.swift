@@ -22,36 +22,44 @@ struct KillMatrixTests {
 
     @Test("the next run finishes it, and it can be taken back", arguments: Scenario.all, topologies)
     func killed(scenario: Scenario, kind: TestServer.Kind) async throws {
-        let server = try await TestServer.shared(kind)
-        var point = Effort.isFull ? 0 : scenario.name.utf8.count % 5
-        var points = 0
-        var isThrough = false
-        while !isThrough {
-            let fates = Effort.isFull ? Fate.allCases : [point % 2 == 0 ? .happened : .didNotHappen]
-            for fate in fates where !isThrough {
-                try await server.withDatabase { database in
-                    let stage = try await Stage(scenario, database)
-                    isThrough = try await !Self.kill(stage.arguments, on: database, at: point, fate)
-                    if isThrough { return }
-                    points += 1
-                    let problems = try await stage.finish()
-                    #expect(problems == [], "\(scenario.name), \(kind), write \(point), \(fate)")
-                }
+        var total = 0
+        for fate in Fate.allCases {
+            let start = (scenario.name.utf8.count + (fate == .happened ? 0 : 7)) % 5
+            total += try await Matrix.forEachPoint(on: kind, from: start, stride: 37) { database, point in
+                let stage = try await Stage(scenario, database)
+                guard try await Self.kill(stage.arguments, on: database, at: point, fate) else { return false }
+                let problems = try await stage.finish()
+                #expect(problems == [], "\(scenario.name), \(kind), write \(point), \(fate)")
+                return true
             }
-            point = Effort.next(after: point, stride: 19)
         }
-        print("faults: \(scenario.name) on \(kind): killed at \(points) points")
-        #expect(points > 0)
+        print("faults: \(scenario.name) on \(kind): killed at \(total) points")
+        #expect(total > 0)
+    }
+
+    @Test("the next run waits for the transaction that a killed one left open")
+    func openTransaction() async throws {
+        _ = try await Matrix.forEachPoint(on: .replicaSet, from: 0, stride: 1_000) { database, point in
+            guard point == 0, let scenario = Scenario.all.first(where: { $0.name == "repair ids" }) else { return false }
+            let stage = try await Stage(scenario, database)
+            let isReached = try await Self.kill(
+                stage.arguments, on: database, at: 0, .didNotHappen, endsTransactions: false,
+                commands: FailCommand("commitTransaction"))
+            #expect(isReached)
+            #expect(try await stage.finish() == [])
+            return true
+        }
     }
 
     /// Kills the tool at its n-th write.
     ///
     /// - Returns: Whether it got that far.
     static func kill(
-        _ arguments: [String], on database: TestDatabase, at point: Int, _ fate: Fate
+        _ arguments: [String], on database: TestDatabase, at point: Int, _ fate: Fate, endsTransactions: Bool = true,
+        commands: FailCommand = writes
     ) async throws -> Bool {
         let wasKilled = try await database.withFailPoint(
-            writes.blocking(milliseconds: heldBackMS), mode: .skip(Int32(point))
+            commands.blocking(milliseconds: heldBackMS), mode: .skip(Int32(point))
         ) { failPoint in
             let ended = try await Tool.run(arguments, sending: SIGKILL) { _ in
                 try await failPoint.waitUntilEntered()
@@ -65,6 +73,7 @@ struct KillMatrixTests {
             return ended.wasSent
         }
         try await Operations.waitUntilNone(of: database)
+        if endsTransactions, database.server.kind == .replicaSet { try await Operations.endTransactions(on: database.server) }
         return wasKilled
     }
 }
@@ -77,6 +86,12 @@ enum Operations {
             guard let id = operation["opid"] else { continue }
             _ = try await database.server.admin.withClient { try await $0.run(["killOp": 1, "op": id], on: "admin") }
         }
+    }
+
+    /// Stands for the minute (`transactionLifetimeLimitSeconds`) after which the server itself ends a killed client's
+    /// transaction; ``KillMatrixTests/openTransaction()`` waits for that.
+    static func endTransactions(on server: TestServer) async throws {
+        _ = try await server.admin.withClient { try await $0.run(["killAllSessions": []], on: "admin") }
     }
 
     /// Waits until nothing of it is left.

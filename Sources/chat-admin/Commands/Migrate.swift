@@ -130,13 +130,16 @@ struct MigrateDown: AsyncParsableCommand {
                 return .done
             }
             var results: [StepResult] = []
+            // Going on after a broken connection must not take back another step than the one begun.
+            var floor: Int64?
             let run = try await session.change(change, asks: !selection.isEmpty) {
                 var result = try await MigrateDown.plan(selection, session, since: start)
                 result.isQuestion = true
                 let changes = result.changes.reduce(0) { $0 + $1.changed }
                 return (max(changes, selection.count), result.text(TextStyle(usesColor: false)))
             } _: { run, description in
-                let selection = try await runner.selection(.down(to: to), session.database)
+                let selection = try await runner.selection(.down(to: to ?? floor), session.database)
+                floor = floor ?? runner.floor(below: selection)
                 let context = StepContext(run: run, settings: recount.settings(maxTime: options.maxTime))
                 try await runner.down(selection, context, description) { results.append($0) }
             }

@@ -52,7 +52,8 @@ struct Seed: AsyncParsableCommand {
             let run = try await session.change(change, asks: !isLocal || resetPasswords) {
                 (plan.changed, "This makes or completes \(plan.changed) users.")
             } _: { run, _ in
-                try await seeder.apply(plan, run)
+                // Planned again under the lease: another run may have made them just now.
+                try await seeder.apply(seeder.plan(users, resetPasswords: resetPasswords), run)
             }
             let left = run.tally.leftovers.map { ChangeResult.Left($0) }
             try session.console.print(session.result(run, left: left, since: start), options.format)

@@ -13,7 +13,8 @@ extension CommandSession {
     ///   - change: The change's options.
     ///   - asks: Whether the user is asked; seeding a local server isn't.
     ///   - plan: How many documents the change would touch, and the plan in words; computed only when it is needed.
-    ///   - body: The change.
+    ///   - body: The change. Where the connection breaks it runs again from its start, so it looks at the data, not at
+    ///     what was planned.
     /// - Returns: The run, for its results.
     func change(
         _ change: ChangeOptions, asks: Bool = true, plan: () async throws -> (changes: Int, text: String),
@@ -29,8 +30,10 @@ extension CommandSession {
             database: database, description: description, lease: lease, interruption: interruption,
             progress: progress)
         do {
-            try await resume(run)
-            try await body(run, description)
+            try await persist(run, lease) {
+                try await resume(run)
+                try await body(run, description)
+            }
             try await run.finish()
         } catch EngineError.interrupted(signal: Self.timeIsUp) {
             try await run.finish(error: EngineError.interrupted(signal: Self.timeIsUp))
@@ -41,6 +44,26 @@ extension CommandSession {
         }
         try await lease.release()
         return run
+    }
+
+    /// Does a run's work, and goes on with it when the connection breaks or the server changes, for as long as the lease
+    /// is this run's: what was begun is finished from the journal, then everything is looked at again.
+    private func persist(_ run: Run, _ lease: Lease, _ work: () async throws -> Void) async throws {
+        var policy = RetryPolicy()
+        while true {
+            do {
+                return try await work()
+            } catch {
+                guard let pause = policy.pause(after: error, mark: run.mark) else { throw error }
+                let cause = RetryPolicy.transientCause(of: error).map { "\($0)" } ?? "\(error)"
+                console.remark("\(cause) Going on as soon as a server answers.")
+                try await Task.sleep(for: pause)
+                try interruption.check()
+                // Nothing was heard of the server for too long: that says more than the loss of the lease.
+                guard lease.isHeld else { throw error }
+                run.tally.beginAttempt()
+            }
+        }
     }
 
     /// Writes down that a run ended early and gives the lease back; where the connection is gone neither can be done,

@@ -1,0 +1,51 @@
+/// Servers of which each is lent to one test at a time, for what concerns a whole server: a fail point, its sessions.
+///
+/// They are started when they are needed, and end with this process.
+package actor ServerFleet {
+    /// The fleet of this process.
+    package static let shared = ServerFleet()
+    /// How many servers of a kind there are at most: what is tried on them mostly waits.
+    package static let size = 4
+
+    private var idle: [TestServer.Kind: [TestServer]] = [:]
+    private var started: [TestServer.Kind: Int] = [:]
+    private var waiting: [TestServer.Kind: [CheckedContinuation<TestServer, Never>]] = [:]
+
+    /// Lends a server to a closure, waiting for one to become free.
+    package nonisolated func withServer<R: Sendable>(
+        _ kind: TestServer.Kind, _ body: (TestServer) async throws -> R
+    ) async throws -> R {
+        let server = try await take(kind)
+        do {
+            let result = try await body(server)
+            await give(server)
+            return result
+        } catch {
+            await give(server)
+            throw error
+        }
+    }
+
+    private func take(_ kind: TestServer.Kind) async throws -> TestServer {
+        if let server = idle[kind]?.popLast() { return server }
+        if started[kind, default: 0] < Self.size {
+            started[kind, default: 0] += 1
+            do {
+                return try await TestServer.start(kind)
+            } catch {
+                started[kind, default: 0] -= 1
+                throw error
+            }
+        }
+        return await withCheckedContinuation { waiting[kind, default: []].append($0) }
+    }
+
+    private func give(_ server: TestServer) {
+        if let next = waiting[server.kind]?.first {
+            waiting[server.kind]?.removeFirst()
+            next.resume(returning: server)
+        } else {
+            idle[server.kind, default: []].append(server)
+        }
+    }
+}
