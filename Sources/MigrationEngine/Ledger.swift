@@ -27,14 +27,14 @@ struct Ledger: Sendable {
         fields.append("error", .null)
         var update: BSONDocument = ["$set": .document(fields)]
         if state == .applying { update.append("$addToSet", ["runs": .objectID(run.id)]) }
-        _ = try await database.client.findAndModify(
+        _ = try await run.writer.findAndModify(
             namespace, query: ["_id": .string("\(series)/\(step.version)")],
             ["update": .document(update), "upsert": true])
     }
 
     /// Notes durably how a step's work ended.
     func end(
-        _ version: Int64, _ state: StepState, duration: Duration, changes: [Change], error: (any Error)?
+        _ version: Int64, _ state: StepState, run: Run, duration: Duration, changes: [Change], error: (any Error)?
     ) async throws {
         var fields: BSONDocument = [
             "state": .string(state.rawValue), "finishedAt": WallClock.now,
@@ -43,7 +43,7 @@ struct Ledger: Sendable {
         if state == .applied { fields.append("changes", .array(BSONArray(changes.map(\.bson)))) }
         fields.append("error", error.map { .string(Redaction.redact("\($0)")) } ?? .null)
         let update: BSONDocument = ["$set": .document(fields)]
-        try await database.client.bulkWrite(
+        try await run.writer.bulkWrite(
             namespace, [.updateOne(filter: ["_id": .string("\(series)/\(version)")], update: update)])
     }
 }
@@ -78,7 +78,7 @@ extension MigrationRunner {
             }
             // Of a step that isn't taken back whole, `up` and `down` both take care.
             let state: StepState = remaining == 0 ? .reverted : .reverting
-            try await database.client.bulkWrite(
+            try await run.writer.bulkWrite(
                 database.namespace(StateCollection.migrations),
                 [
                     .updateOne(

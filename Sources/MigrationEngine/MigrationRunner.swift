@@ -168,7 +168,7 @@ public struct MigrationRunner: Sendable {
                 try await body(step)
             } catch {
                 context.run.step = nil
-                throw try await fail(step, ledger, since: start, error)
+                throw try await fail(step, ledger, context.run, since: start, error)
             }
             context.run.step = nil
             let duration = ContinuousClock.now - start
@@ -176,14 +176,15 @@ public struct MigrationRunner: Sendable {
             // A step of which something was left isn't taken back whole: it stays as it is for another try.
             let isPartial = after == .reverted && context.run.tally.timesLeft != left
             let state: StepState = isPartial ? .reverting : after
-            try await ledger.end(step.version, state, duration: duration, changes: changes, error: nil)
+            try await ledger.end(
+                step.version, state, run: context.run, duration: duration, changes: changes, error: nil)
             finished(StepResult(version: step.version, name: step.name, state: state, duration: duration))
         }
     }
 
     /// Writes down that a step failed. One that was interrupted keeps its state: it is resumed, not failed.
     private func fail(
-        _ step: any Migration, _ ledger: Ledger, since start: ContinuousClock.Instant, _ error: any Error
+        _ step: any Migration, _ ledger: Ledger, _ run: Run, since start: ContinuousClock.Instant, _ error: any Error
     ) async throws -> any Error {
         switch error {
         case EngineError.interrupted, EngineError.leaseLost: return error
@@ -191,7 +192,7 @@ public struct MigrationRunner: Sendable {
         }
         do {
             try await ledger.end(
-                step.version, .failed, duration: ContinuousClock.now - start, changes: [], error: error)
+                step.version, .failed, run: run, duration: ContinuousClock.now - start, changes: [], error: error)
         } catch let second {
             return EngineError.stepFailed(
                 version: step.version, name: step.name, underlying: FailureTwice(first: error, second: second))

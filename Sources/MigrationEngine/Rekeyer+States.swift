@@ -42,7 +42,7 @@ extension Rekeyer {
     private func insertCopies(_ items: inout [Item], isNew: Bool) async throws {
         let indices = items.indices.filter { items[$0].entry.state == .planned }
         guard !indices.isEmpty else { return }
-        let result = try await run.database.client.bulkWriteCollectingErrors(
+        let result = try await run.writer.bulkWriteCollectingErrors(
             namespace(items[indices[0]]), indices.map { .insert(items[$0].move.copy) },
             bypassValidation: isUndo)
         for error in result.writeErrors {
@@ -83,7 +83,7 @@ extension Rekeyer {
                 item.outcome = .changed
                 return try await run.setState(.abandoned, of: [item.entry.key])
             }
-            let result = try await run.database.client.bulkWriteCollectingErrors(
+            let result = try await run.writer.bulkWriteCollectingErrors(
                 namespace(item), [.insert(item.move.copy)], bypassValidation: isUndo)
             if let error = result.writeErrors.first { return try await putBack(&item, error) }
         }
@@ -93,7 +93,7 @@ extension Rekeyer {
     /// The copy doesn't fit after all: the original returns to its place. If that is taken too, the entry stays open:
     /// the journal keeps the document, and every later run tries again.
     private func putBack(_ item: inout Item, _ error: BulkWriteResult.WriteError) async throws {
-        let result = try await run.database.client.bulkWriteCollectingErrors(
+        let result = try await run.writer.bulkWriteCollectingErrors(
             namespace(item), [.insert(item.move.image)], bypassValidation: isUndo)
         guard let second = result.writeErrors.first else {
             return try await abandon(&item, "a unique key stands in its way: \(error.message)")
@@ -156,7 +156,7 @@ extension Rekeyer {
         try await run.amend(
             item.entry.key,
             ["$set": ["before": .document(original)], "$push": ["earlier": .document(item.move.image)]])
-        let result = try await run.database.client.bulkWrite(
+        let result = try await run.writer.bulkWrite(
             namespace(item),
             [.replaceOne(filter: ExactMatch.document(item.move.copy), replacement: changed.copy)],
             bypassValidation: isUndo, collation: ExactMatch.collation)

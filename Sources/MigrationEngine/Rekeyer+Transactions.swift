@@ -86,7 +86,7 @@ extension Rekeyer {
         let relative = references.map { FollowingChange(move: 0, collection: $0.collection, change: $0.change) }
         let children = run.makeEntries(children(of: [item], relative), state: .done)
         let documents = [entry.openDocument] + children.map(\.document)
-        let client = run.database.client
+        let client = try run.writer
         do {
             try await client.withTransaction { session in
                 try await run.confirmLease(session)
@@ -106,7 +106,7 @@ extension Rekeyer {
     private func update(_ children: [JournalEntry], _ session: ClientSession) async throws {
         for child in children {
             let changes = child.fieldChanges
-            let result = try await run.database.client.bulkWrite(
+            let result = try await run.writer.bulkWrite(
                 run.database.namespace(child.collection),
                 changes.map { .updateOne(filter: $0.filter, update: $0.update) },
                 bypassValidation: isUndo, collation: ExactMatch.collation, session: session)

@@ -114,7 +114,7 @@ public struct Rekeyer: Sendable {
 
     /// Deletes a document if it still is exactly as given; says whether it was.
     func delete(_ image: BSONDocument, _ item: Item, session: ClientSession? = nil) async throws -> Bool {
-        let removed = try await run.database.client.findAndModify(
+        let removed = try await run.writer.findAndModify(
             namespace(item), query: ExactMatch.document(image),
             ["remove": true, "collation": .document(ExactMatch.collation), "fields": ["_id": 1]],
             concern: .acknowledged, session: session)

@@ -59,7 +59,7 @@ public struct Resumer: Sendable {
 
     /// Whoever holds the lease runs alone: what else calls itself running was killed.
     private func closeRecords() async throws {
-        try await run.database.client.bulkWrite(
+        try await run.writer.bulkWrite(
             run.database.namespace(StateCollection.runs),
             [
                 .updateMany(
@@ -98,11 +98,11 @@ public struct Resumer: Sendable {
         case .validator(let before, let after):
             try await attempt(entry, old) {
                 guard try await old.validatorOptions(of: entry.collection) == before else { return }
-                try await run.database.client.collMod(run.database.namespace(entry.collection), after)
+                try await run.writer.collMod(run.database.namespace(entry.collection), after)
             }
         case .indexes(let indexes):
             try await attempt(entry, old) {
-                try await run.database.client.createIndexes(run.database.namespace(entry.collection), indexes)
+                try await run.writer.createIndexes(run.database.namespace(entry.collection), indexes)
             }
         case .collection:
             let exists = try await run.database.client.listCollections(run.database.name)[entry.collection] != nil

@@ -9,7 +9,7 @@ extension Run {
         let entries = makeEntries([(collection, "create collection", .collection, nil)])
         try await append(entries)
         do {
-            try await database.client.createCollection(database.namespace(collection))
+            try await writer.createCollection(database.namespace(collection))
         } catch let error as MongoError where error.kind == .unauthorized {
             try await setState(.abandoned, of: entries.map(\.key))
             throw error
@@ -36,7 +36,7 @@ extension Run {
         let entries = makeEntries([(collection, "validator", .validator(before: before, after: options), nil)])
         try await append(entries)
         do {
-            try await database.client.collMod(database.namespace(collection), options)
+            try await writer.collMod(database.namespace(collection), options)
         } catch let error as MongoError where error.isRefusal {
             try await setState(.abandoned, of: entries.map(\.key))
             throw error
@@ -61,7 +61,7 @@ extension Run {
             let entries = makeEntries([(collection, "create index", .indexes([index]), nil)])
             try await append(entries)
             do {
-                try await database.client.createIndexes(database.namespace(collection), [index])
+                try await writer.createIndexes(database.namespace(collection), [index])
             } catch let error as MongoError where error.isRefusal {
                 try await setState(.abandoned, of: entries.map(\.key))
                 throw error

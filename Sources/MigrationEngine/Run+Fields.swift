@@ -41,7 +41,7 @@ extension Run {
         var missed: [BSONValue] = []
         for (collection, group) in Dictionary(grouping: entries, by: \.collection) {
             let changes = group.flatMap(\.fieldChanges)
-            let result = try await database.client.bulkWriteCollectingErrors(
+            let result = try await writer.bulkWriteCollectingErrors(
                 database.namespace(collection),
                 changes.map { .updateOne(filter: $0.filter, update: $0.update) },
                 bypassValidation: bypassesValidation, collation: ExactMatch.collation)

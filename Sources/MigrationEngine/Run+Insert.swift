@@ -18,7 +18,7 @@ extension Run {
 
     /// Inserts what an entry names; documents that are there already, as they are, count as inserted.
     func execute(insertion entry: JournalEntry, _ documents: [BSONDocument]) async throws {
-        let result = try await database.client.bulkWriteCollectingErrors(
+        let result = try await writer.bulkWriteCollectingErrors(
             database.namespace(entry.collection), documents.map { .insert($0) })
         for error in result.writeErrors where !(try await isPresent(documents[error.index], in: entry.collection)) {
             try await setState(.done, of: [entry.key])

@@ -22,11 +22,12 @@ extension Run {
         guard !entries.isEmpty else { return }
         try checkpoint()
         try await begin()
-        try await database.client.bulkWrite(
+        try await writer.bulkWrite(
             journal, entries.map { .insert($0.openDocument) }, ordered: true)
     }
 
-    /// Moves entries on to another state; a final one closes them.
+    /// Moves open entries on to another state; a final one closes them, for good: what another run has finished meanwhile
+    /// stays as it left it.
     ///
     /// - Parameter concern: Final states may be acknowledged only: an entry that is still open after a crash is
     ///   looked at again, which changes nothing.
@@ -36,16 +37,18 @@ extension Run {
         guard !keys.isEmpty else { return }
         var update: BSONDocument = ["$set": ["state": .string(state.rawValue)]]
         if state.isFinal { update.append("$unset", ["open": ""]) }
-        try await database.client.bulkWrite(
+        try await writer.bulkWrite(
             journal,
-            [.updateMany(filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))]], update: update)],
-            concern: concern)
+            [
+                .updateMany(
+                    filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))], "open": true], update: update)
+            ], concern: concern)
         if state.isFinal { forget(keys) }
     }
 
     /// Changes fields of one entry durably.
     func amend(_ key: JournalKey, _ update: BSONDocument) async throws {
-        try await database.client.bulkWrite(journal, [.updateOne(filter: ["_id": key.value], update: update)])
+        try await writer.bulkWrite(journal, [.updateOne(filter: ["_id": key.value], update: update)])
     }
 }
 

@@ -105,6 +105,15 @@ public final class Run: Sendable {
         return try await body()
     }
 
+    /// The connection for the next write. Every write of a run goes through here, so that a run that has lost its lease
+    /// writes nothing more, whatever it was in the middle of.
+    var writer: MongoClient {
+        get throws(EngineError) {
+            try lease?.check()
+            return database.client
+        }
+    }
+
     /// The same boundary within a transaction, where a takeover of the lease and the writes exclude each other.
     func confirmLease(_ session: ClientSession) async throws {
         try await lease?.confirm(database.client, session)
@@ -138,7 +147,7 @@ public final class Run: Sendable {
     }
 
     private func updateRecord(_ update: BSONDocument) async throws {
-        try await database.client.bulkWrite(
+        try await writer.bulkWrite(
             database.namespace(StateCollection.runs),
             [.updateOne(filter: ["_id": .objectID(id)], update: update)])
     }
@@ -157,7 +166,7 @@ public final class Run: Sendable {
                 "connection": .string(database.client.connectionString.description),
             ])
         do {
-            try await database.client.bulkWrite(database.namespace(StateCollection.runs), [.insert(record)])
+            try await writer.bulkWrite(database.namespace(StateCollection.runs), [.insert(record)])
         } catch let error as MongoError where error.kind == .duplicateKey {
             // Written by an attempt whose answer was lost.
         }

@@ -8,7 +8,7 @@ extension Undo {
         let found = try await run.database.findAll(entry.collection, filter: ["_id": ["$in": .array(ids)]])
         let present = Set(found)
         let untouched = documents.filter(present.contains)
-        let result = try await run.database.client.bulkWrite(
+        let result = try await run.writer.bulkWrite(
             run.database.namespace(entry.collection),
             untouched.map { .deleteOne(filter: ExactMatch.document($0)) }, collation: ExactMatch.collation)
         run.tally.changed(entry.code, entry.collection, result.removed)
@@ -21,7 +21,7 @@ extension Undo {
         guard current == after else {
             return run.tally.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
         }
-        try await run.database.client.collMod(
+        try await run.writer.collMod(
             run.database.namespace(entry.collection), ValidatorOptions.completed(before))
         run.tally.changed(entry.code, entry.collection, 1)
     }
@@ -38,7 +38,7 @@ extension Undo {
                 run.tally.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
                 continue
             }
-            try await run.database.client.dropIndex(namespace, name: name)
+            try await run.writer.dropIndex(namespace, name: name)
             run.tally.changed(entry.code, entry.collection, 1)
         }
     }
@@ -52,7 +52,7 @@ extension Undo {
         guard documents.isEmpty else {
             return run.tally.left(entry.code, entry.collection, 1, reason: "holds documents now; left as it is")
         }
-        try await run.database.client.run(
+        try await run.writer.run(
             ["drop": .string(entry.collection)], on: namespace.database)
         run.tally.changed(entry.code, entry.collection, 1)
     }

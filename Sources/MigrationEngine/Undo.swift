@@ -161,7 +161,7 @@ extension Run {
                     "_id.r": .objectID(run), "parent": ["$in": .array(BSONArray(keys.map { .int64($0.number) }))],
                 ], update: update)
         }
-        try await database.client.bulkWrite(
+        try await writer.bulkWrite(
             journal,
             [.updateMany(filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))]], update: update)] + children)
     }

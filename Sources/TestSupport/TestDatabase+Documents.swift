@@ -40,7 +40,11 @@ extension TestDatabase {
     package func loadIncident() async throws { try await load(Self.incident()) }
 
     /// The documents of `fixtures/incident`, by collection.
-    package static func incident() throws -> [String: [BSONDocument]] {
+    package static func incident() throws -> [String: [BSONDocument]] { try parsedIncident.get() }
+
+    private static let parsedIncident = Result { try parseIncident() }
+
+    private static func parseIncident() throws -> [String: [BSONDocument]] {
         let folder = try ProjectFiles.path("fixtures/incident")
         var collections: [String: [BSONDocument]] = [:]
         for name in chatCollections {

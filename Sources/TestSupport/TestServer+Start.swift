@@ -6,7 +6,7 @@ internal import MongoDriver
 extension TestServer {
     private static let attempts = 3
     /// A cold start takes about 2 s; a busy machine may need many times that.
-    private static let readyWithin = Duration.seconds(90)
+    static let readyWithin = Duration.seconds(90)
 
     /// Starts a server of one's own, to be ended with ``stop()`` or ``kill()``.
     ///
@@ -32,16 +32,27 @@ extension TestServer {
     }
 
     private static func launch(_ program: String, _ kind: Kind, _ extra: [String]) async throws -> TestServer {
+        let folder = try makeFolder()
+        let port = try LoopbackPort.free()
+        let command = command(program, kind, port: port, folder: folder)
+        let process = try await SupervisedProcess(command + extra, folder: folder)
+        return try TestServer(kind: kind, port: port, process: process)
+    }
+
+    /// A folder for a server, with room for its data in `db`.
+    static func makeFolder() throws -> String {
         let folder = FileManager.default.temporaryDirectory.path + "/chat-admin-tests-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder + "/db", withIntermediateDirectories: true)
-        let port = try LoopbackPort.free()
-        let command = [
+        return folder
+    }
+
+    /// The command line of a server on a folder.
+    static func command(_ program: String, _ kind: Kind, port: Int, folder: String) -> [String] {
+        [
             program, "--dbpath", folder + "/db", "--port", String(port), "--bind_ip", "127.0.0.1", "--nounixsocket",
             "--logpath", folder + "/mongod.log", "--wiredTigerCacheSizeGB", "0.25",
             "--setParameter", "enableTestCommands=1", "--setParameter", "diagnosticDataCollectionEnabled=false",
-        ]
-        let process = try await SupervisedProcess(command + kind.arguments + extra, folder: folder)
-        return try TestServer(kind: kind, port: port, process: process)
+        ] + kind.arguments
     }
 
     /// Waits until the server answers and is what its kind says.
@@ -64,7 +75,7 @@ extension TestServer {
         }
     }
 
-    private static func answers(_ pool: MongoPool) async -> Bool {
+    static func answers(_ pool: MongoPool) async -> Bool {
         let reply = try? await pool.withClient { try await $0.run(["ping": 1], on: "admin") }
         return reply != nil
     }

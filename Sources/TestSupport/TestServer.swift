@@ -25,12 +25,17 @@ package final class TestServer: Sendable {
     let failPointTurn = Turn()
     private let process: SupervisedProcess
 
-    init(kind: Kind, port: Int, process: SupervisedProcess) throws {
+    /// The ports of all members of a replica set; of anything else the one port.
+    private let ports: [Int]
+
+    /// - Parameter ports: The ports of a replica set's members; nil where there is one.
+    init(kind: Kind, port: Int, process: SupervisedProcess, ports: [Int]? = nil) throws {
         self.kind = kind
         self.port = port
+        self.ports = ports ?? [port]
         self.process = process
         credentials = kind == .authenticated ? Self.root : nil
-        let uri = Self.uri(kind: kind, port: port, credentials: credentials)
+        let uri = Self.uri(kind: kind, ports: self.ports, credentials: credentials)
         admin = try Self.makePool(uri, appName: "tests")
     }
 
@@ -41,15 +46,15 @@ package final class TestServer: Sendable {
     package var isRunning: Bool { process.isRunning }
 
     /// The connection string of a user who may do everything.
-    package var uri: String { Self.uri(kind: kind, port: port, credentials: credentials) }
+    package var uri: String { Self.uri(kind: kind, ports: ports, credentials: credentials) }
 
     /// The connection string of another user, known to `admin`.
     package func uri(user: String, password: String) -> String {
-        Self.uri(kind: kind, port: port, credentials: Credentials(user: user, password: password))
+        Self.uri(kind: kind, ports: ports, credentials: Credentials(user: user, password: password))
     }
 
     /// The connection string of nobody.
-    package var uriWithoutCredentials: String { Self.uri(kind: kind, port: port, credentials: nil) }
+    package var uriWithoutCredentials: String { Self.uri(kind: kind, ports: ports, credentials: nil) }
 
     /// The server shared by all tests of this process, started when it is asked for first.
     package static func shared(_ kind: Kind) async throws -> TestServer {
@@ -89,7 +94,7 @@ package final class TestServer: Sendable {
         return try MongoPool(ConnectionString(uri), options: options, logger: logger)
     }
 
-    private static func uri(kind: Kind, port: Int, credentials: Credentials?) -> String {
+    private static func uri(kind: Kind, ports: [Int], credentials: Credentials?) -> String {
         var options: [String] = []
         if kind == .replicaSet { options.append("replicaSet=\(replicaSetName)") }
         var user = ""
@@ -98,6 +103,7 @@ package final class TestServer: Sendable {
             options.append("authSource=admin")
         }
         let query = options.isEmpty ? "" : "?" + options.joined(separator: "&")
-        return "mongodb://\(user)127.0.0.1:\(port)/\(query)"
+        let hosts = ports.map { "127.0.0.1:\($0)" }.joined(separator: ",")
+        return "mongodb://\(user)\(hosts)/\(query)"
     }
 }

@@ -29,29 +29,4 @@ struct CopiesTests {
             }
         }
     }
-
-    @Test("a holder that was stopped past its lease writes nothing more", .enabled(if: Effort.isFull))
-    func stopped() async throws {
-        let server = try await TestServer.shared(.standalone)
-        try await server.withDatabase { database in
-            try await database.loadIncident()
-            let target = ["--uri", database.uri, "--database", database.name]
-            let repair = ["repair", "counts", "--yes", "--settle", "5"]
-            let ended = try await Tool.start(repair + target) { tool in
-                try await waitUntil("the lease is taken", within: .seconds(30)) {
-                    try await database.count("chat_admin.lease", ["released": false]) == 1
-                }
-                tool.send(SIGSTOP)
-                try await waitUntil("the lease is over", within: .seconds(60)) {
-                    try await database.count(
-                        "chat_admin.lease", ["$expr": ["$lte": ["$expiresAt", "$$NOW"]]]) == 1
-                }
-                let before = try await database.all("chat_sessions")
-                tool.send(SIGCONT)
-                return before
-            }
-            #expect(ended.result.exitCode == 75, "\(ended.result)")
-            #expect(try await database.all("chat_sessions") == ended.value)
-        }
-    }
 }

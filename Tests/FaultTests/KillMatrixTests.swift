@@ -40,7 +40,9 @@ struct KillMatrixTests {
     @Test("the next run waits for the transaction that a killed one left open")
     func openTransaction() async throws {
         _ = try await Matrix.forEachPoint(on: .replicaSet, from: 0, stride: 1_000) { database, point in
-            guard point == 0, let scenario = Scenario.all.first(where: { $0.name == "repair ids" }) else { return false }
+            guard point == 0, let scenario = Scenario.all.first(where: { $0.name == "repair ids" }) else {
+                return false
+            }
             let stage = try await Stage(scenario, database)
             let isReached = try await Self.kill(
                 stage.arguments, on: database, at: 0, .didNotHappen, endsTransactions: false,
@@ -73,7 +75,9 @@ struct KillMatrixTests {
             return ended.wasSent
         }
         try await Operations.waitUntilNone(of: database)
-        if endsTransactions, database.server.kind == .replicaSet { try await Operations.endTransactions(on: database.server) }
+        if endsTransactions, database.server.kind == .replicaSet {
+            try await Operations.endTransactions(on: database.server)
+        }
         return wasKilled
     }
 }
@@ -99,7 +103,7 @@ enum Operations {
         let deadline = ContinuousClock.now + .seconds(60)
         while !(try await all(of: database)).isEmpty {
             try #require(ContinuousClock.now < deadline, "operations of a killed tool don't end")
-            try await Task.sleep(for: .milliseconds(10))
+            try await Task.sleep(for: .milliseconds(100))
         }
     }
 

@@ -11,6 +11,8 @@ actor LiveApplication {
     /// What has been acknowledged: each session's owner, and each message's session and owner.
     private(set) var sessions: [String: ObjectID] = [:]
     private(set) var messages: [String: (session: String, owner: ObjectID)] = [:]
+    /// How many sessions got in with an empty `_id`.
+    private(set) var emptySessions = 0
     private let database: TestDatabase
     private var generator: SplitMix64
     private var counter = 0
@@ -29,6 +31,24 @@ actor LiveApplication {
                 ["_id": .objectID($0), "username": .string($0.hex), "email": .string("\($0.hex)@example.com")]
             })
         for _ in 0..<20 { try await createSession() }
+        for _ in 0..<Self.textSessions { try await createTextSession() }
+    }
+
+    /// So many sessions have a text for an `_id`, to keep a repair busy while the application works.
+    private static let textSessions = 300
+
+    /// What an older form of the bug left behind: the `_id`, and what refers to it, as text.
+    private func createTextSession() async throws {
+        guard let owner = pick(users) else { return }
+        let key = nextKey("broken")
+        let id = BSONValue.string(ObjectID(timestamp: UInt32(1_690_000_000 + counter)).hex)
+        do {
+            try await insert("chat_sessions", session(key, id, .string(owner.hex)))
+        } catch let error as MongoError where error.kind == .documentValidation {
+            return  // The guard stands.
+        }
+        sessions[key] = owner
+        for _ in 0..<Int(generator.next() % 3) { try await insertMessage(in: key, reference: id, owner) }
     }
 
     /// Works until a moment comes.
@@ -36,7 +56,7 @@ actor LiveApplication {
         while ContinuousClock.now < end {
             switch Int(generator.next() % 10) {
             case 0: try await createSession()
-            case 1: try await createBrokenSession()
+            case 1: try await Bool.random(using: &generator) ? createBrokenSession() : createTextSession()
             case 2: try await rename()
             case 3: try await deleteMessage()
             default: try await send()
@@ -67,6 +87,7 @@ actor LiveApplication {
         } catch let error as MongoError where error.kind == .duplicateKey || error.kind == .documentValidation {
             return  // Another one has the place, or the guard stands.
         }
+        emptySessions += 1
         sessions[key] = owner
         // What is said in it refers to it as the bug has it.
         for _ in 0..<Int(generator.next() % 3) { try await insertMessage(in: key, reference: "", owner) }

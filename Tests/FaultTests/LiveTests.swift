@@ -30,7 +30,10 @@ struct LiveTests {
             try await Self.verify(database, application)
             let broken = await application.sessions.keys.filter { $0.hasPrefix("broken") }.count
             let messages = await application.messages.count
-            print("live: \(command[0]) \(command[1]) on \(kind): \(broken) broken sessions, \(messages) messages")
+            let empty = await application.emptySessions
+            print(
+                "live: \(command[0]) \(command[1]) on \(kind): \(broken) broken sessions, \(empty) of them with an "
+                    + "empty _id, \(messages) messages")
             #expect(broken > 0)
         }
     }

@@ -70,7 +70,8 @@ extension CommandSession {
     /// the lease expires by itself, and what stopped the run is what the user hears of.
     private func close(_ run: Run, _ lease: Lease, after error: any Error) async {
         do {
-            try await run.finish(error: error)
+            // Whoever took the lease has closed this run's record.
+            if lease.isHeld { try await run.finish(error: error) }
             try await lease.release()
         } catch let second {
             console.remark("The end of the run couldn't be written down (\(second)); its lease expires by itself.")

@@ -1,0 +1,120 @@
+internal import BSON
+internal import Foundation
+internal import Glibc
+internal import MongoDriver
+internal import Synchronization
+
+/// A replica set of three real members on free ports of 127.0.0.1, of which single ones can be killed and come back.
+package final class TestReplicaSet: Sendable {
+    /// The set as one server that is named by all its members; its process only keeps the folders.
+    package let server: TestServer
+    private let folder: String
+    private let ports: [Int]
+    private let direct: [MongoPool]
+    private let members: Mutex<[SupervisedProcess?]>
+
+    private static let memberCount = 3
+
+    /// Starts a set, to be ended with ``stop()``.
+    package static func start() async throws -> TestReplicaSet {
+        let folder = try TestServer.makeFolder()
+        let ports = try (0..<memberCount).map { _ in try LoopbackPort.free() }
+        let keeper = try await SupervisedProcess(["/bin/sleep", "infinity"], folder: folder)
+        let server = try TestServer(kind: .replicaSet, port: ports[0], process: keeper, ports: ports)
+        let set = try TestReplicaSet(server: server, folder: folder, ports: ports)
+        for index in 0..<memberCount { try await set.startMember(index) }
+        try await set.initiate()
+        return set
+    }
+
+    private init(server: TestServer, folder: String, ports: [Int]) throws {
+        self.server = server
+        self.folder = folder
+        self.ports = ports
+        direct = try ports.map {
+            let options = "directConnection=true&serverSelectionTimeoutMS=500&connectTimeoutMS=500"
+            return try TestServer.makePool("mongodb://127.0.0.1:\($0)/?\(options)", appName: "tests")
+        }
+        members = Mutex(Array(repeating: nil, count: ports.count))
+    }
+
+    /// Starts a member on the data that it has.
+    package func startMember(_ index: Int) async throws {
+        let data = folder + "/\(index)"
+        try FileManager.default.createDirectory(atPath: data + "/db", withIntermediateDirectories: true)
+        let command = TestServer.command(
+            try MongodProgram.path(), .replicaSet, port: ports[index], folder: data)
+        let process = try await SupervisedProcess(command, folder: TestServer.makeFolder())
+        members.withLock { $0[index] = process }
+        try await waitUntil("an answer of member \(index)", within: TestServer.readyWithin) {
+            guard process.isRunning else { throw TestSupportError("member \(index) ended") }
+            return await TestServer.answers(direct[index])
+        }
+    }
+
+    /// Kills a member as a power cut would; its data stays.
+    package func killMember(_ index: Int) async throws {
+        let process = members.withLock { members in
+            defer { members[index] = nil }
+            return members[index]
+        }
+        try await process?.end()
+    }
+
+    /// Waits for a primary.
+    ///
+    /// - Returns: Which member it is.
+    package func primary() async throws -> Int {
+        var found: Int?
+        try await waitUntil("a primary", within: TestServer.readyWithin) {
+            for index in direct.indices where found == nil {
+                let hello = try? await direct[index].withClient { try await $0.run(["hello": 1], on: "admin") }
+                if hello?["isWritablePrimary"]?.bool == true { found = index }
+            }
+            return found != nil
+        }
+        guard let found else { throw TestSupportError("no primary") }
+        return found
+    }
+
+    /// Makes the primary hand its office over.
+    package func stepDown() async throws {
+        let index = try await primary()
+        _ = try await direct[index].withClient {
+            try await $0.run(["replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 5, "force": true], on: "admin")
+        }
+    }
+
+    /// Waits until every member is the primary or follows it, and everything written is on a majority.
+    package func waitUntilHealthy() async throws {
+        try await waitUntil("a healthy set", within: TestServer.readyWithin) {
+            let status = try? await server.admin.withClient { try await $0.run(["replSetGetStatus": 1], on: "admin") }
+            let states = (status?["members"]?.array?.values ?? []).map { $0.document?["stateStr"]?.string ?? "" }
+            return states.sorted() == ["PRIMARY", "SECONDARY", "SECONDARY"]
+        }
+        _ = try await server.admin.withClient {
+            try await $0.bulkWrite(Namespace("healthy", "writes"), [.insert(["at": .date(0)])])
+        }
+    }
+
+    /// Ends all members and removes their data.
+    package func stop() async throws {
+        for index in ports.indices { try await killMember(index) }
+        for pool in direct { Graveyard.keep(pool) }
+        try await server.kill()
+    }
+
+    private func initiate() async throws {
+        let members = ports.enumerated().map { index, port -> BSONValue in
+            ["_id": .int32(Int32(index)), "host": .string("127.0.0.1:\(port)")]
+        }
+        let configuration: BSONDocument = [
+            "_id": .string(TestServer.replicaSetName), "members": .array(BSONArray(members)),
+            "settings": ["electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500],
+        ]
+        _ = try await direct[0].withClient {
+            try await $0.run(["replSetInitiate": .document(configuration)], on: "admin")
+        }
+        try await waitUntilHealthy()
+    }
+}
