@@ -53,6 +53,11 @@ public struct FailureTwice: Error, CustomStringConvertible {
     /// What went wrong while that was written down.
     public let second: any Error
 
+    package init(first: any Error, second: any Error) {
+        self.first = first
+        self.second = second
+    }
+
     /// Both, in a sentence.
     public var description: String { "\(first) (and this couldn't be written down: \(second))" }
 }

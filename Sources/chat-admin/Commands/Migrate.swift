@@ -60,8 +60,8 @@ struct MigrateUp: AsyncParsableCommand {
             let runner = ChatMigrations.runner
             let selection = try await runner.selection(
                 .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
-            try await runner.checkBlockers(selection, session.database)
             if change.dryRun {
+                try await runner.checkBlockers(selection, session.database)
                 let plan = try await StepPlans.plans(selection, session.database)
                 try session.console.print(session.result(plan, since: start), options.format)
                 return .done
@@ -69,13 +69,16 @@ struct MigrateUp: AsyncParsableCommand {
             let settings = recount.settings(maxTime: options.maxTime)
             var results: [StepResult] = []
             let run = try await session.change(change, asks: !selection.isEmpty) {
+                try await runner.checkBlockers(selection, session.database)
                 let plan = try await StepPlans.make(session, to: to, allowOutOfOrder: allowOutOfOrder)
                 let changes = plan.steps.flatMap(\.operations).reduce(0) { $0 + $1.matched }
                 return (max(changes, selection.count), plan.text(TextStyle(usesColor: false)))
             } _: { run, description in
-                // Chosen again under the lease: another run may have ended just now.
+                // Chosen again under the lease: another run may have ended just now, and while it was at work its half
+                // built indexes looked like something in the way.
                 let selection = try await runner.selection(
                     .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
+                try await runner.checkBlockers(selection, session.database)
                 let context = StepContext(run: run, settings: settings)
                 try await runner.up(selection, context, description) { results.append($0) }
             }

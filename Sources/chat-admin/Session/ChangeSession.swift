@@ -56,7 +56,7 @@ extension CommandSession {
             } catch {
                 guard let pause = policy.pause(after: error, mark: run.mark) else { throw error }
                 let cause = RetryPolicy.transientCause(of: error).map { "\($0)" } ?? "\(error)"
-                console.remark("\(cause) Going on as soon as a server answers.")
+                console.remark("\(cause)\(cause.hasSuffix(".") ? "" : ".") Going on as soon as a server answers.")
                 try await Task.sleep(for: pause)
                 try interruption.check()
                 // Nothing was heard of the server for too long: that says more than the loss of the lease.
