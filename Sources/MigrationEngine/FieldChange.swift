@@ -1,7 +1,7 @@
 public import BSON
 
 /// A change of some top-level fields of one document.
-public struct FieldChange: Sendable {
+public struct FieldChange: Sendable, Equatable {
     /// The document's `_id`.
     public let id: BSONValue
     /// The fields as they were observed; one that is in ``after`` alone was absent.
