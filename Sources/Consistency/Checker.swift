@@ -1,6 +1,7 @@
 internal import BSON
 public import MigrationEngine
 internal import MongoDriver
+internal import Synchronization
 
 /// What a check found, and how much it looked at.
 public struct CheckReport: Sendable {
@@ -17,12 +18,23 @@ public struct CheckReport: Sendable {
 public struct Checker: Sendable {
     private let database: Database
     private let schema: DatabaseSchema
+    private let workers: Int
     private let progress: ProgressReport
 
     /// Makes a checker.
-    public init(database: Database, schema: DatabaseSchema, progress: @escaping ProgressReport) {
+    ///
+    /// - Parameters:
+    ///   - database: The database.
+    ///   - schema: What is right.
+    ///   - workers: How many connections count at once.
+    ///   - progress: Where progress is shown.
+    public init(
+        database: Database, schema: DatabaseSchema, workers: Int = RepairSettings.defaultWorkers,
+        progress: @escaping ProgressReport
+    ) {
         self.database = database
         self.schema = schema
+        self.workers = workers
         self.progress = progress
     }
 
@@ -103,21 +115,23 @@ public struct Checker: Sendable {
         _ scanned: inout [String: Int]
     ) async throws {
         guard !codes.isDisjoint(with: [.wrongCount, .countType, .wrongLatest]) else { return }
-        var collected = findings
+        let collected = Mutex(findings)
         for counter in collection.counters {
             progress(ProgressUpdate("counting \(counter.counted)"))
-            let scan = CounterScan(database: database, collection: collection, counter: counter)
-            let seen = try await scan.forEachDrift { drifts in
+            let scan = try await CounterScan(database: database, collection: collection, counter: counter)
+            let documents = try await scan.forEachDrift(workers: workers) { _, drifts in
                 for drift in drifts {
                     for code in drift.codes(toleranceMS: counter.toleranceMS) where codes.contains(code) {
                         let field = code == .wrongLatest ? counter.latestField : counter.field
-                        collected.add(code, collection.name, field, sample: drift.sample(counter))
+                        collected.withLock {
+                            $0.add(code, collection.name, field, sample: drift.sample(counter))
+                        }
                     }
                 }
             }
-            scanned[collection.name] = max(scanned[collection.name] ?? 0, seen.documents)
+            scanned[collection.name] = max(scanned[collection.name] ?? 0, documents)
         }
-        findings = collected
+        findings = collected.withLock { $0 }
     }
 
     private func checkCatalogue(

@@ -1,71 +1,137 @@
 internal import BSON
 internal import MigrationEngine
 internal import MongoDriver
+internal import Synchronization
 
-/// Compares every counter with what it counts, in one pass over each collection.
+/// Compares every counter with what it counts.
 ///
-/// The server groups the counted documents and sorts the groups; the counting documents are read in the order of their
-/// `_id` index; the two streams are merged here, so that memory stays flat however many there are.
+/// The server counts: one row per counting document crosses the wire. Where an index holds all that is needed, the
+/// documents are counted range by range, several at once; where there is none, in one pass over the collection
+/// (`CounterScan+OnePass.swift`). Memory stays flat either way.
 struct CounterScan: Sendable {
     let database: Database
     let collection: CollectionSchema
     let counter: Counter
+    let access: CounterAccess
+
+    /// Prepares a scan, choosing how the counted documents are read.
+    init(database: Database, collection: CollectionSchema, counter: Counter) async throws {
+        self.database = database
+        self.collection = collection
+        self.counter = counter
+        access = try await CounterAccess.choose(database, counter)
+    }
+
+    private init(_ scan: CounterScan, on database: Database) {
+        self.database = database
+        collection = scan.collection
+        counter = scan.counter
+        access = scan.access
+    }
+
+    /// The same scan through another connection.
+    func on(_ database: Database) -> CounterScan { CounterScan(self, on: database) }
+
+    /// So many rows cross the wire together; by itself the server would send up to 16 MB.
+    static let batchSize = 5000
 
     /// Hands over the counters that are wrong, in batches.
     ///
-    /// - Returns: The numbers of counting and of counted documents looked at.
+    /// - Parameters:
+    ///   - fingerprints: Whether the observations are to be compared with later ones, for which deleted documents have to
+    ///     be counted too.
+    ///   - workers: How many ranges are counted at once.
+    ///   - run: Where a request to stop, a pause or a lagging member is heeded; nil where nothing is to be written.
+    ///   - body: Called with each batch, by several workers at once, with a scan through its worker's connection.
+    /// - Returns: The number of counting documents looked at.
     func forEachDrift(
-        _ body: ([CounterObservation]) async throws -> Void
-    ) async throws -> (documents: Int, counted: Int) {
-        var groups = GroupStream(
-            client: database.client,
-            cursor: try await database.client.aggregate(
-                database.namespace(counter.counted),
-                pipeline: [["$match": .document([counter.reference: Self.mergedTypes])]] + pipeline
-                    + [["$sort": ["_id": 1]]],
-                options: [
-                    "allowDiskUse": true, "collation": .document(ExactMatch.collation),
-                    "batchSize": .int32(Int32(Self.batchSize)),
-                ],
-                readPreference: database.readPreference))
-        var scanned = (documents: 0, counted: 0)
-        do {
-            let documents = try await database.client.find(
-                database.namespace(collection.name), filter: ["_id": Self.mergedTypes],
-                options: [
-                    "sort": ["_id": 1], "projection": .document(projection), "allowDiskUse": true,
-                    "collation": .document(ExactMatch.collation), "batchSize": .int32(Int32(Self.batchSize)),
-                ],
-                readPreference: database.readPreference)
-            try await database.client.forEachBatch(of: documents, maximum: Self.batchSize) { batch in
-                scanned.documents += batch.count
-                var drifts: [CounterObservation] = []
-                for document in batch {
-                    let truth = try await groups.truth(of: document["_id"] ?? .null)
-                    scanned.counted += Int(truth.total)
-                    appendDrift(document, truth, to: &drifts)
-                }
-                try await body(drifts)
-            }
-        } catch {
-            await groups.close()
-            throw error
+        fingerprints: Bool = false, workers: Int, _ run: Run? = nil,
+        _ body: @escaping @Sendable (CounterScan, [CounterObservation]) async throws -> Void
+    ) async throws -> Int {
+        guard case .index(let name) = access else { return try await onePass(run) { try await body(self, $0) } }
+        let ranges = IDRanges(collection: collection.name)
+        let scanned = Atomic(0)
+        try await database.inLanes(workers, next: { try await ranges.next($0) }) { lane, range in
+            try await run?.breathe()
+            let scan = on(lane)
+            let start = ContinuousClock.now
+            let found = try await scan.drifts(in: range, index: name, fingerprints: fingerprints)
+            await ranges.took(ContinuousClock.now - start, documents: found.scanned)
+            scanned.add(found.scanned, ordering: .relaxed)
+            try await body(scan, found.drifts)
         }
-        await groups.close()
-        scanned.documents += try await scanForeign(body)
-        return scanned
+        let others = try await scanOthers { $0.type != .objectID } _: { try await body(self, $0) }
+        return scanned.load(ordering: .relaxed) + others
     }
+
+    /// Counts one range from the index alone, and looks closer at what that doesn't decide.
+    private func drifts(
+        in range: IDRange, index: String, fingerprints: Bool
+    ) async throws -> (scanned: Int, drifts: [CounterObservation]) {
+        let live = try await liveCounts(range, index)
+        var undecided: [BSONValue] = []
+        var drifts: [CounterObservation] = []
+        var scanned = 0
+        let documents = try await database.client.find(
+            database.namespace(collection.name), filter: ["_id": range.condition],
+            options: [
+                "projection": .document(projection), "hint": ["_id": 1], "batchSize": .int32(Int32(Self.batchSize)),
+            ], readPreference: database.readPreference)
+        try await database.client.forEachBatch(of: documents, maximum: Self.batchSize) { batch in
+            scanned += batch.count
+            for document in batch {
+                guard let value = document["_id"], let id = value.objectID else { continue }
+                let observation = CounterObservation(
+                    id: value, count: document[counter.field], latest: document[counter.latestField],
+                    truth: CountedTruth(live[id] ?? .none))
+                switch observation.verdict(toleranceMS: counter.toleranceMS) {
+                case .right: continue
+                case .wrong where !fingerprints: drifts.append(observation)
+                case .wrong, .undecided: undecided.append(value)
+                }
+            }
+        }
+        for start in stride(from: 0, to: undecided.count, by: Self.observedTogether) {
+            let ids = Array(undecided[start..<min(start + Self.observedTogether, undecided.count)])
+            drifts += try await wrong(observe(ids))
+        }
+        return (scanned, drifts)
+    }
+
+    private func liveCounts(_ range: IDRange, _ index: String) async throws -> [ObjectID: LiveCount] {
+        var counts: [ObjectID: LiveCount] = [:]
+        let groups = try await database.client.aggregate(
+            database.namespace(counter.counted), pipeline: LiveCount.pipeline(counter, range),
+            options: ["hint": .string(index), "batchSize": .int32(Int32(Self.batchSize)), "allowDiskUse": true],
+            readPreference: database.readPreference)
+        try await database.client.forEachBatch(of: groups, maximum: Self.batchSize) { batch in
+            for group in batch {
+                if let id = group["_id"]?.objectID { counts[id] = LiveCount(group) }
+            }
+        }
+        return counts
+    }
+
+    /// So many are looked at together; without an index every look reads the whole collection.
+    var observedAtOnce: Int { access == .onePass ? 10_000 : Self.observedTogether }
+
+    private static let observedTogether = 2_000
 
     /// Looks at some documents' counters: first the counter, then what it counts.
     ///
     /// In this order a document inserted in between is counted without its increment having been seen, which makes
     /// the next comparison fail rather than a wrong number succeed.
     func observe(_ ids: [BSONValue]) async throws -> [CounterObservation] {
+        guard !ids.isEmpty else { return [] }
         let list = BSONValue.array(BSONArray(ids))
         let documents = try await database.findAll(
             collection.name, filter: ["_id": ["$in": list]], options: ["projection": .document(projection)])
+        var options: BSONDocument = ["allowDiskUse": true]
+        if case .index(let name) = access { options.append("hint", .string(name)) }
         let groups = try await database.aggregateAll(
-            counter.counted, [["$match": .document([counter.reference: ["$in": list]])]] + pipeline)
+            counter.counted,
+            [["$match": .document([counter.reference: ["$in": list]])]] + CountedTruth.pipeline(counter),
+            options: options)
         let truths = Dictionary(
             groups.map { ($0["_id"] ?? .null, CountedTruth($0)) }, uniquingKeysWith: { first, _ in first })
         return documents.map { document in
@@ -76,103 +142,26 @@ struct CounterScan: Sendable {
         }
     }
 
-    /// So many rows cross the wire together; by itself the server would send up to 16 MB.
-    fileprivate static let batchSize = 5000
+    /// Those of some observations that are wrong.
+    func wrong(_ observations: [CounterObservation]) -> [CounterObservation] {
+        observations.filter { !$0.codes(toleranceMS: counter.toleranceMS).isEmpty }
+    }
 
-    /// The types of `_id` that the streams are merged over; others are rare and looked at one by one.
+    /// The fields that are read of counting documents.
+    var projection: BSONDocument { [counter.field: 1, counter.latestField: 1] }
+
+    /// Looks at the documents whose `_id`s aren't ObjectIds; they are rare.
     ///
-    /// `$type` looks into arrays; an array is no reference.
-    private static let mergedTypes: BSONValue = ["$type": ["string", "objectId"], "$not": ["$type": "array"]]
-
-    private var projection: BSONDocument { [counter.field: 1, counter.latestField: 1] }
-
-    private func appendDrift(
-        _ document: BSONDocument, _ truth: CountedTruth, to drifts: inout [CounterObservation]
-    ) {
-        let observation = CounterObservation(
-            id: document["_id"] ?? .null, count: document[counter.field], latest: document[counter.latestField],
-            truth: truth)
-        if !observation.codes(toleranceMS: counter.toleranceMS).isEmpty { drifts.append(observation) }
-    }
-
-    /// Groups the counted documents as the application sees them.
-    private var pipeline: [BSONDocument] {
-        let deleted: BSONValue = .string("$" + counter.deletedField)
-        let created: BSONValue = .string("$" + counter.createdField)
-        let isLive: BSONValue = ["$ne": [deleted, true]]
-        // Only dates take part: text sorts before dates, and would otherwise hide in `$max`.
-        let date: BSONValue = ["$cond": [["$eq": [["$type": created], "date"]], created, .null]]
-        return [
-            [
-                "$group": [
-                    "_id": .string("$" + counter.reference),
-                    "live": ["$sum": ["$cond": [isLive, 1, 0]]],
-                    "total": ["$sum": 1],
-                    "newestLive": ["$max": ["$cond": [isLive, date, .null]]],
-                    "newest": ["$max": date],
-                    "smallest": ["$min": "$_id"],
-                    "largest": ["$max": "$_id"],
-                ]
-            ]
-        ]
-    }
-
-    private func scanForeign(_ body: ([CounterObservation]) async throws -> Void) async throws -> Int {
+    /// - Parameter isMeant: Which of them.
+    func scanOthers(
+        _ isMeant: (BSONValue) -> Bool, _ body: ([CounterObservation]) async throws -> Void
+    ) async throws -> Int {
         var scanned = 0
         try await IdentityScan(database: database).forEachBatch(collection.name) { ids in
-            let others = ids.filter { $0.type != .string }
+            let others = ids.filter(isMeant)
             scanned += others.count
-            let drifts = try await observe(others).filter { !$0.codes(toleranceMS: counter.toleranceMS).isEmpty }
-            try await body(drifts)
+            try await body(wrong(try await observe(others)))
         }
         return scanned
-    }
-}
-
-/// The sorted groups of counted documents, read on as far as the counting document at hand.
-private struct GroupStream {
-    let client: MongoClient
-    let cursor: MongoCursor
-    private var batch: ArraySlice<BSONDocument> = []
-    private var isAtEnd = false
-
-    init(client: MongoClient, cursor: MongoCursor) {
-        self.client = client
-        self.cursor = cursor
-    }
-
-    /// The group of one counting document; documents must be asked for in the order of their `_id`s.
-    mutating func truth(of id: BSONValue) async throws -> CountedTruth {
-        while let group = try await first(), let key = group["_id"] {
-            if key == id {
-                batch = batch.dropFirst()
-                return CountedTruth(group)
-            }
-            guard Self.precedes(key, id) else { break }
-            batch = batch.dropFirst()
-        }
-        return CountedTruth()
-    }
-
-    func close() async { await cursor.close() }
-
-    private mutating func first() async throws -> BSONDocument? {
-        if batch.isEmpty, !isAtEnd {
-            batch = try await cursor.nextBatch(maximum: CounterScan.batchSize)[...]
-            isAtEnd = batch.isEmpty
-        }
-        return batch.first
-    }
-
-    /// The server's order over text and ObjectIds: text first, by its bytes.
-    private static func precedes(_ first: BSONValue, _ second: BSONValue) -> Bool {
-        switch (first, second) {
-        case (.string(let first), .string(let second)): first.utf8.lexicographicallyPrecedes(second.utf8)
-        case (.objectID(let first), .objectID(let second)): first < second
-        case (.string, .objectID): true
-        case (.objectID, .string): false
-        // No group has a key of another type; if one had, it would be nobody's.
-        default: true
-        }
     }
 }

@@ -43,6 +43,14 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
         }
     }
 
+    /// Whether it is about a counter.
+    public var isOfCounter: Bool {
+        switch self {
+        case .wrongCount, .countType, .wrongLatest: true
+        default: false
+        }
+    }
+
     /// The command that mends it, or nil when it is only reported.
     public var repair: String? {
         switch self {

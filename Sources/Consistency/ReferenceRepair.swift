@@ -19,9 +19,12 @@ public struct ReferenceRepair: Sendable {
     public func plan() async throws -> StepPlan {
         var plan = StepPlan()
         for (holder, reference) in try await all() {
-            var counts: [FindingCode: Int] = [:]
-            try await forEachBatch(holder, reference) { counts[$0, default: 0] += $1.count }
-            for (code, count) in counts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            let counts = CodeCounts()
+            try await forEachBatch(holder, reference, workers: RepairSettings.defaultWorkers, nil) { _, code, changes in
+                counts.add(code, changes.count)
+            }
+            for code in FindingCode.allCases {
+                guard let count = counts[code] else { continue }
                 plan.operations.append(
                     PlannedOperation(
                         code: code.rawValue, collection: holder.name,
@@ -35,10 +38,10 @@ public struct ReferenceRepair: Sendable {
     /// Repairs every reference that can be.
     ///
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
-    public func apply(_ run: Run) async throws {
+    public func apply(_ run: Run, _ settings: RepairSettings) async throws {
         for (holder, reference) in try await all() {
-            try await forEachBatch(holder, reference) { code, changes in
-                try await run.apply(changes, in: holder.name, code: code.rawValue)
+            try await forEachBatch(holder, reference, workers: settings.workers, run) { lane, code, changes in
+                try await run.on(lane).apply(changes, in: holder.name, code: code.rawValue)
                 run.progress(
                     ProgressUpdate("references \(holder.name).\(reference.field)", done: run.tally.totalChanged))
             }
@@ -52,36 +55,55 @@ public struct ReferenceRepair: Sendable {
         }
     }
 
-    /// Reads the references that are text, in batches, and decides what each becomes.
+    /// Reads the references that are text, in batches, and decides what each becomes; several batches at once.
     ///
-    /// References to documents whose own `_id` is still to be repaired are left to that repair, which takes them along.
+    /// - Parameter body: Called by several workers, with each one's own connection.
     private func forEachBatch(
-        _ holder: CollectionSchema, _ reference: Reference,
-        _ body: (FindingCode, [FieldChange]) async throws -> Void
+        _ holder: CollectionSchema, _ reference: Reference, workers: Int, _ run: Run?,
+        _ body: @escaping @Sendable (Database, FindingCode, [FieldChange]) async throws -> Void
     ) async throws {
         guard let target = schema.collection(reference.target) else { return }
-        let resolver = CandidateResolver(database: database, reference: reference, target: target)
         var projection: BSONDocument = ["_id": 1, reference.field: 1]
         if let owner = holder.ownerField, owner != reference.field { projection.append(owner, 1) }
         let cursor = try await database.client.find(
             database.namespace(holder.name), filter: [reference.field: ["$type": "string"]],
             options: ["projection": .document(projection)])
-        try await database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
-            let values = Set(documents.compactMap { Self.named($0[reference.field]) })
-            let candidates = try await resolver.candidates(for: values)
-            var changes: [FindingCode: [FieldChange]] = [:]
-            for document in documents {
-                guard let id = document["_id"], let value = Self.named(document[reference.field]) else { continue }
-                let owner = holder.ownerField.flatMap { Identity.objectID(document[$0]) }
-                let chosen = resolver.choose(value, owner: owner, among: candidates[value] ?? [])
-                guard let chosen, chosen.id.type == .objectID else { continue }
-                changes[value == .string("") ? .emptyReference : .textReference, default: []].append(
-                    FieldChange(id: id, before: [reference.field: value], after: [reference.field: chosen.id]))
+        do {
+            try await database.inLanes(workers) { _ in
+                try await run?.breathe()
+                let documents = try await cursor.nextBatch(maximum: Run.batchSize)
+                return documents.isEmpty ? nil : documents
+            } _: { lane, documents in
+                let resolver = CandidateResolver(database: lane, reference: reference, target: target)
+                for (code, changes) in try await Self.changes(documents, holder, resolver) {
+                    try await body(lane, code, changes)
+                }
             }
-            for (code, changes) in changes.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-                try await body(code, changes)
-            }
+        } catch {
+            await cursor.close()
+            throw error
         }
+        await cursor.close()
+    }
+
+    /// Decides what references become.
+    ///
+    /// References to documents whose own `_id` is still to be repaired are left to that repair, which takes them along.
+    private static func changes(
+        _ documents: [BSONDocument], _ holder: CollectionSchema, _ resolver: CandidateResolver
+    ) async throws -> [(code: FindingCode, changes: [FieldChange])] {
+        let field = resolver.reference.field
+        let candidates = try await resolver.candidates(for: Set(documents.compactMap { named($0[field]) }))
+        var changes: [FindingCode: [FieldChange]] = [:]
+        for document in documents {
+            guard let id = document["_id"], let value = named(document[field]) else { continue }
+            let owner = holder.ownerField.flatMap { Identity.objectID(document[$0]) }
+            let chosen = resolver.choose(value, owner: owner, among: candidates[value] ?? [])
+            guard let chosen, chosen.id.type == .objectID else { continue }
+            changes[value == .string("") ? .emptyReference : .textReference, default: []].append(
+                FieldChange(id: id, before: [field: value], after: [field: chosen.id]))
+        }
+        return changes.sorted { $0.key.rawValue < $1.key.rawValue }.map { ($0.key, $0.value) }
     }
 
     /// A reference that can be repaired: the empty string, or the text of an ObjectId.

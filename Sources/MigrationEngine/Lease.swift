@@ -151,6 +151,15 @@ public final class Lease: Sendable {
         return isOver ? .freed(owner: owner) : .taken(owner: owner)
     }
 
+    /// Whether some run is at work on a database now.
+    ///
+    /// - Throws: ``MongoError``.
+    public static func isTaken(_ database: Database) async throws -> Bool {
+        try await !database.findAll(
+            StateCollection.lease, filter: ["_id": "lease", "$expr": ["$gt": ["$expiresAt", "$$NOW"]]]
+        ).isEmpty
+    }
+
     private static func since(_ document: BSONDocument?) -> String {
         document?["acquiredAt"]?.date.map { Date(timeIntervalSince1970: Double($0) / 1000).description } ?? "unknown"
     }

@@ -63,7 +63,12 @@ public struct RepairSettings: Sendable {
     public var settle = Duration.seconds(10)
     /// How long a repair may go on; nil for as long as it takes.
     public var maxTime: Duration?
+    /// How many connections work at once.
+    public var workers = RepairSettings.defaultWorkers
 
-    /// The defaults: an application that writes, 10 s, no limit.
+    /// As many as keep a small server busy without taking it from the application.
+    public static let defaultWorkers = 2
+
+    /// The defaults: an application that writes, 10 s, no limit, two workers.
     public init() {}
 }

@@ -13,6 +13,15 @@ public struct Resumer: Sendable {
         self.source = source
     }
 
+    /// Whether there is anything to finish.
+    ///
+    /// - Throws: ``MongoError``.
+    public static func isNeeded(_ database: Database) async throws -> Bool {
+        try await !database.findAll(
+            StateCollection.journal, filter: ["open": true], options: ["limit": 1, "projection": ["_id": 1]]
+        ).isEmpty
+    }
+
     /// Finishes every open entry, oldest first.
     ///
     /// - Returns: The runs that had left some, with the number of their open entries.
@@ -91,7 +100,7 @@ public struct Resumer: Sendable {
         case .fields: _ = try await old.execute([entry], bypassesValidation: isUndo)
         case .insert(let documents):
             do {
-                try await old.execute(insertion: entry, documents)
+                try await old.execute(insertion: entry, documents, isResumed: true)
             } catch let error as MongoError where error.kind == .duplicateKey {
                 run.tally.left(entry.code, entry.collection, 1, reason: "its place was taken: \(error.message)")
             }

@@ -40,12 +40,19 @@ extension Run {
     func execute(_ entries: [JournalEntry], bypassesValidation: Bool = false) async throws -> [BSONValue] {
         var missed: [BSONValue] = []
         for (collection, group) in Dictionary(grouping: entries, by: \.collection) {
-            let changes = group.flatMap(\.fieldChanges)
+            var rest: [FieldChange] = []
+            var unchanged: [BSONValue] = []
+            for entry in group {
+                if try await merge(entry, bypassesValidation: bypassesValidation) {
+                    unchanged += try await unapplied(entry.fieldChanges, in: collection)
+                } else {
+                    rest += entry.fieldChanges
+                }
+            }
             let result = try await writer.bulkWriteCollectingErrors(
-                database.namespace(collection),
-                changes.map { .updateOne(filter: $0.filter, update: $0.update) },
+                database.namespace(collection), rest.map { .updateOne(filter: $0.filter, update: $0.update) },
                 bypassValidation: bypassesValidation, collation: ExactMatch.collation)
-            let unchanged = result.matched == changes.count ? [] : try await unapplied(changes, in: collection)
+            if result.matched != rest.count { unchanged += try await unapplied(rest, in: collection) }
             for entry in group { try await close(entry, unchanged) }
             missed += unchanged
             for error in result.writeErrors where !bypassesValidation {

@@ -16,11 +16,16 @@ extension Run {
         try await execute(insertion: entries[0], documents)
     }
 
-    /// Inserts what an entry names; documents that are there already, as they are, count as inserted.
-    func execute(insertion entry: JournalEntry, _ documents: [BSONDocument]) async throws {
+    /// Inserts what an entry names; documents that are there already count as inserted.
+    ///
+    /// - Parameter isResumed: An earlier attempt may have inserted them, and the application may have changed them since:
+    ///   then their `_id`s alone tell.
+    func execute(insertion entry: JournalEntry, _ documents: [BSONDocument], isResumed: Bool = false) async throws {
         let result = try await writer.bulkWriteCollectingErrors(
             database.namespace(entry.collection), documents.map { .insert($0) })
-        for error in result.writeErrors where !(try await isPresent(documents[error.index], in: entry.collection)) {
+        for error in result.writeErrors {
+            let document = documents[error.index]
+            if try await isPresent(document, in: entry.collection, asItIs: !isResumed) { continue }
             try await setState(.done, of: [entry.key])
             throw MongoError(
                 error.code == MongoError.ServerCode.duplicateKey ? .duplicateKey : .server, error.message,
@@ -30,9 +35,9 @@ extension Run {
         try await setState(.done, of: [entry.key], concern: .acknowledged)
     }
 
-    private func isPresent(_ document: BSONDocument, in collection: String) async throws -> Bool {
+    private func isPresent(_ document: BSONDocument, in collection: String, asItIs: Bool) async throws -> Bool {
         let found = try await database.findAll(
             collection, filter: ["_id": ["$eq": document["_id"] ?? .null]], options: ["limit": 1])
-        return found.first == document
+        return asItIs ? found.first == document : !found.isEmpty
     }
 }

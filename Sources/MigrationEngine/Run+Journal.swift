@@ -20,7 +20,7 @@ extension Run {
     /// Writes entries durably. Only then may what they speak of be changed.
     func append(_ entries: [JournalEntry]) async throws {
         guard !entries.isEmpty else { return }
-        try checkpoint()
+        try await breathe()
         try await begin()
         try await writer.bulkWrite(
             journal, entries.map { .insert($0.openDocument) }, ordered: true)

@@ -13,6 +13,14 @@ internal import Synchronization
 /// - ``createIndexes(_:on:)``, ``setValidator(_:on:)``, ``createCollection(_:)``: change the catalogue.
 /// - ``Rekeyer``: give documents another `_id`.
 public final class Run: Sendable {
+    /// What all lanes of a run have in common.
+    private final class Shared: Sendable {
+        let state: Mutex<State>
+        let tally = Tally()
+
+        init(_ state: State) { self.state = Mutex(state) }
+    }
+
     private struct State {
         var hasRecord: Bool
         var nextNumber: Int64
@@ -28,14 +36,16 @@ public final class Run: Sendable {
     /// The database that it changes.
     public let database: Database
     /// What it changed, and what it left.
-    public let tally = Tally()
+    public var tally: Tally { shared.tally }
     /// The request to stop, if one was made.
     public let interruption: Interruption
     /// Where it shows how far it has come.
     public let progress: ProgressReport
+    /// What makes it wait between two batches.
+    public let throttle: Throttle
     private let lease: Lease?
     private let description: RunDescription
-    private let state: Mutex<State>
+    private let shared: Shared
 
     /// Prepares a run. Nothing is written yet.
     ///
@@ -44,18 +54,32 @@ public final class Run: Sendable {
     ///   - description: Who runs what.
     ///   - lease: The right to change it, checked before every batch.
     ///   - interruption: The request to stop.
+    ///   - throttle: What makes it wait between two batches.
     ///   - progress: Where progress is shown.
     public init(
         database: Database, description: RunDescription, lease: Lease?, interruption: Interruption,
-        progress: @escaping ProgressReport
+        throttle: Throttle = Throttle(), progress: @escaping ProgressReport
     ) {
         id = .now()
         self.database = database
         self.description = description
         self.lease = lease
         self.interruption = interruption
+        self.throttle = throttle
         self.progress = progress
-        state = Mutex(State(hasRecord: false, nextNumber: 1, step: nil))
+        shared = Shared(State(hasRecord: false, nextNumber: 1, step: nil))
+    }
+
+    /// The same run, working through another connection.
+    init(_ run: Run, on database: Database) {
+        id = run.id
+        self.database = database
+        description = run.description
+        lease = run.lease
+        interruption = run.interruption
+        throttle = run.throttle
+        progress = run.progress
+        shared = run.shared
     }
 
     /// Goes on writing the journal of a run that ended before its changes were complete.
@@ -65,43 +89,53 @@ public final class Run: Sendable {
         description = run.description
         lease = run.lease
         interruption = run.interruption
+        throttle = run.throttle
         progress = run.progress
-        state = Mutex(State(hasRecord: true, nextNumber: nextNumber, step: nil))
+        shared = Shared(State(hasRecord: true, nextNumber: nextNumber, step: nil))
     }
 
     /// How far the run has come: grows with every journal entry.
-    public var mark: Int64 { state.withLock { $0.nextNumber } }
+    public var mark: Int64 { shared.state.withLock { $0.nextNumber } }
 
     /// Counts an entry's changes, once: finishing it again after a failure finds them counted.
     func count(_ entry: JournalEntry, _ changed: Int, as code: String? = nil) {
-        guard state.withLock({ $0.counted.insert(entry.key).inserted }) else { return }
+        guard shared.state.withLock({ $0.counted.insert(entry.key).inserted }) else { return }
         tally.changed(code ?? entry.code, entry.collection, changed)
     }
 
     /// Forgets entries whose end is written down: they won't be finished again.
-    func forget(_ keys: [JournalKey]) { state.withLock { $0.counted.subtract(keys) } }
+    func forget(_ keys: [JournalKey]) { shared.state.withLock { $0.counted.subtract(keys) } }
 
     /// Whether the run has written anything yet.
-    public var hasRecord: Bool { state.withLock { $0.hasRecord } }
+    public var hasRecord: Bool { shared.state.withLock { $0.hasRecord } }
 
     /// The step that the next journal entries belong to.
     public var step: Int64? {
-        get { state.withLock { $0.step } }
-        set { state.withLock { $0.step = newValue } }
+        get { shared.state.withLock { $0.step } }
+        set { shared.state.withLock { $0.step = newValue } }
     }
 
     /// The boundary between two batches: the place where a run stops when it must.
     ///
     /// - Throws: ``EngineError/interrupted(signal:)`` or ``EngineError/leaseLost``.
     public func checkpoint() throws(EngineError) {
-        if !state.withLock({ $0.isUninterruptible }) { try interruption.check() }
+        if !shared.state.withLock({ $0.isUninterruptible }) { try interruption.check() }
         try lease?.check()
+    }
+
+    /// The same boundary where there may be reason to wait: a pause, or members of a replica set that lag behind.
+    ///
+    /// - Throws: ``EngineError``, `MongoError`.
+    public func breathe() async throws {
+        try checkpoint()
+        guard !shared.state.withLock({ $0.isUninterruptible }) else { return }
+        try await throttle.wait(self)
     }
 
     /// Finishes what must not be left half done: a request to stop is honoured after it, the lease at every step of it.
     func uninterrupted<R>(_ body: () async throws -> R) async throws -> R {
-        state.withLock { $0.isUninterruptible = true }
-        defer { state.withLock { $0.isUninterruptible = false } }
+        shared.state.withLock { $0.isUninterruptible = true }
+        defer { shared.state.withLock { $0.isUninterruptible = false } }
         return try await body()
     }
 
@@ -142,7 +176,7 @@ public final class Run: Sendable {
 
     /// Adds a field to the run's record, such as which run it undoes; the record may still be to be written.
     public func annotate(_ key: String, _ value: BSONValue) async throws {
-        state.withLock { $0.annotations[key] = value }
+        shared.state.withLock { $0.annotations[key] = value }
         if hasRecord { try await updateRecord(["$set": .document([key: value])]) }
     }
 
@@ -158,7 +192,7 @@ public final class Run: Sendable {
         try await StateCollection.prepare(database)
         var record: BSONDocument = ["_id": .objectID(id), "state": "running", "startedAt": WallClock.now]
         for element in description.document.rawElements { record.append(raw: element) }
-        for element in state.withLock({ $0.annotations }).rawElements { record.append(raw: element) }
+        for element in shared.state.withLock({ $0.annotations }).rawElements { record.append(raw: element) }
         record.append(
             "server",
             [
@@ -170,12 +204,12 @@ public final class Run: Sendable {
         } catch let error as MongoError where error.kind == .duplicateKey {
             // Written by an attempt whose answer was lost.
         }
-        state.withLock { $0.hasRecord = true }
+        shared.state.withLock { $0.hasRecord = true }
     }
 
     /// Names the next entries of the journal.
     func takeNumbers(_ count: Int) -> [JournalKey] {
-        state.withLock { state in
+        shared.state.withLock { state in
             defer { state.nextNumber += Int64(count) }
             return (0..<Int64(count)).map { JournalKey(run: id, number: state.nextNumber + $0) }
         }

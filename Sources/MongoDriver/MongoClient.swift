@@ -31,6 +31,13 @@ public actor MongoClient {
     /// Where this client connects to.
     public nonisolated var connectionString: ConnectionString { pool.connectionString }
 
+    /// Lends another client of the same pool to a closure.
+    ///
+    /// - Throws: what the closure throws, or ``MongoError`` when no client became free in time.
+    public nonisolated func withSibling<R: Sendable>(_ body: (MongoClient) async throws -> R) async throws -> R {
+        try await pool.withClient(body)
+    }
+
     func open() throws(MongoError) { handle = try pool.pop() }
 
     /// Closes what was left open and gives the connection back.

@@ -60,8 +60,13 @@ struct MigrateUp: AsyncParsableCommand {
             let runner = ChatMigrations.runner
             let selection = try await runner.selection(
                 .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
-            if change.dryRun {
+            // A run that is at work may be building an index that looks like one in the way: then it is waited for, or
+            // named, first.
+            let isTaken = try await Lease.isTaken(session.database)
+            if change.dryRun || !isTaken {
                 try await runner.checkBlockers(selection, session.database)
+            }
+            if change.dryRun {
                 let plan = try await StepPlans.plans(selection, session.database)
                 try session.console.print(session.result(plan, since: start), options.format)
                 return .done
@@ -69,13 +74,11 @@ struct MigrateUp: AsyncParsableCommand {
             let settings = recount.settings(maxTime: options.maxTime)
             var results: [StepResult] = []
             let run = try await session.change(change, asks: !selection.isEmpty) {
-                try await runner.checkBlockers(selection, session.database)
                 let plan = try await StepPlans.make(session, to: to, allowOutOfOrder: allowOutOfOrder)
                 let changes = plan.steps.flatMap(\.operations).reduce(0) { $0 + $1.matched }
                 return (max(changes, selection.count), plan.text(TextStyle(usesColor: false)))
             } _: { run, description in
-                // Chosen again under the lease: another run may have ended just now, and while it was at work its half
-                // built indexes looked like something in the way.
+                // Chosen again under the lease: another run may have ended just now.
                 let selection = try await runner.selection(
                     .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
                 try await runner.checkBlockers(selection, session.database)

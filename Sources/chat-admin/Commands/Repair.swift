@@ -89,7 +89,9 @@ enum RepairScope: String {
             } _: { run, _ in
                 try await apply(run, settings)
             }
-            let left = try await session.leftovers(codes, run)
+            // Alone with the database, counting knows by itself what it left: it looked at everything, and set it.
+            let checked = recount.offline ? codes.filter { !$0.isOfCounter } : codes
+            let left = try await session.leftovers(checked, run)
             try session.console.print(session.result(run, left: left, since: start), options.format)
             return left.isEmpty ? .done : .findings
         }
@@ -114,7 +116,7 @@ enum RepairScope: String {
             try await IdentityRepair(database: run.database, schema: .chat).apply(run)
         }
         if self == .references || self == .all {
-            try await ReferenceRepair(database: run.database, schema: .chat).apply(run)
+            try await ReferenceRepair(database: run.database, schema: .chat).apply(run, settings)
         }
         if self == .counts || self == .all {
             try await CounterRepair(database: run.database, schema: .chat).apply(run, settings)

@@ -40,7 +40,9 @@ struct Seed: AsyncParsableCommand {
             }
             let seeder = Seeder(database: session.database)
             let plan = try await seeder.plan(users, resetPasswords: resetPasswords)
-            if change.dryRun || plan.changed == 0 {
+            // What a killed run had begun is finished even where that leaves nothing to seed.
+            let isUnfinished = try await Resumer.isNeeded(session.database)
+            if change.dryRun || (plan.changed == 0 && !isUnfinished) {
                 let result = ChangeResult(
                     command: session.command, database: session.database.name, run: nil, dryRun: change.dryRun,
                     changes: plan.changes, left: plan.leftovers.map { ChangeResult.Left($0) },

@@ -18,8 +18,15 @@ struct ChangeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Wait so many seconds for another run to end.", valueName: "seconds"))
     var wait: Double = 0
 
+    @Option(
+        help: ArgumentHelp(
+            "Wait between batches while a member of the replica set is further behind; needs the role clusterMonitor.",
+            valueName: "seconds"))
+    var maxLag: Double?
+
     func validate() throws {
         if let objection = Seconds.objection("--wait", to: wait) { throw ValidationError(objection) }
+        if let maxLag, let objection = Seconds.objection("--max-lag", to: maxLag) { throw ValidationError(objection) }
     }
 }
 
@@ -34,12 +41,22 @@ struct RecountOptions: ParsableArguments {
                 + "between a message and its count.", valueName: "seconds"))
     var settle: Double = 10
 
+    @Option(help: ArgumentHelp("How many connections work at once.", valueName: "n"))
+    var workers = RepairSettings.defaultWorkers
+
     func validate() throws {
+        guard (1...Self.mostWorkers).contains(workers) else {
+            throw ValidationError("--workers must be between 1 and \(Self.mostWorkers).")
+        }
         if let objection = Seconds.objection("--settle", to: settle) { throw ValidationError(objection) }
     }
 
+    /// More would only wait for each other, and for the pool's connections.
+    private static let mostWorkers = 64
+
     func settings(maxTime: Double?) -> RepairSettings {
         var settings = RepairSettings()
+        settings.workers = workers
         settings.offline = offline
         settings.settle = .seconds(settle)
         settings.maxTime = maxTime.map { .seconds($0) }

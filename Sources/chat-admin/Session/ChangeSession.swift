@@ -28,7 +28,7 @@ extension CommandSession {
             interruption: interruption)
         let run = Run(
             database: database, description: description, lease: lease, interruption: interruption,
-            progress: progress)
+            throttle: Throttle(maxLag: change.maxLag.map { .seconds($0) }, pause: pause), progress: progress)
         do {
             try await persist(run, lease) {
                 try await resume(run)

@@ -13,6 +13,8 @@ struct CommandSession: Sendable {
     let pool: MongoPool
     let database: Database
     let interruption: Interruption
+    /// Turned by SIGUSR1 and SIGUSR2.
+    let pause: PauseSwitch
 
     /// Where progress goes.
     var progress: ProgressReport { { [console] in console.progress($0) } }
@@ -33,13 +35,14 @@ struct CommandSession: Sendable {
     ) async throws {
         let console = Console(isQuiet: options.quiet, noColor: options.noColor)
         let interruption = Interruption()
-        let trap = await SignalTrap(interruption, console)
+        let pause = PauseSwitch()
+        let trap = await SignalTrap(interruption, pause, console)
         defer { trap.cancel() }
         let status: ExitStatus
         do {
             let target = try await ConnectionSource(options).target()
             try beforeConnecting(target.connection)
-            status = try await connect(name, options, target, console, interruption, mustExist, body)
+            status = try await connect(name, options, target, console, (interruption, pause), mustExist, body)
         } catch {
             status = ExitStatus(error)
             report(error, status, name, options, console)
@@ -49,14 +52,14 @@ struct CommandSession: Sendable {
 
     private static func connect(
         _ name: String, _ options: GlobalOptions, _ target: ConnectionSource.Target, _ console: Console,
-        _ interruption: Interruption, _ mustExist: Bool, _ body: (CommandSession) async throws -> ExitStatus
+        _ signals: (interruption: Interruption, pause: PauseSwitch), _ mustExist: Bool, _ body: (CommandSession) async throws -> ExitStatus
     ) async throws -> ExitStatus {
         if let warning = target.warning { console.remark(warning) }
         let logger = makeLogger(options.verbose)
         MongoRuntime.log(to: logger)
         let pool = try MongoPool(target.connection, logger: logger)
         pool.keepUntilExit()
-        let timer = startTimer(options.maxTime, interruption)
+        let timer = startTimer(options.maxTime, signals.interruption)
         defer { timer?.cancel() }
         do {
             return try await pool.withClient { client in
@@ -69,7 +72,7 @@ struct CommandSession: Sendable {
                 if mustExist { try await checkExists(database) }
                 let session = CommandSession(
                     command: name, console: console, pool: pool, database: database,
-                    interruption: interruption)
+                    interruption: signals.interruption, pause: signals.pause)
                 return try await body(session)
             }
         } catch EngineError.interrupted(Self.timeIsUp) {

@@ -1,32 +1,6 @@
 internal import BSON
 internal import MigrationEngine
 
-/// What the documents that a counter counts really are.
-struct CountedTruth: Sendable, Equatable {
-    /// How many aren't deleted.
-    var live: Int64 = 0
-    /// How many there are, deleted ones included.
-    var total: Int64 = 0
-    /// When the newest that isn't deleted was created, in milliseconds since 1970.
-    var newestLive: Int64?
-    /// When the newest of all was created.
-    var newest: Int64?
-    /// The smallest and the largest `_id`: with the numbers, the fingerprint that tells whether anything changed.
-    var smallestID: BSONValue?
-    var largestID: BSONValue?
-
-    init() {}
-
-    init(_ group: BSONDocument) {
-        live = group["live"]?.integer ?? 0
-        total = group["total"]?.integer ?? 0
-        newestLive = group["newestLive"]?.date
-        newest = group["newest"]?.date
-        smallestID = group["smallest"]
-        largestID = group["largest"]
-    }
-}
-
 /// A document's counter as it is stored, beside what it counts.
 struct CounterObservation: Sendable, Equatable {
     let id: BSONValue
@@ -45,6 +19,27 @@ struct CounterObservation: Sendable, Equatable {
         }
         if isLatestWrong(toleranceMS) { codes.append(.wrongLatest) }
         return codes
+    }
+
+    /// What the documents that aren't deleted tell by themselves.
+    enum LiveVerdict {
+        case right, wrong
+        /// The deleted ones have a say: they may be newer.
+        case undecided
+    }
+
+    /// Judges an observation whose truth knows the live documents alone.
+    ///
+    /// It decides nearly all: the time that is stored is that of the newest document, or a little later.
+    func verdict(toleranceMS: Int64) -> LiveVerdict {
+        switch (latest, truth.newestLive) {
+        case (nil, let newest), (.null, let newest):
+            guard truth.live == 0 || newest != nil else { return .undecided }
+        case (.date(let stored), .some(let newest)):
+            guard stored <= newest + toleranceMS else { return .undecided }
+        default: return .undecided
+        }
+        return codes(toleranceMS: toleranceMS).isEmpty ? .right : .wrong
     }
 
     private func isLatestWrong(_ toleranceMS: Int64) -> Bool {

@@ -1,0 +1,86 @@
+internal import BSON
+
+/// What the documents that a counter counts really are.
+struct CountedTruth: Sendable, Equatable {
+    /// How many aren't deleted.
+    var live: Int64 = 0
+    /// How many there are, deleted ones included.
+    var total: Int64 = 0
+    /// When the newest that isn't deleted was created, in milliseconds since 1970.
+    var newestLive: Int64?
+    /// When the newest of all was created.
+    var newest: Int64?
+    /// When the oldest of all was created: with the others, the fingerprint that tells whether anything changed. Nothing
+    /// that the application does keeps all of them: an insert adds to the total, a deletion takes from the live ones,
+    /// and no step does the opposite.
+    var oldest: Int64?
+
+    init() {}
+
+    init(_ group: BSONDocument) {
+        live = group["live"]?.integer ?? 0
+        total = group["total"]?.integer ?? 0
+        newestLive = group["newestLive"]?.date
+        newest = group["newest"]?.date
+        oldest = group["oldest"]?.date
+    }
+
+    /// What is known when the documents that aren't deleted were looked at alone.
+    init(_ count: LiveCount) {
+        live = count.live
+        total = count.live
+        newestLive = count.newest
+        newest = count.newest
+    }
+
+    /// Groups counted documents so, as the application sees them.
+    static func pipeline(_ counter: Counter) -> [BSONDocument] {
+        let deleted: BSONValue = .string("$" + counter.deletedField)
+        let created: BSONValue = .string("$" + counter.createdField)
+        let isLive: BSONValue = ["$ne": [deleted, true]]
+        // Only dates take part: text sorts before dates, and would otherwise hide in `$max`.
+        let date: BSONValue = ["$cond": [["$eq": [["$type": created], "date"]], created, .null]]
+        return [
+            [
+                "$group": [
+                    "_id": .string("$" + counter.reference),
+                    "live": ["$sum": ["$cond": [isLive, 1, 0]]],
+                    "total": ["$sum": 1],
+                    "newestLive": ["$max": ["$cond": [isLive, date, .null]]],
+                    "newest": ["$max": date],
+                    "oldest": ["$min": date],
+                ]
+            ]
+        ]
+    }
+}
+
+/// The part of the truth that one look at an index tells at the least cost: of documents that aren't deleted alone.
+struct LiveCount: Sendable {
+    let live: Int64
+    /// When the newest was created; nil where there is none, or where it isn't a date.
+    let newest: Int64?
+
+    static let none = LiveCount(live: 0, newest: nil)
+
+    init(live: Int64, newest: Int64?) {
+        self.live = live
+        self.newest = newest
+    }
+
+    init(_ group: BSONDocument) {
+        self.init(live: group["live"]?.integer ?? 0, newest: group["newest"]?.date)
+    }
+
+    static func pipeline(_ counter: Counter, _ range: IDRange) -> [BSONDocument] {
+        [
+            ["$match": .document([counter.reference: range.condition, counter.deletedField: ["$ne": true]])],
+            [
+                "$group": [
+                    "_id": .string("$" + counter.reference), "live": ["$sum": 1],
+                    "newest": ["$max": .string("$" + counter.createdField)],
+                ]
+            ],
+        ]
+    }
+}

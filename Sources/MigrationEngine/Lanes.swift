@@ -1,0 +1,49 @@
+internal import MongoDriver
+
+extension Database {
+    /// The same database through another connection.
+    func on(_ client: MongoClient) -> Database {
+        Database(client: client, name: name, server: server, readPreference: readPreference)
+    }
+
+    /// Works items off, several at once, each on a connection of its own.
+    ///
+    /// The first error ends all lanes at their next item and is thrown when the last of them has ended.
+    ///
+    /// - Parameters:
+    ///   - count: How many at once; 1 or more.
+    ///   - next: The next item; nil when there are no more.
+    ///   - body: Works on one item, through its lane's connection.
+    public func inLanes<Item: Sendable>(
+        _ count: Int, next: @escaping @Sendable (Database) async throws -> Item?,
+        _ body: @escaping @Sendable (Database, Item) async throws -> Void
+    ) async throws {
+        let database = self
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<max(count, 1) {
+                group.addTask {
+                    try await database.client.withSibling { client in
+                        let lane = database.on(client)
+                        while !Task.isCancelled, let item = try await next(lane) { try await body(lane, item) }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+}
+
+extension Run {
+    /// The same run, writing through another connection to its database.
+    public func on(_ database: Database) -> Run { Run(self, on: database) }
+
+    /// Works items off as ``Database/inLanes(_:next:_:)`` does, writing through each lane's own connection.
+    public func inLanes<Item: Sendable>(
+        _ count: Int, next: @escaping @Sendable (Database) async throws -> Item?,
+        _ body: @escaping @Sendable (Run, Item) async throws -> Void
+    ) async throws {
+        try await database.inLanes(count, next: next) { lane, item in
+            try await body(Run(self, on: lane), item)
+        }
+    }
+}

@@ -1,0 +1,86 @@
+internal import BSON
+internal import Foundation
+internal import MongoDriver
+internal import Synchronization
+
+/// Whether a run is asked to pause, by a signal for example.
+public final class PauseSwitch: Sendable {
+    private let isOnState = Mutex(false)
+
+    /// Not paused.
+    public init() {}
+
+    /// Whether the run shall wait at the next batch boundary.
+    public var isOn: Bool {
+        get { isOnState.withLock { $0 } }
+        set { isOnState.withLock { $0 = newValue } }
+    }
+}
+
+/// Makes a run wait between two batches: while it is paused, and while a replica set's members lag behind.
+///
+/// It looks at most once a second, so it costs nothing where batches are fast.
+public final class Throttle: Sendable {
+    /// The largest replication lag at which the run goes on; nil doesn't look.
+    public let maxLag: Duration?
+    /// The switch that signals turn.
+    public let pause: PauseSwitch
+    private let nextLook = Mutex(ContinuousClock.now)
+
+    private static let interval = Duration.seconds(1)
+    private static let nap = Duration.milliseconds(250)
+
+    /// Makes a throttle.
+    public init(maxLag: Duration? = nil, pause: PauseSwitch = PauseSwitch()) {
+        self.maxLag = maxLag
+        self.pause = pause
+    }
+
+    /// Waits until the run may go on.
+    ///
+    /// - Throws: ``EngineError`` when the run is asked to stop meanwhile, `MongoError`.
+    func wait(_ run: Run) async throws {
+        let isTime = nextLook.withLock { next in
+            let now = ContinuousClock.now
+            guard pause.isOn || now >= next else { return false }
+            next = now + Self.interval
+            return true
+        }
+        guard isTime else { return }
+        while let reason = try await reason(run) {
+            try run.checkpoint()
+            run.progress(ProgressUpdate("waiting", done: run.tally.totalChanged, waiting: reason))
+            try await Task.sleep(for: Self.nap)
+        }
+    }
+
+    /// Why the run has to wait just now, if it has to.
+    private func reason(_ run: Run) async throws -> String? {
+        if pause.isOn { return "paused (SIGUSR2 goes on)" }
+        if try await isPausedByRecord(run) { return "paused (`runs resume \(run.id.hex)` goes on)" }
+        guard let maxLag, run.database.server.topology == .replicaSet else { return nil }
+        let lag = try await Self.lag(run.database)
+        guard lag > maxLag else { return nil }
+        return String(format: "throttled: lag %.1f s", Double(lag.milliseconds) / 1000)
+    }
+
+    private func isPausedByRecord(_ run: Run) async throws -> Bool {
+        guard run.hasRecord else { return false }
+        let found = try await run.database.findAll(
+            StateCollection.runs, filter: ["_id": .objectID(run.id)], options: ["projection": ["pause": 1]])
+        return found.first?["pause"]?.bool ?? false
+    }
+
+    /// How far the slowest member that holds data is behind the primary.
+    ///
+    /// - Throws: `MongoError` of kind `unauthorized` without the role `clusterMonitor`.
+    static func lag(_ database: Database) async throws -> Duration {
+        let status = try await database.client.run(["replSetGetStatus": 1], on: "admin")
+        let members = (status["members"]?.array?.values ?? []).compactMap(\.document)
+        let times = { (state: String) in
+            members.filter { $0["stateStr"]?.string == state }.compactMap { $0["optimeDate"]?.date }
+        }
+        guard let newest = times("PRIMARY").max(), let slowest = times("SECONDARY").min() else { return .zero }
+        return .milliseconds(max(newest - slowest, 0))
+    }
+}
