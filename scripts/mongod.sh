@@ -95,7 +95,7 @@ start() {
         rm -rf "$dir/db" && mkdir "$dir/db"
         port=$(free_port)
         # A session of its own, so that Ctrl-C reaches whoever asked for the server and not the server.
-        setsid "$mongod" --dbpath "$dir/db" --port "$port" --bind_ip 127.0.0.1 --wiredTigerCacheSizeGB 0.25 \
+        setsid "$mongod" --dbpath "$dir/db" --port "$port" --bind_ip 127.0.0.1 --wiredTigerCacheSizeGB "${CHAT_ADMIN_MONGOD_CACHE_GB:-0.25}" \
             --nounixsocket --logpath "$dir/mongod.log" --setParameter diagnosticDataCollectionEnabled=false "$@" \
             </dev/null >"$dir/output" 2>&1 &
         pid=$!

@@ -119,6 +119,7 @@ public struct Checker: Sendable {
         for counter in collection.counters {
             progress(ProgressUpdate("counting \(counter.counted)"))
             let scan = try await CounterScan(database: database, collection: collection, counter: counter)
+            progress(.note("Counting \(counter.counted) \(scan.access.description)."))
             let documents = try await scan.forEachDrift(workers: workers) { _, drifts in
                 for drift in drifts {
                     for code in drift.codes(toleranceMS: counter.toleranceMS) where codes.contains(code) {

@@ -9,6 +9,14 @@ enum CounterAccess: Sendable, Equatable {
     /// In one pass over the collection, for there is no such index.
     case onePass
 
+    /// The choice in words.
+    var description: String {
+        switch self {
+        case .index(let name): "range by range, from the index \(name) alone"
+        case .onePass: "in one pass over the collection: no index holds all that is needed (step 4 makes one)"
+        }
+    }
+
     /// Chooses the better way that there is.
     ///
     /// An index serves when its first field is the reference, when it holds the other two fields, when every document is
@@ -22,7 +30,9 @@ enum CounterAccess: Sendable, Equatable {
                 && index["sparse"]?.bool != true && index["partialFilterExpression"] == nil
                 && index["collation"] == nil && index["hidden"]?.bool != true
         }
-        for index in fitting.sorted(by: { ($0["key"]?.document?.keys.count ?? 0) < ($1["key"]?.document?.keys.count ?? 0) }) {
+        for index in fitting.sorted(by: {
+            ($0["key"]?.document?.keys.count ?? 0) < ($1["key"]?.document?.keys.count ?? 0)
+        }) {
             guard let name = index["name"]?.string, try await isCovering(name, database, counter) else { continue }
             return .index(name: name)
         }

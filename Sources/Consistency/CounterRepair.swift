@@ -51,6 +51,7 @@ public struct CounterRepair: Sendable {
         let deadline = settings.maxTime.map { ContinuousClock.now + $0 }
         for (collection, counter) in try await all() {
             let scan = try await CounterScan(database: database, collection: collection, counter: counter)
+            run.progress(.note("Counting \(counter.counted) \(scan.access.description)."))
             if settings.offline {
                 try await setAtOnce(scan, run, settings)
                 continue

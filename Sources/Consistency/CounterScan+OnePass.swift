@@ -51,7 +51,12 @@ extension CounterScan {
             throw error
         }
         await groups.close()
-        return try await scanned + scanOthers { $0.type != .objectID && $0.type != .string } _: { try await body($0) }
+        return try await scanned
+            + scanOthers {
+                $0.type != .objectID && $0.type != .string
+            } _: {
+                try await body($0)
+            }
     }
 
     /// The types of `_id` that the streams are merged over; others are rare and looked at one by one.

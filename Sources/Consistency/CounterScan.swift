@@ -55,20 +55,26 @@ struct CounterScan: Sendable {
             try await run?.breathe()
             let scan = on(lane)
             let start = ContinuousClock.now
-            let found = try await scan.drifts(in: range, index: name, fingerprints: fingerprints)
+            let found = try await lane.atOneMoment { session in
+                try await scan.drifts(in: range, index: name, fingerprints: fingerprints, session)
+            }
             await ranges.took(ContinuousClock.now - start, documents: found.scanned)
             scanned.add(found.scanned, ordering: .relaxed)
             try await body(scan, found.drifts)
         }
-        let others = try await scanOthers { $0.type != .objectID } _: { try await body(self, $0) }
+        let others = try await scanOthers {
+            $0.type != .objectID
+        } _: {
+            try await body(self, $0)
+        }
         return scanned.load(ordering: .relaxed) + others
     }
 
     /// Counts one range from the index alone, and looks closer at what that doesn't decide.
     private func drifts(
-        in range: IDRange, index: String, fingerprints: Bool
+        in range: IDRange, index: String, fingerprints: Bool, _ session: ClientSession?
     ) async throws -> (scanned: Int, drifts: [CounterObservation]) {
-        let live = try await liveCounts(range, index)
+        let live = try await liveCounts(range, index, session)
         var undecided: [BSONValue] = []
         var drifts: [CounterObservation] = []
         var scanned = 0
@@ -76,7 +82,7 @@ struct CounterScan: Sendable {
             database.namespace(collection.name), filter: ["_id": range.condition],
             options: [
                 "projection": .document(projection), "hint": ["_id": 1], "batchSize": .int32(Int32(Self.batchSize)),
-            ], readPreference: database.readPreference)
+            ], readPreference: database.readPreference, session: session)
         try await database.client.forEachBatch(of: documents, maximum: Self.batchSize) { batch in
             scanned += batch.count
             for document in batch {
@@ -93,17 +99,19 @@ struct CounterScan: Sendable {
         }
         for start in stride(from: 0, to: undecided.count, by: Self.observedTogether) {
             let ids = Array(undecided[start..<min(start + Self.observedTogether, undecided.count)])
-            drifts += try await wrong(observe(ids))
+            drifts += try await wrong(observe(ids, session))
         }
         return (scanned, drifts)
     }
 
-    private func liveCounts(_ range: IDRange, _ index: String) async throws -> [ObjectID: LiveCount] {
+    private func liveCounts(
+        _ range: IDRange, _ index: String, _ session: ClientSession?
+    ) async throws -> [ObjectID: LiveCount] {
         var counts: [ObjectID: LiveCount] = [:]
         let groups = try await database.client.aggregate(
             database.namespace(counter.counted), pipeline: LiveCount.pipeline(counter, range),
             options: ["hint": .string(index), "batchSize": .int32(Int32(Self.batchSize)), "allowDiskUse": true],
-            readPreference: database.readPreference)
+            readPreference: database.readPreference, session: session)
         try await database.client.forEachBatch(of: groups, maximum: Self.batchSize) { batch in
             for group in batch {
                 if let id = group["_id"]?.objectID { counts[id] = LiveCount(group) }
@@ -121,17 +129,24 @@ struct CounterScan: Sendable {
     ///
     /// In this order a document inserted in between is counted without its increment having been seen, which makes
     /// the next comparison fail rather than a wrong number succeed.
+    ///
+    /// On a replica set both are seen at one moment.
     func observe(_ ids: [BSONValue]) async throws -> [CounterObservation] {
         guard !ids.isEmpty else { return [] }
+        return try await database.atOneMoment { try await observe(ids, $0) }
+    }
+
+    private func observe(_ ids: [BSONValue], _ session: ClientSession?) async throws -> [CounterObservation] {
         let list = BSONValue.array(BSONArray(ids))
         let documents = try await database.findAll(
-            collection.name, filter: ["_id": ["$in": list]], options: ["projection": .document(projection)])
+            collection.name, filter: ["_id": ["$in": list]], options: ["projection": .document(projection)],
+            session: session)
         var options: BSONDocument = ["allowDiskUse": true]
         if case .index(let name) = access { options.append("hint", .string(name)) }
         let groups = try await database.aggregateAll(
             counter.counted,
             [["$match": .document([counter.reference: ["$in": list]])]] + CountedTruth.pipeline(counter),
-            options: options)
+            options: options, session: session)
         let truths = Dictionary(
             groups.map { ($0["_id"] ?? .null, CountedTruth($0)) }, uniquingKeysWith: { first, _ in first })
         return documents.map { document in

@@ -20,7 +20,7 @@ struct IDRange: Sendable, Equatable {
 actor IDRanges {
     private let collection: String
     private var next: ObjectID? = .min
-    private var size = 2_000
+    private var size = 5_000
 
     private static let sizes = 500...20_000
     private static let aim = Duration.milliseconds(500)
@@ -37,7 +37,8 @@ actor IDRanges {
         let found = try await database.findAll(
             collection, filter: ["_id": ["$gte": .objectID(lower), "$lte": .objectID(.max)]],
             options: [
-                "projection": ["_id": 1], "sort": ["_id": 1], "skip": .int32(Int32(size)), "limit": 1, "hint": ["_id": 1],
+                "projection": ["_id": 1], "sort": ["_id": 1], "skip": .int32(Int32(size)), "limit": 1,
+                "hint": ["_id": 1],
             ])
         next = found.first?["_id"]?.objectID
         return IDRange(lower: lower, upper: next)

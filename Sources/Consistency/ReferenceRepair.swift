@@ -1,6 +1,7 @@
 internal import BSON
 public import MigrationEngine
 internal import MongoDriver
+internal import Synchronization
 
 /// Makes references that are text ObjectIds again, where the document that they name exists.
 public struct ReferenceRepair: Sendable {
@@ -18,11 +19,12 @@ public struct ReferenceRepair: Sendable {
     /// - Throws: `MongoError`.
     public func plan() async throws -> StepPlan {
         var plan = StepPlan()
-        for (holder, reference) in try await all() {
-            let counts = CodeCounts()
-            try await forEachBatch(holder, reference, workers: RepairSettings.defaultWorkers, nil) { _, code, changes in
-                counts.add(code, changes.count)
-            }
+        let all = try await all()
+        let counts = all.map { _ in CodeCounts() }
+        _ = try await forEachBatch(of: all, workers: RepairSettings.defaultWorkers, nil) { _, index, code, changes in
+            counts[index].add(code, changes.count)
+        }
+        for ((holder, reference), counts) in zip(all, counts) {
             for code in FindingCode.allCases {
                 guard let count = counts[code] else { continue }
                 plan.operations.append(
@@ -37,53 +39,70 @@ public struct ReferenceRepair: Sendable {
 
     /// Repairs every reference that can be.
     ///
+    /// - Returns: How many references, empty or text, were seen and couldn't be repaired.
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
-    public func apply(_ run: Run, _ settings: RepairSettings) async throws {
-        for (holder, reference) in try await all() {
-            try await forEachBatch(holder, reference, workers: settings.workers, run) { lane, code, changes in
-                try await run.on(lane).apply(changes, in: holder.name, code: code.rawValue)
-                run.progress(
-                    ProgressUpdate("references \(holder.name).\(reference.field)", done: run.tally.totalChanged))
-            }
+    @discardableResult
+    public func apply(_ run: Run, _ settings: RepairSettings) async throws -> Int {
+        let all = try await all()
+        let repaired = Atomic(0)
+        let seen = try await forEachBatch(of: all, workers: settings.workers, run) { lane, index, code, changes in
+            let (holder, reference) = all[index]
+            let missed = try await run.on(lane).apply(changes, in: holder.name, code: code.rawValue)
+            repaired.add(changes.count - missed.count, ordering: .relaxed)
+            run.progress(
+                ProgressUpdate("references \(holder.name).\(reference.field)", done: run.tally.totalChanged))
         }
+        return seen - repaired.load(ordering: .relaxed)
     }
 
     private func all() async throws -> [(CollectionSchema, Reference)] {
         let present = try await database.client.listCollections(database.name)
         return schema.referringFirst.filter { present[$0.name]?.isOrdinary ?? false }.flatMap { holder in
-            holder.references.map { (holder, $0) }
+            holder.references.compactMap { reference in
+                schema.collection(reference.target).map { _ in (holder, reference) }
+            }
         }
     }
 
     /// Reads the references that are text, in batches, and decides what each becomes; several batches at once.
     ///
-    /// - Parameter body: Called by several workers, with each one's own connection.
+    /// - Parameter body: Called by several workers, with each one's own connection and the position of the reference.
+    /// - Returns: How many references were read.
     private func forEachBatch(
-        _ holder: CollectionSchema, _ reference: Reference, workers: Int, _ run: Run?,
-        _ body: @escaping @Sendable (Database, FindingCode, [FieldChange]) async throws -> Void
-    ) async throws {
-        guard let target = schema.collection(reference.target) else { return }
-        var projection: BSONDocument = ["_id": 1, reference.field: 1]
-        if let owner = holder.ownerField, owner != reference.field { projection.append(owner, 1) }
-        let cursor = try await database.client.find(
-            database.namespace(holder.name), filter: [reference.field: ["$type": "string"]],
-            options: ["projection": .document(projection)])
-        do {
+        of references: [(CollectionSchema, Reference)], workers: Int, _ run: Run?,
+        _ body: @escaping @Sendable (Database, Int, FindingCode, [FieldChange]) async throws -> Void
+    ) async throws -> Int {
+        let seen = Atomic(0)
+        try await database.client.withSiblings(references.count) { clients in
+            let feeds = CursorFeeds(
+                zip(clients, references).map { client, item in
+                    let (holder, reference) = item
+                    return { try await Self.open(client, database.namespace(holder.name), holder, reference) }
+                }, batchSize: Run.batchSize)
             try await database.inLanes(workers) { _ in
                 try await run?.breathe()
-                let documents = try await cursor.nextBatch(maximum: Run.batchSize)
-                return documents.isEmpty ? nil : documents
-            } _: { lane, documents in
+                return try await feeds.next()
+            } _: { lane, batch in
+                seen.add(batch.documents.count, ordering: .relaxed)
+                let (holder, reference) = references[batch.feed]
+                guard let target = schema.collection(reference.target) else { return }
                 let resolver = CandidateResolver(database: lane, reference: reference, target: target)
-                for (code, changes) in try await Self.changes(documents, holder, resolver) {
-                    try await body(lane, code, changes)
+                for (code, changes) in try await Self.changes(batch.documents, holder, resolver) {
+                    try await body(lane, batch.feed, code, changes)
                 }
             }
-        } catch {
-            await cursor.close()
-            throw error
         }
-        await cursor.close()
+        return seen.load(ordering: .relaxed)
+    }
+
+    private static func open(
+        _ client: MongoClient, _ namespace: Namespace, _ holder: CollectionSchema, _ reference: Reference
+    ) async throws -> MongoCursor {
+        var projection: BSONDocument = ["_id": 1, reference.field: 1]
+        if let owner = holder.ownerField, owner != reference.field { projection.append(owner, 1) }
+        return try await client.find(
+            namespace, filter: [reference.field: ["$type": "string"]],
+            options: ["projection": .document(projection), "batchSize": .int32(Int32(2 * Run.batchSize))])
     }
 
     /// Decides what references become.

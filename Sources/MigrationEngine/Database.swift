@@ -30,6 +30,18 @@ public struct Database: Sendable {
     /// The full name of one of its collections.
     public func namespace(_ collection: String) -> Namespace { Namespace(name, collection) }
 
+    /// Runs reads that all see the data at one moment which a majority of the members has, where the server can do that: a
+    /// replica set of MongoDB 5.0 or newer, on a secondary too. Elsewhere each read sees its own moment.
+    public func atOneMoment<R: Sendable>(_ body: (ClientSession?) async throws -> R) async throws -> R {
+        guard server.topology == .replicaSet, server.wireVersion >= Self.firstWithSnapshots else {
+            return try await body(nil)
+        }
+        return try await client.withSnapshot(body)
+    }
+
+    /// The wire version of MongoDB 5.0.
+    private static let firstWithSnapshots: Int64 = 13
+
     /// Reads every document that matches; for results known to be small.
     public func findAll(
         _ collection: String, filter: BSONDocument, options: BSONDocument = [:], session: ClientSession? = nil
@@ -66,10 +78,12 @@ public struct Database: Sendable {
 
     /// Reads an aggregation's results; for results known to be small.
     public func aggregateAll(
-        _ collection: String, _ pipeline: [BSONDocument], options: BSONDocument = ["allowDiskUse": true]
+        _ collection: String, _ pipeline: [BSONDocument], options: BSONDocument = ["allowDiskUse": true],
+        session: ClientSession? = nil
     ) async throws -> [BSONDocument] {
         try await client.all(
             client.aggregate(
-                namespace(collection), pipeline: pipeline, options: options, readPreference: readPreference))
+                namespace(collection), pipeline: pipeline, options: options, readPreference: readPreference,
+                session: session))
     }
 }

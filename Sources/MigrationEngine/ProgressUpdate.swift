@@ -8,6 +8,15 @@ public struct ProgressUpdate: Sendable {
     public let total: Int?
     /// Why nothing moves just now, such as `settling 4 s`.
     public let waiting: String?
+    /// Whether it is a remark for those who want to know more, and no progress.
+    public var isNote = false
+
+    /// A remark, such as which index is used.
+    public static func note(_ text: String) -> ProgressUpdate {
+        var update = ProgressUpdate(text)
+        update.isNote = true
+        return update
+    }
 
     /// Says how far an operation has come.
     public init(_ what: String, done: Int = 0, total: Int? = nil, waiting: String? = nil) {

@@ -40,24 +40,20 @@ extension Run {
     func execute(_ entries: [JournalEntry], bypassesValidation: Bool = false) async throws -> [BSONValue] {
         var missed: [BSONValue] = []
         for (collection, group) in Dictionary(grouping: entries, by: \.collection) {
-            var rest: [FieldChange] = []
-            var unchanged: [BSONValue] = []
-            for entry in group {
-                if try await merge(entry, bypassesValidation: bypassesValidation) {
-                    unchanged += try await unapplied(entry.fieldChanges, in: collection)
-                } else {
-                    rest += entry.fieldChanges
+            let changes = group.flatMap(\.fieldChanges)
+            var changed = try await changeTogether(changes, in: collection, bypassesValidation: bypassesValidation)
+            if changed == nil {
+                let result = try await writer.bulkWriteCollectingErrors(
+                    database.namespace(collection), changes.map { .updateOne(filter: $0.filter, update: $0.update) },
+                    bypassValidation: bypassesValidation, collation: ExactMatch.collation)
+                changed = result.matched
+                for error in result.writeErrors where !bypassesValidation {
+                    tally.left(group[0].code, collection, 1, reason: "the server refused the change: \(error.message)")
                 }
             }
-            let result = try await writer.bulkWriteCollectingErrors(
-                database.namespace(collection), rest.map { .updateOne(filter: $0.filter, update: $0.update) },
-                bypassValidation: bypassesValidation, collation: ExactMatch.collation)
-            if result.matched != rest.count { unchanged += try await unapplied(rest, in: collection) }
+            let unchanged = changed == changes.count ? [] : try await unapplied(changes, in: collection)
             for entry in group { try await close(entry, unchanged) }
             missed += unchanged
-            for error in result.writeErrors where !bypassesValidation {
-                tally.left(group[0].code, collection, 1, reason: "the server refused the change: \(error.message)")
-            }
         }
         return missed
     }

@@ -1,4 +1,5 @@
 public import BSON
+internal import MongoDriver
 
 /// A run as its record in `chat_admin.runs` tells it.
 public struct RunRecord: Sendable {
@@ -45,6 +46,18 @@ public struct RunRecord: Sendable {
             throw missing
         }
         return found
+    }
+
+    /// Asks a run to pause at its next batch boundary, or to go on.
+    ///
+    /// - Throws: ``EngineError/refused(_:)`` when the run isn't at work, `MongoError`.
+    public static func setPause(_ pause: Bool, _ database: Database, id: ObjectID) async throws {
+        let change: BSONValue = pause ? ["$set": ["pause": true]] : ["$unset": ["pause": ""]]
+        let found = try await database.client.findAndModify(
+            database.namespace(StateCollection.runs), query: ["_id": .objectID(id), "state": "running"],
+            ["update": change])
+        guard found == nil else { return }
+        throw EngineError.refused("Run \(id.hex) isn't at work, so there is nothing to \(pause ? "pause" : "resume").")
     }
 
     /// Counts the journal's entries of a run by kind, collection and code.

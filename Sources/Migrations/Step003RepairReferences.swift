@@ -11,7 +11,7 @@ struct Step003RepairReferences: Migration {
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }
 
-    func up(_ context: StepContext) async throws { 
+    func up(_ context: StepContext) async throws {
         try await repair(context.database).apply(context.run, context.settings)
     }
 

@@ -38,6 +38,18 @@ public actor MongoClient {
         try await pool.withClient(body)
     }
 
+    /// Lends several clients of the same pool to a closure.
+    ///
+    /// - Throws: as ``withSibling(_:)``.
+    public nonisolated func withSiblings<R: Sendable>(
+        _ count: Int, _ body: ([MongoClient]) async throws -> R
+    ) async throws -> R {
+        guard count > 0 else { return try await body([]) }
+        return try await withSibling { first in
+            try await withSiblings(count - 1) { try await body([first] + $0) }
+        }
+    }
+
     func open() throws(MongoError) { handle = try pool.pop() }
 
     /// Closes what was left open and gives the connection back.

@@ -11,7 +11,7 @@ package final class TestReplicaSet: Sendable {
     private let folder: String
     private let ports: [Int]
     private let direct: [MongoPool]
-    private let members: Mutex<[SupervisedProcess?]>
+    fileprivate let members: Mutex<[SupervisedProcess?]>
 
     private static let memberCount = 3
 
@@ -116,5 +116,19 @@ package final class TestReplicaSet: Sendable {
             try await $0.run(["replSetInitiate": .document(configuration)], on: "admin")
         }
         try await waitUntilHealthy()
+    }
+}
+
+extension TestReplicaSet {
+    /// Sends a member's process a signal: `SIGSTOP` makes it hang, `SIGCONT` lets it go on.
+    package func send(_ signal: Int32, toMember index: Int) {
+        members.withLock { $0[index]?.send(signal) }
+    }
+
+    /// How far the slowest secondary is behind, as the primary sees it.
+    package func lag() async throws -> Duration {
+        let status = try await server.admin.withClient { try await $0.run(["replSetGetStatus": 1], on: "admin") }
+        let times = (status["members"]?.array?.values ?? []).compactMap { $0.document?["optimeDate"]?.date }
+        return .milliseconds((times.max() ?? 0) - (times.min() ?? 0))
     }
 }

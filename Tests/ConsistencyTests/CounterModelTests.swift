@@ -69,7 +69,8 @@ private struct Model {
     enum Step: Equatable {
         case look(first: Bool, CounterModelTests.Repair.Look)
         case settlingBegins, settlingEnds, write
-        case firstHalf(Int), secondHalf(Int)
+        case firstHalf(Int)
+        case secondHalf(Int)
     }
 
     struct Outcome {

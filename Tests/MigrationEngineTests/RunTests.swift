@@ -14,14 +14,14 @@ struct RunTests {
 
     @Test(
         "fields of every type are compared by value and type, set, and put back byte for byte",
-        arguments: TestServer.Kind.allCases)
-    func everyFieldType(kind: TestServer.Kind) async throws {
+        arguments: TestServer.Kind.allCases, [false, true])
+    func everyFieldType(kind: TestServer.Kind, isTogether: Bool) async throws {
         try await withDatabase(on: kind) { database in
             var documents: [BSONDocument] = []
             for (index, element) in Self.everyType.elements.enumerated() {
-                documents.append(["_id": .int32(Int32(index)), "a": 1, "f": element.value, "z": 2])
+                documents.append(["_id": Self.id(index, isTogether), "a": 1, "f": element.value, "z": 2])
             }
-            documents.append(["_id": 99, "a": 1, "z": 2])
+            documents.append(["_id": Self.id(99, isTogether), "a": 1, "z": 2])
             try await database.load("things", documents)
             let id = try await withRun(on: database) { run in
                 let changes = documents.map { document in
@@ -36,6 +36,64 @@ struct RunTests {
             #expect(try await database.count("things", ["f": "changed"]) == documents.count)
             try await withRun(on: database) { try await Undo(run: $0).revert(run: id) }
             #expect(try await database.all("things") == documents)
+        }
+    }
+
+    /// Documents with ObjectIds are changed together, others one by one.
+    private static func id(_ number: Int, _ isObjectID: Bool) -> BSONValue {
+        guard isObjectID else { return .int32(Int32(number)) }
+        return .objectID(
+            ObjectID(bytes: (0..<12).map { $0 < 8 ? 1 : UInt8(truncatingIfNeeded: number >> (8 * (11 - $0))) }) ?? .min)
+    }
+
+    @Test("of hundreds that are changed together, those that differ from what was observed are left as they are")
+    func together() async throws {
+        try await withDatabase { database in
+            let others: [BSONValue?] = [.int64(5), .double(5), .null, "5", [5], 6, nil, ["n": 5], true, .date(5)]
+            let documents = (0..<1_234).map { index -> BSONDocument in
+                var document: BSONDocument = ["_id": Self.id(index, true), "b": "$x", "n": 5, "z": [1, "2"]]
+                if index % 100 == 7 { document["n"] = others[index / 100 % others.count] }
+                return document
+            }
+            try await database.load("things", documents)
+            let run = try await withRun(on: database) { run in
+                let changes = documents.indices.map { index in
+                    FieldChange(
+                        id: Self.id(index, true), before: ["n": 5, "b": "$x"],
+                        after: ["n": .int32(Int32(index)), "b": .string("$\(index)")])
+                }
+                let missed = try await run.apply(changes, in: "things", code: "test")
+                #expect(missed == documents.indices.filter { $0 % 100 == 7 }.map { Self.id($0, true) })
+                #expect(run.tally.totalChanged == documents.count - missed.count)
+                return run.id
+            }
+            for (index, document) in try await database.all("things").enumerated() {
+                var expected = documents[index]
+                if index % 100 != 7 {
+                    expected["n"] = .int32(Int32(index))
+                    expected["b"] = .string("$\(index)")
+                }
+                #expect(document == expected)
+            }
+            try await withRun(on: database) { try await Undo(run: $0).revert(run: run) }
+            #expect(try await database.all("things") == documents)
+        }
+    }
+
+    @Test("of those changed together, the one that a validator refuses is named, and the others are changed")
+    func togetherRefused() async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "things", "validator": ["n": ["$ne": 13]]])
+            try await database.load("things", (0..<50).map { ["_id": Self.id($0, true), "n": 100] })
+            try await withRun(on: database) { run in
+                let changes = (0..<50).map { index in
+                    FieldChange(id: Self.id(index, true), before: ["n": 100], after: ["n": .int32(Int32(index))])
+                }
+                let missed = try await run.apply(changes, in: "things", code: "test")
+                #expect(missed == [Self.id(13, true)])
+                #expect(run.tally.leftovers.map(\.count) == [1])
+            }
+            #expect(try await database.count("things", ["n": 100]) == 1)
         }
     }
 

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Chat
 internal import Consistency
 internal import MigrationEngine
+internal import Synchronization
 
 /// Mends what `check` finds.
 struct Repair: AsyncParsableCommand {
@@ -67,7 +68,8 @@ enum RepairScope: String {
         let prefixes: [String] =
             switch self {
             case .ids: ["id."]
-            case .references: ["ref."]
+            // The others are reported by a check; no repair of references has a say in them.
+            case .references: ["ref.string", "ref.empty"]
             case .counts: ["count.", "last."]
             case .all: ["id.", "ref.", "count.", "last."]
             }
@@ -82,15 +84,22 @@ enum RepairScope: String {
                 return .done
             }
             let settings = recount.settings(maxTime: options.maxTime)
+            let unresolved = Atomic(0)
             let run = try await session.change(change) {
                 var result = session.result(try await plans(session), since: start)
                 result.isQuestion = true
                 return (result.changes.reduce(0) { $0 + $1.changed }, result.text(TextStyle(usesColor: false)))
             } _: { run, _ in
-                try await apply(run, settings)
+                unresolved.store(try await apply(run, settings), ordering: .relaxed)
             }
             // Alone with the database, counting knows by itself what it left: it looked at everything, and set it.
-            let checked = recount.offline ? codes.filter { !$0.isOfCounter } : codes
+            // Repairing references knows whether it left any; which, a check tells.
+            var checked = recount.offline ? codes.filter { !$0.isOfCounter } : codes
+            if self == .references, unresolved.load(ordering: .relaxed) == 0,
+                session.interruption.requestedSignal == nil
+            {
+                checked = []
+            }
             let left = try await session.leftovers(checked, run)
             try session.console.print(session.result(run, left: left, since: start), options.format)
             return left.isEmpty ? .done : .findings
@@ -111,15 +120,18 @@ enum RepairScope: String {
         return plans
     }
 
-    private func apply(_ run: Run, _ settings: RepairSettings) async throws {
+    /// - Returns: How many references were left, where they were repaired.
+    private func apply(_ run: Run, _ settings: RepairSettings) async throws -> Int {
+        var left = 0
         if self == .ids || self == .all {
             try await IdentityRepair(database: run.database, schema: .chat).apply(run)
         }
         if self == .references || self == .all {
-            try await ReferenceRepair(database: run.database, schema: .chat).apply(run, settings)
+            left = try await ReferenceRepair(database: run.database, schema: .chat).apply(run, settings)
         }
         if self == .counts || self == .all {
             try await CounterRepair(database: run.database, schema: .chat).apply(run, settings)
         }
+        return left
     }
 }

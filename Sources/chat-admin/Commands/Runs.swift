@@ -7,7 +7,65 @@ internal import Migrations
 struct Runs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "List what earlier runs did, look into one, and take one back.",
-        subcommands: [RunsList.self, RunsShow.self, RunsUndo.self])
+        subcommands: [RunsList.self, RunsShow.self, RunsUndo.self, RunsPause.self, RunsResume.self])
+}
+
+/// Makes a run that is at work pause.
+struct RunsPause: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pause", abstract: "Ask a run that is at work to pause at its next batch boundary.",
+        discussion: "It keeps its lease. SIGUSR1 does the same to its process, SIGUSR2 lets it go on.")
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(help: "The run's id, as `runs list` shows it.")
+    var run: String
+
+    func run() async throws { try await PauseRequest(command: "runs pause", pause: true).send(run, options) }
+}
+
+/// Lets a paused run go on.
+struct RunsResume: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Let a run go on that was asked to pause.")
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(help: "The run's id, as `runs list` shows it.")
+    var run: String
+
+    func run() async throws { try await PauseRequest(command: "runs resume", pause: false).send(run, options) }
+}
+
+/// What both of them do.
+private struct PauseRequest {
+    let command: String
+    let pause: Bool
+
+    func send(_ run: String, _ options: GlobalOptions) async throws {
+        try await CommandSession.run(command, options) { session in
+            let record = try await RunRecord.find(session.database, id: run)
+            try await RunRecord.setPause(pause, session.database, id: record.id)
+            let result = PauseResult(
+                command: command, database: session.database.name, run: record.id.hex, paused: pause)
+            try session.console.print(result, options.format)
+            return .done
+        }
+    }
+}
+
+/// What `runs pause` and `runs resume` print.
+private struct PauseResult: CommandResult {
+    let command: String
+    let database: String
+    let run: String
+    let paused: Bool
+
+    func text(_ style: TextStyle) -> String {
+        paused
+            ? "Run \(run) pauses at its next batch boundary; `runs resume \(run)` lets it go on."
+            : "Run \(run) goes on."
+    }
 }
 
 /// Lists runs.

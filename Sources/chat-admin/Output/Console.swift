@@ -15,12 +15,14 @@ final class Console: Sendable {
 
     let isQuiet: Bool
     let usesColor: Bool
+    private let isVerbose: Bool
     private let errorIsTerminal: Bool
     private let state: Mutex<State>
     private let start = ContinuousClock.now
 
-    init(isQuiet: Bool, noColor: Bool) {
+    init(isQuiet: Bool, isVerbose: Bool = false, noColor: Bool) {
         self.isQuiet = isQuiet
+        self.isVerbose = isVerbose
         errorIsTerminal = isatty(STDERR_FILENO) == 1
         usesColor =
             !noColor && isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
@@ -71,6 +73,10 @@ final class Console: Sendable {
     /// Shows how far an operation has come.
     func progress(_ progress: ProgressUpdate) {
         guard !isQuiet else { return }
+        if progress.isNote {
+            if isVerbose { error(progress.what) }
+            return
+        }
         let text = Self.text(progress, elapsed: ContinuousClock.now - start)
         let now = ContinuousClock.now
         let shown = state.withLock { state -> Bool in

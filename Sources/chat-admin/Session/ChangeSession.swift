@@ -176,6 +176,7 @@ extension CommandSession {
     /// What is left of some findings after a repair: what the check finds, with the repair's own reasons where it gave
     /// one.
     func leftovers(_ codes: Set<FindingCode>, _ run: Run) async throws -> [ChangeResult.Left] {
+        guard !codes.isEmpty else { return run.tally.leftovers.map { ChangeResult.Left($0) } }
         let report = try await Checker(database: database, schema: .chat, progress: progress).check(codes)
         let told = run.tally.leftovers
         let wasStopped = interruption.requestedSignal != nil

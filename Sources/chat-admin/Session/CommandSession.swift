@@ -33,7 +33,7 @@ struct CommandSession: Sendable {
         beforeConnecting: (ConnectionString) throws -> Void = { _ in },
         _ body: (CommandSession) async throws -> ExitStatus
     ) async throws {
-        let console = Console(isQuiet: options.quiet, noColor: options.noColor)
+        let console = Console(isQuiet: options.quiet, isVerbose: options.verbose > 0, noColor: options.noColor)
         let interruption = Interruption()
         let pause = PauseSwitch()
         let trap = await SignalTrap(interruption, pause, console)
@@ -52,7 +52,8 @@ struct CommandSession: Sendable {
 
     private static func connect(
         _ name: String, _ options: GlobalOptions, _ target: ConnectionSource.Target, _ console: Console,
-        _ signals: (interruption: Interruption, pause: PauseSwitch), _ mustExist: Bool, _ body: (CommandSession) async throws -> ExitStatus
+        _ signals: (interruption: Interruption, pause: PauseSwitch), _ mustExist: Bool,
+        _ body: (CommandSession) async throws -> ExitStatus
     ) async throws -> ExitStatus {
         if let warning = target.warning { console.remark(warning) }
         let logger = makeLogger(options.verbose)

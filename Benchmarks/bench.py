@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""Measure chat-admin's commands against the server's own pipelines and plain scripts, side by side in one run.
+
+Each row alternates between the tool and its peer, so that both meet the same noise; medians and their ratio are shown.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bson import ObjectId
+from pymongo import ASCENDING, MongoClient, UpdateOne, WriteConcern
+
+T0 = datetime.datetime(2025, 1, 1)
+SESSIONS, MESSAGES = 100_000, 1_000_000
+REFERENCES = 100_000  # messages moved by the reference row
+LIVE = {"$ne": ["$deleted", True]}
+DURABLE = WriteConcern(w="majority", j=True)
+INDEX = [("session_id", ASCENDING), ("deleted", ASCENDING), ("created_at", ASCENDING)]
+
+
+def load(db, sessions, messages):
+    """Fill a database: 1 to 19 messages a session, ten on average, as they come in; one in fifty is deleted."""
+    db.client.drop_database(db.name)
+    ids = [ObjectId() for _ in range(sessions)]
+    users = [ObjectId() for _ in range(max(1, sessions // 100))]
+    db.users.insert_many(
+        {"_id": user, "username": f"user{n}", "email": f"user{n}@example.com",
+         "hashed_password": "$2b$12$15m5wUDR5xWjwclxIDbD6uVHIKb2UlScXiQ0Kcix8y4HyPRh02D6a"}
+        for n, user in enumerate(users))
+    batch = 20_000
+    for start in range(0, sessions, batch):
+        part = range(start, min(start + batch, sessions))
+        db.chat_sessions.insert_many(
+            [{"_id": ids[n], "user_id": users[n % len(users)], "title": f"chat {n}", "message_count": 0,
+              "last_message_at": None, "created_at": T0, "updated_at": T0, "deleted": False, "deleted_at": None}
+             for n in part], ordered=False)
+    order = (n for turn in range(19) for n in range(sessions) if n * 7919 % 19 >= turn)
+    for start in range(0, messages, batch):
+        db.messages.insert_many(
+            [{"_id": ObjectId(), "session_id": ids[n], "user_id": users[n % len(users)],
+              "content": "what was said " * 6, "role": "user" if m % 2 else "assistant",
+              "created_at": T0 + datetime.timedelta(seconds=m), "updated_at": T0,
+              "deleted": m % 50 == 49, "deleted_at": None}
+             for m, n in zip(range(start, min(start + batch, messages)), order)], ordered=False)
+    for collection, keys in (("messages", INDEX), ("chat_sessions", [("user_id", 1), ("updated_at", 1)]),
+                             ("artifacts", [("session_id", 1)])):
+        db[collection].create_index(keys)
+    rebuild(db)
+    return ids
+
+
+def rebuild(db):
+    """Set every count and time: what the server itself does at best, without a journal."""
+    db.messages.aggregate([
+        {"$group": {"_id": "$session_id", "message_count": {"$sum": {"$cond": [LIVE, 1, 0]}},
+                    "last_message_at": {"$max": {"$cond": [LIVE, "$created_at", None]}}}},
+        {"$merge": {"into": "chat_sessions", "whenMatched": "merge", "whenNotMatched": "discard"}}])
+
+
+class Tool:
+    """The built program: runs a command and tells how long it took and how much memory it had at its peak."""
+
+    def __init__(self, path, uri):
+        self.path, self.uri, self.peaks = path, uri, {}
+
+    def run(self, db, *command, expect=(0,)):
+        arguments = [self.path, *command, "--uri", self.uri, "--database", db.name, "--format", "json"]
+        start = time.perf_counter()
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        output = process.stdout.read()
+        errors = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - start
+        if process.returncode not in expect:
+            sys.exit(f"{' '.join(command)}: exit code {process.returncode}\n{output.decode()}{errors.decode()}")
+        name = " ".join(word for word in command if not word.startswith("-") and "." not in word)
+        self.peaks[name] = max(self.peaks.get(name, 0), usage.ru_maxrss / 1024)
+        return seconds, json.loads(output)
+
+
+def timed(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def drain(cursor):
+    for _ in cursor:
+        pass
+
+
+def forget(db):
+    """Remove the tool's state, so that every measurement begins the same."""
+    for name in db.list_collection_names():
+        if name.startswith("chat_admin."):
+            db.drop_collection(name)
+
+
+class Table:
+    def __init__(self, runs):
+        self.runs, self.rows = runs, []
+
+    def add(self, work, against, goal, ours, theirs, prepare=lambda: None, least=False):
+        """Measure a row; `least` says that the ratio is how many times faster the tool is, else its share of time."""
+        first, second = [], []
+        for _ in range(self.runs):
+            prepare()
+            first.append(ours())
+            prepare()
+            second.append(theirs())
+        mine, peer = statistics.median(first), statistics.median(second)
+        ratio = peer / mine if least else mine / peer
+        self.row(work, against, goal, mine, peer, ratio, least)
+
+    def row(self, work, against, goal, mine, peer, ratio, least=False):
+        met = "" if goal is None else (ratio >= goal if least else ratio <= goal)
+        sign = "≥" if least else "≤"
+        shown = "" if goal is None else f"{sign} {goal:g} ×"
+        verdict = "" if goal is None else ("reached" if met else "**not reached**")
+        self.rows.append(
+            f"| {work} | {against} | {mine:.3f} s | {peer:.3f} s | {ratio:.2f} × | {shown} | {verdict} |")
+        print(self.rows[-1], file=sys.stderr, flush=True)
+
+
+def count_rows(table, tool, db):
+    codes = "count.wrong,count.type,last.wrong"
+    check = lambda: tool.run(db, "check", "--only", codes)[0]
+    table.add("count every session (`check`)", "one `$group`: live messages", 0.75, check,
+              lambda: timed(lambda: drain(db.messages.aggregate(
+                  [{"$group": {"_id": "$session_id", "n": {"$sum": {"$cond": [LIVE, 1, 0]}}}}]))))
+    table.add("the same", "one `$group`: live messages and the times that `check` compares", None, check,
+              lambda: timed(lambda: drain(db.messages.aggregate(
+                  [{"$group": {"_id": "$session_id", "n": {"$sum": {"$cond": [LIVE, 1, 0]}},
+                               "live": {"$max": {"$cond": [LIVE, "$created_at", None]}},
+                               "newest": {"$max": "$created_at"}}}]))))
+
+
+def recount_rows(table, tool, db, ids):
+    def drift():
+        forget(db)
+        db.chat_sessions.update_many({}, {"$set": {"message_count": -1, "last_message_at": None}})
+
+    def ours():
+        seconds, result = tool.run(db, "repair", "counts", "--offline", "--yes")
+        changed = sum(c["changed"] for c in result["changes"] if c["code"] == "count.wrong")
+        assert changed == len(ids), changed
+        return seconds
+
+    sample = ids[:: max(1, len(ids) // 2_000)]
+
+    def script():
+        def work():
+            for session in sample:
+                n = db.messages.count_documents({"session_id": session, "deleted": {"$ne": True}})
+                db.chat_sessions.update_one({"_id": session}, {"$set": {"message_count": n}})
+        return timed(work) * len(ids) / len(sample)
+
+    table.add(f"rebuild {len(ids):,} drifted counts, journalled, `--offline`", "one `$group` + `$merge`, no journal",
+              1.0, ours, lambda: timed(lambda: rebuild(db)), drift)
+    table.add("the same", f"a script, session by session ({len(sample):,} of them, scaled)", 50, ours, script, drift,
+              least=True)
+    forget(db)
+    rebuild(db)
+
+
+def reference_rows(table, tool, db, ids):
+    some = ids[:: max(1, len(ids) * 10 // REFERENCES)]
+    count = db.messages.count_documents({"session_id": {"$in": some}})
+    chosen = {"session_id": {"$in": some}}
+
+    def damage():
+        forget(db)
+        mend()
+        db.messages.update_many(chosen, [{"$set": {"session_id": {"$toString": "$session_id"}}}])
+
+    def mend():
+        db.messages.update_many({"session_id": {"$type": "string"}},
+                                [{"$set": {"session_id": {"$toObjectId": "$session_id"}}}])
+
+    def move():
+        seconds, result = tool.run(db, "repair", "references", "--yes")
+        changed = sum(c["changed"] for c in result["changes"] if c["code"] == "ref.string")
+        assert changed == count, changed
+        return seconds
+
+    def script():
+        """Batched and journalled, as a careful hand would write it."""
+        def flush(batch):
+            db.journal.with_options(write_concern=DURABLE).insert_one(
+                {"items": [{"id": m["_id"], "before": m["session_id"]} for m in batch]})
+            db.messages.with_options(write_concern=DURABLE).bulk_write(
+                [UpdateOne({"_id": m["_id"], "session_id": m["session_id"]},
+                           {"$set": {"session_id": ObjectId(m["session_id"])}}) for m in batch], ordered=False)
+
+        def work():
+            batch = []
+            for message in db.messages.find({"session_id": {"$type": "string"}}, {"session_id": 1}):
+                batch.append(message)
+                if len(batch) == 1000:
+                    flush(batch)
+                    batch = []
+            if batch:
+                flush(batch)
+        seconds = timed(work)
+        db.drop_collection("journal")
+        return seconds
+
+    table.add(f"move {count:,} references, journalled", "one bare `updateMany`, no journal", 1.25, move,
+              lambda: timed(mend), damage)
+    table.add("the same", "a script, batched and journalled", None, move, script, damage)
+    mend()
+    forget(db)
+
+
+def identity_row(table, tool, db, small):
+    codes = "id.empty,id.null,id.string,id.foreign"
+    find = lambda base: lambda: tool.run(base, "check", "--only", codes)[0]
+    table.add(f"find every bad `_id` among {db.messages.estimated_document_count():,} messages",
+              f"itself, among {small.messages.estimated_document_count():,}", 1.5, find(db), find(small))
+
+
+def machine():
+    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.processor())
+    memory = next(int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines()
+                  if line.startswith("MemTotal")) / 1024 / 1024
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("--uri", "--tool", "--out"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--scale", type=float, default=1)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    client = MongoClient(options.uri)
+    tool = Tool(options.tool, options.uri)
+    sessions, messages = int(SESSIONS * options.scale), int(MESSAGES * options.scale)
+    small, db = client.bench_small, client.bench
+    load(small, 1_000, 10_000)
+    ids = load(db, sessions, messages)
+    print(f"loaded {messages:,} messages in {sessions:,} sessions", file=sys.stderr, flush=True)
+    table = Table(options.runs)
+    count_rows(table, tool, db)
+    identity_row(table, tool, db, small)
+    reference_rows(table, tool, db, ids)
+    recount_rows(table, tool, db, ids)
+    tool.run(db, "check", expect=(0, 1))
+    write(options, table, tool, client, sessions, messages)
+
+
+def write(options, table, tool, client, sessions, messages):
+    status = client.admin.command("serverStatus")
+    cache = status["wiredTiger"]["cache"]["maximum bytes configured"] / 2**30
+    scale = f"SCALE={options.scale:g} " if options.scale != 1 else ""
+    heading = f"## {messages:,} messages in {sessions:,} sessions"
+    section = [
+        heading, "",
+        f"{machine()}; MongoDB {client.server_info()['version']}, standalone, cache {cache:g} GB, server and tool on the "
+        f"same machine. Medians of {options.runs}, the tool and its peer in turn. {datetime.date.today()}. "
+        f"Repeat with `{scale}make bench`.", "",
+        "| work | against | chat-admin | peer | ratio | goal | |", "|---|---|---|---|---|---|---|", *table.rows, "",
+        "Peak memory: " + ", ".join(f"`{name}` {peak:.0f} MB" for name, peak in sorted(tool.peaks.items())) + ".", "",
+    ]
+    # Other scales' sections, and what people wrote around them, stay.
+    path = Path(options.out)
+    text = path.read_text() if path.exists() else "# Performance\n\n"
+    parts = text.split("\n## ")
+    kept = [parts[0].rstrip() + "\n"] + ["## " + part.rstrip() + "\n" for part in parts[1:]
+                                        if not ("## " + part).startswith(heading + "\n")]
+    position = next((n for n, part in enumerate(kept) if n > 0 and not part[3:4].isdigit()), len(kept))
+    kept.insert(position, "\n".join(section))
+    path.write_text("\n".join(kept))
+    print("\n".join(section))
+
+
+if __name__ == "__main__":
+    main()

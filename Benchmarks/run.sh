@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Measures chat-admin against what the server itself and plain scripts need, and writes docs/performance.md.
+#
+#   SCALE=1    1,000,000 messages in 100,000 sessions; SCALE=10 ten times that
+#   CACHE_GB=1 the server's cache
+#   RUNS=5     how often each thing is measured; medians are shown
+#   OUT=FILE   where the Markdown goes; docs/performance.md by default
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+python=${CHAT_ADMIN_PYTHON:-.tools/venv/bin/python}
+swift build -c release --product chat-admin >&2
+read -r port _ dir < <(CHAT_ADMIN_MONGOD_CACHE_GB=${CACHE_GB:-1} scripts/mongod.sh start)
+trap 'scripts/mongod.sh stop "$dir"' EXIT
+"$python" Benchmarks/bench.py --uri "mongodb://127.0.0.1:$port" --tool .build/release/chat-admin \
+    --scale "${SCALE:-1}" --runs "${RUNS:-5}" --out "${OUT:-docs/performance.md}"

@@ -1,0 +1,98 @@
+internal import BSON
+internal import MongoDriver
+
+/// Changing many documents with one statement, each by its own compare-and-set.
+///
+/// A filter and an update for every document cost the server more to parse and to plan than to carry out. Here one
+/// pipeline serves a few hundred: it looks a document's observed and wanted values up in a list by the document's `_id`,
+/// compares value and type, and leaves the document as it is where they differ. The server's count of modified documents
+/// says how many were as they had been observed.
+extension Run {
+    /// Fewer changes are sent as single updates.
+    private static let fewest = 8
+    /// The lookup goes through a statement's list, so longer lists cost more than fewer statements save (measured on
+    /// MongoDB 6.0: 100 or 250 take 19 µs a document, 4,000 take 40).
+    private static let perStatement = 100
+    /// Larger changes are sent one by one: a statement must stay far below the server's 16 MiB.
+    private static let largestChange = 8 << 10
+
+    /// Makes changes by compare-and-set, if they are of a form that one statement can make.
+    ///
+    /// - Returns: How many were made; nil when they have to be made one by one, some of them perhaps again: those
+    ///   don't match any more.
+    /// - Throws: `MongoError`, unless the server refuses a change.
+    func changeTogether(
+        _ changes: [FieldChange], in collection: String, bypassesValidation: Bool
+    ) async throws -> Int? {
+        guard changes.count >= Self.fewest, let names = Self.commonNames(changes) else { return nil }
+        let statements = stride(from: 0, to: changes.count, by: Self.perStatement).map { start in
+            Self.statement(changes[start..<min(start + Self.perStatement, changes.count)], names)
+        }
+        var command: BSONDocument = [
+            "update": .string(collection), "updates": .array(BSONArray(statements)), "ordered": false,
+            "writeConcern": .document(WriteConcern.majorityJournaled.document),
+        ]
+        if bypassesValidation { command.append("bypassDocumentValidation", true) }
+        do {
+            return Int(try await writer.run(command, on: database.name)["nModified"]?.integer ?? 0)
+        } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
+            // A validator or a unique key: one by one tells which document it is about.
+            return nil
+        }
+    }
+
+    /// The fields that all of some changes are about; nil where they differ, where one is to be removed, where a name
+    /// would mean a path, or where a document isn't found by an ObjectId.
+    private static func commonNames(_ changes: [FieldChange]) -> [String]? {
+        guard let names = changes.first?.after.keys, names.allSatisfy({ !$0.contains(".") && !$0.hasPrefix("$") })
+        else { return nil }
+        let isUniform = changes.allSatisfy { change in
+            change.id.type == .objectID && change.after.keys == names && change.before.keys.allSatisfy(names.contains)
+                && change.before.byteCount + change.after.byteCount <= largestChange
+        }
+        return isUniform ? names : nil
+    }
+
+    private static func statement(_ changes: ArraySlice<FieldChange>, _ names: [String]) -> BSONValue {
+        let ids = BSONValue.array(BSONArray(changes.map(\.id)))
+        let observed = BSONArray(changes.map { .array(BSONArray(comparison($0.before, names))) })
+        let current = BSONArray(
+            names.flatMap { name -> [BSONValue] in
+                let path = BSONValue.string("$" + name)
+                return [path, ["$type": path]]
+            })
+        let isAsObserved: BSONValue = ["$eq": [.array(current), lookup(observed)]]
+        let position: BSONValue = ["$indexOfArray": [["$literal": ids], "$_id"]]
+        let stage: BSONValue
+        if let name = names.first, names.count == 1 {
+            // Setting one field costs the server less than replacing the document.
+            let wanted = BSONArray(changes.map { $0.after[name] ?? .null })
+            let value: BSONValue = ["$cond": [isAsObserved, lookup(wanted), .string("$" + name)]]
+            stage = ["$set": .document([name: ["$let": ["vars": ["i": position], "in": value]]])]
+        } else {
+            let wanted = BSONArray(changes.map { .document($0.after) })
+            let document: BSONValue = [
+                "$cond": [isAsObserved, ["$mergeObjects": ["$$ROOT", lookup(wanted)]], "$$ROOT"]
+            ]
+            stage = ["$replaceWith": ["$let": ["vars": ["i": position], "in": document]]]
+        }
+        return [
+            "q": ["_id": ["$in": ids]], "u": [stage], "multi": true, "hint": ["_id": 1],
+            "collation": .document(ExactMatch.collation),
+        ]
+    }
+
+    /// The element of a list that belongs to the document at hand.
+    private static func lookup(_ list: BSONArray) -> BSONValue {
+        ["$arrayElemAt": [["$literal": .array(list)], "$$i"]]
+    }
+
+    /// Values and types side by side, as the pipeline sees them: a field that is absent is null within an array, and its
+    /// type is `missing`.
+    private static func comparison(_ fields: BSONDocument, _ names: [String]) -> [BSONValue] {
+        names.flatMap { name -> [BSONValue] in
+            let value = fields[name]
+            return [value ?? .null, .string(value?.type.alias ?? "missing")]
+        }
+    }
+}
