@@ -12,6 +12,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -65,6 +66,21 @@ def rebuild(db):
         {"$merge": {"into": "chat_sessions", "whenMatched": "merge", "whenNotMatched": "discard"}}])
 
 
+def watch_memory(pid, peak):
+    """Follow a process's peak of resident memory (VmHWM, in KB) until it has ended."""
+    status = Path(f"/proc/{pid}/status")
+    while True:
+        try:
+            lines = status.read_text().splitlines()
+        except OSError:
+            return
+        mark = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
+        if mark is None:  # a process that has ended has no memory any more
+            return
+        peak[0] = mark
+        time.sleep(0.005)
+
+
 class Tool:
     """The built program: runs a command and tells how long it took and how much memory it had at its peak."""
 
@@ -75,15 +91,17 @@ class Tool:
         arguments = [self.path, *command, "--uri", self.uri, "--database", db.name, "--format", "json"]
         start = time.perf_counter()
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        output = process.stdout.read()
-        errors = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        # `ru_maxrss` of a child begins with what its parent had; the kernel's high-water mark of the program doesn't.
+        peak, watcher = [0], None
+        watcher = threading.Thread(target=watch_memory, args=(process.pid, peak))
+        watcher.start()
+        output, errors = process.communicate()
+        watcher.join()
         seconds = time.perf_counter() - start
         if process.returncode not in expect:
             sys.exit(f"{' '.join(command)}: exit code {process.returncode}\n{output.decode()}{errors.decode()}")
         name = " ".join(word for word in command if not word.startswith("-") and "." not in word)
-        self.peaks[name] = max(self.peaks.get(name, 0), usage.ru_maxrss / 1024)
+        self.peaks[name] = max(self.peaks.get(name, 0), peak[0] / 1024)
         return seconds, json.loads(output)
 
 
@@ -160,8 +178,11 @@ def recount_rows(table, tool, db, ids):
     def script():
         def work():
             for session in sample:
-                n = db.messages.count_documents({"session_id": session, "deleted": {"$ne": True}})
-                db.chat_sessions.update_one({"_id": session}, {"$set": {"message_count": n}})
+                live = {"session_id": session, "deleted": {"$ne": True}}
+                newest = db.messages.find_one(live, {"created_at": 1}, sort=[("created_at", -1)])
+                db.chat_sessions.update_one({"_id": session}, {"$set": {
+                    "message_count": db.messages.count_documents(live),
+                    "last_message_at": newest and newest["created_at"]}})
         return timed(work) * len(ids) / len(sample)
 
     table.add(f"rebuild {len(ids):,} drifted counts, journalled, `--offline`", "one `$group` + `$merge`, no journal",

@@ -29,9 +29,9 @@ struct CounterRound: Sendable {
                 settling.end()
             }
             group.addTask {
-                try await run.inLanes(settings.workers, next: { _ in try await settling.next(run) }) { lane, suspects in
-                    settling.changed(try await look(again: suspects, lane))
-                }
+                try await run.inLanes(
+                    settings.workers, next: { _ in try await settling.next(run) },
+                    each: { lane, suspects in settling.changed(try await look(again: suspects, lane)) })
             }
             try await group.waitForAll()
         }

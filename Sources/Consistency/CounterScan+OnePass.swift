@@ -51,12 +51,8 @@ extension CounterScan {
             throw error
         }
         await groups.close()
-        return try await scanned
-            + scanOthers {
-                $0.type != .objectID && $0.type != .string
-            } _: {
-                try await body($0)
-            }
+        let others = try await scanOthers(excluding: [.objectID, .string]) { try await body($0) }
+        return scanned + others
     }
 
     /// The types of `_id` that the streams are merged over; others are rare and looked at one by one.

@@ -51,22 +51,20 @@ struct CounterScan: Sendable {
         guard case .index(let name) = access else { return try await onePass(run) { try await body(self, $0) } }
         let ranges = IDRanges(collection: collection.name)
         let scanned = Atomic(0)
-        try await database.inLanes(workers, next: { try await ranges.next($0) }) { lane, range in
-            try await run?.breathe()
-            let scan = on(lane)
-            let start = ContinuousClock.now
-            let found = try await lane.atOneMoment { session in
-                try await scan.drifts(in: range, index: name, fingerprints: fingerprints, session)
-            }
-            await ranges.took(ContinuousClock.now - start, documents: found.scanned)
-            scanned.add(found.scanned, ordering: .relaxed)
-            try await body(scan, found.drifts)
-        }
-        let others = try await scanOthers {
-            $0.type != .objectID
-        } _: {
-            try await body(self, $0)
-        }
+        try await database.inLanes(
+            workers, next: { try await ranges.next($0) },
+            each: { lane, range in
+                try await run?.breathe()
+                let scan = on(lane)
+                let start = ContinuousClock.now
+                let found = try await lane.atOneMoment { session in
+                    try await scan.drifts(in: range, index: name, fingerprints: fingerprints, session)
+                }
+                await ranges.took(ContinuousClock.now - start, documents: found.scanned)
+                scanned.add(found.scanned, ordering: .relaxed)
+                try await body(scan, found.drifts)
+            })
+        let others = try await scanOthers(excluding: [.objectID]) { try await body(self, $0) }
         return scanned.load(ordering: .relaxed) + others
     }
 
@@ -167,13 +165,13 @@ struct CounterScan: Sendable {
 
     /// Looks at the documents whose `_id`s aren't ObjectIds; they are rare.
     ///
-    /// - Parameter isMeant: Which of them.
+    /// - Parameter types: Those that have been looked at already.
     func scanOthers(
-        _ isMeant: (BSONValue) -> Bool, _ body: ([CounterObservation]) async throws -> Void
+        excluding types: Set<BSONType>, _ body: ([CounterObservation]) async throws -> Void
     ) async throws -> Int {
         var scanned = 0
         try await IdentityScan(database: database).forEachBatch(collection.name) { ids in
-            let others = ids.filter(isMeant)
+            let others = ids.filter { !types.contains($0.type) }
             scanned += others.count
             try await body(wrong(try await observe(others)))
         }

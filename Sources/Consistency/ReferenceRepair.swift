@@ -79,18 +79,21 @@ public struct ReferenceRepair: Sendable {
                     let (holder, reference) = item
                     return { try await Self.open(client, database.namespace(holder.name), holder, reference) }
                 }, batchSize: Run.batchSize)
-            try await database.inLanes(workers) { _ in
-                try await run?.breathe()
-                return try await feeds.next()
-            } _: { lane, batch in
-                seen.add(batch.documents.count, ordering: .relaxed)
-                let (holder, reference) = references[batch.feed]
-                guard let target = schema.collection(reference.target) else { return }
-                let resolver = CandidateResolver(database: lane, reference: reference, target: target)
-                for (code, changes) in try await Self.changes(batch.documents, holder, resolver) {
-                    try await body(lane, batch.feed, code, changes)
-                }
-            }
+            try await database.inLanes(
+                workers,
+                next: { _ in
+                    try await run?.breathe()
+                    return try await feeds.next()
+                },
+                each: { lane, batch in
+                    seen.add(batch.documents.count, ordering: .relaxed)
+                    let (holder, reference) = references[batch.feed]
+                    guard let target = schema.collection(reference.target) else { return }
+                    let resolver = CandidateResolver(database: lane, reference: reference, target: target)
+                    for (code, changes) in try await Self.changes(batch.documents, holder, resolver) {
+                        try await body(lane, batch.feed, code, changes)
+                    }
+                })
         }
         return seen.load(ordering: .relaxed)
     }

@@ -16,7 +16,7 @@ extension Database {
     ///   - body: Works on one item, through its lane's connection.
     public func inLanes<Item: Sendable>(
         _ count: Int, next: @escaping @Sendable (Database) async throws -> Item?,
-        _ body: @escaping @Sendable (Database, Item) async throws -> Void
+        each body: @escaping @Sendable (Database, Item) async throws -> Void
     ) async throws {
         let database = self
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -37,13 +37,11 @@ extension Run {
     /// The same run, writing through another connection to its database.
     public func on(_ database: Database) -> Run { Run(self, on: database) }
 
-    /// Works items off as ``Database/inLanes(_:next:_:)`` does, writing through each lane's own connection.
+    /// Works items off as ``Database/inLanes(_:next:each:)`` does, writing through each lane's own connection.
     public func inLanes<Item: Sendable>(
         _ count: Int, next: @escaping @Sendable (Database) async throws -> Item?,
-        _ body: @escaping @Sendable (Run, Item) async throws -> Void
+        each body: @escaping @Sendable (Run, Item) async throws -> Void
     ) async throws {
-        try await database.inLanes(count, next: next) { lane, item in
-            try await body(Run(self, on: lane), item)
-        }
+        try await database.inLanes(count, next: next, each: { try await body(Run(self, on: $0), $1) })
     }
 }
