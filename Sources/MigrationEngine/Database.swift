@@ -32,12 +32,27 @@ public struct Database: Sendable {
 
     /// Runs reads that all see the data at one moment which a majority of the members has, where the server can do that: a
     /// replica set of MongoDB 5.0 or newer, on a secondary too. Elsewhere each read sees its own moment.
+    ///
+    /// - Parameter body: The reads, and nothing else: they are repeated when the server can't show that moment, because a
+    ///   collection or an index has just been made, or because it lies too far back.
     public func atOneMoment<R: Sendable>(_ body: (ClientSession?) async throws -> R) async throws -> R {
         guard server.topology == .replicaSet, server.wireVersion >= Self.firstWithSnapshots else {
             return try await body(nil)
         }
-        return try await client.withSnapshot(body)
+        var attempt = 1
+        while true {
+            do {
+                return try await client.withSnapshot(body)
+            } catch let error as MongoError
+                where MongoError.ServerCode.snapshotErrors.contains(error.code) && attempt < Self.snapshotAttempts
+            {
+                try await Task.sleep(for: .milliseconds(100 * attempt))
+                attempt += 1
+            }
+        }
     }
+
+    private static let snapshotAttempts = 6
 
     /// The wire version of MongoDB 5.0.
     private static let firstWithSnapshots: Int64 = 13

@@ -136,6 +136,8 @@ extension MongoError {
         public static let documentValidationFailure: Int32 = 121
         /// The command isn't supported on a view.
         public static let commandNotSupportedOnView: Int32 = 166
+        /// A snapshot is too old, or can't be read because the catalogue has changed since: to be tried again.
+        public static let snapshotErrors: Set<Int32> = [239, 246]
         /// A unique key is there already.
         public static let duplicateKey: Int32 = 11000
     }

@@ -16,6 +16,8 @@ public final class MongoPool: @unchecked Sendable {
         public var serverSelectionTimeoutMS: Int32 = 10_000
         /// How long to wait for a free client, in milliseconds.
         public var waitQueueTimeoutMS: Int32 = 60_000
+        /// The largest number of clients, whatever the connection string says; nil leaves it to the string.
+        public var maxPoolSize: Int32?
 
         /// The defaults.
         public init() {}
@@ -41,6 +43,7 @@ public final class MongoPool: @unchecked Sendable {
             if mongoc_uri_get_appname(uri) == nil { mongoc_uri_set_appname(uri, options.appName) }
             Self.setDefault(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, options.serverSelectionTimeoutMS)
             Self.setDefault(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, options.waitQueueTimeoutMS)
+            if let size = options.maxPoolSize { mongoc_uri_set_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, size) }
             var error = bson_error_t()
             guard let pool = mongoc_client_pool_new_with_error(uri, &error) else {
                 // A name that DNS doesn't know is a server that can't be reached, however the string reads.

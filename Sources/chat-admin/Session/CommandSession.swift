@@ -58,7 +58,10 @@ struct CommandSession: Sendable {
         if let warning = target.warning { console.remark(warning) }
         let logger = makeLogger(options.verbose)
         MongoRuntime.log(to: logger)
-        let pool = try MongoPool(target.connection, logger: logger)
+        var poolOptions = MongoPool.Options()
+        // A string made for an application may allow too few connections for a lease, and for workers beside it.
+        poolOptions.maxPoolSize = 128
+        let pool = try MongoPool(target.connection, options: poolOptions, logger: logger)
         pool.keepUntilExit()
         let timer = startTimer(options.maxTime, signals.interruption)
         defer { timer?.cancel() }
