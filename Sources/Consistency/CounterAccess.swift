@@ -23,7 +23,12 @@ enum CounterAccess: Sendable, Equatable {
     /// in it, and when no array is: an index with arrays in it can't answer for the documents.
     static func choose(_ database: Database, _ counter: Counter) async throws -> CounterAccess {
         let needed = [counter.deletedField, counter.createdField]
-        let indexes = try await database.client.listIndexes(database.namespace(counter.counted))
+        let indexes: [BSONDocument]
+        do {
+            indexes = try await database.client.listIndexes(database.namespace(counter.counted))
+        } catch let error as MongoError where error.code == MongoError.ServerCode.commandNotSupportedOnView {
+            return .onePass
+        }
         let fitting = indexes.filter { index in
             guard let key = index["key"]?.document, key.keys.first == counter.reference else { return false }
             return needed.allSatisfy { key[$0]?.number != nil } && key[counter.reference]?.number != nil

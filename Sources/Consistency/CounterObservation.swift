@@ -36,7 +36,7 @@ struct CounterObservation: Sendable, Equatable {
         case (nil, let newest), (.null, let newest):
             guard truth.live == 0 || newest != nil else { return .undecided }
         case (.date(let stored), .some(let newest)):
-            guard stored <= newest + toleranceMS else { return .undecided }
+            guard stored <= newest.later(by: toleranceMS) else { return .undecided }
         default: return .undecided
         }
         return codes(toleranceMS: toleranceMS).isEmpty ? .right : .wrong
@@ -50,7 +50,7 @@ struct CounterObservation: Sendable, Equatable {
             guard truth.total > 0 else { return true }
             if let newestLive = truth.newestLive, stored < newestLive { return true }
             guard let newest = truth.newest else { return false }
-            return stored > newest + toleranceMS
+            return stored > newest.later(by: toleranceMS)
         case .some:
             return true
         }
@@ -82,5 +82,13 @@ struct CounterObservation: Sendable, Equatable {
     /// As the application's driver would store it.
     private static func integer(_ value: Int64) -> BSONValue {
         Int32(exactly: value).map { .int32($0) } ?? .int64(value)
+    }
+}
+
+extension Int64 {
+    /// A time so much later, or the latest there is.
+    fileprivate func later(by milliseconds: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(milliseconds)
+        return overflow ? .max : sum
     }
 }

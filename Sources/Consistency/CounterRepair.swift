@@ -113,11 +113,9 @@ struct CounterSetting: Sendable {
         for (codes, group) in groups.sorted(by: { $0.key.map(\.rawValue).joined() < $1.key.map(\.rawValue).joined() }) {
             guard let first = codes.first else { continue }
             let changes = group.compactMap { $0.repair(counter) }
-            let missed = try await run.apply(changes, in: scan.collection.name, code: first.rawValue)
-            missedTotal += missed.count
-            for code in codes.dropFirst() {
-                run.tally.changed(code.rawValue, scan.collection.name, changes.count - missed.count)
-            }
+            let missed = try await run.apply(
+                changes, in: scan.collection.name, code: first.rawValue, also: codes.dropFirst().map(\.rawValue))
+            missedTotal += run.excludingRefused(missed).count
         }
         return missedTotal
     }

@@ -33,7 +33,8 @@ struct CounterRound: Sendable {
                     settings.workers, next: { _ in try await settling.next(run) },
                     each: { lane, suspects in settling.changed(try await look(again: suspects, lane)) })
             }
-            try await group.waitForAll()
+            // Unlike `waitForAll`, this ends the others when one has thrown.
+            while try await group.next() != nil {}
         }
         return Result(suspects: settling.total, changed: settling.totalChanged)
     }

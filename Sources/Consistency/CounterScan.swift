@@ -137,9 +137,10 @@ struct CounterScan: Sendable {
     private func observe(_ ids: [BSONValue], _ session: ClientSession?) async throws -> [CounterObservation] {
         let list = BSONValue.array(BSONArray(ids))
         let documents = try await database.findAll(
-            collection.name, filter: ["_id": ["$in": list]], options: ["projection": .document(projection)],
+            collection.name, filter: ["_id": ["$in": list]],
+            options: ["projection": .document(projection), "collation": .document(ExactMatch.collation)],
             session: session)
-        var options: BSONDocument = ["allowDiskUse": true]
+        var options: BSONDocument = ["allowDiskUse": true, "collation": .document(ExactMatch.collation)]
         if case .index(let name) = access { options.append("hint", .string(name)) }
         let groups = try await database.aggregateAll(
             counter.counted,

@@ -61,6 +61,8 @@ actor IDRanges {
 
     private func giveTurn() {
         isClaimed = false
-        if !waiting.isEmpty { waiting.removeFirst().resume() }
+        let woken = waiting
+        waiting = []
+        for continuation in woken { continuation.resume() }
     }
 }

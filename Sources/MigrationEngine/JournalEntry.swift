@@ -68,6 +68,8 @@ package struct JournalEntry: Sendable {
     /// `_id`s of documents that an undo has nothing to do with: they had changed before the change could be made, or an
     /// undo has taken them back while it left others.
     package var missed: [BSONValue] = []
+    /// The other findings that the change mends in the same documents.
+    package var also: [String] = []
 }
 
 extension JournalEntry {
@@ -78,6 +80,7 @@ extension JournalEntry {
         ]
         if let step { document.append("step", .int64(step)) }
         if let parent { document.append("parent", .int64(parent)) }
+        if !also.isEmpty { document.append("also", .array(BSONArray(also.map { .string($0) }))) }
         for element in content.fields.rawElements { document.append(raw: element) }
         return document
     }
@@ -90,7 +93,8 @@ extension JournalEntry {
         self.init(
             key: key, code: document["code"]?.string ?? "", collection: collection, content: content, state: state,
             step: document["step"]?.integer, parent: document["parent"]?.integer,
-            missed: document["missed"]?.array?.values ?? [])
+            missed: document["missed"]?.array?.values ?? [],
+            also: document["also"]?.array?.values.compactMap(\.string) ?? [])
     }
 }
 

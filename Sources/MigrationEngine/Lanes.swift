@@ -28,7 +28,8 @@ extension Database {
                     }
                 }
             }
-            try await group.waitForAll()
+            // Unlike `waitForAll`, this ends the others when one has thrown.
+            while try await group.next() != nil {}
         }
     }
 }

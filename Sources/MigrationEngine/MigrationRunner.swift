@@ -82,12 +82,6 @@ public struct MigrationRunner: Sendable {
         }
     }
 
-    /// The newest known step below some steps, 0 when there is none: where `down` ends that takes them back.
-    public func floor(below selection: [any Migration]) -> Int64? {
-        guard let lowest = selection.map(\.version).min() else { return nil }
-        return steps.map(\.version).filter { $0 < lowest }.max() ?? 0
-    }
-
     /// Looks whether every step can be applied, before the first one is.
     ///
     /// - Throws: ``EngineError/blocked(version:name:reasons:)``.
@@ -160,7 +154,7 @@ public struct MigrationRunner: Sendable {
         for step in selection {
             try context.run.checkpoint()
             let start = ContinuousClock.now
-            let before = context.run.tally.changes
+            let before = context.run.baseline(of: step.version)
             let left = context.run.tally.timesLeft
             try await ledger.begin(step, during, run: context.run, description: description)
             context.run.step = step.version

@@ -77,10 +77,17 @@ extension Run {
             stage = ["$replaceWith": ["$let": ["vars": ["i": position], "in": document]]]
         }
         return [
-            "q": ["_id": ["$in": ids]], "u": [stage], "multi": true, "hint": ["_id": 1],
+            "q": ["_id": ["$in": ids], "$expr": hasEachFieldOnce], "u": [stage], "multi": true, "hint": ["_id": 1],
             "collation": .document(ExactMatch.collation),
         ]
     }
+
+    /// Leaves out documents in which a field occurs twice, as drivers in C, Go or Java can write them: the server ends
+    /// itself (6.0.5: "Invariant failure", document_diff_serialization.cpp) when a pipeline changes such a field. Merging
+    /// a document into an empty one keeps each field once, so its size tells.
+    private static let hasEachFieldOnce: BSONValue = [
+        "$eq": [["$bsonSize": "$$ROOT"], ["$bsonSize": ["$mergeObjects": ["$$ROOT", [:]]]]]
+    ]
 
     /// The element of a list that belongs to the document at hand.
     private static func lookup(_ list: BSONArray) -> BSONValue {

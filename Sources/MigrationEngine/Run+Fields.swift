@@ -1,5 +1,6 @@
 public import BSON
 internal import MongoDriver
+internal import Synchronization
 
 extension Run {
     /// The largest number of documents changed between two checkpoints.
@@ -13,21 +14,25 @@ extension Run {
     ///   - changes: What to change; any number.
     ///   - collection: The documents' collection.
     ///   - code: The finding that is mended, for the counts.
+    ///   - also: Other findings that the same changes mend.
     /// - Returns: The `_id`s of documents that weren't changed, because they had changed or the server refused.
     /// - Throws: ``EngineError`` at a batch boundary, ``MongoError``.
     @discardableResult
-    public func apply(_ changes: [FieldChange], in collection: String, code: String) async throws -> [BSONValue] {
-        try await apply(changes, in: collection, code: code, bypassesValidation: false)
+    public func apply(
+        _ changes: [FieldChange], in collection: String, code: String, also: [String] = []
+    ) async throws -> [BSONValue] {
+        try await apply(changes, in: collection, code: code, also: also, bypassesValidation: false)
     }
 
     /// The same; an undo may write what a validator refuses, for it restores what was there.
     func apply(
-        _ changes: [FieldChange], in collection: String, code: String, bypassesValidation: Bool
+        _ changes: [FieldChange], in collection: String, code: String, also: [String] = [], bypassesValidation: Bool
     ) async throws -> [BSONValue] {
         var missed: [BSONValue] = []
         for start in stride(from: 0, to: changes.count, by: Self.batchSize) {
             let batch = Array(changes[start..<min(start + Self.batchSize, changes.count)])
-            let entries = makeEntries([(collection, code, .fields(batch), nil)])
+            var entries = makeEntries([(collection, code, .fields(batch), nil)])
+            for index in entries.indices { entries[index].also = also }
             try await append(entries)
             missed += try await execute(entries, bypassesValidation: bypassesValidation)
         }
@@ -41,21 +46,44 @@ extension Run {
         var missed: [BSONValue] = []
         for (collection, group) in Dictionary(grouping: entries, by: \.collection) {
             let changes = group.flatMap(\.fieldChanges)
-            var changed = try await changeTogether(changes, in: collection, bypassesValidation: bypassesValidation)
-            if changed == nil {
-                let result = try await writer.bulkWriteCollectingErrors(
-                    database.namespace(collection), changes.map { .updateOne(filter: $0.filter, update: $0.update) },
-                    bypassValidation: bypassesValidation, collation: ExactMatch.collation)
-                changed = result.matched
-                for error in result.writeErrors where !bypassesValidation {
-                    tally.left(group[0].code, collection, 1, reason: "the server refused the change: \(error.message)")
-                }
+            let changed = try await changeTogether(changes, in: collection, bypassesValidation: bypassesValidation)
+            var unchanged: [BSONValue] = []
+            if changed != changes.count {
+                // What wasn't changed together, because it has changed or because of its form, is tried one by one.
+                let rest = Set(changed == nil ? changes.map(\.id) : try await unapplied(changes, in: collection))
+                unchanged = try await changeSingly(
+                    changes.filter { rest.contains($0.id) }, in: collection, code: group[0].code,
+                    bypassesValidation: bypassesValidation)
             }
-            let unchanged = changed == changes.count ? [] : try await unapplied(changes, in: collection)
             for entry in group { try await close(entry, unchanged) }
             missed += unchanged
         }
         return missed
+    }
+
+    /// Makes changes by compare-and-set, with an update for each document.
+    ///
+    /// - Returns: The `_id`s of documents that weren't changed.
+    private func changeSingly(
+        _ changes: [FieldChange], in collection: String, code: String, bypassesValidation: Bool
+    ) async throws -> [BSONValue] {
+        let result = try await writer.bulkWriteCollectingErrors(
+            database.namespace(collection), changes.map { .updateOne(filter: $0.filter, update: $0.update) },
+            bypassValidation: bypassesValidation, collation: ExactMatch.collation)
+        if !bypassesValidation {
+            for error in result.writeErrors {
+                tally.left(code, collection, 1, reason: "the server refused the change: \(error.message)")
+            }
+            shared.state.withLock { $0.refused.formUnion(result.writeErrors.map { changes[$0.index].id }) }
+        }
+        return result.matched == changes.count ? [] : try await unapplied(changes, in: collection)
+    }
+
+    /// Of documents that weren't changed, those that had changed meanwhile: the others, which the server refused to
+    /// change, are among the run's leftovers already.
+    public func excludingRefused(_ ids: [BSONValue]) -> [BSONValue] {
+        let refused = shared.state.withLock { $0.refused }
+        return ids.filter { !refused.contains($0) }
     }
 
     /// Counts an entry's changes and closes it, naming the documents that it missed.

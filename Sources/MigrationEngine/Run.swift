@@ -14,14 +14,14 @@ internal import Synchronization
 /// - ``Rekeyer``: give documents another `_id`.
 public final class Run: Sendable {
     /// What all lanes of a run have in common.
-    private final class Shared: Sendable {
+    final class Shared: Sendable {
         let state: Mutex<State>
         let tally = Tally()
 
         init(_ state: State) { self.state = Mutex(state) }
     }
 
-    private struct State {
+    struct State {
         var hasRecord: Bool
         var nextNumber: Int64
         var step: Int64?
@@ -29,6 +29,12 @@ public final class Run: Sendable {
         var isUninterruptible = false
         /// Entries whose changes are counted and whose end isn't written down yet.
         var counted: Set<JournalKey> = []
+        /// Documents that the server refused to change.
+        var refused: Set<BSONValue> = []
+        /// How many entries have come to their end.
+        var closed: Int64 = 0
+        /// What had been changed when each step was begun first.
+        var baselines: [Int64: [Change]] = [:]
     }
 
     /// The run's id, which its journal entries carry.
@@ -45,7 +51,7 @@ public final class Run: Sendable {
     public let throttle: Throttle
     private let lease: Lease?
     private let description: RunDescription
-    private let shared: Shared
+    let shared: Shared
 
     /// Prepares a run. Nothing is written yet.
     ///
@@ -94,17 +100,32 @@ public final class Run: Sendable {
         shared = Shared(State(hasRecord: true, nextNumber: nextNumber, step: nil))
     }
 
-    /// How far the run has come: grows with every journal entry.
-    public var mark: Int64 { shared.state.withLock { $0.nextNumber } }
+    /// How far the run has come: grows with every journal entry that has come to its end.
+    public var mark: Int64 { shared.state.withLock { $0.closed } }
+
+    /// What the run had changed when a step was begun, however often it has been begun since.
+    func baseline(of step: Int64) -> [Change] {
+        let changes = tally.changes
+        return shared.state.withLock { state in
+            let baseline = state.baselines[step] ?? changes
+            state.baselines[step] = baseline
+            return baseline
+        }
+    }
 
     /// Counts an entry's changes, once: finishing it again after a failure finds them counted.
-    func count(_ entry: JournalEntry, _ changed: Int, as code: String? = nil) {
+    func count(_ entry: JournalEntry, _ changed: Int) {
         guard shared.state.withLock({ $0.counted.insert(entry.key).inserted }) else { return }
-        tally.changed(code ?? entry.code, entry.collection, changed)
+        for code in [entry.code] + entry.also { tally.changed(code, entry.collection, changed) }
     }
 
     /// Forgets entries whose end is written down: they won't be finished again.
-    func forget(_ keys: [JournalKey]) { shared.state.withLock { $0.counted.subtract(keys) } }
+    func forget(_ keys: [JournalKey]) {
+        shared.state.withLock { state in
+            state.counted.subtract(keys)
+            state.closed += Int64(keys.count)
+        }
+    }
 
     /// Whether the run has written anything yet.
     public var hasRecord: Bool { shared.state.withLock { $0.hasRecord } }

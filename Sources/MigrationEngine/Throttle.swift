@@ -25,7 +25,7 @@ public final class Throttle: Sendable {
     public let maxLag: Duration?
     /// The switch that signals turn.
     public let pause: PauseSwitch
-    private let nextLook = Mutex(ContinuousClock.now)
+    private let state = Mutex((nextLook: ContinuousClock.now, waiting: 0))
 
     private static let interval = Duration.seconds(1)
     private static let nap = Duration.milliseconds(250)
@@ -40,17 +40,22 @@ public final class Throttle: Sendable {
     ///
     /// - Throws: ``EngineError`` when the run is asked to stop meanwhile, `MongoError`.
     func wait(_ run: Run) async throws {
-        let isTime = nextLook.withLock { next in
+        // Where one lane has found a reason to wait, all look.
+        let isTime = state.withLock { state in
             let now = ContinuousClock.now
-            guard pause.isOn || now >= next else { return false }
-            next = now + Self.interval
+            guard pause.isOn || state.waiting > 0 || now >= state.nextLook else { return false }
+            state.nextLook = now + Self.interval
             return true
         }
-        guard isTime else { return }
-        while let reason = try await reason(run) {
+        guard isTime, var reason = try await reason(run) else { return }
+        state.withLock { $0.waiting += 1 }
+        defer { state.withLock { $0.waiting -= 1 } }
+        while true {
             try run.checkpoint()
             run.progress(ProgressUpdate("waiting", done: run.tally.totalChanged, waiting: reason))
             try await Task.sleep(for: Self.nap)
+            guard let next = try await self.reason(run) else { return }
+            reason = next
         }
     }
 

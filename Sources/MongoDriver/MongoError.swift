@@ -82,6 +82,8 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
     /// (the retryable ones of https://github.com/mongodb/specifications/blob/master/source/retryable-writes, and
     /// `Interrupted`).
     private static let interruptions: Set<Int32> = [91, 189, 10058, 10107, 11600, 11601, 11602, 13435, 13436]
+    /// Codes of a cursor that is gone: the server was started again, or the cursor idle for too long.
+    private static let lostCursors: Set<Int32> = [43, 175, 237]
 
     /// Whether the server definitely did not do what it was asked: it may not be asked again, or differently.
     public var isRefusal: Bool {
@@ -98,7 +100,8 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
         switch kind {
         case .unreachable, .network, .writeConcern: true
         case .server:
-            Self.interruptions.contains(code) || code == ServerCode.writeConflict
+            Self.interruptions.contains(code) || code == ServerCode.writeConflict || Self.lostCursors.contains(code)
+                || ServerCode.snapshotErrors.contains(code)
                 || !labels.isDisjoint(with: ["RetryableWriteError", "TransientTransactionError"])
         case .timeout: labels.contains("UnknownTransactionCommitResult")
         case .connectionString, .authentication, .unauthorized, .duplicateKey, .documentValidation, .bson, .internal:

@@ -32,6 +32,12 @@ struct CounterObservationTests {
         #expect(codes(-3, .date(5), live: 3, total: 3, newestLive: 5, newest: 5) == [.wrongCount])
     }
 
+    @Test("the latest time that there is doesn't end the program")
+    func endOfTime() {
+        #expect(codes(1, .date(5), live: 1, total: 1, newestLive: .max, newest: .max) == [.wrongLatest])
+        #expect(codes(1, .date(.max), live: 1, total: 1, newestLive: .max, newest: .max) == [])
+    }
+
     @Test("the latest time is wrong when null beside live messages, set beside none, too early, or too late")
     func latest() {
         #expect(codes(1, nil, live: 1, total: 1, newestLive: 5, newest: 5) == [.wrongLatest])

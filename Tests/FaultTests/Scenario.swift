@@ -40,6 +40,9 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         Scenario(
             name: "repair counts", before: [["repair", "ids", "--yes"], references], command: counts, after: [],
             goal: .repaired),
+        Scenario(
+            name: "live repair counts", before: [["repair", "ids", "--yes"], references],
+            command: ["repair", "counts", "--settle", "0.2", "--yes"], after: [], goal: .repaired),
         Scenario(name: "seed", before: [], command: ["seed"], after: [], goal: .seeded),
         Scenario(
             name: "runs undo", before: [["repair", "all", "--offline", "--yes"]],

@@ -80,6 +80,29 @@ struct RunTests {
         }
     }
 
+    @Test("a document in which a field occurs twice is changed like any other, and doesn't end the server")
+    func fieldTwice() async throws {
+        try await withDatabase { database in
+            var documents = (0..<30).map { index -> BSONDocument in ["_id": Self.id(index, true), "n": 5, "z": 1] }
+            documents[11].append("n", "second")
+            documents[12].append("z", "second")
+            try await database.load("things", documents)
+            try await withRun(on: database) { run in
+                let changes = documents.indices.map { index in
+                    FieldChange(id: Self.id(index, true), before: ["n": 5], after: ["n": 6])
+                }
+                let missed = try await run.apply(changes, in: "things", code: "test")
+                #expect(missed == [])
+            }
+            let after = try await database.all("things")
+            for (index, document) in after.enumerated() {
+                #expect(document["n"] == 6)
+                #expect(document.keys == documents[index].keys)
+            }
+            #expect(Array(after[11].elements).last?.value == "second")
+        }
+    }
+
     @Test("of those changed together, the one that a validator refuses is named, and the others are changed")
     func togetherRefused() async throws {
         try await withDatabase { database in

@@ -89,8 +89,10 @@ struct MigrateUp: AsyncParsableCommand {
             var result = session.result(run, left: left, since: start)
             result.steps = results.map(ChangeResult.Step.init)
             try session.console.print(result, options.format)
-            // Fewer results than steps: time was up.
-            return left.isEmpty && results.count == selection.count ? .done : .findings
+            // Something is still pending where time was up.
+            let rest = try await runner.selection(
+                .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
+            return left.isEmpty && rest.isEmpty ? .done : .findings
         }
     }
 }
@@ -137,15 +139,22 @@ struct MigrateDown: AsyncParsableCommand {
             }
             var results: [StepResult] = []
             // Going on after a broken connection must not take back another step than the one begun.
-            var floor: Int64?
+            var chosen: Set<Int64>?
             let run = try await session.change(change, asks: !selection.isEmpty) {
                 var result = try await MigrateDown.plan(selection, session, since: start)
                 result.isQuestion = true
                 let changes = result.changes.reduce(0) { $0 + $1.changed }
                 return (max(changes, selection.count), result.text(TextStyle(usesColor: false)))
             } _: { run, description in
-                let selection = try await runner.selection(.down(to: to ?? floor), session.database)
-                floor = floor ?? runner.floor(below: selection)
+                let selection: [any Migration]
+                if let chosen {
+                    selection = try await runner.selection(.down(to: 0), session.database).filter {
+                        chosen.contains($0.version)
+                    }
+                } else {
+                    selection = try await runner.selection(.down(to: to), session.database)
+                }
+                chosen = Set(selection.map(\.version))
                 let context = StepContext(run: run, settings: recount.settings(maxTime: options.maxTime))
                 try await runner.down(selection, context, description) { results.append($0) }
             }

@@ -93,12 +93,11 @@ enum RepairScope: String {
                 unresolved.store(try await apply(run, settings), ordering: .relaxed)
             }
             // Alone with the database, counting knows by itself what it left: it looked at everything, and set it.
-            // Repairing references knows whether it left any; which, a check tells.
-            var checked = recount.offline ? codes.filter { !$0.isOfCounter } : codes
-            if self == .references, unresolved.load(ordering: .relaxed) == 0,
-                session.interruption.requestedSignal == nil
-            {
-                checked = []
+            // Repairing references knows whether it left any; which, a check tells. What was cut short knows nothing.
+            var checked = codes
+            if session.interruption.requestedSignal == nil {
+                if recount.offline { checked = checked.filter { !$0.isOfCounter } }
+                if self == .references, unresolved.load(ordering: .relaxed) == 0 { checked = [] }
             }
             let left = try await session.leftovers(checked, run)
             try session.console.print(session.result(run, left: left, since: start), options.format)

@@ -41,7 +41,9 @@ struct RecountOptions: ParsableArguments {
                 + "between a message and its count.", valueName: "seconds"))
     var settle: Double = 10
 
-    @Option(help: ArgumentHelp("How many connections work at once.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "How many connections work at once; as many again where counts settle meanwhile.", valueName: "n"))
     var workers = RepairSettings.defaultWorkers
 
     func validate() throws {
@@ -52,7 +54,7 @@ struct RecountOptions: ParsableArguments {
     }
 
     /// More would only wait for each other, and for the pool's connections.
-    private static let mostWorkers = 64
+    private static let mostWorkers = 32
 
     func settings(maxTime: Double?) -> RepairSettings {
         var settings = RepairSettings()

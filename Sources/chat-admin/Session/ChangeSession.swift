@@ -34,7 +34,7 @@ extension CommandSession {
                 try await resume(run)
                 try await body(run, description)
             }
-            try await run.finish()
+            try await persist(run, lease) { try await run.finish() }
         } catch EngineError.interrupted(signal: Self.timeIsUp) {
             try await run.finish(error: EngineError.interrupted(signal: Self.timeIsUp))
             console.remark("The time given by --max-time is over. Run the same command again to go on.")
@@ -42,7 +42,11 @@ extension CommandSession {
             await close(run, lease, after: error)
             throw error
         }
-        try await lease.release()
+        do {
+            try await lease.release()
+        } catch let error as MongoError where error.isTransient {
+            console.remark("The lease couldn't be given back (\(error)); it expires by itself.")
+        }
         return run
     }
 
@@ -80,7 +84,7 @@ extension CommandSession {
 
     private func resume(_ run: Run) async throws {
         let source = SchemaReferenceSource(database: database, schema: .chat)
-        for resumed in try await Resumer(run: run, source: source).resume() {
+        for resumed in try await Resumer(run: run, source: source).resume() where resumed.run != run.id {
             console.remark("Finished what run \(resumed.run) had begun (\(resumed.entries) journal entries).")
         }
     }

@@ -1,0 +1,124 @@
+import BSON
+import Foundation
+import MongoDriver
+import TestSupport
+import Testing
+
+/// Counting in lanes ends when one of them fails, and goes on where the failure passes by itself.
+@Suite("Counting that fails")
+struct CountingFailureTests {
+    private static func repair(_ database: TestDatabase, _ extra: [String]) -> [String] {
+        ["repair", "counts", "--yes"] + extra + ["--uri", database.uri, "--database", database.name]
+    }
+
+    /// Sessions with wrong counts, with the index that lets them be counted range by range.
+    private static func load(_ database: TestDatabase, sessions: Int = 200, isIndexed: Bool = true) async throws {
+        try await database.load(
+            "chat_sessions",
+            (0..<sessions).map { _ in ["_id": .objectID(FreshID.make()), "title": "t", "message_count": 5] })
+        try await database.run(["create": "messages"])
+        guard isIndexed else { return }
+        try await database.run([
+            "createIndexes": "messages",
+            "indexes": [["key": ["session_id": 1, "deleted": 1, "created_at": 1], "name": "counting"]],
+        ])
+    }
+
+    @Test("a refused look ends the run", arguments: [false, true], [["--settle", "0.5"], ["--offline"]])
+    func refused(isIndexed: Bool, mode: [String]) async throws {
+        try await ServerFleet.shared.withServer(.standalone) { server in
+            try await server.withDatabase { database in
+                try await Self.load(database, isIndexed: isIndexed)
+                let fault = FailCommand("aggregate").failing(code: 2)
+                let result = try await database.withFailPoint(fault) { _ in
+                    try await Tool.run(Self.repair(database, mode))
+                }
+                #expect(result.exitCode == 70, "\(result)")
+                let next = try await Tool.run(Self.repair(database, mode))
+                #expect(next.exitCode == 0, "\(next)")
+                #expect(try await database.count("chat_sessions", ["message_count": 0]) == 200)
+            }
+        }
+    }
+
+    @Test("a broken connection is got over while counts settle", arguments: [false, true])
+    func broken(isIndexed: Bool) async throws {
+        try await ServerFleet.shared.withServer(.standalone) { server in
+            try await server.withDatabase { database in
+                try await Self.load(database, isIndexed: isIndexed)
+                let result = try await database.withFailPoint(
+                    FailCommand("aggregate").closingConnection(), mode: .times(3)
+                ) { _ in try await Tool.run(Self.repair(database, ["--settle", "0.5"])) }
+                #expect(result.exitCode == 0, "\(result)")
+                #expect(try await database.count("chat_sessions", ["message_count": 0]) == 200)
+            }
+        }
+    }
+
+    @Test("any number of workers comes to an end", arguments: [1, 3, 8, 32])
+    func workers(count: Int) async throws {
+        try await withDatabase { database in
+            try await Self.load(database, sessions: 3_000)
+            let result = try await Tool.run(Self.repair(database, ["--settle", "0.2", "--workers", String(count)]))
+            #expect(result.exitCode == 0, "\(result)")
+            #expect(try await database.count("chat_sessions", ["message_count": 0]) == 3_000)
+        }
+    }
+
+    @Test("offline, what time didn't allow is left, and says so")
+    func outOfTime() async throws {
+        try await ServerFleet.shared.withServer(.standalone) { server in
+            try await server.withDatabase { database in
+                try await Self.load(database, sessions: 6_000)
+                let result = try await database.withFailPoint(
+                    FailCommand("update").blocking(milliseconds: 1_500), mode: .times(1)
+                ) { _ in
+                    try await Tool.run(
+                        Self.repair(database, ["--offline", "--workers", "1", "--max-time", "1", "--format", "json"]))
+                }
+                #expect(result.exitCode == 1, "\(result)")
+                #expect(try result.json()["left"]?.array?.values.isEmpty == false, "\(result)")
+            }
+        }
+    }
+
+    @Test("a step that the ledger alone knows isn't taken back for another that failed first")
+    func downOnlyOne() async throws {
+        try await ServerFleet.shared.withServer(.standalone) { server in
+            try await server.withDatabase { database in
+                try await Self.load(database)
+                for version in [8, 9] as [Int64] {
+                    try await database.load(
+                        "chat_admin.migrations",
+                        [
+                            [
+                                "_id": .string("chat/\(version)"), "series": "chat", "version": .int64(version),
+                                "name": "later", "state": "applied", "runs": [],
+                            ]
+                        ])
+                }
+                let result = try await database.withFailPoint(
+                    FailCommand("update").failing(code: 11600), mode: .times(1)
+                ) { _ in
+                    try await Tool.run(
+                        ["migrate", "down", "--yes", "--uri", database.uri, "--database", database.name])
+                }
+                #expect(result.exitCode == 0, "\(result)")
+                let states = try await database.all("chat_admin.migrations").map { $0["state"]?.string ?? "" }
+                #expect(states == ["applied", "reverted"])
+            }
+        }
+    }
+
+    @Test("messages that are a view can be counted")
+    func view() async throws {
+        try await withDatabase { database in
+            try await Self.load(database, sessions: 3, isIndexed: false)
+            try await database.run(["drop": "messages"])
+            try await database.run(["create": "messages", "viewOn": "all_messages", "pipeline": []])
+            let result = try await Tool.run(
+                ["check", "--only", "count", "--uri", database.uri, "--database", database.name])
+            #expect(result.exitCode == 1, "\(result)")
+        }
+    }
+}
