@@ -22,7 +22,7 @@ actor IDRanges {
     private var next: ObjectID? = .min
     private var size = 5_000
 
-    private static let sizes = 500...20_000
+    private static let sizes = 500...10_000
     private static let aim = Duration.milliseconds(500)
 
     init(collection: String) { self.collection = collection }
