@@ -1,11 +1,14 @@
+internal import Foundation
+
 /// Servers of which each is lent to one test at a time, for what concerns a whole server: a fail point, its sessions.
 ///
 /// They are started when they are needed, and end with this process.
 package actor ServerFleet {
     /// The fleet of this process.
     package static let shared = ServerFleet()
-    /// How many servers of a kind there are at most: what is tried on them mostly waits.
-    package static let size = 4
+    /// How many servers of a kind there are at most: what is tried on them mostly waits, but beside all other tests a
+    /// few more would starve those.
+    package static let size = ProcessInfo.processInfo.environment["CHAT_ADMIN_FAULTS"] == "all" ? 4 : 2
 
     private var idle: [TestServer.Kind: [TestServer]] = [:]
     private var started: [TestServer.Kind: Int] = [:]

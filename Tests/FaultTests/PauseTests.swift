@@ -29,7 +29,7 @@ struct PauseTests {
         _ database: TestDatabase,
         _ body: @escaping @Sendable (RunningTool) async throws -> R
     ) async throws -> (result: ToolResult, value: R) {
-        try await database.withFailPoint(FailCommand("update").blocking(milliseconds: 1_000), mode: .times(1)) {
+        try await database.withFailPoint(FailCommand("update").blocking(milliseconds: 5_000), mode: .times(1)) {
             failPoint in
             try await Tool.start(repair(database)) { tool in
                 try await failPoint.waitUntilEntered()
