@@ -10,8 +10,8 @@ package final class TestReplicaSet: Sendable {
     package let server: TestServer
     private let folder: String
     private let ports: [Int]
-    private let direct: [MongoPool]
-    fileprivate let members: Mutex<[SupervisedProcess?]>
+    fileprivate let direct: [MongoPool]
+    private let members: Mutex<[SupervisedProcess?]>
 
     private static let memberCount = 3
 
@@ -110,7 +110,9 @@ package final class TestReplicaSet: Sendable {
         }
         let configuration: BSONDocument = [
             "_id": .string(TestServer.replicaSetName), "members": .array(BSONArray(members)),
-            "settings": ["electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500],
+            "settings": [
+                "electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500,
+            ],
         ]
         _ = try await direct[0].withClient {
             try await $0.run(["replSetInitiate": .document(configuration)], on: "admin")
@@ -120,9 +122,12 @@ package final class TestReplicaSet: Sendable {
 }
 
 extension TestReplicaSet {
-    /// Sends a member's process a signal: `SIGSTOP` makes it hang, `SIGCONT` lets it go on.
-    package func send(_ signal: Int32, toMember index: Int) {
-        members.withLock { $0[index]?.send(signal) }
+    /// Makes a member take in nothing that others write, or catch up again; it answers all the same.
+    package func setLagging(_ isLagging: Bool, member index: Int) async throws {
+        _ = try await direct[index].withClient {
+            try await $0.run(
+                ["configureFailPoint": "rsSyncApplyStop", "mode": isLagging ? "alwaysOn" : "off"], on: "admin")
+        }
     }
 
     /// How far the slowest secondary is behind, as the primary sees it.

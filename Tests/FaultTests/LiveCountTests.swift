@@ -39,7 +39,9 @@ struct LiveCountTests {
             }
             // Everybody has finished what was begun. What was right before, or was set meanwhile, is right now.
             let drifts = try await Self.drifts(database)
-            let new = Set(drifts.keys).subtracting(application.drifted)
+            // Where the machine held a writer up for longer than the settling time, nothing was promised.
+            let new = await Set(drifts.keys).subtracting(application.drifted).subtracting(application.late)
+            #expect(await application.late.count < Self.sessions / 4)
             #expect(new.isEmpty, "\(new.count) sessions have a drift that they hadn't: \(new.prefix(3))")
             #expect(changed > 0)
             print(
@@ -76,6 +78,8 @@ private actor CountingApplication {
     /// The sessions whose counts are wrong from the start.
     nonisolated let drifted: Set<ObjectID>
     private(set) var writes = 0
+    /// Sessions of which the two halves of a change were nearly a second apart.
+    private(set) var late: Set<ObjectID> = []
     private let database: TestDatabase
     private let ids: [ObjectID]
 
@@ -109,10 +113,13 @@ private actor CountingApplication {
             while ContinuousClock.now < end {
                 let session = ids[Int(random.next() % UInt64(ids.count))]
                 let gap = Duration.milliseconds(Int64(random.next() % 250))
+                let start = ContinuousClock.now
+                var changed = session
                 if random.next() % 3 == 0, let last = own.popLast() {
                     try await update(client, "messages", last.message, ["$set": ["deleted": true]])
                     try await Task.sleep(for: gap)
                     try await update(client, "chat_sessions", last.session, ["$inc": ["message_count": -1]])
+                    changed = last.session
                 } else {
                     let message = FreshID.make()
                     let now = BSONValue.date(Int64(Date().timeIntervalSince1970 * 1000))
@@ -130,12 +137,15 @@ private actor CountingApplication {
                         ["$inc": ["message_count": 1], "$set": ["last_message_at": now]])
                     own.append((message, session))
                 }
-                await wrote()
+                await wrote(changed, within: ContinuousClock.now - start)
             }
         }
     }
 
-    private func wrote() { writes += 1 }
+    private func wrote(_ session: ObjectID, within duration: Duration) {
+        writes += 1
+        if duration > .milliseconds(900) { late.insert(session) }
+    }
 
     private nonisolated func update(
         _ client: MongoClient, _ collection: String, _ id: ObjectID, _ change: BSONDocument

@@ -7,7 +7,7 @@ import Testing
 /// A run waits when it is asked to, and while members of a replica set lag behind.
 @Suite("Waiting between batches")
 struct PauseTests {
-    private static let sessions = 6_000
+    private static let sessions = 30_000
 
     /// Sessions with wrong counts: more than one batch of them.
     private static func load(_ database: TestDatabase) async throws {
@@ -24,16 +24,15 @@ struct PauseTests {
         ]
     }
 
-    /// Holds the first change back, so that there is time to ask for a pause before the second.
-    private static func atFirstChange<R: Sendable>(
-        _ database: TestDatabase,
-        _ body: @escaping @Sendable (RunningTool) async throws -> R
+    /// Slows every change down, so that there is time to ask for a pause long before the last, and hands over when the
+    /// first is on its way.
+    private static func whileItChanges<R: Sendable>(
+        _ database: TestDatabase, _ body: @escaping @Sendable (RunningTool, FailPoint) async throws -> R
     ) async throws -> (result: ToolResult, value: R) {
-        try await database.withFailPoint(FailCommand("update").blocking(milliseconds: 5_000), mode: .times(1)) {
-            failPoint in
+        try await database.withFailPoint(FailCommand("update").blocking(milliseconds: 700)) { failPoint in
             try await Tool.start(repair(database)) { tool in
                 try await failPoint.waitUntilEntered()
-                return try await body(tool)
+                return try await body(tool, failPoint)
             }
         }
     }
@@ -47,10 +46,11 @@ struct PauseTests {
         try await ServerFleet.shared.withServer(.standalone) { server in
             try await server.withDatabase { database in
                 try await Self.load(database)
-                let ended = try await Self.atFirstChange(database) { tool in
+                let ended = try await Self.whileItChanges(database) { tool, failPoint in
                     tool.send(SIGUSR1)
                     try await tool.waitUntilPrinted("Pausing at the next batch boundary")
                     try await Self.expectStandstill(database, tool)
+                    try await failPoint.off()
                     tool.send(SIGUSR2)
                 }
                 #expect(ended.result.exitCode == 0, "\(ended.result)")
@@ -65,11 +65,12 @@ struct PauseTests {
             try await server.withDatabase { database in
                 try await Self.load(database)
                 let target = ["--uri", server.uri, "--database", database.name]
-                let ended = try await Self.atFirstChange(database) { tool in
+                let ended = try await Self.whileItChanges(database) { tool, failPoint in
                     let run = try await database.one("chat_admin.runs", [:])["_id"]?.objectID?.hex ?? ""
                     let pause = try await Tool.run(["runs", "pause", run] + target)
                     #expect(pause.exitCode == 0, "\(pause)")
                     try await Self.expectStandstill(database, tool)
+                    try await failPoint.off()
                     let resume = try await Tool.run(["runs", "resume", run, "--format", "json"] + target)
                     #expect(try resume.json().value(at: "paused")?.bool == false)
                 }
@@ -89,7 +90,7 @@ struct PauseTests {
                 try await Self.load(database)
                 try await set.waitUntilHealthy()
                 let secondary = try await (set.primary() + 1) % 3
-                set.send(SIGSTOP, toMember: secondary)
+                try await set.setLagging(true, member: secondary)
                 try await waitUntil("the member lags", every: .milliseconds(200)) {
                     try await database.load("other", [["_id": .objectID(FreshID.make())]])
                     return try await set.lag() > .seconds(2)
@@ -99,7 +100,7 @@ struct PauseTests {
                         try await database.count("chat_admin.lease", ["released": false]) == 1
                     }
                     try await Self.expectStandstill(database, tool)
-                    set.send(SIGCONT, toMember: secondary)
+                    try await set.setLagging(false, member: secondary)
                 }
                 #expect(ended.result.exitCode == 0, "\(ended.result)")
                 #expect(try await database.count("chat_sessions", ["message_count": 0]) == Self.sessions)
