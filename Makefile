@@ -38,7 +38,7 @@ test: setup ## Build with warnings as errors, lint, test, and test BSON under Ad
 	@$(TOOLS) scripts/timed.sh 'test (AddressSanitizer)' \
 		swift test --disable-xctest --sanitize=address --filter 'BSONTests|MongoDriverTests' --scratch-path .build-asan
 
-test-faults: setup ## Kill the tool at every write, and fail its every command: an hour, where `make test` runs a sample
+test-faults: setup ## Kill the tool at every write, and fail its every command: an hour or two, where `make test` runs a sample
 	@scripts/timed.sh 'build (tests)' swift build --build-tests
 	@$(TOOLS) CHAT_ADMIN_FAULTS=all scripts/timed.sh 'test (all faults)' swift test --skip-build --disable-xctest --filter FaultTests
 
