@@ -35,14 +35,14 @@ struct PoolTests {
     @Test("lends clients that don't wait for each other, nor block other tasks")
     func runsConcurrently() async throws {
         try await withDatabase { database in
-            try await database.withFailPoint(FailCommand("ping").blocking(milliseconds: 500)) { _ in
+            try await database.withFailPoint(FailCommand("ping").blocking(milliseconds: 2_000)) { _ in
                 let start = ContinuousClock.now
                 try await withThrowingTaskGroup { group in
                     for _ in 0..<24 { group.addTask { _ = try await database.run(["ping": 1]) } }
                     try await group.waitForAll()
                 }
-                // One after the other they would take 12 s, on two threads 6 s.
-                #expect(ContinuousClock.now - start < .seconds(5))
+                // One after the other they would take 48 s, on two threads 24 s; a busy machine needs a few.
+                #expect(ContinuousClock.now - start < .seconds(20))
             }
         }
     }
