@@ -61,15 +61,11 @@ struct LiveCount: Sendable {
     /// When the newest was created; nil where there is none, or where it isn't a date.
     let newest: Int64?
 
-    static let none = LiveCount(live: 0, newest: nil)
-
-    init(live: Int64, newest: Int64?) {
-        self.live = live
-        self.newest = newest
-    }
+    static let none = LiveCount([:])
 
     init(_ group: BSONDocument) {
-        self.init(live: group["live"]?.integer ?? 0, newest: group["newest"]?.date)
+        live = group["live"]?.integer ?? 0
+        newest = group["newest"]?.date
     }
 
     static func pipeline(_ counter: Counter, _ range: IDRange) -> [BSONDocument] {

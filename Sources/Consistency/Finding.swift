@@ -43,6 +43,11 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
         }
     }
 
+    /// The codes that are, or begin with, one of some texts: `id.` stands for all of its kind.
+    public static func beginning(with prefixes: [String]) -> Set<FindingCode> {
+        Set(allCases.filter { code in prefixes.contains { code.rawValue.hasPrefix($0) } })
+    }
+
     /// Whether it is about a counter.
     public var isOfCounter: Bool {
         switch self {

@@ -77,27 +77,26 @@ public final class Run: Sendable {
     }
 
     /// The same run, working through another connection.
-    init(_ run: Run, on database: Database) {
-        id = run.id
-        self.database = database
-        description = run.description
-        lease = run.lease
-        interruption = run.interruption
-        throttle = run.throttle
-        progress = run.progress
-        shared = run.shared
+    convenience init(_ run: Run, on database: Database) {
+        self.init(run, id: run.id, on: database, sharing: run.shared)
     }
 
     /// Goes on writing the journal of a run that ended before its changes were complete.
-    init(resuming id: ObjectID, nextNumber: Int64, by run: Run) {
+    convenience init(resuming id: ObjectID, nextNumber: Int64, by run: Run) {
+        let shared = Shared(State(hasRecord: true, nextNumber: nextNumber, step: nil))
+        self.init(run, id: id, on: run.database, sharing: shared)
+    }
+
+    /// A run that works under another's lease, and as it does.
+    private init(_ run: Run, id: ObjectID, on database: Database, sharing shared: Shared) {
         self.id = id
-        database = run.database
+        self.database = database
+        self.shared = shared
         description = run.description
         lease = run.lease
         interruption = run.interruption
         throttle = run.throttle
         progress = run.progress
-        shared = Shared(State(hasRecord: true, nextNumber: nextNumber, step: nil))
     }
 
     /// How far the run has come: grows with every journal entry that has come to its end.

@@ -35,9 +35,7 @@ struct KilledThenChangedTests {
             try await load(database, isUnique: isUnique)
             let repair = ["repair", "ids", "--yes", "--uri", database.uri, "--database", database.name]
             guard try await KillMatrixTests.kill(repair, on: database, at: point, .happened) else { return false }
-            try await database.run([
-                "update": "chat_admin.lease", "updates": [["q": [:], "u": ["$set": ["expiresAt": .date(0)]]]],
-            ])
+            try await Stage.expireLease(database)
             try await body(database, repair)
             return true
         }

@@ -85,7 +85,7 @@ struct Stage {
     ///
     /// - Returns: What is wrong, in words.
     func finish() async throws -> [String] {
-        try await expireLease()
+        try await Self.expireLease(database)
         try await Self.run(command, database)
         for command in scenario.after { try await Self.run(command, database) }
         var problems = try await goalProblems()
@@ -111,7 +111,7 @@ struct Stage {
     }
 
     /// Stands for the time that passes until a killed run's lease expires by itself.
-    private func expireLease() async throws {
+    static func expireLease(_ database: TestDatabase) async throws {
         try await database.run([
             "update": "chat_admin.lease", "updates": [["q": [:], "u": ["$set": ["expiresAt": .date(0)]]]],
         ])

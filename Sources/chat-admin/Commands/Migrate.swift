@@ -102,8 +102,8 @@ extension MigrateUp {
     private static func mended(_ session: CommandSession) async throws -> Set<FindingCode> {
         let applied = Set(
             try await ChatMigrations.runner.status(session.database).filter { $0.state == .applied }.map(\.version))
-        let prefixes = ChatMigrations.steps.filter { applied.contains($0.version) }.flatMap(\.mends)
-        return Set(FindingCode.allCases.filter { code in prefixes.contains { code.rawValue.hasPrefix($0) } })
+        return FindingCode.beginning(
+            with: ChatMigrations.steps.filter { applied.contains($0.version) }.flatMap(\.mends))
     }
 }
 

@@ -73,7 +73,7 @@ enum RepairScope: String {
             case .counts: ["count.", "last."]
             case .all: ["id.", "ref.", "count.", "last."]
             }
-        return Set(FindingCode.allCases.filter { code in prefixes.contains { code.rawValue.hasPrefix($0) } })
+        return FindingCode.beginning(with: prefixes)
     }
 
     func run(_ options: GlobalOptions, _ change: ChangeOptions, _ recount: RecountOptions) async throws {
