@@ -3,7 +3,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-faults bench format lint clean
+.PHONY: help setup build demo example test test-faults bench format lint clean
 # One target at a time: they share .build, and a test run wants the machine for itself.
 .NOTPARALLEL:
 
@@ -11,7 +11,7 @@ SHELL := /usr/bin/env bash
 # targets, so that none of them builds again what another has built.
 export CHAT_ADMIN_WARNINGS_AS_ERRORS ?= 1
 
-SWIFT_SOURCES = Sources Tests Package.swift
+SWIFT_SOURCES = Sources Tests Plugins Examples Package.swift
 
 # Tests find the server's program and the independent witness through these. Looked up when a recipe runs, after setup.
 TOOLS = CHAT_ADMIN_MONGOD="$$(scripts/mongod.sh path)" CHAT_ADMIN_PYTHON="$${CHAT_ADMIN_PYTHON:-$(CURDIR)/.tools/venv/bin/python}"
@@ -28,6 +28,9 @@ build: setup ## Build chat-admin for release
 demo: build ## Repair a damaged chat database on a throwaway server, and watch it happen
 	@$(TOOLS) scripts/demo.sh
 
+example: setup ## Build the program with steps of its own, and run it on a throwaway server
+	@$(TOOLS) scripts/timed.sh example scripts/example.sh
+
 lint: ## Check the layout and the style of the sources
 	@scripts/timed.sh lint swift format lint --strict --recursive $(SWIFT_SOURCES)
 
@@ -35,6 +38,7 @@ test: setup ## Build with warnings as errors, lint, test, and test BSON under Ad
 	@scripts/timed.sh 'build (tests)' swift build --build-tests
 	@scripts/timed.sh lint swift format lint --strict --recursive $(SWIFT_SOURCES)
 	@$(TOOLS) scripts/timed.sh test swift test --skip FaultTests
+	@$(TOOLS) scripts/timed.sh example scripts/example.sh
 	@$(TOOLS) scripts/timed.sh 'test (faults)' swift test --skip-build --disable-xctest --filter FaultTests
 	@$(TOOLS) scripts/timed.sh 'test (AddressSanitizer)' \
 		swift test --disable-xctest --sanitize=address --filter 'BSONTests|MongoDriverTests' --scratch-path .build-asan

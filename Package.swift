@@ -27,7 +27,8 @@ let package = Package(
     name: "chat-admin",
     products: [
         .executable(name: "chat-admin", targets: ["chat-admin"]),
-        .library(name: "MigrationEngine", targets: ["MigrationEngine"]),
+        .library(name: "MigrationEngine", targets: ["MigrationEngine", "MongoDriver", "BSON"]),
+        .plugin(name: "SourceChecksums", targets: ["SourceChecksums"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -38,13 +39,22 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CMongoC", pkgConfig: "libmongoc-1.0", providers: [.apt(["libmongoc-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         library("BSON"),
         library("MongoDriver", ["BSON", "CMongoC", logging]),
-        library("MigrationEngine", ["BSON", "MongoDriver", logging]),
+        library("Checksums", ["CCrypto"]),
+        .executableTarget(name: "source-checksums", dependencies: ["Checksums"], swiftSettings: settings),
+        .plugin(name: "SourceChecksums", capability: .buildTool(), dependencies: ["source-checksums"]),
+        library("MigrationEngine", ["BSON", "MongoDriver", "Checksums", logging]),
         library("Consistency", ["BSON", "MongoDriver", "MigrationEngine", logging]),
         library("Chat", ["BSON", "MongoDriver", "MigrationEngine", "Consistency", "CCrypt", logging]),
-        library("Migrations", ["BSON", "MongoDriver", "MigrationEngine", "Consistency", "Chat", logging]),
+        .target(
+            name: "Migrations",
+            dependencies: ["BSON", "MongoDriver", "MigrationEngine", "Consistency", "Chat", logging],
+            swiftSettings: settings,
+            plugins: ["SourceChecksums"]
+        ),
         .executableTarget(
             name: "chat-admin",
             dependencies: [
@@ -64,17 +74,24 @@ let package = Package(
             swiftSettings: settings
         ),
         tests("BSONTests", ["BSON"]),
+        tests("ChecksumsTests", ["Checksums"]),
         tests("MongoDriverTests", ["MongoDriver", "BSON", "TestSupport", logging]),
         tests("MigrationEngineTests", ["MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
         tests("ConsistencyTests", ["Consistency", "Chat", "MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
         tests("ChatTests", ["Chat", "Consistency", "MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
+        tests("MigrationsTests", ["Migrations", "MigrationEngine", "Checksums", "TestSupport"]),
         .testTarget(
             name: "CommandTests",
             dependencies: ["chat-admin", "Chat", "Consistency", "MongoDriver", "BSON", "TestSupport"],
             exclude: ["Golden"],
             swiftSettings: settings
         ),
-        tests("FaultTests", ["chat-admin", "MongoDriver", "BSON", "TestSupport"]),
+        .testTarget(
+            name: "FaultTests",
+            dependencies: ["chat-admin", "MongoDriver", "BSON", "TestSupport"],
+            exclude: ["Steps"],
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -55,9 +55,6 @@ public struct IndexRepair: Sendable {
         }
     }
 
-    /// So many duplicates are named; the rest is counted.
-    private static let namedDuplicates = 5
-
     private func missing() async throws -> [(CollectionSchema, IndexSpecification)] {
         var result: [(CollectionSchema, IndexSpecification)] = []
         let descriptions = try await database.client.listCollections(database.name)
@@ -86,44 +83,7 @@ public struct IndexRepair: Sendable {
                     + "(\(index.isUnique ? "unique" : "not unique")); drop it first"
             ]
         }
-        return index.isUnique ? try await duplicates(collection, index) : []
-    }
-
-    /// The values that more than one document has, compared as the index will compare them: a missing field is null.
-    private func duplicates(_ collection: CollectionSchema, _ index: IndexSpecification) async throws -> [String] {
-        let key = BSONDocument(
-            index.key.keys.map { ($0, BSONValue.document(["$ifNull": [.string("$" + $0), .null]])) })
-        let groups = try await database.aggregateAll(
-            collection.name,
-            [
-                ["$group": ["_id": .document(key), "n": ["$sum": 1], "a": ["$min": "$_id"], "b": ["$max": "$_id"]]],
-                ["$match": ["n": ["$gt": 1]]],
-                ["$sort": ["_id": 1]],
-                [
-                    "$facet": [
-                        "all": [["$count": "n"]],
-                        "named": [["$limit": .int32(Int32(Self.namedDuplicates))]],
-                    ]
-                ],
-            ])
-        guard let facets = groups.first else { return [] }
-        let total = Int(facets.value(at: "all")?.array?.values.first?.document?["n"]?.integer ?? 0)
-        let named = (facets["named"]?.array?.values ?? []).compactMap(\.document).map { group in
-            let values = group["_id"]?.document?.elements.map { "\($0.key) \(Self.text($0.value))" } ?? []
-            let ids = [group["a"], group["b"]].compactMap { $0.map(Self.text) }
-            return "\(collection.name): \(group["n"]?.integer ?? 0) documents share \(values.joined(separator: ", "))"
-                + " (such as _id \(ids.joined(separator: " and ")))"
-        }
-        let rest = total - named.count
-        return named + (rest > 0 ? ["\(collection.name): \(rest) more values of \(index.name) are shared"] : [])
-    }
-
-    private static func text(_ value: BSONValue) -> String {
-        switch value {
-        case .string(let text): "\"\(text)\""
-        case .objectID(let id): id.hex
-        case .null: "null"
-        default: "a value of type \(value.type.alias)"
-        }
+        guard index.isUnique else { return [] }
+        return try await Duplicates.sentences(index.document, in: collection.name, database)
     }
 }

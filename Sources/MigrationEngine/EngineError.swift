@@ -10,6 +10,10 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
     case ledger(String)
     /// A step can't be applied to the data as it is; nothing was touched.
     case blocked(version: Int64, name: String, reasons: [String])
+    /// A step can lose data, and that wasn't allowed; nothing was touched.
+    case dangerous(version: Int64, name: String, reasons: [String])
+    /// A step is half applied, or half taken back, and can't be gone on with as asked; nothing was touched.
+    case halfApplied(version: Int64, name: String, reason: String)
     /// A step failed; its state is in the ledger.
     case stepFailed(version: Int64, name: String, underlying: any Error)
     /// The caller asked for something that isn't there.
@@ -39,6 +43,12 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
             "Step \(version) (\(name)) can't be applied to the data as it is, so nothing was touched:\n"
                 + reasons.map { "  - \($0)" }.joined(separator: "\n")
                 + (version > 1 ? "\n`migrate up --to \(version - 1)` applies the steps before it." : "")
+        case .dangerous(let version, let name, let reasons):
+            "Step \(version) (\(name)) can lose data, so nothing was touched:\n"
+                + reasons.map { "  - \($0)" }.joined(separator: "\n")
+                + "\n`migrate plan` shows what it would do; --allow-dangerous lets it."
+        case .halfApplied(let version, let name, let reason):
+            "Step \(version) (\(name)) can't be gone on with: \(reason)."
         case .stepFailed(let version, let name, let underlying):
             "Step \(version) (\(name)) failed: \(Self.withoutStop(underlying)). Its state is in the ledger; "
                 + "`migrate up` resumes it when the cause is gone."

@@ -54,6 +54,10 @@ package struct JournalEntry: Sendable {
         case indexes([BSONDocument])
         /// A collection that was created.
         case collection
+        /// Whole documents that were replaced or deleted.
+        case documents([DocumentChange])
+        /// A collection that was dropped, with its options and indexes; its documents are in the entries before.
+        case dropped(options: BSONDocument, indexes: [BSONDocument])
     }
 
     package let key: JournalKey
@@ -70,6 +74,10 @@ package struct JournalEntry: Sendable {
     package var missed: [BSONValue] = []
     /// The other findings that the change mends in the same documents.
     package var also: [String] = []
+    /// `_id`s of documents that had changed before they could be changed, and are to be looked at again.
+    package var again: [BSONValue] = []
+    /// Which command of a step's file it belongs to, and which statement of it.
+    package var position: Int64?
 }
 
 extension JournalEntry {
@@ -80,6 +88,7 @@ extension JournalEntry {
         ]
         if let step { document.append("step", .int64(step)) }
         if let parent { document.append("parent", .int64(parent)) }
+        if let position { document.append("position", .int64(position)) }
         if !also.isEmpty { document.append("also", .array(BSONArray(also.map { .string($0) }))) }
         for element in content.fields.rawElements { document.append(raw: element) }
         return document
@@ -94,7 +103,8 @@ extension JournalEntry {
             key: key, code: document["code"]?.string ?? "", collection: collection, content: content, state: state,
             step: document["step"]?.integer, parent: document["parent"]?.integer,
             missed: document["missed"]?.array?.values ?? [],
-            also: document["also"]?.array?.values.compactMap(\.string) ?? [])
+            also: document["also"]?.array?.values.compactMap(\.string) ?? [],
+            again: document["again"]?.array?.values ?? [], position: document["position"]?.integer)
     }
 }
 
@@ -107,6 +117,8 @@ extension JournalEntry.Content {
         case .validator: "validator"
         case .indexes: "indexes"
         case .collection: "collection"
+        case .documents: "documents"
+        case .dropped: "dropped"
         }
     }
 
@@ -118,6 +130,9 @@ extension JournalEntry.Content {
         case .validator(let before, let after): ["before": .document(before), "after": .document(after)]
         case .indexes(let indexes): ["indexes": .array(BSONArray(indexes.map { .document($0) }))]
         case .collection: [:]
+        case .documents(let changes): ["items": .array(BSONArray(changes.map { .document($0.document) }))]
+        case .dropped(let options, let indexes):
+            ["options": .document(options), "indexes": .array(BSONArray(indexes.map { .document($0) }))]
         }
     }
 
@@ -135,6 +150,13 @@ extension JournalEntry.Content {
                 before: document["before"]?.document ?? [:], after: document["after"]?.document ?? [:])
         case "indexes": self = .indexes(document["indexes"]?.array?.values.compactMap(\.document) ?? [])
         case "collection": self = .collection
+        case "documents":
+            let items = document["items"]?.array?.values.compactMap(\.document) ?? []
+            self = .documents(items.compactMap(DocumentChange.init))
+        case "dropped":
+            self = .dropped(
+                options: document["options"]?.document ?? [:],
+                indexes: document["indexes"]?.array?.values.compactMap(\.document) ?? [])
         default: return nil
         }
     }

@@ -1,4 +1,4 @@
-public import BSON
+internal import BSON
 internal import MongoDriver
 
 /// `chat_admin.migrations`: what is applied, by whom and when. A step's state is written before its work.
@@ -8,6 +8,8 @@ struct Ledger: Sendable {
 
     private var namespace: Namespace { database.namespace(StateCollection.migrations) }
 
+    func id(of version: Int64) -> BSONValue { .string("\(series)/\(version)") }
+
     /// Reads every row of the series, by version.
     func rows() async throws -> [Int64: LedgerRow] {
         let documents = try await database.findAll(
@@ -15,8 +17,23 @@ struct Ledger: Sendable {
         return documents.compactMap(LedgerRow.init).reduce(into: [:]) { $0[$1.version] = $1 }
     }
 
-    /// Notes durably that a step's work begins.
-    func begin(_ step: any Migration, _ state: StepState, run: Run, description: RunDescription) async throws {
+    /// How a step's work ended.
+    struct End {
+        let version: Int64
+        let state: StepState
+        let duration: Duration
+        var changes: [Change] = []
+        var error: (any Error)?
+    }
+
+    /// Notes durably that a step's work begins, and in the same round trip how the one before it ended.
+    ///
+    /// - Parameter isOwnDown: Whether the step is about to be taken back by its own means, which is a run to remember.
+    /// - Returns: Where the step stands, with what an earlier attempt saved.
+    func begin(
+        _ step: any Migration, _ state: StepState, after row: LedgerRow?, isOwnDown: Bool, run: Run,
+        description: RunDescription, ending previous: End?
+    ) async throws -> LedgerPlace {
         try await run.begin()
         var fields: BSONDocument = [
             "series": .string(series), "version": .int64(step.version), "name": .string(step.name),
@@ -25,26 +42,110 @@ struct Ledger: Sendable {
         ]
         fields.append("finishedAt", .null)
         fields.append("error", .null)
-        var update: BSONDocument = ["$set": .document(fields)]
+        var removed: BSONDocument = ["marked": ""]
+        if state == .applying {
+            if let checksum = step.checksum {
+                fields.append("checksum", .string(checksum))
+            } else {
+                removed.append("checksum", "")
+            }
+        }
+        let isResumed = row.map { $0.state == .applying || $0.state == .failed || $0.state == .reverting } ?? false
+        if !isResumed {
+            removed.append("checkpoint", "")
+            removed.append("unjournalled", "")
+        }
+        var update: BSONDocument = ["$set": .document(fields), "$unset": .document(removed)]
         if state == .applying { update.append("$addToSet", ["runs": .objectID(run.id)]) }
-        _ = try await run.writer.findAndModify(
-            namespace, query: ["_id": .string("\(series)/\(step.version)")],
-            ["update": .document(update), "upsert": true])
+        if isOwnDown { update.append("$addToSet", ["revertedBy": .objectID(run.id)]) }
+        let begin: BSONValue = [
+            "q": ["_id": id(of: step.version)], "u": .document(update), "upsert": true,
+        ]
+        try await write((previous.map { [statement($0)] } ?? []) + [begin], run)
+        let earlier = isResumed ? (state == .applying ? row?.runs : row?.revertedBy) ?? [] : []
+        return LedgerPlace(
+            ledger: self, version: step.version, checkpoint: isResumed ? row?.checkpoint : nil, runs: earlier)
     }
 
     /// Notes durably how a step's work ended.
-    func end(
-        _ version: Int64, _ state: StepState, run: Run, duration: Duration, changes: [Change], error: (any Error)?
-    ) async throws {
+    func end(_ end: End, run: Run) async throws { try await write([statement(end)], run) }
+
+    /// Saves how far a step has come.
+    func save(_ checkpoint: BSONDocument, _ version: Int64, run: Run) async throws {
+        try await write(
+            [["q": ["_id": id(of: version)], "u": ["$set": ["checkpoint": .document(checkpoint)]]]], run)
+    }
+
+    /// Notes that a step does something that the journal can't take back.
+    func noteUnjournalled(_ version: Int64, run: Run) async throws {
+        try await write([["q": ["_id": id(of: version)], "u": ["$set": ["unjournalled": true]]]], run)
+    }
+
+    /// Declares the state of steps that aren't run.
+    func mark(_ steps: [MigrationPlanner.Step], _ state: StepState, run: Run, description: RunDescription) async throws
+    {
+        guard !steps.isEmpty else { return }
+        try await run.begin()
+        let statements = steps.map { step -> BSONValue in
+            var fields: BSONDocument = [
+                "series": .string(series), "version": .int64(step.version), "name": .string(step.name),
+                "state": .string(state.rawValue), "finishedAt": WallClock.now, "host": .string(description.host),
+                "user": .string(description.user), "toolVersion": .string(description.toolVersion), "marked": true,
+            ]
+            fields.append("error", .null)
+            if let checksum = step.checksum { fields.append("checksum", .string(checksum)) }
+            return [
+                "q": ["_id": id(of: step.version)],
+                "u": ["$set": .document(fields), "$unset": ["checkpoint": ""]], "upsert": true,
+            ]
+        }
+        try await write(statements, run)
+    }
+
+    private func statement(_ end: End) -> BSONValue {
         var fields: BSONDocument = [
-            "state": .string(state.rawValue), "finishedAt": WallClock.now,
-            "durationMS": .int64(duration.milliseconds),
+            "state": .string(end.state.rawValue), "finishedAt": WallClock.now,
+            "durationMS": .int64(end.duration.milliseconds),
         ]
-        if state == .applied { fields.append("changes", .array(BSONArray(changes.map(\.bson)))) }
-        fields.append("error", error.map { .string(Redaction.redact("\($0)")) } ?? .null)
-        let update: BSONDocument = ["$set": .document(fields)]
-        try await run.writer.bulkWrite(
-            namespace, [.updateOne(filter: ["_id": .string("\(series)/\(version)")], update: update)])
+        if end.state == .applied { fields.append("changes", .array(BSONArray(end.changes.map(\.bson)))) }
+        fields.append("error", end.error.map { .string(Redaction.redact("\($0)")) } ?? .null)
+        var update: BSONDocument = ["$set": .document(fields)]
+        if end.state == .applied || end.state == .reverted { update.append("$unset", ["checkpoint": ""]) }
+        return ["q": ["_id": id(of: end.version)], "u": .document(update)]
+    }
+
+    /// One command, in order, durable.
+    private func write(_ statements: [BSONValue], _ run: Run) async throws {
+        try await run.writer.run(
+            [
+                "update": .string(namespace.collection), "updates": .array(BSONArray(statements)), "ordered": true,
+                "writeConcern": .document(WriteConcern.majorityJournaled.document),
+            ], on: namespace.database)
+    }
+}
+
+/// The row of the ledger that a step at work writes to.
+struct LedgerPlace: Sendable {
+    let ledger: Ledger
+    let version: Int64
+    /// What an earlier attempt saved.
+    let checkpoint: BSONDocument?
+    /// The runs of earlier attempts, which may be this one's, oldest first.
+    let runs: [ObjectID]
+
+    func save(_ checkpoint: BSONDocument, _ run: Run) async throws {
+        try await ledger.save(checkpoint, version, run: run)
+    }
+
+    func noteUnjournalled(_ run: Run) async throws { try await ledger.noteUnjournalled(version, run: run) }
+
+    /// The update that saves a checkpoint, for a transaction.
+    func update(_ checkpoint: BSONDocument) -> (namespace: Namespace, write: WriteModel) {
+        (
+            ledger.database.namespace(StateCollection.migrations),
+            .updateOne(
+                filter: ["_id": ledger.id(of: version)], update: ["$set": ["checkpoint": .document(checkpoint)]])
+        )
     }
 }
 
@@ -52,39 +153,5 @@ extension Duration {
     /// Whole milliseconds.
     public var milliseconds: Int64 {
         components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
-    }
-}
-
-extension MigrationRunner {
-    /// Marks the steps that a run applied as reverted after the run was taken back, or, where something of theirs was
-    /// left, as still being reverted.
-    ///
-    /// - Parameters:
-    ///   - id: The run that was taken back.
-    ///   - run: The run that took it back.
-    /// - Throws: `MongoError`.
-    public static func noteUndone(_ id: ObjectID, run: Run) async throws {
-        let database = run.database
-        let rows = try await database.findAll(
-            StateCollection.migrations,
-            filter: ["runs": .objectID(id), "state": ["$in": ["applied", "applying", "failed", "reverting"]]])
-        for row in rows.compactMap(LedgerRow.init) {
-            var remaining = 0
-            for other in row.runs {
-                remaining += try await database.findAll(
-                    StateCollection.journal, filter: Undo.filter(other, row.version),
-                    options: ["limit": 1, "projection": ["_id": 1]]
-                ).count
-            }
-            // Of a step that isn't taken back whole, `up` and `down` both take care.
-            let state: StepState = remaining == 0 ? .reverted : .reverting
-            try await run.writer.bulkWrite(
-                database.namespace(StateCollection.migrations),
-                [
-                    .updateOne(
-                        filter: ["_id": .string(row.id)],
-                        update: ["$set": ["state": .string(state.rawValue), "finishedAt": WallClock.now]])
-                ])
-        }
     }
 }

@@ -45,6 +45,16 @@ public struct LedgerRow: Sendable {
     public var toolVersion: String?
     /// Why it failed.
     public var error: String?
+    /// SHA-256 of the source that it was begun with last.
+    public var checksum: String?
+    /// How far the step had come when it was last at work; what it holds is the step's own affair.
+    public var checkpoint: BSONDocument?
+    /// The runs that took the step back by its own means and not from the journal, oldest first.
+    public var revertedBy: [ObjectID] = []
+    /// Whether what it did last can't be taken back from the journal, or not all of it.
+    public var isUnjournalled = false
+    /// Whether it was declared applied, or reverted, without being run.
+    public var isMarked = false
 
     /// The row's `_id`.
     var id: String { "\(series)/\(version)" }
@@ -72,5 +82,10 @@ public struct LedgerRow: Sendable {
         user = document["user"]?.string
         toolVersion = document["toolVersion"]?.string
         error = document["error"]?.string
+        checksum = document["checksum"]?.string
+        checkpoint = document["checkpoint"]?.document
+        revertedBy = document["revertedBy"]?.array?.values.compactMap(\.objectID) ?? []
+        isUnjournalled = document["unjournalled"]?.bool ?? false
+        isMarked = document["marked"]?.bool ?? false
     }
 }

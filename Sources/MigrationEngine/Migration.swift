@@ -1,7 +1,26 @@
+public import BSON
+
 /// A versioned step: what it would do, how it does it, and how it is taken back.
 ///
 /// A step changes the database only through its context's ``Run``, which journals everything; that is why taking it
 /// back needs no code of its own.
+///
+/// ```swift
+/// struct AddStatus: Migration {
+///     let version: Int64 = 7
+///     let name = "add-status"
+///     let summary = "Give every user a status"
+///
+///     func plan(_ database: Database) async throws -> StepPlan { StepPlan() }
+///
+///     func up(_ context: StepContext) async throws {
+///         for user in try await context.database.findAll("users", filter: ["status": ["$exists": false]]) {
+///             let change = FieldChange(id: user["_id"] ?? .null, before: [:], after: ["status": "active"])
+///             try await context.run.apply([change], in: "users", code: "status")
+///         }
+///     }
+/// }
+/// ```
 public protocol Migration: Sendable {
     /// Where the step stands in its series; versions only grow and are never used twice.
     var version: Int64 { get }
@@ -9,6 +28,10 @@ public protocol Migration: Sendable {
     var name: String { get }
     /// What the step does, in a sentence.
     var summary: String { get }
+
+    /// SHA-256 of the step's source, in hexadecimal; nil where nothing watches over it. A step that is applied may not
+    /// change any more: the ledger keeps the checksum that it was applied with.
+    var checksum: String? { get }
 
     /// The findings that are gone, or can't be mended, once the step is applied: codes, or what they begin with.
     var mends: [String] { get }
@@ -18,24 +41,89 @@ public protocol Migration: Sendable {
     /// - Throws: `MongoError`.
     func plan(_ database: Database) async throws -> StepPlan
 
+    /// What the step does that can lose data, in words; it then needs a permission of its own.
+    func dangers(_ direction: MigrationDirection) -> [String]
+
     /// Why the step can't be applied to the data as it is; empty when it can. Asked of every pending step before the
     /// first one is applied.
     ///
     /// - Throws: `MongoError`.
     func blockers(_ database: Database) async throws -> [String]
 
+    /// What must be true for the step to begin, asked right before it does, after the steps before it and not when it is resumed: empty when all of
+    /// it is. What it names makes the step fail before it has changed anything.
+    ///
+    /// - Throws: `MongoError`.
+    func preconditions(_ database: Database) async throws -> [String]
+
     /// Applies the step. It must be repeatable: a step that was killed is applied again.
     ///
     /// - Throws: `EngineError`, `MongoError`.
     func up(_ context: StepContext) async throws
+
+    /// What must be true once the step is applied, and isn't: empty when all of it is. What it names makes the step
+    /// fail.
+    ///
+    /// - Throws: `MongoError`.
+    func postconditions(_ database: Database) async throws -> [String]
+
+    /// Whether ``down(_:)`` does the work; where it is false the step is taken back from the journal.
+    var hasOwnDown: Bool { get }
+
+    /// Takes the step back by its own means, if ``hasOwnDown``. Like ``up(_:)`` it must be repeatable.
+    ///
+    /// - Throws: `EngineError`, `MongoError`.
+    func down(_ context: StepContext) async throws
+
+    /// What ``down(_:)`` would do. Changes nothing.
+    ///
+    /// - Throws: `MongoError`.
+    func planDown(_ database: Database) async throws -> StepPlan
+
+    /// Why the step can't be taken back; empty when it can. Asked of every step before the first is taken back.
+    ///
+    /// - Throws: `MongoError`.
+    func downBlockers(_ database: Database) async throws -> [String]
 }
 
 extension Migration {
+    /// Nothing watches over the source of most steps.
+    public var checksum: String? { nil }
+
     /// Most steps mend nothing that a check looks for.
     public var mends: [String] { [] }
 
+    /// Most steps lose nothing.
+    public func dangers(_ direction: MigrationDirection) -> [String] { [] }
+
     /// Nothing stands in the way of most steps.
     public func blockers(_ database: Database) async throws -> [String] { [] }
+
+    /// Most steps ask for nothing.
+    public func preconditions(_ database: Database) async throws -> [String] { [] }
+
+    /// Most steps promise nothing.
+    public func postconditions(_ database: Database) async throws -> [String] { [] }
+
+    /// Most steps are taken back from the journal.
+    public var hasOwnDown: Bool { false }
+
+    /// Nothing: the step is taken back from the journal.
+    public func down(_ context: StepContext) async throws {}
+
+    /// Nothing: the step is taken back from the journal.
+    public func planDown(_ database: Database) async throws -> StepPlan { StepPlan() }
+
+    /// What is in the journal can be taken back.
+    public func downBlockers(_ database: Database) async throws -> [String] { [] }
+}
+
+/// Applying a step, or taking it back.
+public enum MigrationDirection: String, Sendable {
+    /// Applying.
+    case up
+    /// Taking back.
+    case down
 }
 
 /// What a step works with.
@@ -44,6 +132,8 @@ public struct StepContext: Sendable {
     public let run: Run
     /// How it shall behave.
     public let settings: RepairSettings
+    /// The step's place in the ledger, where it keeps how far it has come; nil outside of a migration.
+    var place: LedgerPlace?
     /// The database.
     public var database: Database { run.database }
 
@@ -52,9 +142,22 @@ public struct StepContext: Sendable {
         self.run = run
         self.settings = settings
     }
+
+    /// How far an earlier attempt came, as it was saved; nil for a first attempt.
+    public var checkpoint: BSONDocument? { place?.checkpoint }
+
+    /// Notes durably that the step does something that the journal can't take back.
+    func noteUnjournalled() async throws { try await place?.noteUnjournalled(run) }
+
+    /// Saves durably how far the step has come. A step that is killed afterwards is given it back as ``checkpoint``.
+    ///
+    /// - Throws: ``EngineError/leaseLost``, `MongoError`.
+    public func save(checkpoint: BSONDocument) async throws {
+        try await place?.save(checkpoint, run)
+    }
 }
 
-/// How repairs behave towards an application that writes at the same time.
+/// How steps behave towards an application that writes at the same time, and what they may do.
 public struct RepairSettings: Sendable {
     /// Nobody else writes: counters are set at once, without waiting for them to settle.
     public var offline = false
@@ -65,10 +168,18 @@ public struct RepairSettings: Sendable {
     public var maxTime: Duration?
     /// How many connections work at once.
     public var workers = RepairSettings.defaultWorkers
+    /// Whether a step may do what can lose data.
+    public var allowsDangerous = false
+    /// The largest number of bytes of documents that are journalled before a command that destroys them; a larger
+    /// collection is destroyed without, and can't be restored.
+    public var journalLimit = RepairSettings.defaultJournalLimit
 
     /// As many as keep a small server busy without taking it from the application.
     public static let defaultWorkers = 2
 
-    /// The defaults: an application that writes, 10 s, no limit, two workers.
+    /// 1 GiB.
+    public static let defaultJournalLimit: Int64 = 1 << 30
+
+    /// The defaults: an application that writes, 10 s, no limit, two workers, nothing dangerous.
     public init() {}
 }

@@ -14,45 +14,73 @@ public enum MigrationPlanner {
         public let version: Int64
         /// The step's name.
         public let name: String
+        /// The checksum of its source, where it has one.
+        public let checksum: String?
 
         /// Names a step.
-        public init(version: Int64, name: String) {
+        public init(version: Int64, name: String, checksum: String? = nil) {
             self.version = version
             self.name = name
+            self.checksum = checksum
         }
+    }
+
+    /// What the planner needs to know of a row of the ledger.
+    public struct Record: Sendable, Equatable {
+        /// Where the step stands.
+        public let state: StepState
+        /// The checksum of the source that it was begun with; nil where none was kept.
+        public let checksum: String?
+
+        /// Describes a row.
+        public init(_ state: StepState, checksum: String? = nil) {
+            self.state = state
+            self.checksum = checksum
+        }
+    }
+
+    /// What can be wrong between the steps and the ledger.
+    public enum Problem: String, Sendable, Codable {
+        /// The step was applied from another source than the one that is here.
+        case edited
+        /// The ledger has the step applied, and nobody knows it here.
+        case missing
+        /// The step is pending, and a newer one is applied.
+        case outOfOrder = "out-of-order"
     }
 
     /// Chooses the versions to work on, in the order to work on them.
     ///
     /// - Parameters:
     ///   - steps: The known steps, in any order.
-    ///   - ledger: The state of each version that the ledger knows.
+    ///   - ledger: What the ledger knows of each version.
     ///   - request: What is wanted.
     ///   - allowOutOfOrder: Apply pending steps that are older than the newest applied one.
     /// - Throws: ``EngineError/ledger(_:)`` when steps and ledger contradict each other;
     ///   ``EngineError/notFound(_:)`` for a version that doesn't exist.
     public static func versions(
-        steps: [Step], ledger: [Int64: StepState], request: Request, allowOutOfOrder: Bool = false
+        steps: [Step], ledger: [Int64: Record], request: Request, allowOutOfOrder: Bool = false
     ) throws(EngineError) -> [Int64] {
-        try checkSteps(steps)
+        try check(steps)
         switch request {
         case .up(let target): return try up(steps, ledger, target, allowOutOfOrder)
         case .down(let target): return try down(steps, ledger, target)
         }
     }
 
-    /// What is wrong with a version: `missing`, or `out-of-order`.
-    public static func problems(steps: [Step], ledger: [Int64: StepState]) -> [Int64: [String]] {
-        let known = Set(steps.map(\.version))
-        var problems: [Int64: [String]] = [:]
-        for (version, state) in ledger where isEffective(state) && !known.contains(version) {
-            problems[version, default: []].append("missing")
-        }
-        for version in outOfOrder(steps, ledger) { problems[version, default: []].append("out-of-order") }
+    /// What is wrong with each version.
+    public static func problems(steps: [Step], ledger: [Int64: Record]) -> [Int64: [Problem]] {
+        var problems: [Int64: [Problem]] = [:]
+        for version in missing(steps, ledger) { problems[version, default: []].append(.missing) }
+        for step in edited(steps, ledger) { problems[step.version, default: []].append(.edited) }
+        for version in outOfOrder(steps, ledger) { problems[version, default: []].append(.outOfOrder) }
         return problems
     }
 
-    private static func checkSteps(_ steps: [Step]) throws(EngineError) {
+    /// Looks whether steps can be told apart.
+    ///
+    /// - Throws: ``EngineError/ledger(_:)`` for a version below 1, and for one that two steps have.
+    public static func check(_ steps: [Step]) throws(EngineError) {
         var seen: [Int64: String] = [:]
         for step in steps {
             if step.version <= 0 {
@@ -66,27 +94,28 @@ public enum MigrationPlanner {
     }
 
     private static func up(
-        _ steps: [Step], _ ledger: [Int64: StepState], _ target: Int64?, _ allowOutOfOrder: Bool
+        _ steps: [Step], _ ledger: [Int64: Record], _ target: Int64?, _ allowOutOfOrder: Bool
     ) throws(EngineError) -> [Int64] {
         if let target, !steps.contains(where: { $0.version == target }) {
             throw .notFound("There is no step \(target). `migrate status` lists the steps.")
         }
         try checkMissing(steps, ledger)
-        let wanted = steps.map(\.version).filter { $0 <= target ?? .max && ledger[$0] != .applied }.sorted()
+        try checkEdited(steps, ledger)
+        let wanted = steps.map(\.version).filter { $0 <= target ?? .max && ledger[$0]?.state != .applied }.sorted()
         let late = outOfOrder(steps, ledger).filter(wanted.contains)
         if !late.isEmpty, !allowOutOfOrder {
             throw .ledger(
-                "Step \(late.map(String.init).joined(separator: ", ")) is older than the newest applied step. "
-                    + "Take the newer ones back first (`migrate down --to`), or apply it all the same "
+                "\(list(late)) older than the newest applied step. Take the newer ones back first "
+                    + "(`migrate down --to`), or apply \(late.count == 1 ? "it" : "them") all the same "
                     + "(--allow-out-of-order).")
         }
         return wanted
     }
 
     private static func down(
-        _ steps: [Step], _ ledger: [Int64: StepState], _ target: Int64?
+        _ steps: [Step], _ ledger: [Int64: Record], _ target: Int64?
     ) throws(EngineError) -> [Int64] {
-        let effective = ledger.filter { isEffective($0.value) }.keys.sorted(by: >)
+        let effective = ledger.filter { isEffective($0.value.state) }.keys.sorted(by: >)
         guard let target else { return Array(effective.prefix(1)) }
         if target != 0, !steps.contains(where: { $0.version == target }) {
             throw .notFound("There is no step \(target). `migrate status` lists the steps; 0 takes everything back.")
@@ -94,26 +123,53 @@ public enum MigrationPlanner {
         return effective.filter { $0 > target }
     }
 
-    private static func checkMissing(_ steps: [Step], _ ledger: [Int64: StepState]) throws(EngineError) {
-        let known = Set(steps.map(\.version))
-        let missing = ledger.filter { isEffective($0.value) && !known.contains($0.key) }.keys.sorted()
-        guard let first = missing.first else { return }
+    private static func checkMissing(_ steps: [Step], _ ledger: [Int64: Record]) throws(EngineError) {
+        guard let first = missing(steps, ledger).first else { return }
         throw .ledger(
-            "The database has step \(first) applied, which this version of the tool doesn't know. "
-                + "Use the version that applied it, or a newer one.")
+            "The database has step \(first) applied, which is missing here. Use the version, or the directory, that "
+                + "applied it, or a newer one; `migrate mark \(first) reverted` gives the step up.")
+    }
+
+    private static func checkEdited(_ steps: [Step], _ ledger: [Int64: Record]) throws(EngineError) {
+        guard let first = edited(steps, ledger).first else { return }
+        throw .ledger(
+            "Step \(first.version) (\(first.name)) has been edited since it was applied. Restore its source and put the "
+                + "change into a new step; or, if the change means nothing to a database that has the step, accept it "
+                + "with `migrate mark \(first.version) applied`.")
+    }
+
+    private static func list(_ versions: [Int64]) -> String {
+        let text = versions.map(String.init).joined(separator: ", ")
+        return versions.count == 1 ? "Step \(text) is" : "Steps \(text) are"
+    }
+
+    /// What the ledger has applied and nobody knows.
+    private static func missing(_ steps: [Step], _ ledger: [Int64: Record]) -> [Int64] {
+        let known = Set(steps.map(\.version))
+        return ledger.filter { isEffective($0.value.state) && !known.contains($0.key) }.keys.sorted()
+    }
+
+    /// Steps that were applied from another source. One that failed may be mended: that is how it comes to succeed.
+    private static func edited(_ steps: [Step], _ ledger: [Int64: Record]) -> [Step] {
+        steps.filter { step in
+            guard let record = ledger[step.version], record.state == .applied, let then = record.checksum,
+                let now = step.checksum
+            else { return false }
+            return then != now
+        }.sorted { $0.version < $1.version }
     }
 
     /// Steps that were never applied and are older than the newest applied one.
-    private static func outOfOrder(_ steps: [Step], _ ledger: [Int64: StepState]) -> [Int64] {
-        guard let newest = ledger.filter({ $0.value == .applied }).keys.max() else { return [] }
+    private static func outOfOrder(_ steps: [Step], _ ledger: [Int64: Record]) -> [Int64] {
+        guard let newest = ledger.filter({ $0.value.state == .applied }).keys.max() else { return [] }
         return steps.map(\.version).filter { version in
-            let state = ledger[version] ?? .pending
+            let state = ledger[version]?.state ?? .pending
             return version < newest && (state == .pending || state == .reverted)
         }.sorted()
     }
 
     /// Whether a step has, or may have, changed the database.
-    private static func isEffective(_ state: StepState) -> Bool {
+    static func isEffective(_ state: StepState) -> Bool {
         switch state {
         case .applying, .applied, .failed, .reverting: true
         case .pending, .reverted: false

@@ -13,8 +13,8 @@ public struct StepStatus: Sendable {
     public let state: StepState
     /// What the ledger knows of it.
     public let row: LedgerRow?
-    /// `edited`, `missing`, `out-of-order`.
-    public let problems: [String]
+    /// What is wrong with it.
+    public let problems: [MigrationPlanner.Problem]
 }
 
 /// A step that was worked on.
@@ -42,8 +42,9 @@ public struct MigrationRunner: Sendable {
         self.steps = steps.sorted { $0.version < $1.version }
     }
 
-    private var known: [MigrationPlanner.Step] {
-        steps.map { MigrationPlanner.Step(version: $0.version, name: $0.name) }
+    /// What the planner knows of the steps.
+    public var known: [MigrationPlanner.Step] {
+        steps.map { MigrationPlanner.Step(version: $0.version, name: $0.name, checksum: $0.checksum) }
     }
 
     /// Every step, and every row of the ledger that has no step any more.
@@ -51,7 +52,7 @@ public struct MigrationRunner: Sendable {
     /// - Throws: `MongoError`.
     public func status(_ database: Database) async throws -> [StepStatus] {
         let rows = try await Ledger(database: database, series: series).rows()
-        let problems = MigrationPlanner.problems(steps: known, ledger: rows.mapValues(\.state))
+        let problems = MigrationPlanner.problems(steps: known, ledger: rows.mapValues(\.record))
         let present = steps.map { step in
             StepStatus(
                 version: step.version, name: step.name, summary: step.summary,
@@ -75,7 +76,7 @@ public struct MigrationRunner: Sendable {
     ) async throws -> [any Migration] {
         let rows = try await Ledger(database: database, series: series).rows()
         let versions = try MigrationPlanner.versions(
-            steps: known, ledger: rows.mapValues(\.state), request: request, allowOutOfOrder: allowOutOfOrder)
+            steps: known, ledger: rows.mapValues(\.record), request: request, allowOutOfOrder: allowOutOfOrder)
         return versions.map { version in
             steps.first { $0.version == version }
                 ?? UnknownStep(version: version, name: rows[version]?.name ?? "unknown")
@@ -84,13 +85,76 @@ public struct MigrationRunner: Sendable {
 
     /// Looks whether every step can be applied, before the first one is.
     ///
-    /// - Throws: ``EngineError/blocked(version:name:reasons:)``.
-    public func checkBlockers(_ selection: [any Migration], _ database: Database) async throws {
+    /// - Throws: ``EngineError/blocked(version:name:reasons:)``, ``EngineError/dangerous(version:name:reasons:)``.
+    public func checkBlockers(
+        _ selection: [any Migration], _ database: Database, settings: RepairSettings
+    ) async throws {
+        try Self.checkDangers(selection, .up, settings)
+        guard selection.contains(where: { $0 is FileStep }) else { return try await checkBlockers(selection, database) }
+        let rows = try await Ledger(database: database, series: series).rows()
+        try Self.checkCheckpoints(selection, .up, rows)
+        var touched: Set<String> = []
+        for case let step as FileStep in selection {
+            // A step that was begun is half there: what it finds of its own isn't in its way.
+            let isBegun = rows[step.version].map { MigrationPlanner.isEffective($0.state) } ?? false
+            let reasons = isBegun ? [] : try await step.blockers(database, ignoring: touched)
+            guard reasons.isEmpty else {
+                throw EngineError.blocked(version: step.version, name: step.name, reasons: reasons)
+            }
+            touched.formUnion(step.touched)
+        }
+        try await checkBlockers(selection.filter { !($0 is FileStep) }, database)
+    }
+
+    private func checkBlockers(_ selection: [any Migration], _ database: Database) async throws {
         for step in selection {
             let reasons = try await step.blockers(database)
             guard reasons.isEmpty else {
                 throw EngineError.blocked(version: step.version, name: step.name, reasons: reasons)
             }
+        }
+    }
+
+    /// Looks whether every step can be taken back, before the first one is.
+    ///
+    /// - Throws: ``EngineError/refused(_:)``, ``EngineError/dangerous(version:name:reasons:)``.
+    public func checkDownBlockers(
+        _ selection: [any Migration], _ database: Database, settings: RepairSettings
+    ) async throws {
+        try Self.checkDangers(selection, .down, settings)
+        if selection.contains(where: { $0 is FileStep }) {
+            let rows = try await Ledger(database: database, series: series).rows()
+            try Self.checkCheckpoints(selection, .down, rows)
+        }
+        for step in selection {
+            let reasons = try await step.downBlockers(database)
+            guard reasons.isEmpty else {
+                throw EngineError.refused(
+                    "Step \(step.version) (\(step.name)) can't be taken back, so nothing was touched:\n"
+                        + reasons.map { "  - \($0)" }.joined(separator: "\n"))
+            }
+        }
+    }
+
+    /// Looks whether steps that are half done can be gone on with in this direction.
+    private static func checkCheckpoints(
+        _ selection: [any Migration], _ direction: MigrationDirection, _ rows: [Int64: LedgerRow]
+    ) throws {
+        for case let step as FileStep in selection {
+            guard let row = rows[step.version], [.applying, .failed, .reverting].contains(row.state),
+                let objection = try step.objection(to: direction, row.checkpoint)
+            else { continue }
+            throw EngineError.halfApplied(version: step.version, name: step.name, reason: objection)
+        }
+    }
+
+    private static func checkDangers(
+        _ selection: [any Migration], _ direction: MigrationDirection, _ settings: RepairSettings
+    ) throws(EngineError) {
+        guard !settings.allowsDangerous else { return }
+        for step in selection {
+            let dangers = step.dangers(direction)
+            if !dangers.isEmpty { throw .dangerous(version: step.version, name: step.name, reasons: dangers) }
         }
     }
 
@@ -108,10 +172,17 @@ public struct MigrationRunner: Sendable {
     ) async throws {
         try await work(
             selection, context, description, during: .applying, after: .applied, finished: finished
-        ) { step in try await step.up(context) }
+        ) { step, context, _ in
+            let isBegun = context.place.map { !$0.runs.isEmpty } ?? false
+            let missing = isBegun ? [] : try await step.preconditions(context.database)
+            guard missing.isEmpty else { throw ConditionsUnmet(when: "before it could begin", conditions: missing) }
+            try await step.up(context)
+            let broken = try await step.postconditions(context.database)
+            guard broken.isEmpty else { throw ConditionsUnmet(when: "after it was applied", conditions: broken) }
+        }
     }
 
-    /// Takes steps back, newest first, from the journal.
+    /// Takes steps back, newest first: by their own means where they have some, or else from the journal.
     ///
     /// - Parameters: as of ``up(_:_:_:finished:)``.
     /// - Throws: ``EngineError/stepFailed(version:name:underlying:)``; ``EngineError`` of an interruption.
@@ -119,23 +190,34 @@ public struct MigrationRunner: Sendable {
         _ selection: [any Migration], _ context: StepContext, _ description: RunDescription,
         finished: (StepResult) -> Void
     ) async throws {
-        let rows = try await Ledger(database: context.database, series: series).rows()
         try await work(
             selection, context, description, during: .reverting, after: .reverted, finished: finished
-        ) { step in
-            for run in (rows[step.version]?.runs ?? []).reversed() {
-                try await Undo(run: context.run).revert(run: run, step: step.version)
+        ) { step, context, row in
+            guard step.hasOwnDown else {
+                for run in (row?.runs ?? []).reversed() {
+                    try await Undo(run: context.run).revert(run: run, step: step.version)
+                }
+                return
             }
+            try await step.down(context)
+            // What the step had journalled is taken back with it, and not a second time.
+            try await context.run.close(row?.runs ?? [], step: step.version)
         }
     }
 
-    /// What taking steps back would change, by what the journal says. Changes nothing.
+    /// What taking steps back would change, by what the journal says, or the steps themselves. Changes nothing.
     ///
     /// - Throws: `MongoError`.
     public func planDown(_ selection: [any Migration], _ database: Database) async throws -> [Change] {
         let rows = try await Ledger(database: database, series: series).rows()
         let tally = Tally()
         for step in selection {
+            if step.hasOwnDown {
+                for operation in try await step.planDown(database).operations {
+                    tally.changed(operation.code, operation.collection, operation.matched)
+                }
+                continue
+            }
             for run in rows[step.version]?.runs ?? [] {
                 for change in try await Undo.plan(database, run: run, step: step.version) {
                     tally.changed(change.code, change.collection, change.changed)
@@ -148,31 +230,52 @@ public struct MigrationRunner: Sendable {
     private func work(
         _ selection: [any Migration], _ context: StepContext, _ description: RunDescription,
         during: StepState, after: StepState, finished: (StepResult) -> Void,
-        _ body: (any Migration) async throws -> Void
+        _ body: (any Migration, StepContext, LedgerRow?) async throws -> Void
     ) async throws {
+        guard !selection.isEmpty else { return }
         let ledger = Ledger(database: context.database, series: series)
-        for step in selection {
-            try context.run.checkpoint()
-            let start = ContinuousClock.now
-            let before = context.run.baseline(of: step.version)
-            let left = context.run.tally.timesLeft
-            try await ledger.begin(step, during, run: context.run, description: description)
-            context.run.step = step.version
-            do {
-                try await body(step)
-            } catch {
-                context.run.step = nil
-                throw try await fail(step, ledger, context.run, since: start, error)
+        let rows = try await ledger.rows()
+        let run = context.run
+        var ended: (end: Ledger.End, result: StepResult)?
+        do {
+            for step in selection {
+                try run.checkpoint()
+                let start = ContinuousClock.now
+                let before = run.baseline(of: step.version)
+                let left = run.tally.timesLeft
+                var context = context
+                context.place = try await ledger.begin(
+                    step, during, after: rows[step.version], isOwnDown: during == .reverting && step.hasOwnDown,
+                    run: run, description: description, ending: ended?.end)
+                if let ended { finished(ended.result) }
+                ended = nil
+                run.step = step.version
+                defer { run.step = nil }
+                do {
+                    try await body(step, context, rows[step.version])
+                } catch {
+                    throw try await fail(step, ledger, run, since: start, error)
+                }
+                let duration = ContinuousClock.now - start
+                let changes = Self.difference(run.tally.changes, before)
+                // A step of which something was left isn't taken back whole: it stays as it is for another try.
+                let isPartial = after == .reverted && run.tally.timesLeft != left
+                let state: StepState = isPartial ? .reverting : after
+                ended = (
+                    Ledger.End(version: step.version, state: state, duration: duration, changes: changes),
+                    StepResult(version: step.version, name: step.name, state: state, duration: duration)
+                )
             }
-            context.run.step = nil
-            let duration = ContinuousClock.now - start
-            let changes = Self.difference(context.run.tally.changes, before)
-            // A step of which something was left isn't taken back whole: it stays as it is for another try.
-            let isPartial = after == .reverted && context.run.tally.timesLeft != left
-            let state: StepState = isPartial ? .reverting : after
-            try await ledger.end(
-                step.version, state, run: context.run, duration: duration, changes: changes, error: nil)
-            finished(StepResult(version: step.version, name: step.name, state: state, duration: duration))
+        } catch let error as EngineError {
+            // What asks to stop between two steps must not leave the one that is done looking half done.
+            guard let ended, case .interrupted = error else { throw error }
+            try await ledger.end(ended.end, run: run)
+            finished(ended.result)
+            throw error
+        }
+        if let ended {
+            try await ledger.end(ended.end, run: run)
+            finished(ended.result)
         }
     }
 
@@ -185,8 +288,9 @@ public struct MigrationRunner: Sendable {
         default: break
         }
         do {
+            let duration = ContinuousClock.now - start
             try await ledger.end(
-                step.version, .failed, run: run, duration: ContinuousClock.now - start, changes: [], error: error)
+                Ledger.End(version: step.version, state: .failed, duration: duration, error: error), run: run)
         } catch let second {
             return EngineError.stepFailed(
                 version: step.version, name: step.name, underlying: FailureTwice(first: error, second: second))
@@ -204,6 +308,19 @@ public struct MigrationRunner: Sendable {
     }
 }
 
+/// What a step asked for, or promised, and isn't so.
+struct ConditionsUnmet: Error, CustomStringConvertible {
+    let when: String
+    let conditions: [String]
+
+    var description: String { "\(when), this wasn't so: " + conditions.joined(separator: "; ") }
+}
+
+extension LedgerRow {
+    /// The row as the planner sees it.
+    var record: MigrationPlanner.Record { MigrationPlanner.Record(state, checksum: checksum) }
+}
+
 /// A step that only the ledger knows: it can be taken back from the journal, not applied.
 private struct UnknownStep: Migration {
     let version: Int64
@@ -212,6 +329,6 @@ private struct UnknownStep: Migration {
 
     func plan(_ database: Database) async throws -> StepPlan { StepPlan() }
     func up(_ context: StepContext) async throws {
-        throw EngineError.ledger("Step \(version) isn't known to this version of the tool.")
+        throw EngineError.ledger("Step \(version) is missing here, so it can't be applied.")
     }
 }

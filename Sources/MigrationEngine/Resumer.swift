@@ -117,6 +117,9 @@ public struct Resumer: Sendable {
             let exists = try await run.database.client.listCollections(run.database.name)[entry.collection] != nil
             if exists { old.count(entry, 1) }
             try await old.setState(exists ? .done : .abandoned, of: [entry.key])
+        case .documents(let changes): _ = try await old.execute(documents: entry, changes, isResumed: true)
+        // Never open: it is written with the command that it speaks of.
+        case .dropped: try await old.setState(.done, of: [entry.key])
         }
     }
 

@@ -10,8 +10,16 @@ extension Run {
     ///   - code: What is inserted, for the counts.
     /// - Throws: ``MongoError`` of kind `duplicateKey` when a unique key is taken; ``EngineError``.
     public func insert(_ documents: [BSONDocument], into collection: String, code: String) async throws {
+        try await insert(documents, into: collection, code: code, position: nil)
+    }
+
+    /// The same, for a command of a step's file.
+    func insert(
+        _ documents: [BSONDocument], into collection: String, code: String, position: Int64?
+    ) async throws {
         guard !documents.isEmpty else { return }
-        let entries = makeEntries([(collection, code, .insert(documents), nil)])
+        var entries = makeEntries([(collection, code, .insert(documents), nil)])
+        entries[0].position = position
         try await append(entries)
         try await execute(insertion: entries[0], documents)
     }

@@ -4,7 +4,7 @@ internal import MongoDriver
 extension Run {
     var journal: Namespace { database.namespace(StateCollection.journal) }
 
-    /// Builds entries with the next numbers.
+    /// Builds entries with the next numbers, for the step at work.
     func makeEntries(
         _ contents: [(collection: String, code: String, content: JournalEntry.Content, parent: Int64?)],
         state: JournalEntry.State = .planned
@@ -44,6 +44,14 @@ extension Run {
                     filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))], "open": true], update: update)
             ], concern: concern)
         if state.isFinal { forget(keys) }
+    }
+
+    /// Marks what earlier runs of a step had journalled as taken back by this run, which did it by other means.
+    func close(_ runs: [ObjectID], step: Int64) async throws {
+        let writes = runs.map { id in
+            WriteModel.updateMany(filter: Undo.filter(id, step), update: ["$set": ["undone": .objectID(self.id)]])
+        }
+        try await writer.bulkWrite(journal, writes)
     }
 
     /// Changes fields of one entry durably.

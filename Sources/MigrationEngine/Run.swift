@@ -35,6 +35,8 @@ public final class Run: Sendable {
         var closed: Int64 = 0
         /// What had been changed when each step was begun first.
         var baselines: [Int64: [Change]] = [:]
+        /// What the run did, for its record.
+        var operations: [OperationRecord] = []
     }
 
     /// The run's id, which its journal entries carry.
@@ -189,6 +191,7 @@ public final class Run: Sendable {
             "state": .string(outcome), "finishedAt": WallClock.now,
             "changes": .array(BSONArray(tally.changes.map(\.bson))),
             "left": .array(BSONArray(tally.leftovers.map(\.bson))),
+            "operations": .array(BSONArray(shared.state.withLock { $0.operations }.map { .document($0.document) })),
         ]
         if let error { fields.append("error", .string(Redaction.redact("\(error)"))) }
         try await updateRecord(["$set": .document(fields)])

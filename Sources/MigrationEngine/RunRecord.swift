@@ -13,6 +13,8 @@ public struct RunRecord: Sendable {
     public let document: BSONDocument
     /// What it changed.
     public let changes: [Change]
+    /// What it did, one by one; empty for a run that was killed, whose journal tells.
+    public let operations: [OperationRecord]
     /// Whether it took another run back.
     public let isUndo: Bool
     /// Whether every change of it was taken back.
@@ -89,6 +91,7 @@ public struct RunRecord: Sendable {
         self.document = document
         command = document["command"]?.string ?? ""
         state = document["state"]?.string ?? ""
+        operations = (document["operations"]?.array?.values ?? []).compactMap(\.document).map(OperationRecord.init)
         isUndo = document["undoes"]?.objectID != nil
         isUndone = try await Undo.isComplete(database, run: id)
         // A run that was killed never wrote down what it changed; its journal knows.

@@ -10,6 +10,9 @@ public enum StateCollection {
     /// What every change was before and after.
     public static let journal = "chat_admin.journal"
 
+    /// Copies of documents, on which an update is tried out; there only while a step's file is run.
+    public static let scratch = "chat_admin.scratch"
+
     /// What all their names begin with.
     public static let prefix = "chat_admin."
 }

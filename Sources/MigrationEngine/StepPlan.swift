@@ -1,3 +1,5 @@
+public import BSON
+
 /// How much an operation of a step can harm.
 public enum Risk: String, Sendable, Codable {
     /// Adds or loosens; loses nothing.
@@ -17,7 +19,7 @@ public enum Access: String, Sendable, Codable {
 }
 
 /// One thing that a step would do.
-public struct PlannedOperation: Sendable, Codable {
+public struct PlannedOperation: Sendable {
     /// What is mended or made, as a result's `changes` call it.
     public let code: String
     /// The collection it touches.
@@ -32,11 +34,15 @@ public struct PlannedOperation: Sendable, Codable {
     public let risk: Risk
     /// What to know before running it.
     public let warnings: [String]
+    /// At most five of the documents, by what identifies them.
+    public let samples: [BSONDocument]
+    /// About how long it would take, in milliseconds; nil where only the whole step is estimated.
+    public let estimatedMS: Int64?
 
     /// Describes an operation.
     public init(
         code: String, collection: String, operation: String, matched: Int, access: Access, risk: Risk,
-        warnings: [String] = []
+        warnings: [String] = [], samples: [BSONDocument] = [], estimatedMS: Int64? = nil
     ) {
         self.code = code
         self.collection = collection
@@ -45,6 +51,8 @@ public struct PlannedOperation: Sendable, Codable {
         self.access = access
         self.risk = risk
         self.warnings = warnings
+        self.samples = samples
+        self.estimatedMS = estimatedMS
     }
 }
 
@@ -60,6 +68,19 @@ public struct StepPlan: Sendable {
         self.operations = operations
         self.leftovers = leftovers
     }
+
+    /// About how long the step would take, in milliseconds: as long as looking took, and what changing a document costs,
+    /// as measured on a small machine.
+    ///
+    /// - Parameter looking: How long it took to make the plan.
+    public func estimatedMS(looking: Duration) -> Int64 {
+        let known = operations.compactMap(\.estimatedMS).reduce(0, +)
+        let unknown = operations.filter { $0.estimatedMS == nil }.reduce(0) { $0 + $1.matched }
+        return looking.milliseconds + known + Int64(unknown) * Self.microsecondsPerChange / 1000
+    }
+
+    /// 100,000 references or counts take 3 s (docs/performance.md).
+    private static let microsecondsPerChange: Int64 = 30
 
     /// How many documents it would touch in all.
     public var matched: Int { operations.reduce(0) { $0 + $1.matched } }

@@ -83,7 +83,7 @@ public struct Undo: Sendable {
     private static var documentsOfEntry: BSONValue {
         let size = { (field: String) -> BSONValue in ["$size": ["$ifNull": [.string("$" + field), []]]] }
         let fields: BSONValue = ["$subtract": [size("items"), size("missed")]]
-        let isFields: BSONValue = ["$eq": ["$kind", "fields"]]
+        let isFields: BSONValue = ["$in": ["$kind", ["fields", "documents"]]]
         let isInsert: BSONValue = ["$eq": ["$kind", "insert"]]
         return ["$cond": [isFields, fields, ["$cond": [isInsert, size("documents"), 1]]]]
     }
@@ -124,6 +124,8 @@ public struct Undo: Sendable {
         case .validator(let before, let after): try await revertValidator(entry, before, after)
         case .indexes(let indexes): try await revertIndexes(entry, indexes)
         case .collection: try await revertCollection(entry)
+        case .documents(let changes): try await revertDocuments(entry, changes)
+        case .dropped(let options, let indexes): try await revertDrop(entry, options, indexes)
         }
         // An entry of which something was left stays as it is, for another undo.
         if run.tally.timesLeft == left { try await run.markUndone([entry.key]) }

@@ -8,6 +8,7 @@ struct Step001Guard: Migration {
     let version: Int64 = 1
     let name = "guard"
     let summary = "Add a validator that keeps an _id that isn't an ObjectId out"
+    let checksum = SourceChecksums.of(#fileID)
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }
 

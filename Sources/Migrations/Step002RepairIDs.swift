@@ -7,6 +7,7 @@ struct Step002RepairIDs: Migration {
     let version: Int64 = 2
     let name = "repair-ids"
     let summary = "Give documents whose _id is empty, null or text an ObjectId; references follow"
+    let checksum = SourceChecksums.of(#fileID)
     let mends = ["id."]
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }

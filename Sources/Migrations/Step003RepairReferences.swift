@@ -7,6 +7,7 @@ struct Step003RepairReferences: Migration {
     let version: Int64 = 3
     let name = "repair-references"
     let summary = "Make references that are text ObjectIds, where what they name exists"
+    let checksum = SourceChecksums.of(#fileID)
     let mends = ["ref."]
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }

@@ -7,6 +7,7 @@ struct Step004Indexes: Migration {
     let version: Int64 = 4
     let name = "indexes"
     let summary = "Create the indexes that sessions, messages and artifacts are read by"
+    let checksum = SourceChecksums.of(#fileID)
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }
 

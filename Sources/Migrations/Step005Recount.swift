@@ -7,6 +7,7 @@ struct Step005Recount: Migration {
     let version: Int64 = 5
     let name = "recount"
     let summary = "Set every session's message count and time of the last message"
+    let checksum = SourceChecksums.of(#fileID)
     let mends = ["count.", "last."]
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }

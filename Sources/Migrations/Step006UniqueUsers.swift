@@ -7,6 +7,7 @@ struct Step006UniqueUsers: Migration {
     let version: Int64 = 6
     let name = "unique-users"
     let summary = "Create unique indexes on users' names and emails"
+    let checksum = SourceChecksums.of(#fileID)
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }
 

@@ -9,6 +9,8 @@ public struct CollectionDescription: Sendable {
     public let type: String
     /// Its options as the server stores them: `validator`, `validationLevel`, `capped`, `collation`…
     public let options: BSONDocument
+    /// What tells it from another that had, or will have, its name; nil for a view.
+    public let uuid: BSONValue?
     /// Whether its size is bounded, so that documents can't be deleted one by one on old servers.
     public var isCapped: Bool { options["capped"]?.bool ?? false }
     /// The collation that its queries and indexes have unless they say otherwise.
@@ -33,7 +35,7 @@ extension MongoClient {
             guard let name = document["name"]?.string, !name.hasPrefix("system.") else { return }
             result[name] = CollectionDescription(
                 name: name, type: document["type"]?.string ?? "collection",
-                options: document["options"]?.document ?? [:])
+                options: document["options"]?.document ?? [:], uuid: document.value(at: "info", "uuid"))
         }
     }
 

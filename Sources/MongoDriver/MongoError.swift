@@ -146,7 +146,7 @@ extension MongoError {
     }
 
     /// The kind that a server's error code stands for.
-    static func kind(ofServerCode code: Int32) -> Kind {
+    package static func kind(ofServerCode code: Int32) -> Kind {
         switch code {
         case ServerCode.unauthorized: .unauthorized
         case ServerCode.authenticationFailed, 8000: .authentication

@@ -31,6 +31,19 @@ extension TestDatabase {
         try await load(collection, documents.map { try ExtendedJSON.document($0) })
     }
 
+    /// The names of its collections, sorted.
+    package func names() async throws -> [String] {
+        try await withClient { try await $0.listCollections(name).keys.sorted() }
+    }
+
+    /// Updates the documents that match, as an application does.
+    package func update(_ collection: String, _ filter: BSONDocument, _ update: BSONDocument) async throws {
+        _ = try await run([
+            "update": .string(collection),
+            "updates": [["q": .document(filter), "u": .document(update), "multi": true]],
+        ])
+    }
+
     /// Loads several collections.
     package func load(_ collections: [String: [BSONDocument]]) async throws {
         for (name, documents) in collections.sorted(by: { $0.key < $1.key }) { try await load(name, documents) }

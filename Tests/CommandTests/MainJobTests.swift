@@ -113,26 +113,6 @@ struct MainJobTests {
     }
 }
 
-/// The options and indexes of the application's collections, with the server's defaults written out: an option that was
-/// ever set can only be set back to its default, not removed.
-private struct Catalogue: Equatable {
-    var options: [String: BSONDocument] = [:]
-    var indexes: [String: [BSONDocument]] = [:]
-
-    init(_ database: TestDatabase) async throws {
-        let found = try await database.withClient { try await $0.listCollections(database.name) }
-        for name in TestDatabase.chatCollections {
-            var normal = found[name]?.options ?? [:]
-            for (key, value) in [("validationLevel", "strict"), ("validationAction", "error")]
-            where normal[key] == .string(value) {
-                normal[key] = nil
-            }
-            options[name] = normal
-            indexes[name] = try await database.withClient { try await $0.listIndexes(database.namespace(name)) }
-        }
-    }
-}
-
 /// Compares a check's findings with those that the truth knows of.
 func expectFindings(
     _ check: BSONDocument, _ expected: [String: [String: Int]], sourceLocation: SourceLocation = #_sourceLocation

@@ -32,3 +32,23 @@ func application(_ database: TestDatabase) async throws -> [String: [BSONDocumen
     for name in TestDatabase.chatCollections { documents[name] = try await database.all(name) }
     return documents
 }
+
+/// The options and indexes of the application's collections, with the server's defaults written out: an option that was
+/// ever set can only be set back to its default, not removed.
+struct Catalogue: Equatable {
+    var options: [String: BSONDocument] = [:]
+    var indexes: [String: [BSONDocument]] = [:]
+
+    init(_ database: TestDatabase) async throws {
+        let found = try await database.withClient { try await $0.listCollections(database.name) }
+        for name in found.keys where !name.hasPrefix("chat_admin.") {
+            var normal = found[name]?.options ?? [:]
+            for (key, value) in [("validationLevel", "strict"), ("validationAction", "error")]
+            where normal[key] == .string(value) {
+                normal[key] = nil
+            }
+            options[name] = normal
+            indexes[name] = try await database.withClient { try await $0.listIndexes(database.namespace(name)) }
+        }
+    }
+}

@@ -15,6 +15,11 @@ struct KillMatrixTests {
         "insert", "update", "delete", "findAndModify", "create", "createIndexes", "collMod", "drop", "dropIndexes",
         "commitTransaction")
 
+    /// What steps in files send besides: a pipeline that writes is an `aggregate`.
+    static let stepWrites = FailCommand(
+        "insert", "update", "delete", "findAndModify", "create", "createIndexes", "drop", "dropIndexes", "aggregate",
+        "commitTransaction")
+
     /// How long a write is held back: long enough to kill the tool meanwhile. The server waits it out, killed or not.
     private static let heldBackMS: Int32 = 1_000
 
@@ -28,7 +33,8 @@ struct KillMatrixTests {
             let start = (scenario.name.utf8.count + (fate == .happened ? 0 : 7)) % 5
             total += try await Matrix.forEachPoint(on: kind, from: start, stride: 37) { database, point in
                 let stage = try await Stage(scenario, database)
-                guard try await Self.kill(stage.arguments, on: database, at: point, fate) else { return false }
+                guard try await Self.kill(stage.arguments, on: database, at: point, fate, commands: scenario.writes)
+                else { return false }
                 let problems = try await stage.finish()
                 #expect(problems == [], "\(scenario.name), \(kind), write \(point), \(fate)")
                 return true

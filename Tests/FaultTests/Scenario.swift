@@ -14,6 +14,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     /// What is run afterwards to reach the whole truth.
     let after: [[String]]
     let goal: Goal
+    /// What it sends that changes something, beyond what others send.
+    var writes: FailCommand { goal == .stepsApplied ? KillMatrixTests.stepWrites : KillMatrixTests.writes }
 
     enum Goal: Sendable {
         /// The incident is repaired.
@@ -22,6 +24,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         case restored
         /// Alice and testuser are there, once each.
         case seeded
+        /// The steps of `Steps` are applied, each once.
+        case stepsApplied
     }
 
     var testDescription: String { name }
@@ -48,6 +52,10 @@ struct Scenario: Sendable, CustomTestStringConvertible {
             name: "runs undo", before: [["repair", "all", "--offline", "--yes"]],
             command: ["runs", "undo", "RUN", "--yes"],
             after: [], goal: .restored),
+        Scenario(
+            name: "migrate up steps", before: [],
+            command: ["migrate", "up", "--steps", "STEPS", "--yes", "--allow-dangerous"], after: [],
+            goal: .stepsApplied),
     ]
 
     private static let up = ["migrate", "up", "--offline", "--yes"]
@@ -73,7 +81,8 @@ struct Stage {
             let run = try await Self.runs(database).first ?? ""
             command = scenario.command.map { $0 == "RUN" ? run : $0 }
         } else {
-            command = scenario.command
+            let steps = try ProjectFiles.path("Tests/FaultTests/Steps")
+            command = scenario.command.map { $0 == "STEPS" ? steps : $0 }
         }
     }
 
@@ -103,6 +112,7 @@ struct Stage {
         switch scenario.goal {
         case .repaired: return try await IncidentTruth.fixture.verify(database)
         case .restored: return try await Self.application(database) == start ? [] : ["the start isn't restored"]
+        case .stepsApplied: return try await StepsTruth(start: start).problems(database)
         case .seeded:
             let names = try await database.find("users", ["username": ["$in": ["alice", "testuser"]]])
                 .compactMap { $0["username"]?.string }.sorted()
@@ -120,6 +130,8 @@ struct Stage {
     private func takeBack() async throws {
         if scenario.name == "migrate up" {
             try await Self.run(["migrate", "down", "--to", "0", "--yes"], database)
+        } else if scenario.goal == .stepsApplied {
+            try await Self.run(["migrate", "down", "--to", "0", "--yes"] + command.suffix(from: 2).prefix(2), database)
         } else {
             for run in try await Self.runs(database) { try await Self.run(["runs", "undo", run, "--yes"], database) }
         }

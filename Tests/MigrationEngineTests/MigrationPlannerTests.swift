@@ -10,7 +10,12 @@ struct MigrationPlannerTests {
         steps: [MigrationPlanner.Step] = MigrationPlannerTests.steps
     ) throws -> [Int64] {
         try MigrationPlanner.versions(
-            steps: steps, ledger: ledger, request: request, allowOutOfOrder: outOfOrder)
+            steps: steps, ledger: ledger.mapValues { MigrationPlanner.Record($0) }, request: request,
+            allowOutOfOrder: outOfOrder)
+    }
+
+    private func problems(_ ledger: [Int64: StepState]) -> [Int64: [MigrationPlanner.Problem]] {
+        MigrationPlanner.problems(steps: Self.steps, ledger: ledger.mapValues { MigrationPlanner.Record($0) })
     }
 
     @Test("up applies everything pending, oldest first, whatever order the steps come in")
@@ -40,7 +45,7 @@ struct MigrationPlannerTests {
         let ledger: [Int64: StepState] = [1: .applied, 2: state, 3: .applied]
         #expect(throws: EngineError.self) { try versions(ledger, .up(to: nil)) }
         #expect(try versions(ledger, .up(to: nil), outOfOrder: true) == [2, 4])
-        #expect(MigrationPlanner.problems(steps: Self.steps, ledger: ledger) == [2: ["out-of-order"]])
+        #expect(problems(ledger) == [2: [.outOfOrder]])
     }
 
     @Test("down takes back newest first: the newest alone, down to a version, or all")
@@ -61,7 +66,7 @@ struct MigrationPlannerTests {
     func missing() throws {
         let ledger: [Int64: StepState] = [1: .applied, 9: .applied]
         #expect(throws: EngineError.self) { try versions(ledger, .up(to: nil)) }
-        #expect(MigrationPlanner.problems(steps: Self.steps, ledger: ledger)[9] == ["missing"])
+        #expect(problems(ledger)[9] == [.missing])
         #expect(try versions([9: .reverted], .up(to: nil)) == [1, 2, 3, 4])
     }
 
@@ -73,6 +78,34 @@ struct MigrationPlannerTests {
             try versions([:], .up(to: nil), steps: Self.steps + [.init(version: 2, name: "again")])
         }
         #expect(throws: EngineError.self) { try versions([:], .up(to: nil), steps: [.init(version: 0, name: "zero")]) }
+    }
+
+    @Test(
+        "a step whose source isn't the one it was applied from stops up, and shows as edited; one that isn't whole may be mended",
+        arguments: [StepState.pending, .applying, .applied, .failed, .reverting, .reverted])
+    func edited(state: StepState) throws {
+        let steps = [MigrationPlanner.Step(version: 1, name: "a", checksum: "new"), .init(version: 2, name: "b")]
+        let ledger: [Int64: MigrationPlanner.Record] = [1: .init(state, checksum: "old")]
+        let problems = MigrationPlanner.problems(steps: steps, ledger: ledger)
+        guard state == .applied else {
+            #expect(problems == [:])
+            #expect(try MigrationPlanner.versions(steps: steps, ledger: ledger, request: .up(to: nil)) == [1, 2])
+            return
+        }
+        #expect(problems == [1: [.edited]])
+        let error = #expect(throws: EngineError.self) {
+            try MigrationPlanner.versions(steps: steps, ledger: ledger, request: .up(to: nil))
+        }
+        #expect("\(try #require(error))".contains("Step 1 (a) has been edited since it was applied."))
+        #expect(try MigrationPlanner.versions(steps: steps, ledger: ledger, request: .down(to: 0)) == [1])
+    }
+
+    @Test("a checksum that was never kept, or that the step hasn't, is no edit")
+    func unknownChecksum() {
+        let step = MigrationPlanner.Step(version: 1, name: "a", checksum: "new")
+        #expect(MigrationPlanner.problems(steps: [step], ledger: [1: .init(.applied)]) == [:])
+        let bare = MigrationPlanner.Step(version: 1, name: "a")
+        #expect(MigrationPlanner.problems(steps: [bare], ledger: [1: .init(.applied, checksum: "old")]) == [:])
     }
 
     /// Every state of every step, and every request: what must hold of each plan.

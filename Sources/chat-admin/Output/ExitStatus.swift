@@ -42,6 +42,7 @@ extension ExitStatus {
         case let error as EngineError: self.init(engine: error)
         case let error as MongoError: self.init(mongo: error.kind)
         case let failure as SeedFile.Failure: self = failure.isUnreadable ? .localIO : .badInput
+        case let error as StepFileError: self = error.kind == .inputOutput ? .localIO : .badInput
         case is PasswordHash.Failure: self = .badInput
         default: self = .internalError
         }
@@ -53,10 +54,11 @@ extension ExitStatus {
         case .interrupted(let signal): self = signal == 15 ? .terminated : .interrupted
         case .stepFailed(_, _, let underlying):
             // A server that went away, or a user who may not, says more to a script than the step that noticed it.
-            let status = ExitStatus(underlying)
+            let status = ExitStatus((underlying as? CommandFailure)?.underlying ?? underlying)
             self = status == .unreachable || status == .notAllowed ? status : .stepFailed
+        case .halfApplied: self = .stepFailed
         case .notFound: self = .usage
-        case .ledger, .blocked, .refused: self = .refused
+        case .ledger, .blocked, .dangerous, .refused: self = .refused
         }
     }
 

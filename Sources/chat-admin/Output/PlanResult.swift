@@ -1,4 +1,5 @@
 internal import MigrationEngine
+internal import Migrations
 
 /// What `migrate plan` prints.
 struct PlanResult: CommandResult {
@@ -7,38 +8,97 @@ struct PlanResult: CommandResult {
         let name: String
         let summary: String
         let state: String
-        let operations: [PlannedOperation]
+        /// `out-of-order` where a newer step is applied already.
+        let problems: [MigrationPlanner.Problem]
+        let operations: [Operation]
         /// Why the step can't be applied to the data as it is.
         let blockers: [String]
         let left: [Leftover]
+        /// About how long it would take.
+        let estimatedMS: Int64
+    }
+
+    struct Operation: Encodable {
+        let code: String
+        let collection: String
+        let operation: String
+        let matched: Int
+        let access: Access
+        let risk: Risk
+        let warnings: [String]
+        let samples: [JSONValue]
+        let estimatedMS: Int64?
+
+        init(_ operation: PlannedOperation) {
+            code = operation.code
+            collection = operation.collection
+            self.operation = operation.operation
+            matched = operation.matched
+            access = operation.access
+            risk = operation.risk
+            warnings = operation.warnings
+            samples = operation.samples.map(JSONValue.init)
+            estimatedMS = operation.estimatedMS
+        }
     }
 
     let command = "migrate plan"
     let database: String
+    let series: String
     let pending: Int
     let steps: [Step]
+    /// What was passed over in the series' directory.
+    let warnings: [String]
+    /// The newest applied step, which those that are out of order are older than.
+    let newestApplied: Int64?
+    /// Whether it was asked to accept them.
+    var allowsOutOfOrder = false
     let durationMS: Int64
+
+    private enum CodingKeys: String, CodingKey {
+        case command, database, series, pending, steps, warnings, durationMS
+    }
 
     func text(_ style: TextStyle) -> String {
         guard !steps.isEmpty else { return style.good("No step is pending in \(database).") }
         var lines = [style.bold("\(pending) step\(pending == 1 ? " is" : "s are") pending in \(database):")]
-        for step in steps {
-            lines.append("\(step.version) \(style.bold(step.name)): \(step.summary)")
-            if step.operations.isEmpty { lines.append("    nothing to do to the data as it is") }
-            lines += TextTable.lines(
-                step.operations.map { ["\($0.matched)", $0.collection, $0.operation, "(\($0.access), \($0.risk))"] },
-                indent: "    ")
-            lines += Set(step.operations.flatMap(\.warnings)).subtracting(step.blockers).sorted().map {
-                style.warning("    note: \($0)")
-            }
-            lines += step.blockers.map { style.bad("    can't be applied: \($0)") }
-            lines += step.left.map { style.warning("    leaves \($0.count) in \($0.collection): \($0.reason)") }
+        for step in steps { lines += text(step, style) }
+        if steps.contains(where: { $0.operations.count > 0 }), series == ChatMigrations.series {
+            lines.append(
+                style.faint(
+                    "Counted on the data as it is: steps 2 and 3 move messages to their sessions, which changes what step 5 "
+                        + "has to count."))
         }
-        lines.append(
-            style.faint(
-                "Counted on the data as it is: steps 2 and 3 move messages to their sessions, which changes what step 5 "
-                    + "has to count."))
         return lines.joined(separator: "\n")
+    }
+
+    private func text(_ step: Step, _ style: TextStyle) -> [String] {
+        var lines = ["\(step.version) \(style.bold(step.name)): \(step.summary)"]
+        if step.problems.contains(.outOfOrder), let newestApplied {
+            let refusal = allowsOutOfOrder ? "" : "; `migrate up` refuses it without --allow-out-of-order"
+            lines.append(style.bad("    out of order: older than step \(newestApplied), which is applied\(refusal)"))
+        }
+        if step.state != StepState.pending.rawValue, step.state != StepState.reverted.rawValue {
+            lines.append(style.warning("    \(step.state): it is gone on with from where it stopped"))
+        }
+        if step.operations.isEmpty { lines.append("    nothing to do to the data as it is") }
+        let rows = TextTable.lines(
+            step.operations.map { ["\($0.matched)", $0.collection, $0.operation, "(\($0.access), \($0.risk))"] },
+            indent: "    ")
+        for (row, operation) in zip(rows, step.operations) {
+            lines.append(operation.risk == .dangerous ? style.bad(row) : row)
+            if !operation.samples.isEmpty {
+                lines.append(style.faint("        such as \(operation.samples.map(\.text).joined(separator: ", "))"))
+            }
+        }
+        lines += Set(step.operations.flatMap(\.warnings)).subtracting(step.blockers).sorted().map {
+            style.warning("    note: \($0)")
+        }
+        lines += step.blockers.map { style.bad("    can't be applied: \($0)") }
+        lines += step.left.map { style.warning("    leaves \($0.count) in \($0.collection): \($0.reason)") }
+        // Shorter times say nothing that anybody would wait for.
+        if step.estimatedMS >= 1000 { lines.append("    takes about \(step.estimatedMS / 1000) s") }
+        return lines
     }
 }
 
@@ -49,7 +109,9 @@ struct StatusResult: CommandResult {
         let name: String
         let summary: String
         let state: String
-        let problems: [String]
+        let problems: [MigrationPlanner.Problem]
+        /// Whether it was declared to be so, and not run.
+        let marked: Bool
         let startedAt: String?
         let finishedAt: String?
         let durationMS: Int64?
@@ -62,6 +124,7 @@ struct StatusResult: CommandResult {
 
     let command = "migrate status"
     let database: String
+    let series: String
     let pending: Int
     let steps: [Step]
     let durationMS: Int64
@@ -73,12 +136,15 @@ struct StatusResult: CommandResult {
             let who = [step.user, step.host].compactMap { $0 }.joined(separator: "@")
             let took = step.durationMS.map { "\($0) ms" } ?? ""
             return [
-                "\(step.version)", step.name, step.state, when, who, took, changed > 0 ? "\(changed) changed" : "",
-                (step.problems + [step.error].compactMap { $0 }).joined(separator: "; "),
+                "\(step.version)", step.name, step.marked ? "\(step.state) (marked)" : step.state, when, who, took,
+                changed > 0 ? "\(changed) changed" : "",
+                (step.problems.map(\.rawValue) + [step.error].compactMap { $0 }).joined(separator: "; "),
             ]
         }
         let heading =
-            pending == 0 ? style.good("Every step is applied.") : style.bold("\(pending) pending in \(database):")
+            pending == 0
+            ? style.good(steps.isEmpty ? "There are no steps." : "Every step is applied.")
+            : style.bold("\(pending) pending in \(database):")
         return ([heading] + TextTable.lines(rows)).map(Self.trimmed).joined(separator: "\n")
     }
 

@@ -47,12 +47,33 @@ struct RunsResult: CommandResult {
 
 /// What `runs show` prints.
 struct RunResult: CommandResult {
+    /// One thing that the run did.
+    struct Operation: Encodable {
+        let step: Int64?
+        let collection: String
+        let operation: String
+        /// Which documents, as Extended JSON; absent where no filter says so.
+        let filter: JSONValue?
+        let changed: Int
+        let durationMS: Int64
+
+        init(_ record: OperationRecord) {
+            step = record.step
+            collection = record.collection
+            operation = record.operation
+            filter = record.filter.map(JSONValue.init)
+            changed = record.changed
+            durationMS = record.durationMS
+        }
+    }
+
     let command = "runs show"
     let database: String
     let run: RunsResult.Item
     let arguments: [String]
     let error: String?
     let changes: [Change]
+    let operations: [Operation]
     let journal: [JournalSummary]
 
     func text(_ style: TextStyle) -> String {
@@ -62,6 +83,14 @@ struct RunResult: CommandResult {
         ]
         if !arguments.isEmpty { lines.append("Arguments: \(arguments.joined(separator: " "))") }
         if let error { lines.append(style.bad("Error: \(error)")) }
+        if !operations.isEmpty { lines.append("Operations:") }
+        lines += TextTable.lines(
+            operations.map { item in
+                [
+                    item.step.map { "step \($0)" } ?? "", item.collection, item.operation, "\(item.changed) changed",
+                    "\(item.durationMS) ms", item.filter?.text ?? "",
+                ]
+            })
         lines.append("Journal:")
         lines += TextTable.lines(
             journal.map { item in

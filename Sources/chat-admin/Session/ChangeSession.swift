@@ -23,69 +23,13 @@ extension CommandSession {
         try await confirm(change, asks: asks, plan)
         let description = RunDescription(
             command: command, arguments: Self.safeArguments(), toolVersion: ToolVersion.current)
-        let lease = try await Lease.acquire(
-            pool: pool, database: database.name, owner: description.owner, wait: .seconds(change.wait),
-            interruption: interruption)
-        let run = Run(
-            database: database, description: description, lease: lease, interruption: interruption,
-            throttle: Throttle(maxLag: change.maxLag.map { .seconds($0) }, pause: pause), progress: progress)
-        do {
-            try await persist(run, lease) {
-                try await resume(run)
-                try await body(run, description)
-            }
-            try await persist(run, lease) { try await run.finish() }
-        } catch EngineError.interrupted(signal: Self.timeIsUp) {
-            try await run.finish(error: EngineError.interrupted(signal: Self.timeIsUp))
-            console.remark("The time given by --max-time is over. Run the same command again to go on.")
-        } catch {
-            await close(run, lease, after: error)
-            throw error
-        }
-        do {
-            try await lease.release()
-        } catch let error as MongoError where error.isTransient {
-            console.remark("The lease couldn't be given back (\(error)); it expires by itself.")
-        }
-        return run
-    }
-
-    /// Does a run's work, and goes on with it when the connection breaks or the server changes, for as long as the lease
-    /// is this run's: what was begun is finished from the journal, then everything is looked at again.
-    private func persist(_ run: Run, _ lease: Lease, _ work: () async throws -> Void) async throws {
-        var policy = RetryPolicy()
-        while true {
-            do {
-                return try await work()
-            } catch {
-                guard let pause = policy.pause(after: error, mark: run.mark) else { throw error }
-                let cause = RetryPolicy.transientCause(of: error).map { "\($0)" } ?? "\(error)"
-                console.remark("\(cause)\(cause.hasSuffix(".") ? "" : ".") Going on as soon as a server answers.")
-                try await Task.sleep(for: pause)
-                try interruption.check()
-                // Nothing was heard of the server for too long: that says more than the loss of the lease.
-                guard lease.isHeld else { throw error }
-                run.tally.beginAttempt()
-            }
-        }
-    }
-
-    /// Writes down that a run ended early and gives the lease back; where the connection is gone neither can be done,
-    /// the lease expires by itself, and what stopped the run is what the user hears of.
-    private func close(_ run: Run, _ lease: Lease, after error: any Error) async {
-        do {
-            // Whoever took the lease has closed this run's record.
-            if lease.isHeld { try await run.finish(error: error) }
-            try await lease.release()
-        } catch let second {
-            console.remark("The end of the run couldn't be written down (\(second)); its lease expires by itself.")
-        }
-    }
-
-    private func resume(_ run: Run) async throws {
-        let source = SchemaReferenceSource(database: database, schema: .chat)
-        for resumed in try await Resumer(run: run, source: source).resume() where resumed.run != run.id {
-            console.remark("Finished what run \(resumed.run) had begun (\(resumed.entries) journal entries).")
+        let lifecycle = RunLifecycle(
+            database: database, pool: pool, source: SchemaReferenceSource(database: database, schema: .chat),
+            interruption: interruption,
+            throttle: Throttle(maxLag: change.maxLag.map { .seconds($0) }, pause: pause), progress: progress,
+            remark: { [console] in console.remark($0) })
+        return try await lifecycle.perform(description, wait: .seconds(change.wait)) { run in
+            try await body(run, description)
         }
     }
 

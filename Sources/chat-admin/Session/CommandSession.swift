@@ -100,7 +100,7 @@ struct CommandSession: Sendable {
     }
 
     /// Stands for "time is up" where a signal's number stands for an interruption.
-    static let timeIsUp: Int32 = 0
+    static let timeIsUp = RunLifecycle.timeIsUp
 
     private static func startTimer(_ seconds: Double?, _ interruption: Interruption) -> Task<Void, Never>? {
         seconds.map { seconds in

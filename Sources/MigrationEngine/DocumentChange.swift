@@ -1,0 +1,58 @@
+package import BSON
+
+/// A change of one whole document: replaced, deleted, or left by a command in a state that is known by its digest.
+package struct DocumentChange: Sendable, Equatable {
+    /// What the change makes of the document.
+    package enum Outcome: Sendable, Equatable {
+        /// This document.
+        case document(BSONDocument)
+        /// None.
+        case absent
+        /// A document with this SHA-256, which a command of the server made.
+        case digest([UInt8])
+        /// Whatever a command of the server makes of it: not looked at yet.
+        case unknown
+    }
+
+    /// The document's `_id`.
+    package let id: BSONValue
+    /// The document before; nil where there was none.
+    package let before: BSONDocument?
+    /// The document after.
+    package let after: Outcome
+
+    package init(id: BSONValue, before: BSONDocument?, after: Outcome) {
+        self.id = id
+        self.before = before
+        self.after = after
+    }
+}
+
+extension DocumentChange {
+    package var document: BSONDocument {
+        var document: BSONDocument = ["id": id]
+        if let before { document.append("before", .document(before)) }
+        switch after {
+        case .document(let after): document.append("after", .document(after))
+        case .absent: document.append("absent", true)
+        case .digest(let digest): document.append("digest", .binary(BSONBinary(subtype: 0, bytes: digest)))
+        case .unknown: break
+        }
+        return document
+    }
+
+    package init?(_ document: BSONDocument) {
+        guard let id = document["id"] else { return nil }
+        let after: Outcome =
+            if let after = document["after"]?.document {
+                .document(after)
+            } else if document["absent"]?.bool == true {
+                .absent
+            } else if let digest = document["digest"]?.binary {
+                .digest(digest.bytes)
+            } else {
+                .unknown
+            }
+        self.init(id: id, before: document["before"]?.document, after: after)
+    }
+}

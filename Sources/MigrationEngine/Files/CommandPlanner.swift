@@ -1,0 +1,253 @@
+internal import BSON
+internal import MongoDriver
+
+/// Looks what the commands of a step's file would do to the data as it is. Changes nothing.
+struct CommandPlanner {
+    let database: Database
+    /// As ``RepairSettings/journalLimit``.
+    let journalLimit: Int64
+
+    /// What each command would do, in order.
+    ///
+    /// - Throws: `MongoError`.
+    func plan(_ file: StepFile) async throws -> StepPlan {
+        var operations: [PlannedOperation] = []
+        var touched: Set<String> = []
+        for command in file.commands {
+            // What a command finds after others of the file have changed its collection can't be told yet.
+            let objections = try await objections(to: command, ignoring: touched)
+            switch command.kind {
+            case .change(let statements):
+                for statement in statements {
+                    operations.append(try await change(statement, command, objections))
+                }
+            default: operations.append(try await operation(command, objections))
+            }
+            touched.formUnion(command.touched)
+        }
+        return StepPlan(operations: operations)
+    }
+
+    /// Why a file's commands would fail on the data as it is.
+    ///
+    /// - Parameter touched: Collections that other steps change before; of those nothing can be told yet.
+    func blockers(_ file: StepFile, ignoring touched: Set<String> = []) async throws -> [String] {
+        var touched = touched
+        var blockers: [String] = []
+        for command in file.commands {
+            blockers += try await objections(to: command, ignoring: touched)
+            touched.formUnion(command.touched)
+        }
+        return blockers
+    }
+
+    /// So many documents are shown.
+    private static let samples: Int64 = 5
+
+    private func change(
+        _ statement: ChangeStatement, _ command: DatabaseCommand, _ objections: [String]
+    ) async throws -> PlannedOperation {
+        let collection = command.collection ?? ""
+        let start = ContinuousClock.now
+        let matched = try await count(statement, collection)
+        var options = statement.readOptions
+        options.append("projection", ["_id": 1])
+        options.append("limit", .int64(statement.isMulti ? Self.samples : 1))
+        let samples = try await database.findAll(collection, filter: statement.filter, options: options)
+        let looking = ContinuousClock.now - start
+        let verb = statement.update == nil ? "delete" : "update"
+        let what = statement.matchesAll ? "\(verb) every document" : "\(verb) where \(Self.text(statement.filter))"
+        let changed = statement.isMulti ? matched : min(matched, 1)
+        let isDangerous = command.risk == .dangerous
+        return PlannedOperation(
+            code: verb, collection: collection, operation: what, matched: changed,
+            access: try await database.access(
+                finding: statement.filter, in: collection, collation: statement.collation),
+            risk: command.risk,
+            warnings: objections + (isDangerous ? command.dangers + (try await limitWarnings(collection)) : []),
+            samples: samples, estimatedMS: looking.milliseconds + Cost.changed.of(changed))
+    }
+
+    private func count(_ statement: ChangeStatement, _ collection: String) async throws -> Int {
+        var options = statement.readOptions
+        options.append("allowDiskUse", true)
+        let groups = try await database.aggregateAll(
+            collection, [["$match": .document(statement.filter)], ["$count": "n"]], options: options)
+        return Int(groups.first?["n"]?.integer ?? 0)
+    }
+
+    /// A filter as people read it, cut where it is long.
+    private static func text(_ filter: BSONDocument) -> String {
+        let text = (try? ExtendedJSON.relaxed(filter)) ?? "\(filter)"
+        return text.count <= 120 ? text : text.prefix(117) + "…"
+    }
+
+    private func operation(_ command: DatabaseCommand, _ objections: [String]) async throws -> PlannedOperation {
+        let collection = command.collection ?? ""
+        var warnings = objections + command.dangers
+        var matched = 1
+        var access = Access.index
+        var cost = Cost.sent.of(1)
+        switch command.kind {
+        case .insert(let documents):
+            matched = documents.count
+            cost = Cost.changed.of(matched)
+        case .createIndexes(let indexes):
+            matched = indexes.count
+            access = .scan
+            cost = Cost.indexed.of(try await documents(in: collection) * indexes.count)
+            warnings += indexes.filter { $0["expireAfterSeconds"] != nil }.map {
+                "\($0["name"]?.string ?? "the index") lets the server delete documents by their age from now on"
+            }
+        case .drop:
+            matched = try await documents(in: collection)
+            access = .scan
+            cost = Cost.changed.of(matched)
+            warnings += try await limitWarnings(collection)
+        case .aggregate(let target, _, _):
+            matched = try await documents(in: collection)
+            access = .scan
+            cost = Cost.changed.of(matched)
+            warnings += command.risk == .dangerous ? try await limitWarnings(target) : []
+            if !command.isInJournal { warnings.append("its result can't be taken back from the journal") }
+        case .create, .change: break
+        case .other:
+            if command.name == "collMod" { warnings += try await validatorWarnings(command, collection) }
+            if !command.isInJournal {
+                warnings.append("it is run as it is, and can't be taken back from the journal")
+            }
+        }
+        if let refusal = command.refusal { warnings.append("refused: \(refusal)") }
+        return PlannedOperation(
+            code: command.code, collection: collection, operation: command.title, matched: matched, access: access,
+            risk: command.risk, warnings: warnings, estimatedMS: cost)
+    }
+
+    /// Says how many documents a new validator wouldn't let through.
+    private func validatorWarnings(_ command: DatabaseCommand, _ collection: String) async throws -> [String] {
+        guard let validator = command.document["validator"]?.document, !validator.isEmpty else { return [] }
+        let groups = try await database.aggregateAll(
+            collection, [["$match": ["$nor": [.document(validator)]]], ["$count": "n"]])
+        guard let count = groups.first?["n"]?.integer else { return [] }
+        return ["\(count) documents of \(collection) don't satisfy the validator; changing them later may fail"]
+    }
+
+    private func documents(in collection: String) async throws -> Int {
+        Int(
+            try await database.client.run(["count": .string(collection)], on: database.name, mode: .read)["n"]?.integer
+                ?? 0)
+    }
+
+    /// Says that a collection's documents are too many to be journalled before they are lost.
+    private func limitWarnings(_ collection: String) async throws -> [String] {
+        guard let found = try await database.client.listCollections(database.name)[collection], found.isOrdinary else {
+            return []
+        }
+        let size =
+            try await database.client.run(["collStats": .string(collection)], on: database.name)["size"]?.integer ?? 0
+        guard size > journalLimit else { return [] }
+        return [
+            "\(collection) has \(size) bytes, more than --journal-limit (\(journalLimit)): its documents aren't "
+                + "journalled, and can't be restored"
+        ]
+    }
+
+    /// Why a command would fail on the data as it is.
+    private func objections(to command: DatabaseCommand, ignoring touched: Set<String>) async throws -> [String] {
+        guard let collection = command.collection, !touched.contains(collection) else { return [] }
+        let found = try await database.client.listCollections(database.name)[collection]
+        switch command.kind {
+        case .create: return found == nil ? [] : ["there is a collection \(collection) already"]
+        case .drop: return found == nil ? ["there is no collection \(collection) to drop"] : []
+        case .createIndexes(let indexes):
+            guard found != nil else { return [] }
+            return try await indexObjections(indexes, collection)
+        case .insert(let documents): return try await insertObjections(documents, collection, found)
+        case .change, .aggregate, .other: return []
+        }
+    }
+
+    private func indexObjections(_ indexes: [BSONDocument], _ collection: String) async throws -> [String] {
+        let present = try await database.client.listIndexes(database.namespace(collection))
+        var result: [String] = []
+        for index in indexes {
+            let name = index["name"]?.string ?? ""
+            if let other = present.first(where: { $0["name"]?.string == name }) {
+                if !IndexMatch.sameKey(other, index) {
+                    result.append("\(collection) has an index \(name) with another key")
+                }
+                continue
+            }
+            if index["unique"]?.bool == true {
+                result += try await Duplicates.sentences(index, in: collection, database)
+            }
+        }
+        return result
+    }
+
+    private func insertObjections(
+        _ documents: [BSONDocument], _ collection: String, _ found: CollectionDescription?
+    ) async throws -> [String] {
+        guard let found else { return [] }
+        var result: [String] = []
+        let ids = documents.compactMap { $0["_id"] }
+        if !ids.isEmpty {
+            let taken = try await database.findAll(
+                collection, filter: ["_id": ["$in": .array(BSONArray(ids))]],
+                options: ["projection": ["_id": 1], "limit": .int64(Self.samples)])
+            if !taken.isEmpty { result.append("\(collection) has documents with the same _id already") }
+        }
+        let validator = found.options["validator"]?.document ?? [:]
+        let isStrict = found.options["validationAction"]?.string ?? "error" == "error"
+        if !validator.isEmpty, isStrict, database.server.wireVersion >= Self.firstWithDocuments {
+            let accepted = try await database.client.run(
+                [
+                    "aggregate": 1,
+                    "pipeline": [
+                        ["$documents": .array(BSONArray(documents.map { ["$literal": .document($0)] }))],
+                        ["$match": .document(validator)], ["$count": "n"],
+                    ], "cursor": [:],
+                ], on: database.name)
+            let n = Int(
+                accepted.value(at: "cursor", "firstBatch")?.array?.values.first?.document?["n"]?.integer ?? 0)
+            if n < documents.count {
+                result.append("\(documents.count - n) of its documents don't satisfy the validator of \(collection)")
+            }
+        }
+        return result
+    }
+
+    /// The wire version of MongoDB 6.0, whose `$documents` lets documents be looked at that are stored nowhere.
+    private static let firstWithDocuments: Int64 = 17
+
+    /// What a piece of work costs about, in microseconds, as measured on a small machine with MongoDB 6.0.
+    private enum Cost: Int {
+        /// A command sent and answered, made durable.
+        case sent = 2000
+        /// A document worked out, journalled and changed.
+        case changed = 200
+        /// A document read into an index.
+        case indexed = 3
+
+        /// Milliseconds for a number of them.
+        func of(_ count: Int) -> Int64 { Int64(count) * Int64(rawValue) / 1000 }
+    }
+}
+
+extension DatabaseCommand {
+    /// What results call it.
+    var code: String {
+        switch kind {
+        case .createIndexes: "create index"
+        case .create: "create collection"
+        case .insert, .change, .drop, .aggregate, .other: name
+        }
+    }
+
+    /// The collections that it changes.
+    var touched: Set<String> {
+        var names = Set([collection].compactMap { $0 })
+        if case .aggregate(let target, _, _) = kind { names.insert(target) }
+        return names
+    }
+}

@@ -1,0 +1,273 @@
+internal import BSON
+internal import Checksums
+internal import MongoDriver
+
+/// Commands that change the catalogue, destroy collections, or do what this tool doesn't know.
+extension CommandRunner {
+    func createIndexes(_ indexes: [BSONDocument], _ command: DatabaseCommand, _ place: CommandPlace) async throws {
+        let collection = command.collection ?? ""
+        try await run.recording("create index", in: collection) {
+            let present = try await database.client.listIndexes(database.namespace(collection))
+            let names = Set(present.compactMap { $0["name"]?.string })
+            let missing = indexes.filter { !names.contains($0["name"]?.string ?? "") }
+            try await journalled(missing.isEmpty ? nil : .indexes(missing), "create index", collection, place) {
+                try await send(command)
+            }
+        }
+    }
+
+    func create(_ command: DatabaseCommand, _ place: CommandPlace) async throws {
+        let collection = command.collection ?? ""
+        try await run.recording("create collection", in: collection) {
+            // The next run finishes the journal before it comes here.
+            if place.isResumed, try await !entries(place).isEmpty { return }
+            try await journalled(.collection, "create collection", collection, place) { try await send(command) }
+        }
+    }
+
+    /// Runs a command whose effect an undo takes back by itself.
+    private func journalled(
+        _ content: JournalEntry.Content?, _ code: String, _ collection: String, _ place: CommandPlace,
+        _ body: () async throws -> Void
+    ) async throws {
+        guard let content else { return try await body() }
+        var entries = run.makeEntries([(collection, code, content, nil)])
+        entries[0].position = place.number
+        try await run.append(entries)
+        do {
+            try await body()
+        } catch let error as MongoError where error.isRefusal {
+            try await run.setState(.abandoned, of: entries.map(\.key))
+            throw error
+        }
+        run.count(entries[0], 1)
+        try await run.setState(.done, of: entries.map(\.key))
+    }
+
+    /// Runs a command that takes away what a collection holds, after its documents are in the journal.
+    ///
+    /// - Parameter begun: What an earlier attempt wrote down right before it.
+    func destroy(
+        _ command: DatabaseCommand, _ collection: String, _ place: CommandPlace, _ begun: BSONDocument?
+    ) async throws {
+        try await run.recording(command.name, in: collection) {
+            let found = try await database.client.listCollections(database.name)[collection]
+            var isJournalled = begun?["journalled"]?.bool ?? false
+            // Both commands leave another collection, or none, in the place of the one that was there.
+            let isDone = begun.map { $0["uuid"] != (found?.uuid ?? .null) } ?? false
+            if !isDone {
+                isJournalled = try await fitsJournal(collection, found)
+                if isJournalled {
+                    try await journalImages(of: collection, found, command, place)
+                } else {
+                    try await context.noteUnjournalled()
+                }
+                let mark: BSONDocument = ["uuid": found?.uuid ?? .null, "journalled": .bool(isJournalled)]
+                try await begin(place, mark) { try await send(command) }
+            }
+            guard case .aggregate = command.kind else {
+                return run.tally.changed(command.name, collection, 1)
+            }
+            if isJournalled { try await recordOutcome(in: collection, place) }
+            run.tally.changed(command.name, collection, 1)
+        }
+    }
+
+    /// Whether a collection's documents fit the journal's limit.
+    func fitsJournal(_ collection: String, _ found: CollectionDescription?) async throws -> Bool {
+        guard let found else { return true }
+        guard found.isOrdinary else { return false }
+        return try await size(of: collection) <= context.settings.journalLimit
+    }
+
+    private func size(of collection: String) async throws -> Int64 {
+        try await database.client.run(["collStats": .string(collection)], on: database.name)["size"]?.integer ?? 0
+    }
+
+    /// Whether documents are changed one by one and journalled: nearly always, but for a command that is dangerous and
+    /// about more than the limit.
+    func isJournalled(_ command: DatabaseCommand, _ statements: [ChangeStatement]) async throws -> Bool {
+        guard let collection = command.collection else { return false }
+        guard command.risk == .dangerous else { return true }
+        let found = try await database.client.listCollections(database.name)[collection]
+        return found == nil ? true : try await fitsJournal(collection, found)
+    }
+
+    private func journalImages(
+        of collection: String, _ found: CollectionDescription?, _ command: DatabaseCommand, _ place: CommandPlace
+    ) async throws {
+        // What an attempt that never came to its command had journalled is out of date.
+        if place.isResumed { try await run.markUndone(try await entries(place).map(\.key)) }
+        guard let found else { return }
+        let namespace = database.namespace(collection)
+        let after: DocumentChange.Outcome = if case .drop = command.kind { .absent } else { .unknown }
+        let cursor = try await database.client.find(namespace, filter: [:], options: ["sort": ["_id": 1]])
+        do {
+            while true {
+                let batch = try await cursor.nextBatch(
+                    maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes)
+                if batch.isEmpty { break }
+                let changes = batch.map { DocumentChange(id: $0["_id"] ?? .null, before: $0, after: after) }
+                try await note(.documents(changes), command.name, collection, place)
+                run.progress(ProgressUpdate("journalling \(collection)"))
+            }
+        } catch {
+            await cursor.close()
+            throw error
+        }
+        await cursor.close()
+        if case .drop = command.kind {
+            let indexes = try await database.client.listIndexes(namespace).filter { $0["name"]?.string != "_id_" }
+            try await note(.dropped(options: found.options, indexes: indexes), command.name, collection, place)
+        }
+    }
+
+    /// Writes an entry that nobody has to finish: it speaks of what a command of the server does.
+    private func note(
+        _ content: JournalEntry.Content, _ code: String, _ collection: String, _ place: CommandPlace
+    ) async throws {
+        var entries = run.makeEntries([(collection, code, content, nil)], state: .done)
+        entries[0].position = place.number
+        try await run.append(entries)
+    }
+
+    /// Writes down what a command made of the documents that were journalled before it, and what it made anew, so that an
+    /// undo can tell what has changed since.
+    ///
+    /// Journal and collection are read side by side in the order of `_id`, range by range.
+    private func recordOutcome(in collection: String, _ place: CommandPlace) async throws {
+        let entries = try await entries(place)
+        let images = entries.compactMap { entry -> (entry: JournalEntry, changes: [DocumentChange])? in
+            guard case .documents(let changes) = entry.content, !changes.isEmpty, changes[0].before != nil else {
+                return nil
+            }
+            return (entry, changes)
+        }
+        // An attempt that was killed here had noted some of them.
+        let noted = entries.filter { entry in !images.contains { $0.entry.key == entry.key } }
+        try await run.markUndone(noted.map(\.key))
+        if images.isEmpty { return try await recordRange(in: collection, nil, nil, nil, place) }
+        for (index, image) in images.enumerated() {
+            // The first range begins, and the last one ends, where the collection does.
+            let lower = index > 0 ? image.changes.first : nil
+            let upper = images.dropFirst(index + 1).first?.changes.first
+            try await recordRange(in: collection, image, lower?.id, upper?.id, place)
+        }
+    }
+
+    private func recordRange(
+        in collection: String, _ image: (entry: JournalEntry, changes: [DocumentChange])?, _ lower: BSONValue?,
+        _ upper: BSONValue?, _ place: CommandPlace
+    ) async throws {
+        var options: BSONDocument = ["sort": ["_id": 1], "hint": ["_id": 1]]
+        if let lower { options.append("min", ["_id": lower]) }
+        if let upper { options.append("max", ["_id": upper]) }
+        let known = Set((image?.changes ?? []).map(\.id))
+        var digests: [BSONValue: [UInt8]] = [:]
+        let code = image?.entry.code ?? "aggregate"
+        let cursor = try await database.client.find(database.namespace(collection), filter: [:], options: options)
+        try await database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
+            var made: [DocumentChange] = []
+            for document in documents {
+                let id = document["_id"] ?? .null
+                let digest = try SHA256.digest(document.bytes)
+                if known.contains(id) {
+                    digests[id] = digest
+                } else {
+                    made.append(DocumentChange(id: id, before: nil, after: .digest(digest)))
+                }
+            }
+            if !made.isEmpty { try await note(.documents(made), code, collection, place) }
+        }
+        guard let image else { return }
+        let changes = image.changes.map { change in
+            DocumentChange(
+                id: change.id, before: change.before, after: digests[change.id].map { .digest($0) } ?? .absent)
+        }
+        try await run.amend(
+            image.entry.key, ["$set": ["items": .array(BSONArray(changes.map { .document($0.document) }))]])
+    }
+
+    /// Runs a command that the journal knows nothing of.
+    func runAsItIs(_ command: DatabaseCommand, _ place: CommandPlace, _ begun: BSONDocument?) async throws {
+        try await run.recording(command.name, in: command.collection ?? "") {
+            if !command.isInJournal || command.risk == .dangerous { try await context.noteUnjournalled() }
+            if command.isRepeatable {
+                do {
+                    try await send(command)
+                } catch let error as MongoError where place.isResumed && command.meansDone(error) {
+                    // An attempt that was killed had done it.
+                }
+            } else {
+                guard begun == nil else {
+                    throw HalfApplied(
+                        description:
+                            "it was begun by a run that was killed, and may have been done. Look; if it was, say "
+                            + "so with `migrate mark \(version) applied`, or take by hand away what it did and say "
+                            + "`migrate mark \(version) reverted`")
+                }
+                try await begin(place, [:]) { try await send(command) }
+            }
+            if command.risk != .safe || command.name.hasPrefix("create") {
+                run.tally.changed(command.name, command.collection ?? "", 1)
+            }
+        }
+    }
+
+    /// Writes down that a command is about to run, runs it, and takes the note back when the server refused it.
+    private func begin(_ place: CommandPlace, _ mark: BSONDocument, _ body: () async throws -> Void) async throws {
+        try await context.save(checkpoint: position(place.index, begun: mark).document)
+        do {
+            try await body()
+        } catch let error as MongoError where error.isRefusal {
+            try await context.save(checkpoint: position(place.index).document)
+            throw error
+        }
+    }
+
+    private func send(_ command: DatabaseCommand) async throws {
+        try await run.writer.run(command.document, on: database.name)
+    }
+}
+
+extension DatabaseCommand {
+    /// Whether running the command twice does what running it once does.
+    var isRepeatable: Bool {
+        switch kind {
+        case .change(let statements): return statements.allSatisfy(\.isIdempotent)
+        case .aggregate(_, _, let isOut):
+            let merge = document["pipeline"]?.array?.values.last?.document?["$merge"]?.document
+            return !isOut && dangers.isEmpty && merge?["whenMatched"]?.array == nil
+        case .insert, .create, .createIndexes, .drop: return false
+        case .other: return dangers.isEmpty && (risk == .safe || Self.repeatable.contains(name))
+        }
+    }
+
+    private static let repeatable: Set<String> = [
+        "updateUser", "dropUser", "grantRolesToUser", "revokeRolesFromUser", "updateRole", "dropRole",
+        "grantPrivilegesToRole", "revokePrivilegesFromRole", "grantRolesToRole", "revokeRolesFromRole", "dropIndexes",
+        "collMod", "compact", "reIndex", "setParameter", "dropAllUsersFromDatabase", "dropAllRolesFromDatabase",
+    ]
+
+    /// Whether an error says that what the command wants is so already.
+    func meansDone(_ error: MongoError) -> Bool { Self.alreadyDone[name]?.contains(error.code) ?? false }
+
+    /// Server error codes (https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml): user or role not
+    /// found, index not found, user or role exists.
+    private static let alreadyDone: [String: Set<Int32>] = [
+        "createUser": [51003], "createRole": [51002], "dropUser": [11], "dropRole": [31], "dropIndexes": [27],
+    ]
+}
+
+extension ChangeStatement {
+    /// Whether carrying it out twice does what carrying it out once does.
+    fileprivate var isIdempotent: Bool {
+        guard let update else { return isMulti }
+        guard isMulti, let operators = update.document?.keys else { return false }
+        return operators.allSatisfy(Self.idempotent.contains)
+    }
+
+    private static let idempotent: Set<String> = [
+        "$set", "$unset", "$setOnInsert", "$min", "$max", "$addToSet", "$pull",
+    ]
+}

@@ -1,0 +1,85 @@
+internal import BSON
+
+extension DatabaseCommand {
+    /// How much the command can harm, by what it says.
+    package var risk: Risk {
+        if !dangers.isEmpty { return .dangerous }
+        switch kind {
+        case .insert, .create: return .safe
+        case .createIndexes(let indexes):
+            return indexes.contains { $0["unique"]?.bool == true || $0["expireAfterSeconds"] != nil } ? .careful : .safe
+        case .change, .drop, .aggregate: return .careful
+        case .other: return Self.harmless.contains(name) ? .safe : .careful
+        }
+    }
+
+    /// Commands that change nothing, or add what nobody had.
+    private static let harmless: Set<String> = [
+        "ping", "hello", "isMaster", "find", "count", "distinct", "aggregate", "createUser", "createRole",
+        "listIndexes",
+        "listCollections", "collStats", "dbStats", "validate", "serverStatus", "buildInfo",
+    ]
+
+    /// What the command does that can lose data, in words; empty for most.
+    package var dangers: [String] {
+        let here = collection ?? ""
+        switch kind {
+        case .drop: return ["drops the collection \(here)"]
+        case .aggregate(let target, let database, let isOut):
+            if isOut, target == here, database == nil {
+                return ["replaces \(here) by what its pipeline makes of it ($out)"]
+            }
+            if isOut { return ["replaces whatever \(target) holds ($out)"] }
+            return target == here && database == nil ? ["changes \(here) while it reads it ($merge)"] : []
+        case .change(let statements): return statements.flatMap { Self.dangers(of: $0, here) }
+        case .insert, .create, .createIndexes: return []
+        case .other: return otherDangers
+        }
+    }
+
+    private static func dangers(of statement: ChangeStatement, _ collection: String) -> [String] {
+        var dangers: [String] = []
+        if statement.matchesAll, statement.isMulti {
+            let verb = statement.update == nil ? "deletes" : "updates"
+            dangers.append("\(verb) every document of \(collection): its filter is empty")
+        } else if statement.matchesAll {
+            let verb = statement.update == nil ? "deletes" : "updates"
+            dangers.append("\(verb) whichever document of \(collection) comes first: its filter is empty")
+        }
+        if statement.isMulti, statement.isReplacement {
+            dangers.append("replaces every matching document of \(collection) by another one")
+        }
+        return dangers
+    }
+
+    private var otherDangers: [String] {
+        switch name {
+        case "dropDatabase": ["drops the database"]
+        case "renameCollection" where document["dropTarget"]?.bool ?? (document["dropTarget"] != nil):
+            ["drops the collection in whose place another is renamed"]
+        case "convertToCapped": ["makes \(collection ?? "a collection") capped, which drops documents and indexes"]
+        case "applyOps", "mapReduce", "mapreduce": ["can write anything (\(name))"]
+        // One that isn't understood is taken at its worst.
+        case "update", "delete", "findAndModify", "findandmodify":
+            ["has fields that this tool doesn't know, so that it can't tell what it changes (\(name))"]
+        default: []
+        }
+    }
+
+    /// Why the tool refuses to run the command at all; nil for nearly all.
+    package var refusal: String? {
+        if name == "dropDatabase" {
+            return "dropDatabase would drop the ledger and the journal too; drop the collections one by one"
+        }
+        var touched = [collection]
+        if case .aggregate(let target, nil, _) = kind { touched.append(target) }
+        if name == "renameCollection" {
+            touched += [document["to"]?.string].map { $0.map { String($0.drop { $0 != "." }.dropFirst()) } }
+            touched.append(collection.map { String($0.drop { $0 != "." }.dropFirst()) })
+        }
+        guard let own = touched.compactMap({ $0 }).first(where: { $0.hasPrefix(StateCollection.prefix) }) else {
+            return nil
+        }
+        return "\(own) is where this tool keeps its own state"
+    }
+}

@@ -1,0 +1,133 @@
+internal import BSON
+
+/// A step whose work is written in files, as arrays of database commands.
+public struct FileStep: Migration {
+    /// The number in front of its files' names.
+    public let version: Int64
+    /// The title in its files' names.
+    public let name: String
+    /// The commands that apply it.
+    let upFile: StepFile
+    /// The commands that take it back, where there are some.
+    let downFile: StepFile?
+    /// As ``RepairSettings/journalLimit``, for the plan.
+    let journalLimit: Int64
+
+    init(version: Int64, title: String, up: StepFile, down: StepFile?, journalLimit: Int64) {
+        self.journalLimit = journalLimit
+        self.version = version
+        name = title
+        upFile = up
+        downFile = down
+    }
+
+    /// What its commands do, in a line.
+    public var summary: String {
+        let titles = upFile.commands.map(\.title)
+        let shown = titles.prefix(Self.shownCommands).joined(separator: ", ")
+        return titles.isEmpty
+            ? "No command"
+            : shown + (titles.count > Self.shownCommands ? ", and \(titles.count - Self.shownCommands) more" : "")
+    }
+
+    private static let shownCommands = 3
+
+    /// SHA-256 of the bytes of the file that applies it.
+    public var checksum: String? { upFile.checksum }
+
+    /// Whether it has a file that takes it back.
+    public var hasOwnDown: Bool { downFile != nil }
+
+    /// What its commands do that can lose data.
+    public func dangers(_ direction: MigrationDirection) -> [String] {
+        (direction == .up ? upFile : downFile)?.commands.flatMap(\.dangers) ?? []
+    }
+
+    /// What the commands of its first file would do.
+    public func plan(_ database: Database) async throws -> StepPlan {
+        try await planner(database).plan(upFile)
+    }
+
+    /// What the commands of its second file would do.
+    public func planDown(_ database: Database) async throws -> StepPlan {
+        guard let downFile else { return StepPlan() }
+        return try await planner(database).plan(downFile)
+    }
+
+    private func planner(_ database: Database) -> CommandPlanner {
+        CommandPlanner(database: database, journalLimit: journalLimit)
+    }
+
+    /// What its commands would fail on.
+    public func blockers(_ database: Database) async throws -> [String] {
+        try await blockers(database, ignoring: [])
+    }
+
+    /// The collections that it changes.
+    var touched: Set<String> { upFile.commands.reduce(into: []) { $0.formUnion($1.touched) } }
+
+    /// The same, where steps before it change some collections first.
+    func blockers(_ database: Database, ignoring touched: Set<String>) async throws -> [String] {
+        let refusals = upFile.commands.compactMap(\.refusal)
+        return refusals.isEmpty ? try await planner(database).blockers(upFile, ignoring: touched) : refusals
+    }
+
+    /// What its commands would fail on, after the steps before it.
+    public func preconditions(_ database: Database) async throws -> [String] { try await blockers(database) }
+
+    /// Why a half-done step can't be gone on with in a direction; nil where it can.
+    ///
+    /// - Parameter checkpoint: What an earlier attempt saved.
+    func objection(to direction: MigrationDirection, _ checkpoint: BSONDocument?) throws -> String? {
+        guard let saved = checkpoint.flatMap(StepCheckpoint.init),
+            let file = direction == .up ? upFile : downFile
+        else { return nil }
+        guard saved.direction == direction else {
+            let other = saved.direction == .up ? "applied" : "taken back"
+            return
+                "it is half \(other); finish that with `migrate \(saved.direction.rawValue)`, or take what it did back with "
+                + "`runs undo`"
+        }
+        guard saved.position <= file.commands.count, try saved.digest == file.digest(ofFirst: saved.position) else {
+            return
+                "its first \(saved.position) commands are done, and have been edited since; restore them in \(file.path)"
+        }
+        return nil
+    }
+
+    /// Why it can't be taken back: neither a file nor the journal tells how.
+    public func downBlockers(_ database: Database) async throws -> [String] {
+        if let downFile { return downFile.commands.compactMap(\.refusal) }
+        let lost = upFile.commands.filter { !$0.isInJournal }.map(\.title)
+        guard !lost.isEmpty else { return [] }
+        return [
+            "it has no .down.json, and the journal doesn't hold what \(lost.joined(separator: ", ")) changed"
+        ]
+    }
+
+    /// Runs the commands of its first file.
+    public func up(_ context: StepContext) async throws { try await execute(upFile, .up, context) }
+
+    /// Runs the commands of its second file.
+    public func down(_ context: StepContext) async throws {
+        guard let downFile else { return }
+        try await execute(downFile, .down, context)
+    }
+
+    private func execute(_ file: StepFile, _ direction: MigrationDirection, _ context: StepContext) async throws {
+        let runner = CommandRunner(context: context, file: file, direction: direction, version: version)
+        try await runner.execute()
+        try await Scratch.remove(context.run)
+    }
+}
+
+extension DatabaseCommand {
+    /// Whether the journal alone can take the command back.
+    var isInJournal: Bool {
+        switch kind {
+        case .insert, .change, .create, .createIndexes, .drop: true
+        case .aggregate(_, let database, _): database == nil && risk == .dangerous
+        case .other: risk == .safe && !name.hasPrefix("create")
+        }
+    }
+}

@@ -1,0 +1,78 @@
+public import BSON
+internal import Synchronization
+
+/// One thing that a run did, for its record: what `runs show` tells.
+public struct OperationRecord: Sendable {
+    /// The step that it belongs to.
+    public let step: Int64?
+    /// The collection; empty where it is about none.
+    public let collection: String
+    /// What was done, in a few words.
+    public let operation: String
+    /// Which documents it was about; nil where no filter says so.
+    public let filter: BSONDocument?
+    /// How many documents it changed.
+    public let changed: Int
+    /// How long it took, in milliseconds.
+    public let durationMS: Int64
+
+    init(
+        step: Int64?, collection: String, operation: String, filter: BSONDocument?, changed: Int, duration: Duration
+    ) {
+        self.step = step
+        self.collection = collection
+        self.operation = operation
+        self.filter = filter
+        self.changed = changed
+        durationMS = duration.milliseconds
+    }
+
+    init(_ document: BSONDocument) {
+        step = document["step"]?.integer
+        collection = document["collection"]?.string ?? ""
+        operation = document["operation"]?.string ?? ""
+        filter = document["filter"]?.document
+        changed = Int(document["changed"]?.integer ?? 0)
+        durationMS = document["durationMS"]?.integer ?? 0
+    }
+
+    var document: BSONDocument {
+        var document: BSONDocument = [
+            "collection": .string(collection), "operation": .string(operation), "changed": .int64(Int64(changed)),
+            "durationMS": .int64(durationMS),
+        ]
+        if let step { document.append("step", .int64(step)) }
+        if let filter { document.append("filter", .document(filter)) }
+        return document
+    }
+}
+
+extension Run {
+    /// More operations of one run aren't recorded one by one.
+    private static let mostOperations = 1000
+    /// A longer filter, such as a list of ids, isn't kept.
+    private static let longestFilter = 2048
+
+    /// Does a piece of the run's work, and records what it was, how much it changed and how long it took.
+    ///
+    /// - Parameters:
+    ///   - operation: What is done, in a few words.
+    ///   - collection: The collection; empty where it is about none.
+    ///   - filter: Which documents it is about.
+    ///   - body: The work.
+    public func recording<R>(
+        _ operation: String, in collection: String, filter: BSONDocument? = nil, _ body: () async throws -> R
+    ) async throws -> R {
+        let start = ContinuousClock.now
+        let before = tally.totalChanged
+        let result = try await body()
+        let record = OperationRecord(
+            step: step, collection: collection, operation: operation,
+            filter: filter.flatMap { $0.byteCount <= Self.longestFilter ? $0 : nil },
+            changed: tally.totalChanged - before, duration: ContinuousClock.now - start)
+        shared.state.withLock { state in
+            if state.operations.count < Self.mostOperations { state.operations.append(record) }
+        }
+        return result
+    }
+}

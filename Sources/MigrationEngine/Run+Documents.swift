@@ -1,0 +1,161 @@
+internal import BSON
+internal import MongoDriver
+internal import Synchronization
+
+extension Run {
+    /// The largest number of bytes of documents in one entry: with what they become it must stay below 16 MiB.
+    static let documentsPerEntryBytes = 4 << 20
+
+    /// Cuts documents into batches that fit one journal entry each.
+    static func batches(_ documents: [BSONDocument]) -> [[BSONDocument]] {
+        var batches: [[BSONDocument]] = []
+        var bytes = 0
+        for document in documents {
+            if let last = batches.last, bytes + document.byteCount <= documentsPerEntryBytes, last.count < batchSize {
+                batches[batches.count - 1].append(document)
+                bytes += document.byteCount
+            } else {
+                batches.append([document])
+                bytes = document.byteCount
+            }
+        }
+        return batches
+    }
+
+    /// Replaces or deletes whole documents by compare-and-set, journalled.
+    ///
+    /// - Parameters:
+    ///   - changes: What to change: a batch that fits one journal entry.
+    ///   - collection: The documents' collection.
+    ///   - code: What is done, for the counts.
+    ///   - position: Which command of a step's file it belongs to.
+    ///   - settings: Whether somebody else writes, and how many connections work at once.
+    /// - Returns: The `_id`s of documents that had changed meanwhile, and weren't changed.
+    /// - Throws: ``EngineError``, `MongoError`: also the server's refusal to change one of the documents.
+    func apply(
+        documents changes: [DocumentChange], in collection: String, code: String, position: Int64,
+        _ settings: RepairSettings
+    ) async throws -> [BSONValue] {
+        guard !changes.isEmpty else { return [] }
+        var entries = makeEntries([(collection, code, .documents(changes), nil)])
+        entries[0].position = position
+        try await append(entries)
+        guard !settings.offline else { return try await execute(documents: entries[0], changes) }
+        let (missed, error) = try await changeSingly(changes, in: collection, workers: settings.workers)
+        try await close(entries[0], missed: missed, unknown: [], changed: changes.count - missed.count)
+        if let error { throw error }
+        return missed
+    }
+
+    /// Makes the changes of an entry that is in the journal, all at once; doing it twice does no harm.
+    ///
+    /// The server tells how many it made, not which. Where some are missing the documents are looked at.
+    ///
+    /// - Parameter isResumed: An earlier attempt may have made them, and others may have changed the documents since.
+    /// - Returns: The `_id`s of documents that certainly weren't changed.
+    func execute(
+        documents entry: JournalEntry, _ changes: [DocumentChange], isResumed: Bool = false
+    ) async throws -> [BSONValue] {
+        let planned = changes.filter { $0.after != .unknown }
+        let result = try await writer.bulkWriteCollectingErrors(
+            database.namespace(entry.collection), planned.compactMap(\.write), collation: ExactMatch.collation)
+        var missed: [BSONValue] = []
+        var unknown: [BSONValue] = []
+        let shortfall = planned.count - result.matched - result.removed
+        if shortfall > 0 {
+            let current = try await documents(planned.map(\.id), in: entry.collection)
+            let others = planned.filter { !$0.isAfter(current[$0.id]) }
+            let isCertain = !isResumed && others.count == shortfall
+            for change in others {
+                switch isCertain ? false : change.isPart(of: current[change.id]) {
+                case true?: continue
+                case false?: missed.append(change.id)
+                case nil: unknown.append(change.id)
+                }
+            }
+        }
+        try await close(entry, missed: missed, unknown: unknown, changed: planned.count - missed.count - unknown.count)
+        if let error = result.writeErrors.first {
+            throw MongoError(MongoError.kind(ofServerCode: error.code), error.message, code: error.code)
+        }
+        return missed
+    }
+
+    /// Makes changes one by one, several at a time, so that the server tells of each whether it was made.
+    ///
+    /// They are acknowledged only: the entry's end, which is written after them, is durable no sooner than they are.
+    private func changeSingly(
+        _ changes: [DocumentChange], in collection: String, workers: Int
+    ) async throws -> (missed: [BSONValue], refusal: MongoError?) {
+        let queue = Mutex(changes[...])
+        let outcome = Mutex((missed: [BSONValue](), refusal: MongoError?.none))
+        try await inLanes(min(workers, changes.count)) { _ in
+            queue.withLock { $0.popFirst() }
+        } each: { run, change in
+            guard let write = change.write else { return }
+            do {
+                let result = try await run.writer.bulkWrite(
+                    run.database.namespace(collection), [write], concern: .acknowledged,
+                    collation: ExactMatch.collation)
+                if result.matched + result.removed == 0 { outcome.withLock { $0.missed.append(change.id) } }
+            } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
+                outcome.withLock { outcome in
+                    outcome.missed.append(change.id)
+                    outcome.refusal = outcome.refusal ?? error
+                }
+            }
+        }
+        return outcome.withLock { $0 }
+    }
+
+    /// Writes the end of an entry down, with the documents that it has nothing to do with.
+    private func close(
+        _ entry: JournalEntry, missed: [BSONValue], unknown: [BSONValue], changed: Int
+    ) async throws {
+        if !missed.isEmpty || !unknown.isEmpty {
+            try await amend(
+                entry.key,
+                ["$set": ["missed": .array(BSONArray(missed + unknown)), "again": .array(BSONArray(missed))]])
+        }
+        count(entry, changed)
+        tally.left(
+            entry.code, entry.collection, unknown.count,
+            reason: "changed by somebody else at the same moment; whether the step's change is in it isn't known")
+        try await setState(.done, of: [entry.key])
+    }
+
+    /// Reads documents by their `_id`s.
+    func documents(_ ids: [BSONValue], in collection: String) async throws -> [BSONValue: BSONDocument] {
+        let found = try await database.findAll(collection, filter: ["_id": ["$in": .array(BSONArray(ids))]])
+        return Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+}
+
+extension DocumentChange {
+    /// Whether a document is as the change wanted it.
+    fileprivate func isAfter(_ current: BSONDocument?) -> Bool {
+        switch after {
+        case .document(let after): current == after
+        case .absent: current == nil
+        case .digest, .unknown: true
+        }
+    }
+
+    /// Whether the change is in a document that others have changed too; nil where the fields that it is about don't tell.
+    fileprivate func isPart(of current: BSONDocument?) -> Bool? {
+        guard case .document(let after) = after, let before, let current else { return nil }
+        let names = Set(before.keys + after.keys).filter { before[$0] != after[$0] }
+        if names.allSatisfy({ current[$0] == after[$0] }) { return true }
+        return names.allSatisfy { current[$0] == before[$0] } ? false : nil
+    }
+
+    /// The compare-and-set that makes the change; nil where the server's own command makes it.
+    fileprivate var write: WriteModel? {
+        guard let before else { return nil }
+        switch after {
+        case .document(let after): return .replaceOne(filter: ExactMatch.document(before), replacement: after)
+        case .absent: return .deleteOne(filter: ExactMatch.document(before))
+        case .digest, .unknown: return nil
+        }
+    }
+}

@@ -1,0 +1,131 @@
+public import BSON
+public import MongoDriver
+
+/// Carries a change out as a recorded run, from the lease to the record's end.
+///
+/// What earlier runs had begun is finished first. Where the connection breaks the run goes on, for as long as the lease
+/// is its own; where it fails the failure is written down and the lease given back.
+public struct RunLifecycle: Sendable {
+    /// The database to change.
+    public let database: Database
+    /// Where the lease's own connection comes from.
+    public let pool: MongoPool
+    /// Knows which references follow a moved document that an earlier run had begun to move.
+    public let source: any ReferenceSource
+    /// The request to stop.
+    public let interruption: Interruption
+    /// What makes the run wait between two batches.
+    public let throttle: Throttle
+    /// Where progress is shown.
+    public let progress: ProgressReport
+    /// Says in a sentence what people should know while it goes on.
+    public let remark: @Sendable (String) -> Void
+
+    /// Describes how runs are carried out.
+    public init(
+        database: Database, pool: MongoPool, source: any ReferenceSource = NoReferences(),
+        interruption: Interruption = Interruption(), throttle: Throttle = Throttle(),
+        progress: @escaping ProgressReport = { _ in }, remark: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        self.database = database
+        self.pool = pool
+        self.source = source
+        self.interruption = interruption
+        self.throttle = throttle
+        self.progress = progress
+        self.remark = remark
+    }
+
+    /// The signal number that stands for "the time is up": a run that it stops has not failed.
+    public static let timeIsUp: Int32 = 0
+
+    /// Carries a change out.
+    ///
+    /// - Parameters:
+    ///   - description: Who runs what.
+    ///   - wait: How long to wait for another run to end.
+    ///   - body: The change. Where the connection breaks it runs again from its start, so it looks at the data, not at
+    ///     what was planned.
+    /// - Returns: The run, for its results.
+    /// - Throws: ``EngineError``, `MongoError`, and what the body throws.
+    public func perform(
+        _ description: RunDescription, wait: Duration = .zero, _ body: (Run) async throws -> Void
+    ) async throws -> Run {
+        let lease = try await Lease.acquire(
+            pool: pool, database: database.name, owner: description.owner, wait: wait, interruption: interruption)
+        let run = Run(
+            database: database, description: description, lease: lease, interruption: interruption,
+            throttle: throttle, progress: progress)
+        do {
+            try await persist(run, lease) {
+                try await resume(run)
+                try await body(run)
+            }
+            try await persist(run, lease) { try await run.finish() }
+        } catch EngineError.interrupted(signal: Self.timeIsUp) {
+            try await run.finish(error: EngineError.interrupted(signal: Self.timeIsUp))
+            remark("The time given by --max-time is over. Run the same command again to go on.")
+        } catch {
+            await close(run, lease, after: error)
+            throw error
+        }
+        do {
+            try await lease.release()
+        } catch let error as MongoError where error.isTransient {
+            remark("The lease couldn't be given back (\(error)); it expires by itself.")
+        }
+        return run
+    }
+
+    /// Does a run's work, and goes on with it when the connection breaks or the server changes, for as long as the lease
+    /// is this run's: what was begun is finished from the journal, then everything is looked at again.
+    private func persist(_ run: Run, _ lease: Lease, _ work: () async throws -> Void) async throws {
+        var policy = RetryPolicy()
+        while true {
+            do {
+                return try await work()
+            } catch {
+                guard let pause = policy.pause(after: error, mark: run.mark) else { throw error }
+                let cause = RetryPolicy.transientCause(of: error).map { "\($0)" } ?? "\(error)"
+                remark("\(cause)\(cause.hasSuffix(".") ? "" : ".") Going on as soon as a server answers.")
+                try await Task.sleep(for: pause)
+                try interruption.check()
+                // Nothing was heard of the server for too long: that says more than the loss of the lease.
+                guard lease.isHeld else { throw error }
+                run.tally.beginAttempt()
+            }
+        }
+    }
+
+    /// Writes down that a run ended early and gives the lease back; where the connection is gone neither can be done,
+    /// the lease expires by itself, and what stopped the run is what the user hears of.
+    private func close(_ run: Run, _ lease: Lease, after error: any Error) async {
+        do {
+            // Whoever took the lease has closed this run's record.
+            if lease.isHeld { try await run.finish(error: error) }
+            try await lease.release()
+        } catch let second {
+            remark("The end of the run couldn't be written down (\(second)); its lease expires by itself.")
+        }
+    }
+
+    private func resume(_ run: Run) async throws {
+        for resumed in try await Resumer(run: run, source: source).resume() where resumed.run != run.id {
+            remark("Finished what run \(resumed.run) had begun (\(resumed.entries) journal entries).")
+        }
+    }
+}
+
+/// No reference follows any document: for databases whose documents keep their `_id`s.
+public struct NoReferences: ReferenceSource {
+    /// Knows nothing.
+    public init() {}
+
+    /// Hands nothing over.
+    public func forEachBatch(
+        following moves: [RekeyMove], _ body: ([FollowingChange]) async throws -> Void
+    ) async throws {}
+
+    /// Takes two documents of one `_id` for the same.
+    public func isSameDocument(_ first: BSONDocument, _ second: BSONDocument) -> Bool { true }
+}

@@ -1,0 +1,91 @@
+internal import ArgumentParser
+internal import MigrationEngine
+
+/// Takes applied steps back.
+struct MigrateDown: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "down", abstract: "Take applied steps back, newest first.",
+        discussion: """
+            Without --to, the newest applied step; --to 0 takes all back. The built-in steps are taken back from the \
+            journal, a directory's by their .down.json, or from the journal where there is none. A document that has \
+            changed since is reported and left alone, and the exit code is then 1.
+            """)
+
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var series: SeriesOptions
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var recount: RecountOptions
+    @OptionGroup var danger: DangerOptions
+
+    @Option(help: ArgumentHelp("Take back every step above this one; 0 for all.", valueName: "version"))
+    var to: Int64?
+
+    func validate() throws {
+        if let to, to < 0 { throw ValidationError("--to must be 0 or a step's version.") }
+    }
+
+    func run() async throws {
+        try await MigrationSession.run(
+            "migrate down", options, series, journalLimit: danger.journal.journalLimit.bytes
+        ) { migration in
+            let start = ContinuousClock.now
+            let (session, runner) = (migration.session, migration.runner)
+            var settings = recount.settings(maxTime: options.maxTime)
+            danger.apply(to: &settings)
+            let selection = try await runner.selection(.down(to: to), session.database)
+            let isTaken = try await Lease.isTaken(session.database)
+            if change.dryRun || !isTaken {
+                try await runner.checkDownBlockers(selection, session.database, settings: settings)
+            }
+            if change.dryRun {
+                let result = try await MigrateDown.plan(selection, migration, since: start)
+                try session.console.print(result, options.format)
+                return .done
+            }
+            var results: [StepResult] = []
+            // Going on after a broken connection must not take back another step than the one begun.
+            var chosen: Set<Int64>?
+            let run = try await session.change(change, asks: !selection.isEmpty) {
+                var result = try await MigrateDown.plan(selection, migration, since: start)
+                result.isQuestion = true
+                let changes = result.changes.reduce(0) { $0 + $1.changed }
+                return (max(changes, selection.count), result.text(TextStyle(usesColor: false)))
+            } _: { run, description in
+                let selection: [any Migration]
+                if let chosen {
+                    selection = try await runner.selection(.down(to: 0), session.database).filter {
+                        chosen.contains($0.version)
+                    }
+                } else {
+                    selection = try await runner.selection(.down(to: to), session.database)
+                }
+                chosen = Set(selection.map(\.version))
+                try await runner.checkDownBlockers(selection, session.database, settings: settings)
+                let context = StepContext(run: run, settings: settings)
+                try await runner.down(selection, context, description) { results.append($0) }
+            }
+            var result = session.result(
+                run, left: run.tally.leftovers.map { ChangeResult.Left($0) }, since: start)
+            result.steps = results.map(ChangeResult.Step.init)
+            try session.console.print(result, options.format)
+            return run.tally.leftovers.isEmpty ? .done : .findings
+        }
+    }
+
+    /// What taking the steps back would change: what the ledger says they changed.
+    private static func plan(
+        _ selection: [any Migration], _ migration: MigrationSession, since start: ContinuousClock.Instant
+    ) async throws -> ChangeResult {
+        let (session, runner) = (migration.session, migration.runner)
+        let versions = Set(selection.map(\.version))
+        let status = try await runner.status(session.database).filter { versions.contains($0.version) }
+        var result = ChangeResult(
+            command: session.command, database: session.database.name, run: nil, dryRun: true,
+            changes: try await runner.planDown(selection, session.database), left: [],
+            durationMS: (ContinuousClock.now - start).milliseconds)
+        result.steps = status.reversed().map {
+            ChangeResult.Step(version: $0.version, name: $0.name, state: $0.state.rawValue, durationMS: 0)
+        }
+        return result
+    }
+}

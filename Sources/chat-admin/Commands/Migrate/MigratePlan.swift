@@ -1,0 +1,30 @@
+internal import ArgumentParser
+internal import MigrationEngine
+
+/// Shows what `migrate up` would do.
+struct MigratePlan: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan", abstract: "Show what `migrate up` would do; change nothing.",
+        discussion: "Exits 2 when steps are pending, 0 when none is.")
+
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var series: SeriesOptions
+    @OptionGroup var journal: JournalLimitOption
+
+    @Option(help: ArgumentHelp("Plan up to this step.", valueName: "version"))
+    var to: Int64?
+
+    @Flag(help: "Accept pending steps that are older than the newest applied one.")
+    var allowOutOfOrder = false
+
+    func run() async throws {
+        try await MigrationSession.run(
+            "migrate plan", options, series, journalLimit: journal.journalLimit.bytes
+        ) { session in
+            var result = try await session.plan(to: to)
+            result.allowsOutOfOrder = allowOutOfOrder
+            try session.console.print(result, options.format)
+            return result.pending == 0 ? .done : .pending
+        }
+    }
+}

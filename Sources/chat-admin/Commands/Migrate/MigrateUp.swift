@@ -1,0 +1,79 @@
+internal import ArgumentParser
+internal import MigrationEngine
+
+/// Applies pending steps.
+struct MigrateUp: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up", abstract: "Apply the pending steps, oldest first.",
+        discussion: """
+            What stands in a step's way, such as duplicates against a unique index, is named before anything is \
+            touched. A step that was killed is resumed. Exits 0 when nothing is left wrong, 1 when something is that \
+            the steps couldn't repair, 3 when a step failed.
+            """)
+
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var series: SeriesOptions
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var recount: RecountOptions
+    @OptionGroup var danger: DangerOptions
+
+    @Option(help: ArgumentHelp("Apply up to this step.", valueName: "version"))
+    var to: Int64?
+
+    @Flag(help: "Accept pending steps that are older than the newest applied one.")
+    var allowOutOfOrder = false
+
+    func run() async throws {
+        try await MigrationSession.run(
+            "migrate up", options, series, journalLimit: danger.journal.journalLimit.bytes
+        ) { migration in
+            let start = ContinuousClock.now
+            let (session, runner) = (migration.session, migration.runner)
+            var settings = recount.settings(maxTime: options.maxTime)
+            danger.apply(to: &settings)
+            let selection = try await runner.selection(
+                .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
+            // A run that is at work may be building an index that looks like one in the way: then it is waited for, or
+            // named, first.
+            let isTaken = try await Lease.isTaken(session.database)
+            if change.dryRun || !isTaken {
+                try await runner.checkBlockers(selection, session.database, settings: settings)
+            }
+            if change.dryRun {
+                var plans: [StepPlan] = []
+                for step in selection { plans.append(try await step.plan(session.database)) }
+                try session.console.print(session.result(plans, since: start), options.format)
+                return .done
+            }
+            var results: [StepResult] = []
+            let run = try await session.change(change, asks: !selection.isEmpty) {
+                let plan = try await migration.plan(to: to)
+                let changes = plan.steps.flatMap(\.operations).reduce(0) { $0 + $1.matched }
+                return (max(changes, selection.count), plan.text(TextStyle(usesColor: false)))
+            } _: { run, description in
+                // Chosen again under the lease: another run may have ended just now.
+                let selection = try await runner.selection(
+                    .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
+                try await runner.checkBlockers(selection, session.database, settings: settings)
+                let context = StepContext(run: run, settings: settings)
+                try await runner.up(selection, context, description) { results.append($0) }
+            }
+            let left = try await session.leftovers(try await migration.mended(), run)
+            var result = session.result(run, left: left, since: start)
+            result.steps = results.map(ChangeResult.Step.init)
+            try session.console.print(result, options.format)
+            // Something is still pending where time was up.
+            let rest = try await runner.selection(
+                .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
+            return left.isEmpty && rest.isEmpty ? .done : .findings
+        }
+    }
+}
+
+extension ChangeResult.Step {
+    init(_ result: StepResult) {
+        self.init(
+            version: result.version, name: result.name, state: result.state.rawValue,
+            durationMS: result.duration.milliseconds)
+    }
+}

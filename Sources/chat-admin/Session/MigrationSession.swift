@@ -1,0 +1,73 @@
+internal import ArgumentParser
+internal import Consistency
+internal import MigrationEngine
+internal import Migrations
+internal import MongoDriver
+
+/// What the `migrate` commands work with: a connected database and the steps of a series.
+struct MigrationSession {
+    let session: CommandSession
+    let runner: MigrationRunner
+    /// What was passed over in the series' directory.
+    let warnings: [String]
+    /// Whether they are the steps of the chat database.
+    let isBuiltIn: Bool
+
+    var database: Database { session.database }
+    var console: Console { session.console }
+
+    /// Reads the steps, connects and runs a command; the steps come first, for a server has nothing to do with what is
+    /// wrong with them.
+    static func run(
+        _ name: String, _ options: GlobalOptions, _ series: SeriesOptions,
+        journalLimit: Int64 = RepairSettings.defaultJournalLimit,
+        _ body: (MigrationSession) async throws -> ExitStatus
+    ) async throws {
+        var steps: SeriesOptions.Steps?
+        let readSteps = { (_: ConnectionString) in steps = try series.read(journalLimit: journalLimit) }
+        try await CommandSession.run(
+            name, options, mustExist: series.areBuiltIn, beforeConnecting: readSteps
+        ) { session in
+            guard let steps else { throw Failure(.internalError, "The steps weren't read.") }
+            for warning in steps.warnings { session.console.remark(warning) }
+            return try await body(
+                MigrationSession(
+                    session: session, runner: steps.runner, warnings: steps.warnings, isBuiltIn: series.areBuiltIn))
+        }
+    }
+
+    /// The plan of the pending steps, or of those up to a version.
+    func plan(to version: Int64?) async throws -> PlanResult {
+        let start = ContinuousClock.now
+        // What is out of order is shown, and refused when it comes to applying it.
+        let selection = try await runner.selection(.up(to: version), database, allowOutOfOrder: true)
+        let states = try await runner.status(database)
+        var steps: [PlanResult.Step] = []
+        for step in selection {
+            try session.interruption.check()
+            let begin = ContinuousClock.now
+            let plan = try await step.plan(database)
+            let looking = ContinuousClock.now - begin
+            let status = states.first { $0.version == step.version }
+            // What a file's commands would fail on stands beside them as a warning.
+            let blockers = step is FileStep ? [] : try await step.blockers(database)
+            steps.append(
+                PlanResult.Step(
+                    version: step.version, name: step.name, summary: step.summary,
+                    state: (status?.state ?? .pending).rawValue, problems: status?.problems ?? [],
+                    operations: plan.operations.map(PlanResult.Operation.init), blockers: blockers,
+                    left: plan.leftovers, estimatedMS: plan.estimatedMS(looking: looking)))
+        }
+        return PlanResult(
+            database: database.name, series: runner.series, pending: steps.count, steps: steps, warnings: warnings,
+            newestApplied: states.filter { $0.state == .applied }.map(\.version).max(),
+            durationMS: (ContinuousClock.now - start).milliseconds)
+    }
+
+    /// The findings that the applied steps have mended as far as that is possible.
+    func mended() async throws -> Set<FindingCode> {
+        guard isBuiltIn else { return [] }
+        let applied = Set(try await runner.status(database).filter { $0.state == .applied }.map(\.version))
+        return FindingCode.beginning(with: runner.steps.filter { applied.contains($0.version) }.flatMap(\.mends))
+    }
+}
