@@ -27,7 +27,10 @@ public struct CounterRepair: Sendable {
             let counts = CodeCounts()
             let scan = try await CounterScan(database: database, collection: collection, counter: counter)
             _ = try await scan.forEachDrift(workers: RepairSettings.defaultWorkers) { _, drifts in
-                for code in drifts.flatMap({ $0.codes(toleranceMS: counter.toleranceMS) }) { counts.add(code) }
+                for drift in drifts {
+                    let sample = CollectionOfOne<BSONDocument>(["_id": drift.id])
+                    for code in drift.codes(toleranceMS: counter.toleranceMS) { counts.add(code, samples: sample) }
+                }
             }
             for code in FindingCode.allCases {
                 guard let count = counts[code] else { continue }
@@ -36,7 +39,8 @@ public struct CounterRepair: Sendable {
                     PlannedOperation(
                         code: code.rawValue, collection: collection.name,
                         operation: "recount \(field) (\(code.rawValue))", matched: count,
-                        access: scan.access == .onePass ? .scan : .index, risk: .careful))
+                        access: scan.access == .onePass ? .scan : .index, risk: .careful,
+                        samples: counts.samples(code)))
             }
         }
         return plan
@@ -50,21 +54,29 @@ public struct CounterRepair: Sendable {
     public func apply(_ run: Run, _ settings: RepairSettings) async throws {
         let deadline = settings.maxTime.map { ContinuousClock.now + $0 }
         for (collection, counter) in try await all() {
-            let scan = try await CounterScan(database: database, collection: collection, counter: counter)
-            run.progress(.note("Counting \(counter.counted) \(scan.access.description)."))
-            if settings.offline {
-                try await setAtOnce(scan, run, settings)
-                continue
+            try await run.recording("recount \(counter.field)", in: collection.name) {
+                try await apply(collection, counter, run, settings, deadline)
             }
-            var fruitlessRounds = 0
-            while true {
-                let round = try await CounterRound(scan: scan, run: run, settings: settings).play()
-                if round.suspects == 0 { break }
-                fruitlessRounds = round.changed == 0 ? fruitlessRounds + 1 : 0
-                if fruitlessRounds >= Self.patience { break }
-                if let deadline, ContinuousClock.now >= deadline { break }
-                try await run.settle(settings.settle)
-            }
+        }
+    }
+
+    private func apply(
+        _ collection: CollectionSchema, _ counter: Counter, _ run: Run, _ settings: RepairSettings,
+        _ deadline: ContinuousClock.Instant?
+    ) async throws {
+        let scan = try await CounterScan(database: database, collection: collection, counter: counter)
+        run.progress(.note("Counting \(counter.counted) \(scan.access.description)."))
+        if settings.offline {
+            return try await setAtOnce(scan, run, settings)
+        }
+        var fruitlessRounds = 0
+        while true {
+            let round = try await CounterRound(scan: scan, run: run, settings: settings).play()
+            if round.suspects == 0 { break }
+            fruitlessRounds = round.changed == 0 ? fruitlessRounds + 1 : 0
+            if fruitlessRounds >= Self.patience { break }
+            if let deadline, ContinuousClock.now >= deadline { break }
+            try await run.settle(settings.settle)
         }
     }
 

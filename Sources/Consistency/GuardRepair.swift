@@ -52,7 +52,10 @@ public struct GuardRepair: Sendable {
             guard let present else { continue }
             switch Self.guardPlan(present) {
             case .present: continue
-            case .set(let options): try await run.setValidator(options, on: collection.name)
+            case .set(let options):
+                try await run.recording("set the guard", in: collection.name, isRepeated: true) {
+                    try await run.setValidator(options, on: collection.name)
+                }
             case .refused(let reason):
                 run.tally.left(FindingCode.missingGuard.rawValue, collection.name, 1, reason: reason)
             }

@@ -21,31 +21,47 @@ public struct IdentityRepair: Sendable {
         var plan = StepPlan()
         let source = SchemaReferenceSource(database: database, schema: schema)
         for collection in try await ordinary() {
+            var samples: [FindingCode: [BSONDocument]] = [:]
             var counts: [FindingCode: Int] = [:]
-            var followers: [String: Int] = [:]
+            var followers: [Referrer: Int] = [:]
             try await forEachBatch(collection, skipping: []) { documents in
                 let (moves, refused) = try await moves(for: documents, in: collection)
                 for refusal in refused { plan.leftovers.append(refusal.leftover) }
-                for move in moves { counts[move.code, default: 0] += 1 }
+                for move in moves {
+                    counts[move.code, default: 0] += 1
+                    if samples[move.code, default: []].count < PlannedOperation.mostSamples {
+                        samples[move.code, default: []].append(["_id": move.move.oldID])
+                    }
+                }
                 try await source.forEachBatch(following: moves.map(\.move)) { changes in
-                    for change in changes { followers[change.collection, default: 0] += 1 }
+                    for change in changes {
+                        let field = change.change.after.keys.first ?? ""
+                        followers[Referrer(collection: change.collection, field: field), default: 0] += 1
+                    }
                 }
             }
             let warnings = try await warnings(for: collection)
+            let access = try await IdentityScan(database: database).access(collection.name)
             for code in FindingCode.allCases {
                 guard let count = counts[code] else { continue }
                 plan.operations.append(
                     PlannedOperation(
                         code: code.rawValue, collection: collection.name,
-                        operation: "new _id (\(code.rawValue))", matched: count, access: .index, risk: .careful,
-                        warnings: warnings))
+                        operation: "new _id (\(code.rawValue))", matched: count, access: access, risk: .careful,
+                        warnings: warnings, samples: samples[code] ?? []))
             }
-            for (holder, count) in followers.sorted(by: { $0.key < $1.key }) {
+            for (holder, fields) in Dictionary(grouping: followers, by: \.key.collection).sorted(by: { $0.key < $1.key }
+            ) {
+                var access = Access.index
+                for (referrer, _) in fields
+                where try await database.access(finding: [referrer.field: ["$in": [""]]], in: holder) == .scan {
+                    access = .scan
+                }
                 plan.operations.append(
                     PlannedOperation(
                         code: "references", collection: holder,
-                        operation: "references follow \(collection.name)", matched: count, access: .scan,
-                        risk: .careful))
+                        operation: "references follow \(collection.name)",
+                        matched: fields.reduce(0) { $0 + $1.value }, access: access, risk: .careful))
             }
         }
         return plan
@@ -63,9 +79,13 @@ public struct IdentityRepair: Sendable {
             for collection in try await ordinary() {
                 try run.checkpoint()
                 run.progress(ProgressUpdate("repairing _ids of \(collection.name)", done: run.tally.totalChanged))
-                try await forEachBatch(collection, skipping: refused) { documents in
-                    found += documents.count
-                    refused.formUnion(try await repair(documents, in: collection, rekeyer))
+                try await run.recording(
+                    "new _id", in: collection.name, filter: ["_id": ["$not": ["$type": "objectId"]]], isRepeated: true
+                ) {
+                    try await forEachBatch(collection, skipping: refused) { documents in
+                        found += documents.count
+                        refused.formUnion(try await repair(documents, in: collection, rekeyer))
+                    }
                 }
             }
             quietLooks = found == 0 ? quietLooks + 1 : 0

@@ -11,6 +11,17 @@ internal import MongoDriver
 struct IdentityScan: Sendable {
     let database: Database
 
+    /// How the server finds them, by its own account.
+    ///
+    /// - Throws: `MongoError`.
+    func access(_ collection: String) async throws -> Access {
+        let find: BSONDocument = [
+            "find": .string(collection), "filter": [:], "hint": ["_id": 1], "min": ["_id": .minKey],
+            "max": ["_id": .objectID(.min)],
+        ]
+        return try await database.access(explaining: find) ?? .scan
+    }
+
     func forEachBatch(
         _ collection: String, maximum: Int = 1000, _ body: ([BSONValue]) async throws -> Void
     ) async throws {

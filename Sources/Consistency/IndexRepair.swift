@@ -51,7 +51,9 @@ public struct IndexRepair: Sendable {
             let wanted = collection.indexes.filter { $0.isUnique == isUnique }
             guard !wanted.isEmpty else { continue }
             run.progress(ProgressUpdate("indexes of \(collection.name)"))
-            try await run.createIndexes(wanted.map(\.document), on: collection.name)
+            try await run.recording("create index", in: collection.name, isRepeated: true) {
+                try await run.createIndexes(wanted.map(\.document), on: collection.name)
+            }
         }
     }
 

@@ -22,16 +22,24 @@ public struct ReferenceRepair: Sendable {
         let all = try await all()
         let counts = all.map { _ in CodeCounts() }
         _ = try await forEachBatch(of: all, workers: RepairSettings.defaultWorkers, nil) { _, index, code, changes in
-            counts[index].add(code, changes.count)
+            let samples = changes.lazy.map { change in
+                BSONDocument([("_id", change.id)] + change.before.elements.map { ($0.key, $0.value) })
+            }
+            counts[index].add(code, changes.count, samples: samples)
         }
         for ((holder, reference), counts) in zip(all, counts) {
+            var access: Access?
             for code in FindingCode.allCases {
                 guard let count = counts[code] else { continue }
+                if access == nil {
+                    access = try await database.access(finding: Self.filter(reference), in: holder.name)
+                }
                 plan.operations.append(
                     PlannedOperation(
                         code: code.rawValue, collection: holder.name,
                         operation: "\(reference.field) becomes an ObjectId (\(code.rawValue))", matched: count,
-                        access: .scan, risk: .careful))
+                        access: access ?? .scan, risk: .careful,
+                        samples: counts.samples(code)))
             }
         }
         return plan
@@ -45,12 +53,15 @@ public struct ReferenceRepair: Sendable {
     public func apply(_ run: Run, _ settings: RepairSettings) async throws -> Int {
         let all = try await all()
         let repaired = Atomic(0)
-        let seen = try await forEachBatch(of: all, workers: settings.workers, run) { lane, index, code, changes in
-            let (holder, reference) = all[index]
-            let missed = try await run.on(lane).apply(changes, in: holder.name, code: code.rawValue)
-            repaired.add(changes.count - missed.count, ordering: .relaxed)
-            run.progress(
-                ProgressUpdate("references \(holder.name).\(reference.field)", done: run.tally.totalChanged))
+        let holders = Set(all.map(\.0.name)).sorted().joined(separator: ", ")
+        let seen = try await run.recording("text references become ObjectIds", in: holders, isRepeated: true) {
+            try await forEachBatch(of: all, workers: settings.workers, run) { lane, index, code, changes in
+                let (holder, reference) = all[index]
+                let missed = try await run.on(lane).apply(changes, in: holder.name, code: code.rawValue)
+                repaired.add(changes.count - missed.count, ordering: .relaxed)
+                run.progress(
+                    ProgressUpdate("references \(holder.name).\(reference.field)", done: run.tally.totalChanged))
+            }
         }
         return seen - repaired.load(ordering: .relaxed)
     }
@@ -98,13 +109,15 @@ public struct ReferenceRepair: Sendable {
         return seen.load(ordering: .relaxed)
     }
 
+    private static func filter(_ reference: Reference) -> BSONDocument { [reference.field: ["$type": "string"]] }
+
     private static func open(
         _ client: MongoClient, _ namespace: Namespace, _ holder: CollectionSchema, _ reference: Reference
     ) async throws -> MongoCursor {
         var projection: BSONDocument = ["_id": 1, reference.field: 1]
         if let owner = holder.ownerField, owner != reference.field { projection.append(owner, 1) }
         return try await client.find(
-            namespace, filter: [reference.field: ["$type": "string"]],
+            namespace, filter: filter(reference),
             options: ["projection": .document(projection), "batchSize": .int32(Int32(2 * Run.batchSize))])
     }
 

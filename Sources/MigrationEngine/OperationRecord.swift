@@ -59,9 +59,11 @@ extension Run {
     ///   - operation: What is done, in a few words.
     ///   - collection: The collection; empty where it is about none.
     ///   - filter: Which documents it is about.
+    ///   - isRepeated: Whether it is one look of several, and not worth a record where it changed nothing.
     ///   - body: The work.
     public func recording<R>(
-        _ operation: String, in collection: String, filter: BSONDocument? = nil, _ body: () async throws -> R
+        _ operation: String, in collection: String, filter: BSONDocument? = nil, isRepeated: Bool = false,
+        _ body: () async throws -> R
     ) async throws -> R {
         let start = ContinuousClock.now
         let before = tally.totalChanged
@@ -71,7 +73,9 @@ extension Run {
             filter: filter.flatMap { $0.byteCount <= Self.longestFilter ? $0 : nil },
             changed: tally.totalChanged - before, duration: ContinuousClock.now - start)
         shared.state.withLock { state in
-            if state.operations.count < Self.mostOperations { state.operations.append(record) }
+            if state.operations.count < Self.mostOperations, !isRepeated || record.changed > 0 {
+                state.operations.append(record)
+            }
         }
         return result
     }

@@ -29,8 +29,9 @@ extension Run {
     /// - Parameter isResumed: An earlier attempt may have inserted them, and the application may have changed them since:
     ///   then their `_id`s alone tell.
     func execute(insertion entry: JournalEntry, _ documents: [BSONDocument], isResumed: Bool = false) async throws {
+        // Acknowledged only: the entry's end, and the step's or the run's, are durable no sooner than the documents are.
         let result = try await writer.bulkWriteCollectingErrors(
-            database.namespace(entry.collection), documents.map { .insert($0) })
+            database.namespace(entry.collection), documents.map { .insert($0) }, concern: .acknowledged)
         for error in result.writeErrors {
             let document = documents[error.index]
             if try await isPresent(document, in: entry.collection, asItIs: !isResumed) { continue }

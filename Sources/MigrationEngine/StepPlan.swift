@@ -39,6 +39,9 @@ public struct PlannedOperation: Sendable {
     /// About how long it would take, in milliseconds; nil where only the whole step is estimated.
     public let estimatedMS: Int64?
 
+    /// So many documents stand for all.
+    public static let mostSamples = 5
+
     /// Describes an operation.
     public init(
         code: String, collection: String, operation: String, matched: Int, access: Access, risk: Risk,

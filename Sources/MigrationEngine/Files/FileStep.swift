@@ -117,11 +117,17 @@ public struct FileStep: Migration {
     private func execute(_ file: StepFile, _ direction: MigrationDirection, _ context: StepContext) async throws {
         let runner = CommandRunner(context: context, file: file, direction: direction, version: version)
         try await runner.execute()
-        try await Scratch.remove(context.run)
+        if file.commands.contains(where: \.usesScratch) { try await Scratch.remove(context.run) }
     }
 }
 
 extension DatabaseCommand {
+    /// Whether its updates are worked out on copies.
+    var usesScratch: Bool {
+        guard case .change(let statements) = kind else { return false }
+        return statements.contains { $0.update != nil }
+    }
+
     /// Whether the journal alone can take the command back.
     var isInJournal: Bool {
         switch kind {
