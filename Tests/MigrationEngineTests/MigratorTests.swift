@@ -1,0 +1,106 @@
+import BSON
+import MigrationEngine
+import MongoDriver
+import TestSupport
+import Testing
+
+@Suite("Steps of a program's own")
+struct MigratorTests {
+    /// A step that inserts a document with its version, asks for something, and promises something.
+    private struct Step: Migration {
+        let version: Int64
+        var name: String { "step-\(version)" }
+        let summary = "Insert a document"
+        var checksum: String?
+        var needs: [String] = []
+        var breaks: [String] = []
+
+        func plan(_ database: Database) async throws -> StepPlan { StepPlan() }
+
+        func up(_ context: StepContext) async throws {
+            let id = BSONValue.int64(version)
+            guard try await context.database.findAll("made", filter: ["_id": id]).isEmpty else { return }
+            try await context.run.insert([["_id": id]], into: "made", code: "insert")
+        }
+
+        func preconditions(_ database: Database) async throws -> [String] { needs }
+        func postconditions(_ database: Database) async throws -> [String] { breaks }
+    }
+
+    private func made(_ database: TestDatabase) async throws -> [Int64] {
+        try await database.all("made").compactMap { $0["_id"]?.integer }
+    }
+
+    private func connect<R: Sendable>(
+        _ steps: [any Migration], _ database: TestDatabase,
+        _ body: @Sendable (Migrator.Connected) async throws -> R
+    ) async throws -> R {
+        try await Migrator(series: "own", steps: steps).connect(database.uri, database: database.name, body)
+    }
+
+    @Test("are applied in order, once, and taken back from the journal", arguments: TestServer.Kind.allCases)
+    func wholeWay(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            try await connect([Step(version: 20), Step(version: 3)], database) {
+                (own: Migrator.Connected) async throws -> Void in
+                #expect(try await own.plan().map(\.step.version) == [3, 20])
+                #expect(try await own.up().map(\.version) == [3, 20])
+                #expect(try await own.up().isEmpty)
+                #expect(try await own.status().map(\.state) == [.applied, .applied])
+                #expect(try await own.down().map(\.version) == [20])
+            }
+            #expect(try await made(database) == [3])
+            try await connect([Step(version: 3)], database) { (own: Migrator.Connected) async throws -> Void in
+                #expect(try await own.down(to: 0).map(\.version) == [3])
+            }
+            #expect(try await made(database) == [])
+        }
+    }
+
+    @Test("fail before they begin when what they ask for isn't so, and can be tried again")
+    func precondition() async throws {
+        try await withDatabase { database in
+            let error = await #expect(throws: EngineError.self) {
+                try await connect([Step(version: 1), Step(version: 2, needs: ["it is Monday"])], database) {
+                    _ = try await $0.up()
+                }
+            }
+            #expect(
+                "\(String(describing: error))".contains("Step 2 (step-2) failed: before it could begin, this wasn't so")
+            )
+            #expect(try await made(database) == [1])
+            try await connect([Step(version: 1), Step(version: 2)], database) {
+                (own: Migrator.Connected) async throws -> Void in
+                #expect(try await own.status().map(\.state) == [.applied, .failed])
+                #expect(try await own.up().map(\.version) == [2])
+            }
+        }
+    }
+
+    @Test("that don't keep their promise have failed")
+    func postcondition() async throws {
+        try await withDatabase { database in
+            let error = await #expect(throws: EngineError.self) {
+                try await connect([Step(version: 1, breaks: ["all is well"])], database) { _ = try await $0.up() }
+            }
+            #expect("\(String(describing: error))".contains("after it was applied, this wasn't so: all is well"))
+            try await connect([Step(version: 1)], database) { (own: Migrator.Connected) async throws -> Void in
+                #expect(try await own.status().map(\.state) == [.failed])
+                #expect(try await own.up().map(\.state) == [.applied])
+            }
+            #expect(try await made(database) == [1])
+        }
+    }
+
+    @Test("keep the checksum that they were applied with")
+    func checksum() async throws {
+        try await withDatabase { database in
+            try await connect([Step(version: 1, checksum: "a")], database) { _ = try await $0.up() }
+            try await connect([Step(version: 1, checksum: "b")], database) {
+                (own: Migrator.Connected) async throws -> Void in
+                #expect(try await own.status().first?.problems == [.edited])
+                await #expect(throws: EngineError.self) { _ = try await own.up() }
+            }
+        }
+    }
+}
