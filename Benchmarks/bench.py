@@ -12,6 +12,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -139,6 +140,19 @@ class Table:
         ratio = peer / mine if least else mine / peer
         self.row(work, against, goal, mine, peer, ratio, least)
 
+    def add_limited(self, work, against, limit, ours, theirs, prepare=lambda: None):
+        """Measure a row whose goal is a time, in seconds."""
+        first, second = [], []
+        for _ in range(self.runs):
+            prepare()
+            first.append(ours())
+            prepare()
+            second.append(theirs())
+        mine, peer = statistics.median(first), statistics.median(second)
+        verdict = "reached" if mine <= limit else "**not reached**"
+        self.rows.append(f"| {work} | {against} | {mine:.3f} s | {peer:.3f} s | {mine / peer:.2f} × | ≤ {limit:g} s | {verdict} |")
+        print(self.rows[-1], file=sys.stderr, flush=True)
+
     def row(self, work, against, goal, mine, peer, ratio, least=False):
         met = "" if goal is None else (ratio >= goal if least else ratio <= goal)
         sign = "≥" if least else "≤"
@@ -249,6 +263,34 @@ def identity_row(table, tool, db, small):
               f"itself, among {small.messages.estimated_document_count():,}", 1.5, find(db), find(small))
 
 
+def step_rows(table, tool, client):
+    """Fifty trivial steps, in a database of their own, against a Python tool of the kind."""
+    db, count = client.bench_steps, 50
+    program = str(Path(sys.executable).parent / "pymongo-migrate")
+    uri = f"{tool.uri.rstrip('/')}/{db.name}"
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = Path(folder, "trivial"), Path(folder, "python")
+        ours.mkdir()
+        theirs.mkdir()
+        for n in range(1, count + 1):
+            (ours / f"{n:03}_step.up.json").write_text('[{"ping": 1}]')
+            after = [f"step{n - 1:03}"] if n > 1 else []
+            (theirs / f"step{n:03}.py").write_text(
+                f"name = 'step{n:03}'\ndependencies = {after}\ndef upgrade(db):\n    db.command('ping')\n")
+
+        def python(command):
+            return timed(lambda: subprocess.run([program, command, "-u", uri, "-m", str(theirs)], check=True,
+                                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        mine = lambda *command: tool.run(db, "migrate", *command, "--steps", str(ours))[0]
+        table.add_limited(f"apply {count} trivial steps (`migrate up`)", "pymongo-migrate, a Python tool", 0.15,
+                          lambda: mine("up", "--yes"), lambda: python("upgrade"),
+                          lambda: client.drop_database(db.name))
+        mine("up", "--yes")
+        table.add_limited("show where they stand (`migrate status`)", "the same", 0.05,
+                          lambda: mine("status"), lambda: python("show"))
+    client.drop_database(db.name)
+
+
 def machine():
     model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.processor())
@@ -276,6 +318,7 @@ def main():
     identity_row(table, tool, db, small)
     reference_rows(table, tool, db, ids)
     recount_rows(table, tool, db, ids)
+    step_rows(table, tool, client)
     tool.run(db, "check", expect=(0, 1))
     write(options, table, tool, client, sessions, messages)
 
