@@ -79,7 +79,7 @@ let package = Package(
         tests("MigrationEngineTests", ["MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
         tests("ConsistencyTests", ["Consistency", "Chat", "MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
         tests("ChatTests", ["Chat", "Consistency", "MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
-        tests("MigrationsTests", ["Migrations", "MigrationEngine", "Checksums", "TestSupport"]),
+        tests("MigrationsTests", ["Migrations", "MigrationEngine", "Checksums", "BSON", "TestSupport"]),
         .testTarget(
             name: "CommandTests",
             dependencies: ["chat-admin", "Chat", "Consistency", "MongoDriver", "BSON", "TestSupport"],

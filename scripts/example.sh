@@ -17,7 +17,7 @@ readonly uri=mongodb://127.0.0.1:${server%% *}
 expect() { # OUTPUT ARGUMENT…
     local expected=$1 output
     shift
-    output=$("$own_steps" "$uri" shop "$@") || fail "own-steps $* ended with exit code $?"
+    output=$(SHOP_URI=$uri "$own_steps" "$@") || fail "own-steps $* ended with exit code $?"
     printf 'own-steps … %s\n%s\n' "$*" "$output"
     [[ $output == "$expected" ]] || fail "own-steps $* should have printed: $expected"
 }

@@ -12,6 +12,8 @@ package struct DocumentChange: Sendable, Equatable {
         case digest([UInt8])
         /// Whatever a command of the server makes of it: not looked at yet.
         case unknown
+        /// What it was.
+        case same
     }
 
     /// The document's `_id`.
@@ -36,6 +38,7 @@ extension DocumentChange {
         case .document(let after): document.append("after", .document(after))
         case .absent: document.append("absent", true)
         case .digest(let digest): document.append("digest", .binary(BSONBinary(subtype: 0, bytes: digest)))
+        case .same: document.append("same", true)
         case .unknown: break
         }
         return document
@@ -50,6 +53,8 @@ extension DocumentChange {
                 .absent
             } else if let digest = document["digest"]?.binary {
                 .digest(digest.bytes)
+            } else if document["same"]?.bool == true {
+                .same
             } else {
                 .unknown
             }

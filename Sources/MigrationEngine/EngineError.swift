@@ -51,7 +51,7 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
             "Step \(version) (\(name)) can't be gone on with: \(reason)."
         case .stepFailed(let version, let name, let underlying):
             "Step \(version) (\(name)) failed: \(Self.withoutStop(underlying)). Its state is in the ledger; "
-                + "`migrate up` resumes it when the cause is gone."
+                + "the same command goes on with it when the cause is gone."
         }
     }
 }

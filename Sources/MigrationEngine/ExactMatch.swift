@@ -29,16 +29,26 @@ public enum ExactMatch {
 
     /// Matches a document while the whole of it is as given.
     ///
-    /// `$eq` ignores the width of numbers; the size of the document catches most changes of width alone.
+    /// `$eq` ignores the types of numbers; the size of the document tells most of them apart, and the types of the numbers
+    /// among its own fields the rest.
     public static func document(_ image: BSONDocument) -> BSONDocument {
-        [
-            "_id": ["$eq": image["_id"] ?? .null],
-            "$expr": [
-                "$and": [
-                    ["$eq": ["$$ROOT", ["$literal": .document(image)]]],
-                    ["$eq": [["$bsonSize": "$$ROOT"], .int32(Int32(image.byteCount))]],
-                ]
-            ],
+        var conditions: [BSONValue] = [
+            ["$eq": ["$$ROOT", ["$literal": .document(image)]]],
+            ["$eq": [["$bsonSize": "$$ROOT"], .int32(Int32(image.byteCount))]],
         ]
+        let numbers = image.elements.filter { element in
+            element.key != "_id" && [.double, .int64].contains(element.value.type) && isPath(element.key)
+        }
+        if !numbers.isEmpty {
+            let types = BSONArray(numbers.map { ["$type": .string("$" + $0.key)] })
+            let expected = BSONArray(numbers.map { .string($0.value.type.alias) })
+            conditions.append(["$eq": [.array(types), ["$literal": .array(expected)]]])
+        }
+        return ["_id": ["$eq": image["_id"] ?? .null], "$expr": ["$and": .array(BSONArray(conditions))]]
+    }
+
+    /// Whether a field's name can stand in a path.
+    private static func isPath(_ name: String) -> Bool {
+        !name.isEmpty && !name.contains(".") && !name.hasPrefix("$")
     }
 }

@@ -76,6 +76,10 @@ package struct JournalEntry: Sendable {
     package var also: [String] = []
     /// `_id`s of documents that had changed before they could be changed, and are to be looked at again.
     package var again: [BSONValue] = []
+    /// Whether an undo has taken it back.
+    package var isUndone = false
+    /// Whether it is about documents again that an entry before it is about.
+    package var isRetry = false
     /// Which command of a step's file it belongs to, and which statement of it.
     package var position: Int64?
 }
@@ -89,6 +93,7 @@ extension JournalEntry {
         if let step { document.append("step", .int64(step)) }
         if let parent { document.append("parent", .int64(parent)) }
         if let position { document.append("position", .int64(position)) }
+        if isRetry { document.append("retry", true) }
         if !also.isEmpty { document.append("also", .array(BSONArray(also.map { .string($0) }))) }
         for element in content.fields.rawElements { document.append(raw: element) }
         return document
@@ -104,7 +109,9 @@ extension JournalEntry {
             step: document["step"]?.integer, parent: document["parent"]?.integer,
             missed: document["missed"]?.array?.values ?? [],
             also: document["also"]?.array?.values.compactMap(\.string) ?? [],
-            again: document["again"]?.array?.values ?? [], position: document["position"]?.integer)
+            again: document["again"]?.array?.values ?? [], isUndone: document["undone"] != nil,
+            isRetry: document["retry"]?.bool ?? false,
+            position: document["position"]?.integer)
     }
 }
 

@@ -54,6 +54,11 @@ public final class Lease: Sendable {
             let asked = ContinuousClock.now
             if let token = try await tryAcquire(pool, namespace, owner) {
                 let lease = Lease(pool: pool, namespace: namespace, token: token, until: asked + lifetime)
+                // Behind a killed run's open transaction the answer can take a minute, and the lease be over by then.
+                if ContinuousClock.now - asked > lifetime / 2 {
+                    _ = await lease.renewOnce()
+                    guard lease.isHeld else { continue }
+                }
                 lease.startRenewing()
                 return lease
             }

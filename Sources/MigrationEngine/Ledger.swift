@@ -51,18 +51,30 @@ struct Ledger: Sendable {
             }
         }
         let isResumed = row.map { $0.state == .applying || $0.state == .failed || $0.state == .reverting } ?? false
-        if !isResumed {
-            removed.append("checkpoint", "")
+        // A step that is taken back from the journal goes on where it was applied, should it be applied again.
+        let keepsAttempt = state == .applying || isOwnDown
+        if !isResumed, keepsAttempt {
             removed.append("unjournalled", "")
+            fields.append("attempt", [.objectID(run.id)])
+        }
+        let first = (step as? FileStep).flatMap { try? $0.firstCheckpoint(state == .applying ? .up : .down) }
+        if let first, keepsAttempt, !isResumed || row?.checkpoint == nil {
+            fields.append("checkpoint", .document(first))
+        } else if !isResumed {
+            removed.append("checkpoint", "")
         }
         var update: BSONDocument = ["$set": .document(fields), "$unset": .document(removed)]
-        if state == .applying { update.append("$addToSet", ["runs": .objectID(run.id)]) }
-        if isOwnDown { update.append("$addToSet", ["revertedBy": .objectID(run.id)]) }
+        var added: BSONDocument = [:]
+        if state == .applying { added.append("runs", .objectID(run.id)) }
+        if isOwnDown { added.append("revertedBy", .objectID(run.id)) }
+        // What belongs to earlier attempts, of which nothing is gone on with, is none of this one's.
+        if isResumed, keepsAttempt { added.append("attempt", .objectID(run.id)) }
+        if !added.isEmpty { update.append("$addToSet", .document(added)) }
         let begin: BSONValue = [
             "q": ["_id": id(of: step.version)], "u": .document(update), "upsert": true,
         ]
         try await write((previous.map { [statement($0)] } ?? []) + [begin], run)
-        let earlier = isResumed ? (state == .applying ? row?.runs : row?.revertedBy) ?? [] : []
+        let earlier = isResumed ? row?.attempt ?? [] : []
         return LedgerPlace(
             ledger: self, version: step.version, checkpoint: isResumed ? row?.checkpoint : nil, runs: earlier)
     }
@@ -96,7 +108,7 @@ struct Ledger: Sendable {
             if let checksum = step.checksum { fields.append("checksum", .string(checksum)) }
             return [
                 "q": ["_id": id(of: step.version)],
-                "u": ["$set": .document(fields), "$unset": ["checkpoint": ""]], "upsert": true,
+                "u": ["$set": .document(fields), "$unset": ["checkpoint": "", "attempt": ""]], "upsert": true,
             ]
         }
         try await write(statements, run)

@@ -51,6 +51,8 @@ public struct LedgerRow: Sendable {
     public var checkpoint: BSONDocument?
     /// The runs that took the step back by its own means and not from the journal, oldest first.
     public var revertedBy: [ObjectID] = []
+    /// The runs of its present attempt, oldest first: those that a run which goes on with it goes on from.
+    public var attempt: [ObjectID] = []
     /// Whether what it did last can't be taken back from the journal, or not all of it.
     public var isUnjournalled = false
     /// Whether it was declared applied, or reverted, without being run.
@@ -84,6 +86,7 @@ public struct LedgerRow: Sendable {
         error = document["error"]?.string
         checksum = document["checksum"]?.string
         checkpoint = document["checkpoint"]?.document
+        attempt = document["attempt"]?.array?.values.compactMap(\.objectID) ?? runs
         revertedBy = document["revertedBy"]?.array?.values.compactMap(\.objectID) ?? []
         isUnjournalled = document["unjournalled"]?.bool ?? false
         isMarked = document["marked"]?.bool ?? false

@@ -14,10 +14,9 @@ public import BSON
 ///     func plan(_ database: Database) async throws -> StepPlan { StepPlan() }
 ///
 ///     func up(_ context: StepContext) async throws {
-///         for user in try await context.database.findAll("users", filter: ["status": ["$exists": false]]) {
-///             let change = FieldChange(id: user["_id"] ?? .null, before: [:], after: ["status": "active"])
-///             try await context.run.apply([change], in: "users", code: "status")
-///         }
+///         let users = try await context.database.findAll("users", filter: ["status": ["$exists": false]])
+///         let changes = users.map { FieldChange(id: $0["_id"] ?? .null, before: [:], after: ["status": "active"]) }
+///         try await context.run.apply(changes, in: "users", code: "status")
 ///     }
 /// }
 /// ```

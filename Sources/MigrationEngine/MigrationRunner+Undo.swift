@@ -17,11 +17,14 @@ extension MigrationRunner {
             StateCollection.migrations,
             filter: ["runs": .objectID(id), "state": ["$in": ["applied", "applying", "failed", "reverting"]]])
         for row in rows.compactMap(LedgerRow.init) {
-            if row.isUnjournalled, row.state != .reverting {
-                // Its own down takes it back; the documents that were in the journal are back already.
+            if row.isUnjournalled {
+                let undone = try await count(
+                    ["_id.r": .objectID(id), "step": .int64(row.version), "undone": .objectID(run.id)], database)
                 run.tally.left(
                     "step \(row.version)", StateCollection.migrations, 1,
-                    reason: "some of what it did isn't in the journal; `migrate down` takes it back")
+                    reason: "some of what it did isn't in the journal, and stands")
+                // Taken back in part: `up` does what was taken back again, `down` takes back the rest.
+                if undone > 0 { try await set(.reverting, row, run) }
                 continue
             }
             var remaining = 0
@@ -32,13 +35,18 @@ extension MigrationRunner {
         let reverted = try await database.findAll(
             StateCollection.migrations,
             filter: ["revertedBy": .objectID(id), "state": ["$in": ["reverted", "reverting", "failed"]]])
-        for row in reverted.compactMap(LedgerRow.init) where !row.isUnjournalled {
-            let undone = try await database.findAll(
-                StateCollection.journal,
-                filter: ["_id.r": .objectID(id), "step": .int64(row.version), "undone": .objectID(run.id)],
-                options: ["limit": 1])
+        for row in reverted.compactMap(LedgerRow.init) {
+            let undone = try await count(
+                ["_id.r": .objectID(id), "step": .int64(row.version), "undone": .objectID(run.id)], database)
+            if row.isUnjournalled {
+                run.tally.left(
+                    "step \(row.version)", StateCollection.migrations, 1,
+                    reason: "some of what its down did isn't in the journal, and stands")
+                if undone > 0 { try await set(.reverting, row, run) }
+                continue
+            }
             let rest = try await remains(of: id, row.version, database)
-            guard !undone.isEmpty, rest == 0 else { continue }
+            guard undone > 0, rest == 0 else { continue }
             try await set(.applied, row, run)
             // What that run had closed for good can be taken back again.
             try await run.writer.bulkWrite(
@@ -47,10 +55,15 @@ extension MigrationRunner {
         }
     }
 
-    private static func remains(of run: ObjectID, _ step: Int64, _ database: Database) async throws -> Int {
+    /// Whether any entry of the journal matches: 0 or 1.
+    private static func count(_ filter: BSONDocument, _ database: Database) async throws -> Int {
         try await database.findAll(
-            StateCollection.journal, filter: Undo.filter(run, step), options: ["limit": 1, "projection": ["_id": 1]]
+            StateCollection.journal, filter: filter, options: ["limit": 1, "projection": ["_id": 1]]
         ).count
+    }
+
+    private static func remains(of run: ObjectID, _ step: Int64, _ database: Database) async throws -> Int {
+        try await count(Undo.filter(run, step), database)
     }
 
     private static func set(_ state: StepState, _ row: LedgerRow, _ run: Run) async throws {

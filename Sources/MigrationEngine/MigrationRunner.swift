@@ -89,6 +89,9 @@ public struct MigrationRunner: Sendable {
     public func checkBlockers(
         _ selection: [any Migration], _ database: Database, settings: RepairSettings
     ) async throws {
+        for case let step as FileStep in selection where !step.refusals.isEmpty {
+            throw EngineError.blocked(version: step.version, name: step.name, reasons: step.refusals)
+        }
         try Self.checkDangers(selection, .up, settings)
         guard selection.contains(where: { $0 is FileStep }) else { return try await checkBlockers(selection, database) }
         let rows = try await Ledger(database: database, series: series).rows()
@@ -100,6 +103,12 @@ public struct MigrationRunner: Sendable {
             let reasons = isBegun ? [] : try await step.blockers(database, ignoring: touched)
             guard reasons.isEmpty else {
                 throw EngineError.blocked(version: step.version, name: step.name, reasons: reasons)
+            }
+            if !settings.allowsDangerous, !isBegun {
+                let dangers = try await step.dangers(database, ignoring: touched)
+                guard dangers.isEmpty else {
+                    throw EngineError.dangerous(version: step.version, name: step.name, reasons: dangers)
+                }
             }
             touched.formUnion(step.touched)
         }
@@ -126,8 +135,17 @@ public struct MigrationRunner: Sendable {
             let rows = try await Ledger(database: database, series: series).rows()
             try Self.checkCheckpoints(selection, .down, rows)
         }
+        let rows = try await Ledger(database: database, series: series).rows()
         for step in selection {
-            let reasons = try await step.downBlockers(database)
+            var reasons = try await step.downBlockers(database)
+            if !step.hasOwnDown, let row = rows[step.version], reasons.isEmpty {
+                if row.isUnjournalled { reasons.append("the journal doesn't hold all that it did") }
+                if row.isMarked {
+                    reasons.append(
+                        "it was declared applied and never run, so the journal holds nothing of it; declare it reverted with "
+                            + "`migrate mark \(step.version) reverted` once it is")
+                }
+            }
             guard reasons.isEmpty else {
                 throw EngineError.refused(
                     "Step \(step.version) (\(step.name)) can't be taken back, so nothing was touched:\n"
@@ -155,6 +173,36 @@ public struct MigrationRunner: Sendable {
         for step in selection {
             let dangers = step.dangers(direction)
             if !dangers.isEmpty { throw .dangerous(version: step.version, name: step.name, reasons: dangers) }
+        }
+    }
+
+    /// What a step, one after another of a selection, would do, and what stands in its way. Changes nothing.
+    ///
+    /// - Parameters:
+    ///   - selection: The steps, oldest first.
+    ///   - database: The database.
+    ///   - each: Called with each step, its plan, why it can't be applied, and how long looking took.
+    /// - Throws: `MongoError`, and what the closure throws.
+    public func plan(
+        _ selection: [any Migration], _ database: Database,
+        each: (any Migration, StepPlan, [String], Duration) throws -> Void
+    ) async throws {
+        let rows = try await Ledger(database: database, series: series).rows()
+        var touched: Set<String> = []
+        for step in selection {
+            let start = ContinuousClock.now
+            guard let file = step as? FileStep else {
+                let plan = try await step.plan(database)
+                let looking = ContinuousClock.now - start
+                try each(step, plan, try await step.blockers(database), looking)
+                continue
+            }
+            let row = rows[step.version]
+            let isBegun = row.map { MigrationPlanner.isEffective($0.state) } ?? false
+            let plan = try await file.plan(database, from: isBegun ? row?.checkpoint : nil, ignoring: touched)
+            let blockers = isBegun ? [] : try await file.blockers(database, ignoring: touched)
+            try each(step, plan, blockers, ContinuousClock.now - start)
+            touched.formUnion(file.touched)
         }
     }
 
@@ -193,7 +241,7 @@ public struct MigrationRunner: Sendable {
         try await work(
             selection, context, description, during: .reverting, after: .reverted, finished: finished
         ) { step, context, row in
-            guard step.hasOwnDown else {
+            guard step.hasOwnDown else {  // From the journal, every attempt.
                 for run in (row?.runs ?? []).reversed() {
                     try await Undo(run: context.run).revert(run: run, step: step.version)
                 }

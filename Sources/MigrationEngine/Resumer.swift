@@ -117,7 +117,15 @@ public struct Resumer: Sendable {
             let exists = try await run.database.client.listCollections(run.database.name)[entry.collection] != nil
             if exists { old.count(entry, 1) }
             try await old.setState(exists ? .done : .abandoned, of: [entry.key])
-        case .documents(let changes): _ = try await old.execute(documents: entry, changes, isResumed: true)
+        case .documents(let changes):
+            let before = old.tally.leftovers
+            _ = try await old.execute(documents: entry, changes, isResumed: true)
+            // The old run's tally is nobody's to read any more.
+            if old !== run {
+                for left in old.tally.leftovers where !before.contains(left) {
+                    run.tally.left(left.code, left.collection, left.count, reason: left.reason)
+                }
+            }
         // Never open: it is written with the command that it speaks of.
         case .dropped: try await old.setState(.done, of: [entry.key])
         }

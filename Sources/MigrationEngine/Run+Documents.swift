@@ -6,6 +6,27 @@ extension Run {
     /// The largest number of bytes of documents in one entry: with what they become it must stay below 16 MiB.
     static let documentsPerEntryBytes = 4 << 20
 
+    /// The server takes documents of 16 MiB; an entry holds a document before and after, and a little more.
+    static let largestEntryBytes = 15 << 20
+
+    /// Cuts changes into batches that fit one journal entry each.
+    static func batches(_ changes: [DocumentChange]) -> [[DocumentChange]] {
+        var batches: [[DocumentChange]] = []
+        var bytes = 0
+        for change in changes {
+            if let last = batches.last, bytes + change.journalledBytes <= 2 * documentsPerEntryBytes,
+                last.count < batchSize
+            {
+                batches[batches.count - 1].append(change)
+                bytes += change.journalledBytes
+            } else {
+                batches.append([change])
+                bytes = change.journalledBytes
+            }
+        }
+        return batches
+    }
+
     /// Cuts documents into batches that fit one journal entry each.
     static func batches(_ documents: [BSONDocument]) -> [[BSONDocument]] {
         var batches: [[BSONDocument]] = []
@@ -28,21 +49,36 @@ extension Run {
     ///   - changes: What to change: a batch that fits one journal entry.
     ///   - collection: The documents' collection.
     ///   - code: What is done, for the counts.
-    ///   - position: Which command of a step's file it belongs to.
+    ///   - place: Which command of a step's file it belongs to.
     ///   - settings: Whether somebody else writes, and how many connections work at once.
     /// - Returns: The `_id`s of documents that had changed meanwhile, and weren't changed.
     /// - Throws: ``EngineError``, `MongoError`: also the server's refusal to change one of the documents.
     func apply(
-        documents changes: [DocumentChange], in collection: String, code: String, position: Int64,
+        documents changes: [DocumentChange], in collection: String, code: String, _ place: JournalPlace,
         _ settings: RepairSettings
     ) async throws -> [BSONValue] {
         guard !changes.isEmpty else { return [] }
         var entries = makeEntries([(collection, code, .documents(changes), nil)])
-        entries[0].position = position
+        entries[0].note(place)
         try await append(entries)
         guard !settings.offline else { return try await execute(documents: entries[0], changes) }
         let (missed, error) = try await changeSingly(changes, in: collection, workers: settings.workers)
         try await close(entries[0], missed: missed, unknown: [], changed: changes.count - missed.count)
+        if let error { throw error }
+        return missed
+    }
+
+    /// Makes an entry that held images alone one of changes, and makes them.
+    func settle(
+        _ entry: JournalEntry, _ changes: [DocumentChange], _ settings: RepairSettings
+    ) async throws -> [BSONValue] {
+        let items = BSONArray(changes.map { .document($0.document) })
+        let state = JournalEntry.State.planned.rawValue
+        try await amend(entry.key, ["$set": ["items": .array(items), "state": .string(state), "open": true]])
+        let planned = changes.filter(\.isPlanned)
+        guard !settings.offline, !planned.isEmpty else { return try await execute(documents: entry, changes) }
+        let (missed, error) = try await changeSingly(planned, in: entry.collection, workers: settings.workers)
+        try await close(entry, missed: missed, unknown: [], changed: planned.count - missed.count)
         if let error { throw error }
         return missed
     }
@@ -56,7 +92,7 @@ extension Run {
     func execute(
         documents entry: JournalEntry, _ changes: [DocumentChange], isResumed: Bool = false
     ) async throws -> [BSONValue] {
-        let planned = changes.filter { $0.after != .unknown }
+        let planned = changes.filter(\.isPlanned)
         let result = try await writer.bulkWriteCollectingErrors(
             database.namespace(entry.collection), planned.compactMap(\.write), collation: ExactMatch.collation)
         var missed: [BSONValue] = []
@@ -124,20 +160,49 @@ extension Run {
         try await setState(.done, of: [entry.key])
     }
 
-    /// Reads documents by their `_id`s.
+    /// Reads documents by their `_id`s. A collection's collation may add others, under their own.
     func documents(_ ids: [BSONValue], in collection: String) async throws -> [BSONValue: BSONDocument] {
         let found = try await database.findAll(collection, filter: ["_id": ["$in": .array(BSONArray(ids))]])
         return Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
     }
 }
 
+/// Which command of a step's file an entry of the journal belongs to.
+struct JournalPlace {
+    let position: Int64
+    /// Whether it is about documents again that an entry before it is about.
+    let isRetry: Bool
+}
+
+extension JournalEntry {
+    mutating func note(_ place: JournalPlace?) {
+        position = place?.position
+        isRetry = place?.isRetry ?? false
+    }
+}
+
 extension DocumentChange {
+    /// About the size of the change in the journal.
+    var journalledBytes: Int {
+        var bytes = before?.byteCount ?? 0
+        if case .document(let after) = after { bytes += after.byteCount }
+        return bytes + 64
+    }
+
+    /// Whether it is a change that this tool makes, and not one that a command of the server made, or none.
+    var isPlanned: Bool {
+        switch after {
+        case .document, .absent: true
+        case .digest, .unknown, .same: false
+        }
+    }
+
     /// Whether a document is as the change wanted it.
     fileprivate func isAfter(_ current: BSONDocument?) -> Bool {
         switch after {
         case .document(let after): current == after
         case .absent: current == nil
-        case .digest, .unknown: true
+        case .digest, .unknown, .same: true
         }
     }
 
@@ -155,7 +220,7 @@ extension DocumentChange {
         switch after {
         case .document(let after): return .replaceOne(filter: ExactMatch.document(before), replacement: after)
         case .absent: return .deleteOne(filter: ExactMatch.document(before))
-        case .digest, .unknown: return nil
+        case .digest, .unknown, .same: return nil
         }
     }
 }

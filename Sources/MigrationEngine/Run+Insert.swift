@@ -10,43 +10,45 @@ extension Run {
     ///   - code: What is inserted, for the counts.
     /// - Throws: ``MongoError`` of kind `duplicateKey` when a unique key is taken; ``EngineError``.
     public func insert(_ documents: [BSONDocument], into collection: String, code: String) async throws {
-        try await insert(documents, into: collection, code: code, position: nil)
+        try await insert(documents, into: collection, code: code, nil)
     }
 
     /// The same, for a command of a step's file.
     func insert(
-        _ documents: [BSONDocument], into collection: String, code: String, position: Int64?
+        _ documents: [BSONDocument], into collection: String, code: String, _ place: JournalPlace?
     ) async throws {
         guard !documents.isEmpty else { return }
         var entries = makeEntries([(collection, code, .insert(documents), nil)])
-        entries[0].position = position
+        entries[0].note(place)
         try await append(entries)
         try await execute(insertion: entries[0], documents)
     }
 
-    /// Inserts what an entry names; documents that are there already count as inserted.
+    /// Inserts what an entry names.
     ///
-    /// - Parameter isResumed: An earlier attempt may have inserted them, and the application may have changed them since:
-    ///   then their `_id`s alone tell.
+    /// - Parameter isResumed: An earlier attempt may have inserted them: a document whose `_id` is there already counts as
+    ///   inserted, and the application may have changed it since.
     func execute(insertion entry: JournalEntry, _ documents: [BSONDocument], isResumed: Bool = false) async throws {
         // Acknowledged only: the entry's end, and the step's or the run's, are durable no sooner than the documents are.
         let result = try await writer.bulkWriteCollectingErrors(
             database.namespace(entry.collection), documents.map { .insert($0) }, concern: .acknowledged)
-        for error in result.writeErrors {
-            let document = documents[error.index]
-            if try await isPresent(document, in: entry.collection, asItIs: !isResumed) { continue }
-            try await setState(.done, of: [entry.key])
-            throw MongoError(
-                error.code == MongoError.ServerCode.duplicateKey ? .duplicateKey : .server, error.message,
-                code: error.code)
+        let present =
+            isResumed && !result.writeErrors.isEmpty
+            ? try await self.documents(documents.map { $0["_id"] ?? .null }, in: entry.collection) : [:]
+        let refused = result.writeErrors.filter { present[documents[$0.index]["_id"] ?? .null] == nil }
+        guard let error = refused.first else {
+            count(entry, documents.count)
+            return try await setState(.done, of: [entry.key], concern: .acknowledged)
         }
-        count(entry, documents.count)
-        try await setState(.done, of: [entry.key], concern: .acknowledged)
-    }
-
-    private func isPresent(_ document: BSONDocument, in collection: String, asItIs: Bool) async throws -> Bool {
-        let found = try await database.findAll(
-            collection, filter: ["_id": ["$eq": document["_id"] ?? .null]], options: ["limit": 1])
-        return asItIs ? found.first == document : !found.isEmpty
+        // What the server refused is no part of what this run did: an undo leaves it, and it can be tried again.
+        let missed = BSONArray(refused.map { documents[$0.index]["_id"] ?? .null })
+        if refused.count < documents.count {
+            try await amend(entry.key, ["$set": ["missed": .array(missed), "again": .array(missed)]])
+            count(entry, documents.count - refused.count)
+        }
+        try await setState(refused.count < documents.count ? .done : .abandoned, of: [entry.key])
+        throw MongoError(
+            error.code == MongoError.ServerCode.duplicateKey ? .duplicateKey : .server, error.message,
+            code: error.code)
     }
 }

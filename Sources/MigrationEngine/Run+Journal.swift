@@ -54,6 +54,19 @@ extension Run {
         try await writer.bulkWrite(journal, writes)
     }
 
+    /// Gives entries up that speak of nothing that was done.
+    func abandon(_ keys: [JournalKey]) async throws {
+        guard !keys.isEmpty else { return }
+        let state = JournalEntry.State.abandoned.rawValue
+        try await writer.bulkWrite(
+            journal,
+            [
+                .updateMany(
+                    filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))]],
+                    update: ["$set": ["state": .string(state)], "$unset": ["open": ""]])
+            ])
+    }
+
     /// Changes fields of one entry durably.
     func amend(_ key: JournalKey, _ update: BSONDocument) async throws {
         try await writer.bulkWrite(journal, [.updateOne(filter: ["_id": key.value], update: update)])

@@ -4,8 +4,10 @@ internal import MongoDriver
 extension Undo {
     /// Deletes inserted documents that are as they were inserted.
     func revertInsert(_ entry: JournalEntry, _ documents: [BSONDocument]) async throws {
-        let ids = BSONArray(documents.map { $0["_id"] ?? .null })
-        let found = try await run.database.findAll(entry.collection, filter: ["_id": ["$in": .array(ids)]])
+        let missed = Set(entry.missed)
+        let documents = documents.filter { !missed.contains($0["_id"] ?? .null) }
+        let found = Array(
+            try await run.documents(documents.map { $0["_id"] ?? .null }, in: entry.collection).values)
         let present = Set(found)
         let untouched = documents.filter(present.contains)
         let result = try await run.writer.bulkWrite(
@@ -13,6 +15,10 @@ extension Undo {
             untouched.map { .deleteOne(filter: ExactMatch.document($0)) }, collation: ExactMatch.collation)
         run.tally.changed(entry.code, entry.collection, result.removed)
         run.tally.left(entry.code, entry.collection, found.count - result.removed, reason: Undo.changedSince)
+        if result.removed == untouched.count, untouched.count < found.count {
+            let left = Set(found.map { $0["_id"] ?? .null }).subtracting(untouched.map { $0["_id"] ?? .null })
+            try await settle(entry, documents.map { $0["_id"] ?? .null }.filter { !left.contains($0) })
+        }
     }
 
     func revertValidator(_ entry: JournalEntry, _ before: BSONDocument, _ after: BSONDocument) async throws {
@@ -34,7 +40,7 @@ extension Undo {
             guard let name = index["name"]?.string,
                 let found = present.first(where: { $0["name"]?.string == name })
             else { continue }
-            guard IndexMatch.serves(found, index, collation: collation) else {
+            guard found == index || IndexMatch.serves(found, index, collation: collation) else {
                 run.tally.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
                 continue
             }
@@ -45,10 +51,12 @@ extension Undo {
 
     func revertCollection(_ entry: JournalEntry) async throws {
         let namespace = run.database.namespace(entry.collection)
-        guard try await run.database.client.listCollections(run.database.name)[entry.collection] != nil else {
+        guard let found = try await run.database.client.listCollections(run.database.name)[entry.collection] else {
             return
         }
-        let documents = try await run.database.findAll(entry.collection, filter: [:], options: ["limit": 1])
+        let documents =
+            found.type == "view"
+            ? [] : try await run.database.findAll(entry.collection, filter: [:], options: ["limit": 1])
         guard documents.isEmpty else {
             return run.tally.left(entry.code, entry.collection, 1, reason: "holds documents now; left as it is")
         }

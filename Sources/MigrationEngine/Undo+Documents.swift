@@ -6,13 +6,13 @@ extension Undo {
     /// Puts whole documents back that are as the run left them.
     func revertDocuments(_ entry: JournalEntry, _ changes: [DocumentChange]) async throws {
         let missed = Set(entry.missed)
-        let wanted = changes.filter { !missed.contains($0.id) }
+        let wanted = changes.filter { !missed.contains($0.id) && $0.after != .same }
         let current = try await run.documents(wanted.map(\.id), in: entry.collection)
         var writes: [WriteModel] = []
-        var left = 0
+        var left: Set<BSONValue> = []
         for change in wanted where current[change.id] != change.before {
             guard try Self.isAsLeft(current[change.id], change.after) else {
-                left += 1
+                left.insert(change.id)
                 continue
             }
             switch (current[change.id], change.before) {
@@ -34,8 +34,18 @@ extension Undo {
                 entry.code, entry.collection, 1, reason: "the server refused to restore it: \(error.message)")
         }
         run.tally.left(
-            entry.code, entry.collection, left + writes.count - done - result.writeErrors.count,
+            entry.code, entry.collection, left.count + writes.count - done - result.writeErrors.count,
             reason: Undo.changedSince)
+        if !left.isEmpty, done == writes.count {
+            try await settle(entry, wanted.map(\.id).filter { !left.contains($0) })
+        }
+    }
+
+    /// What went back is out of an entry's hands while others of it are left: another undo must not touch it, and a step
+    /// that is applied again has to look at it again.
+    func settle(_ entry: JournalEntry, _ ids: [BSONValue]) async throws {
+        let each: BSONValue = ["$each": .array(BSONArray(ids))]
+        try await run.amend(entry.key, ["$addToSet": ["missed": each, "again": each]])
     }
 
     private static func isAsLeft(_ current: BSONDocument?, _ outcome: DocumentChange.Outcome) throws -> Bool {
@@ -44,19 +54,27 @@ extension Undo {
         case .absent: current == nil
         case .digest(let digest): try current.map { try SHA256.digest($0.bytes) == digest } ?? false
         // A command was killed before anybody looked at what it had made.
-        case .unknown: false
+        case .unknown, .same: false
         }
     }
 
     /// Makes a collection again that was dropped, empty; its documents follow from the entries before.
     func revertDrop(_ entry: JournalEntry, _ options: BSONDocument, _ indexes: [BSONDocument]) async throws {
         let namespace = run.database.namespace(entry.collection)
-        if try await run.database.client.listCollections(run.database.name)[entry.collection] == nil {
+        let isMissing = try await run.database.client.listCollections(run.database.name)[entry.collection] == nil
+        if isMissing, indexes.isEmpty {
             try await run.writer.createCollection(namespace, options: options)
             run.tally.changed(entry.code, entry.collection, 1)
         }
         let present = Set(try await run.database.client.listIndexes(namespace).compactMap { $0["name"]?.string })
-        let missing = indexes.filter { !present.contains($0["name"]?.string ?? "") }
-        if !missing.isEmpty { try await run.writer.createIndexes(namespace, missing) }
+        for index in indexes where !present.contains(index["name"]?.string ?? "") {
+            do {
+                try await run.writer.createIndexes(namespace, [index])
+            } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
+                run.tally.left(
+                    entry.code, entry.collection, 1,
+                    reason: "the index \(index["name"]?.string ?? "?") can't be made again: \(error.message)")
+            }
+        }
     }
 }

@@ -85,7 +85,10 @@ public struct Undo: Sendable {
         let fields: BSONValue = ["$subtract": [size("items"), size("missed")]]
         let isFields: BSONValue = ["$in": ["$kind", ["fields", "documents"]]]
         let isInsert: BSONValue = ["$eq": ["$kind", "insert"]]
-        return ["$cond": [isFields, fields, ["$cond": [isInsert, size("documents"), 1]]]]
+        let inserted: BSONValue = ["$subtract": [size("documents"), size("missed")]]
+        let isIndexes: BSONValue = ["$eq": ["$kind", "indexes"]]
+        let others: BSONValue = ["$cond": [isIndexes, size("indexes"), 1]]
+        return ["$cond": [isFields, fields, ["$cond": [isInsert, inserted, others]]]]
     }
 
     /// The entries to take back, references that followed a document excepted: they go back with it.

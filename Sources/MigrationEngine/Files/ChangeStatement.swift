@@ -42,7 +42,7 @@ package struct ChangeStatement: Sendable {
         let removes = command["remove"]?.bool ?? false
         let known: Set<String> = [
             name, "query", "sort", "remove", "update", "new", "fields", "upsert", "arrayFilters", "collation", "hint",
-            "let", "writeConcern", "comment", "maxTimeMS", "$db",
+            "let", "writeConcern", "comment", "maxTimeMS",
         ]
         guard removes != (command["update"] != nil), Self.has(command, only: known) else { return nil }
         self.init(
@@ -81,9 +81,27 @@ package struct ChangeStatement: Sendable {
         filter.elements.allSatisfy { element in
             switch element.key {
             case "$comment": true
-            case "$and", "$or": element.value.array?.values.allSatisfy { $0.document.map(isEmpty) ?? false } ?? false
+            case "$and": element.value.array?.values.allSatisfy { $0.document.map(isEmpty) ?? false } ?? false
+            case "$or": element.value.array?.values.contains { $0.document.map(isEmpty) ?? false } ?? false
+            case "$alwaysTrue": true
+            case "$expr": element.value.bool == true || (element.value.number.map { $0 != 0 } ?? false)
+            // Every document has an `_id`. JavaScript can't be told from `true`.
+            case "_id": element.value.document?.keys == ["$exists"] || element.value.document?.keys == ["$ne"]
+            case "$where": true
             default: false
             }
+        }
+    }
+
+    /// Whether the filter can be carried out only by an index, which a copy of the documents hasn't.
+    var needsIndex: Bool { Self.hasOperator(["$text", "$near", "$nearSphere"], .document(filter)) }
+
+    private static func hasOperator(_ names: Set<String>, _ value: BSONValue) -> Bool {
+        switch value {
+        case .document(let document):
+            document.elements.contains { names.contains($0.key) || hasOperator(names, $0.value) }
+        case .array(let array): array.values.contains { hasOperator(names, $0) }
+        default: false
         }
     }
 

@@ -16,4 +16,12 @@ public struct CommandFailure: Error, CustomStringConvertible {
 /// What stands in the way of going on with a half-applied step, in words.
 struct HalfApplied: Error, CustomStringConvertible {
     let description: String
+
+    /// A command may have been done, which nothing tells.
+    static func unknown(_ version: Int64) -> HalfApplied {
+        HalfApplied(
+            description: "it was begun by a run that was killed, and may have been done. Look; if it was, say so with "
+                + "`migrate mark \(version) applied`, or take by hand away what it did and say `migrate mark \(version) "
+                + "reverted`")
+    }
 }

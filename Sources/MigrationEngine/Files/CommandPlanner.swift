@@ -10,10 +10,15 @@ struct CommandPlanner {
     /// What each command would do, in order.
     ///
     /// - Throws: `MongoError`.
-    func plan(_ file: StepFile) async throws -> StepPlan {
+    ///
+    /// - Parameters:
+    ///   - file: The commands.
+    ///   - position: The index of the first one that is still to be run.
+    ///   - touched: Collections that other steps change before; what a command finds in them can't be told yet.
+    func plan(_ file: StepFile, from position: Int = 0, ignoring touched: Set<String> = []) async throws -> StepPlan {
         var operations: [PlannedOperation] = []
-        var touched: Set<String> = []
-        for command in file.commands {
+        var touched = touched
+        for command in file.commands.dropFirst(position) {
             // What a command finds after others of the file have changed its collection can't be told yet.
             let objections = try await objections(to: command, ignoring: touched)
             switch command.kind {
@@ -31,15 +36,39 @@ struct CommandPlanner {
     /// Why a file's commands would fail on the data as it is.
     ///
     /// - Parameter touched: Collections that other steps change before; of those nothing can be told yet.
-    func blockers(_ file: StepFile, ignoring touched: Set<String> = []) async throws -> [String] {
+    func blockers(
+        _ file: StepFile, from position: Int = 0, ignoring touched: Set<String> = []
+    ) async throws -> [String] {
         var touched = touched
         var blockers: [String] = []
-        for command in file.commands {
+        for command in file.commands.dropFirst(position) {
             blockers += try await objections(to: command, ignoring: touched)
             touched.formUnion(command.touched)
         }
         return blockers
     }
+
+    /// Deletions whose filter isn't empty and matches every document all the same.
+    ///
+    /// - Parameter touched: Collections that other steps change before.
+    func dangers(_ file: StepFile, ignoring touched: Set<String>) async throws -> [String] {
+        var dangers: [String] = []
+        for command in file.commands {
+            guard case .change(let statements) = command.kind, let collection = command.collection,
+                !touched.contains(collection)
+            else { continue }
+            for statement in statements where statement.update == nil && statement.isMulti {
+                let total = try await documents(in: collection)
+                if total > 0, try await count(statement, collection) == total {
+                    dangers.append("deletes every document of \(collection): its filter matches them all")
+                }
+            }
+        }
+        return dangers
+    }
+
+    private static let expiry = "lets the server delete documents by their age from now on"
+    private static let asItIs = "run as it is; the journal can't take it back"
 
     /// So many documents are shown.
     private static let samples: Int64 = 5
@@ -64,16 +93,25 @@ struct CommandPlanner {
             access: try await database.access(
                 finding: statement.filter, in: collection, collation: statement.collation),
             risk: command.risk,
-            warnings: objections + (isDangerous ? command.dangers + (try await limitWarnings(collection)) : []),
+            warnings: objections + (isDangerous ? command.dangers + (try await limitWarnings(collection)) : [])
+                + (command.isInJournal ? [] : [Self.asItIs]),
             samples: samples, estimatedMS: looking.milliseconds + Cost.changed.of(changed))
     }
 
     private func count(_ statement: ChangeStatement, _ collection: String) async throws -> Int {
-        var options = statement.readOptions
-        options.append("allowDiskUse", true)
-        let groups = try await database.aggregateAll(
-            collection, [["$match": .document(statement.filter)], ["$count": "n"]], options: options)
-        return Int(groups.first?["n"]?.integer ?? 0)
+        // Unlike `$match` the command `count` takes `$where`; what neither takes is counted as it comes.
+        guard statement.variables == nil, !statement.needsIndex else {
+            var options = statement.readOptions
+            options.append("projection", ["_id": 1])
+            let cursor = try await database.client.find(
+                database.namespace(collection), filter: statement.filter, options: options)
+            var count = 0
+            try await database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { count += $0.count }
+            return count
+        }
+        var command: BSONDocument = ["count": .string(collection), "query": .document(statement.filter)]
+        if let collation = statement.collation { command.append("collation", .document(collation)) }
+        return Int(try await database.client.run(command, on: database.name, mode: .read)["n"]?.integer ?? 0)
     }
 
     /// A filter as people read it, cut where it is long.
@@ -97,7 +135,7 @@ struct CommandPlanner {
             access = .scan
             cost = Cost.indexed.of(try await documents(in: collection) * indexes.count)
             warnings += indexes.filter { $0["expireAfterSeconds"] != nil }.map {
-                "\($0["name"]?.string ?? "the index") lets the server delete documents by their age from now on"
+                "\($0["name"]?.string ?? "the index") \(Self.expiry)"
             }
         case .drop:
             matched = try await documents(in: collection)
@@ -112,9 +150,14 @@ struct CommandPlanner {
             if !command.isInJournal { warnings.append("its result can't be taken back from the journal") }
         case .create, .change: break
         case .other:
-            if command.name == "collMod" { warnings += try await validatorWarnings(command, collection) }
+            if command.name == "collMod" {
+                warnings += try await validatorWarnings(command, collection)
+                let expires =
+                    command.document.value(at: "index", "expireAfterSeconds") ?? command.document["expireAfterSeconds"]
+                if expires != nil { warnings.append("\(collection) \(Self.expiry)") }
+            }
             if !command.isInJournal {
-                warnings.append("it is run as it is, and can't be taken back from the journal")
+                warnings.append("\(command.title): \(Self.asItIs)")
             }
         }
         if let refusal = command.refusal { warnings.append("refused: \(refusal)") }
@@ -140,8 +183,9 @@ struct CommandPlanner {
 
     /// Says that a collection's documents are too many to be journalled before they are lost.
     private func limitWarnings(_ collection: String) async throws -> [String] {
-        guard let found = try await database.client.listCollections(database.name)[collection], found.isOrdinary else {
-            return []
+        guard let found = try await database.client.listCollections(database.name)[collection] else { return [] }
+        guard found.isOrdinary else {
+            return ["\(collection) is a \(found.type): the journal can't take this back"]
         }
         let size =
             try await database.client.run(["collStats": .string(collection)], on: database.name)["size"]?.integer ?? 0
@@ -173,12 +217,24 @@ struct CommandPlanner {
         for index in indexes {
             let name = index["name"]?.string ?? ""
             if let other = present.first(where: { $0["name"]?.string == name }) {
-                if !IndexMatch.sameKey(other, index) {
-                    result.append("\(collection) has an index \(name) with another key")
+                if !IndexMatch.sameKey(other, index)
+                    || (other["unique"]?.bool ?? false) != (index["unique"]?.bool ?? false)
+                {
+                    result.append("\(collection) has another index with the name \(name)")
                 }
                 continue
             }
-            if index["unique"]?.bool == true {
+            if let other = present.first(where: {
+                IndexMatch.sameKey($0, index) && $0["collation"] == index["collation"]
+            }) {
+                result.append("\(collection) has an index with the key of \(name): \(other["name"]?.string ?? "?")")
+                continue
+            }
+            // The path of an array's element means something else in a pipeline.
+            let isPlain = (index["key"]?.document?.keys ?? []).allSatisfy { path in
+                !path.split(separator: ".").contains { $0.allSatisfy(\.isNumber) }
+            }
+            if index["unique"]?.bool == true, isPlain {
                 result += try await Duplicates.sentences(index, in: collection, database)
             }
         }
@@ -198,13 +254,18 @@ struct CommandPlanner {
             if !taken.isEmpty { result.append("\(collection) has documents with the same _id already") }
         }
         let validator = found.options["validator"]?.document ?? [:]
-        let isStrict = found.options["validationAction"]?.string ?? "error" == "error"
+        let isStrict =
+            found.options["validationAction"]?.string ?? "error" == "error"
+            && found.options["validationLevel"]?.string != "off"
         if !validator.isEmpty, isStrict, database.server.wireVersion >= Self.firstWithDocuments {
             let accepted = try await database.client.run(
                 [
                     "aggregate": 1,
                     "pipeline": [
-                        ["$documents": .array(BSONArray(documents.map { ["$literal": .document($0)] }))],
+                        [
+                            "$documents": .array(
+                                BSONArray(documents.map { ["$literal": .document(CommandRunner.withID($0))] }))
+                        ],
                         ["$match": .document(validator)], ["$count": "n"],
                     ], "cursor": [:],
                 ], on: database.name)

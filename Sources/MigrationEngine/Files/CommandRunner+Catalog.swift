@@ -11,7 +11,16 @@ extension CommandRunner {
             let names = Set(present.compactMap { $0["name"]?.string })
             let missing = indexes.filter { !names.contains($0["name"]?.string ?? "") }
             try await journalled(missing.isEmpty ? nil : .indexes(missing), "create index", collection, place) {
-                try await send(command)
+                try await send(command.document)
+            }
+            // As the server describes them, so that an undo recognises them: it adds versions and defaults.
+            let wanted = Set(missing.compactMap { $0["name"]?.string })
+            let made = try await database.client.listIndexes(database.namespace(collection)).filter {
+                wanted.contains($0["name"]?.string ?? "")
+            }
+            for entry in try await standing(place) where !made.isEmpty {
+                let indexes = BSONArray(made.map { .document($0) })
+                try await run.amend(entry.key, ["$set": ["indexes": .array(indexes)]])
             }
         }
     }
@@ -20,13 +29,20 @@ extension CommandRunner {
         let collection = command.collection ?? ""
         try await run.recording("create collection", in: collection) {
             // The next run finishes the journal before it comes here.
-            if place.isResumed, try await !entries(place).isEmpty { return }
-            try await journalled(.collection, "create collection", collection, place) { try await send(command) }
+            if place.isResumed, try await !standing(place).isEmpty { return }
+            try await journalled(.collection, "create collection", collection, place) {
+                try await send(command.document)
+            }
         }
     }
 
+    /// What the journal holds of a command and wasn't taken back.
+    func standing(_ place: CommandPlace) async throws -> [JournalEntry] {
+        try await entries(place).filter { !$0.isUndone }
+    }
+
     /// Runs a command whose effect an undo takes back by itself.
-    private func journalled(
+    func journalled(
         _ content: JournalEntry.Content?, _ code: String, _ collection: String, _ place: CommandPlace,
         _ body: () async throws -> Void
     ) async throws {
@@ -40,11 +56,13 @@ extension CommandRunner {
             try await run.setState(.abandoned, of: entries.map(\.key))
             throw error
         }
-        run.count(entries[0], 1)
+        let number = if case .indexes(let indexes) = content { indexes.count } else { 1 }
+        run.count(entries[0], number)
         try await run.setState(.done, of: entries.map(\.key))
     }
 
-    /// Runs a command that takes away what a collection holds, after its documents are in the journal.
+    /// Runs a command that takes away, or changes, what a collection holds, after its documents are in the journal: `drop`,
+    /// and `$merge` over the input.
     ///
     /// - Parameter begun: What an earlier attempt wrote down right before it.
     func destroy(
@@ -52,23 +70,26 @@ extension CommandRunner {
     ) async throws {
         try await run.recording(command.name, in: collection) {
             let found = try await database.client.listCollections(database.name)[collection]
+            let isDrop = if case .drop = command.kind { true } else { false }
             var isJournalled = begun?["journalled"]?.bool ?? false
-            // Both commands leave another collection, or none, in the place of the one that was there.
-            let isDone = begun.map { $0["uuid"] != (found?.uuid ?? .null) } ?? false
+            // A dropped collection is gone, or another one. What a `$merge` did can't be told from the collection.
+            let isDone = begun.map { isDrop ? $0["uuid"] != (found?.uuid ?? .null) : $0["ran"]?.bool == true } ?? false
             if !isDone {
+                if begun != nil, !isDrop { throw HalfApplied.unknown(version) }
                 isJournalled = try await fitsJournal(collection, found)
                 if isJournalled {
                     try await journalImages(of: collection, found, command, place)
                 } else {
                     try await context.noteUnjournalled()
                 }
-                let mark: BSONDocument = ["uuid": found?.uuid ?? .null, "journalled": .bool(isJournalled)]
-                try await begin(place, mark) { try await send(command) }
+                var mark: BSONDocument = ["uuid": found?.uuid ?? .null, "journalled": .bool(isJournalled)]
+                try await begin(place, mark) { try await send(command.document) }
+                if !isDrop {
+                    mark.append("ran", true)
+                    try await context.save(checkpoint: position(place.index, begun: mark).document)
+                }
             }
-            guard case .aggregate = command.kind else {
-                return run.tally.changed(command.name, collection, 1)
-            }
-            if isJournalled { try await recordOutcome(in: collection, place) }
+            if isJournalled, !isDrop { try await recordOutcome(in: collection, place) }
             run.tally.changed(command.name, collection, 1)
         }
     }
@@ -87,28 +108,49 @@ extension CommandRunner {
     /// Whether documents are changed one by one and journalled: nearly always, but for a command that is dangerous and
     /// about more than the limit.
     func isJournalled(_ command: DatabaseCommand, _ statements: [ChangeStatement]) async throws -> Bool {
-        guard let collection = command.collection else { return false }
-        guard command.risk == .dangerous else { return true }
+        // A copy has no index, and a time series or a view can't be changed document by document.
+        guard let collection = command.collection, !statements.contains(where: \.needsIndex) else { return false }
         let found = try await database.client.listCollections(database.name)[collection]
-        return found == nil ? true : try await fitsJournal(collection, found)
+        guard found?.isOrdinary ?? true else { return false }
+        return command.risk == .dangerous ? try await fitsJournal(collection, found) : true
     }
 
     private func journalImages(
         of collection: String, _ found: CollectionDescription?, _ command: DatabaseCommand, _ place: CommandPlace
     ) async throws {
         // What an attempt that never came to its command had journalled is out of date.
-        if place.isResumed { try await run.markUndone(try await entries(place).map(\.key)) }
+        if place.isResumed { try await run.abandon(try await standing(place).map(\.key)) }
         guard let found else { return }
-        let namespace = database.namespace(collection)
-        let after: DocumentChange.Outcome = if case .drop = command.kind { .absent } else { .unknown }
-        let cursor = try await database.client.find(namespace, filter: [:], options: ["sort": ["_id": 1]])
+        guard case .drop = command.kind else {
+            return try await journalDocuments(of: collection, after: .unknown, command.name, place)
+        }
+        // An undo goes backwards: it makes the collection, puts the documents into it, and then the indexes.
+        let collation: BSONValue? = found.collation == nil ? nil : ["locale": "simple"]
+        let indexes = try await database.client.listIndexes(database.namespace(collection)).map { index in
+            // The server leaves out that an index hasn't the collection's collation.
+            guard index["collation"] == nil, let collation else { return index }
+            return index.replacing("collation", with: collation)
+        }
+        let own = indexes.filter { $0["name"]?.string != "_id_" }
+        try await note(.dropped(options: [:], indexes: own), command.name, collection, place)
+        try await journalDocuments(of: collection, after: .absent, command.name, place)
+        try await note(.dropped(options: found.options, indexes: []), command.name, collection, place)
+    }
+
+    /// Journals every document of a collection as it is, in the order of `_id`.
+    func journalDocuments(
+        of collection: String, after: DocumentChange.Outcome, _ code: String, _ place: CommandPlace
+    ) async throws {
+        let cursor = try await database.client.find(
+            database.namespace(collection), filter: [:], options: ["sort": ["_id": 1], "hint": ["_id": 1]])
         do {
             while true {
                 let batch = try await cursor.nextBatch(
                     maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes)
                 if batch.isEmpty { break }
                 let changes = batch.map { DocumentChange(id: $0["_id"] ?? .null, before: $0, after: after) }
-                try await note(.documents(changes), command.name, collection, place)
+                try checkSize(changes, collection)
+                try await note(.documents(changes), code, collection, place)
                 run.progress(ProgressUpdate("journalling \(collection)"))
             }
         } catch {
@@ -116,14 +158,10 @@ extension CommandRunner {
             throw error
         }
         await cursor.close()
-        if case .drop = command.kind {
-            let indexes = try await database.client.listIndexes(namespace).filter { $0["name"]?.string != "_id_" }
-            try await note(.dropped(options: found.options, indexes: indexes), command.name, collection, place)
-        }
     }
 
     /// Writes an entry that nobody has to finish: it speaks of what a command of the server does.
-    private func note(
+    func note(
         _ content: JournalEntry.Content, _ code: String, _ collection: String, _ place: CommandPlace
     ) async throws {
         var entries = run.makeEntries([(collection, code, content, nil)], state: .done)
@@ -136,7 +174,7 @@ extension CommandRunner {
     ///
     /// Journal and collection are read side by side in the order of `_id`, range by range.
     private func recordOutcome(in collection: String, _ place: CommandPlace) async throws {
-        let entries = try await entries(place)
+        let entries = try await standing(place)
         let images = entries.compactMap { entry -> (entry: JournalEntry, changes: [DocumentChange])? in
             guard case .documents(let changes) = entry.content, !changes.isEmpty, changes[0].before != nil else {
                 return nil
@@ -145,7 +183,7 @@ extension CommandRunner {
         }
         // An attempt that was killed here had noted some of them.
         let noted = entries.filter { entry in !images.contains { $0.entry.key == entry.key } }
-        try await run.markUndone(noted.map(\.key))
+        try await run.abandon(noted.map(\.key))
         if images.isEmpty { return try await recordRange(in: collection, nil, nil, nil, place) }
         for (index, image) in images.enumerated() {
             // The first range begins, and the last one ends, where the collection does.
@@ -159,9 +197,7 @@ extension CommandRunner {
         in collection: String, _ image: (entry: JournalEntry, changes: [DocumentChange])?, _ lower: BSONValue?,
         _ upper: BSONValue?, _ place: CommandPlace
     ) async throws {
-        var options: BSONDocument = ["sort": ["_id": 1], "hint": ["_id": 1]]
-        if let lower { options.append("min", ["_id": lower]) }
-        if let upper { options.append("max", ["_id": upper]) }
+        let options = Self.range((lower, upper))
         let known = Set((image?.changes ?? []).map(\.id))
         var digests: [BSONValue: [UInt8]] = [:]
         let code = image?.entry.code ?? "aggregate"
@@ -188,25 +224,24 @@ extension CommandRunner {
             image.entry.key, ["$set": ["items": .array(BSONArray(changes.map { .document($0.document) }))]])
     }
 
-    /// Runs a command that the journal knows nothing of.
+    /// Runs a command that the journal knows nothing of, or not all.
     func runAsItIs(_ command: DatabaseCommand, _ place: CommandPlace, _ begun: BSONDocument?) async throws {
         try await run.recording(command.name, in: command.collection ?? "") {
-            if !command.isInJournal || command.risk == .dangerous { try await context.noteUnjournalled() }
-            if command.isRepeatable {
-                do {
-                    try await send(command)
-                } catch let error as MongoError where place.isResumed && command.meansDone(error) {
-                    // An attempt that was killed had done it.
+            if !command.isInJournal || !command.isOther { try await context.noteUnjournalled() }
+            if command.canBeDoneAlready {
+                // Only an attempt that got no answer may have done it.
+                try await begin(place, [:]) {
+                    do {
+                        try await send(command.document)
+                    } catch let error as MongoError where begun != nil && command.meansDone(error) {
+                        return
+                    }
                 }
+            } else if command.isRepeatable {
+                try await send(command.document)
             } else {
-                guard begun == nil else {
-                    throw HalfApplied(
-                        description:
-                            "it was begun by a run that was killed, and may have been done. Look; if it was, say "
-                            + "so with `migrate mark \(version) applied`, or take by hand away what it did and say "
-                            + "`migrate mark \(version) reverted`")
-                }
-                try await begin(place, [:]) { try await send(command) }
+                guard begun == nil else { throw HalfApplied.unknown(version) }
+                try await begin(place, [:]) { try await send(command.document) }
             }
             if command.risk != .safe || command.name.hasPrefix("create") {
                 run.tally.changed(command.name, command.collection ?? "", 1)
@@ -215,7 +250,7 @@ extension CommandRunner {
     }
 
     /// Writes down that a command is about to run, runs it, and takes the note back when the server refused it.
-    private func begin(_ place: CommandPlace, _ mark: BSONDocument, _ body: () async throws -> Void) async throws {
+    func begin(_ place: CommandPlace, _ mark: BSONDocument, _ body: () async throws -> Void) async throws {
         try await context.save(checkpoint: position(place.index, begun: mark).document)
         do {
             try await body()
@@ -225,9 +260,7 @@ extension CommandRunner {
         }
     }
 
-    private func send(_ command: DatabaseCommand) async throws {
-        try await run.writer.run(command.document, on: database.name)
-    }
+    func send(_ command: BSONDocument) async throws { try await run.writer.run(command, on: database.name) }
 }
 
 extension DatabaseCommand {
@@ -249,8 +282,13 @@ extension DatabaseCommand {
         "collMod", "compact", "reIndex", "setParameter", "dropAllUsersFromDatabase", "dropAllRolesFromDatabase",
     ]
 
+    /// Whether the server says so when what the command wants is so already.
+    fileprivate var canBeDoneAlready: Bool { Self.alreadyDone[name] != nil }
+
+    fileprivate var isOther: Bool { if case .other = kind { true } else { false } }
+
     /// Whether an error says that what the command wants is so already.
-    func meansDone(_ error: MongoError) -> Bool { Self.alreadyDone[name]?.contains(error.code) ?? false }
+    fileprivate func meansDone(_ error: MongoError) -> Bool { Self.alreadyDone[name]?.contains(error.code) ?? false }
 
     /// Server error codes (https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml): user or role not
     /// found, index not found, user or role exists.

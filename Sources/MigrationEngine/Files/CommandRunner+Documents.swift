@@ -9,19 +9,14 @@ extension CommandRunner {
     func insert(_ documents: [BSONDocument], _ command: DatabaseCommand, _ place: CommandPlace) async throws {
         let collection = command.collection ?? ""
         try await run.recording("insert", in: collection) {
-            var wanted = documents.map(Self.withID)
-            if place.isResumed {
-                let earlier = try await entries(place).flatMap { entry -> [BSONDocument] in
-                    if case .insert(let documents) = entry.content { return documents }
-                    return []
-                }
-                // What was inserted then, under the ids that it got then.
-                if earlier.count == documents.count { wanted = earlier }
-                let present = try await self.run.documents(wanted.map { $0["_id"] ?? .null }, in: collection)
-                if !earlier.isEmpty { wanted.removeAll { present[$0["_id"] ?? .null] != nil } }
+            let earlier = Earlier(place.isResumed ? try await entries(place) : [])
+            // What was tried then keeps the ids that it got then; what wasn't there at the end is tried again.
+            let missing = earlier.inserted.filter { earlier.again.contains($0["_id"] ?? .null) }
+            for batch in Run.batches(missing) {
+                try await run.insert(batch, into: collection, code: "insert", place.journalPlace(isRetry: true))
             }
-            for batch in Run.batches(wanted) {
-                try await run.insert(batch, into: collection, code: "insert", position: place.number)
+            for batch in Run.batches(documents.dropFirst(earlier.inserted.count).map(Self.withID)) {
+                try await run.insert(batch, into: collection, code: "insert", place.journalPlace())
             }
         }
     }
@@ -39,12 +34,24 @@ extension CommandRunner {
         return result
     }
 
-    /// What earlier attempts, and this one, have in the journal of a command or a statement, oldest first.
+    /// What earlier attempts, and this one, have in the journal of a command or a statement, oldest first; what was taken
+    /// back is among it.
     func entries(_ place: CommandPlace) async throws -> [JournalEntry] {
+        try await entries(["position": .int64(place.number)])
+    }
+
+    /// What the attempts have in the journal of a whole command.
+    func entries(ofCommand index: Int) async throws -> [JournalEntry] {
+        let bounds = CommandPlace.numbers(ofCommand: index)
+        return try await entries(["position": ["$gte": .int64(bounds.lowerBound), "$lt": .int64(bounds.upperBound)]])
+    }
+
+    private func entries(_ condition: BSONDocument) async throws -> [JournalEntry] {
         var entries: [JournalEntry] = []
         for id in runs {
             var filter = Undo.filter(id, version)
-            filter.append("position", .int64(place.number))
+            filter["undone"] = nil
+            for element in condition.rawElements { filter.append(raw: element) }
             let found = try await database.findAll(
                 StateCollection.journal, filter: filter, options: ["sort": ["_id": 1]])
             entries += found.compactMap(JournalEntry.init)
@@ -55,15 +62,17 @@ extension CommandRunner {
     /// Whether anything of the step is in the journal.
     func hasEntries() async throws -> Bool {
         for id in runs {
+            var filter = Undo.filter(id, version)
+            filter["undone"] = nil
             let found = try await database.findAll(
-                StateCollection.journal, filter: Undo.filter(id, version),
+                StateCollection.journal, filter: filter,
                 options: ["limit": 1, "projection": ["_id": 1]])
             if !found.isEmpty { return true }
         }
         return false
     }
 
-    /// The runs that have worked on the step, this one among them, oldest first.
+    /// The runs of this attempt at the step, this one among them, oldest first.
     private var runs: [ObjectID] {
         let earlier = context.place?.runs ?? []
         return earlier.contains(run.id) ? earlier : earlier + [run.id]
@@ -72,21 +81,43 @@ extension CommandRunner {
     /// Carries one statement out.
     func change(_ statement: ChangeStatement, _ command: DatabaseCommand, _ place: CommandPlace) async throws {
         let collection = command.collection ?? ""
-        let earlier = place.isResumed ? try await entries(place) : []
-        let done = earlier.flatMap { entry -> [BSONValue] in
-            switch entry.content {
-            case .documents(let changes): changes.map(\.id).filter { !entry.missed.contains($0) }
-            case .insert(let documents): documents.compactMap { $0["_id"] }
-            default: []
-            }
-        }
+        let earlier = Earlier(place.isResumed ? try await entries(place) : [])
         if statement.isMulti {
-            let missed = Set(earlier.flatMap(\.again)).subtracting(done)
             try await changeUntilRest(
-                try await find(statement, collection, ids: Array(missed)), statement, collection, place)
-            try await changeAll(statement, collection, place, after: done.last)
-        } else if done.isEmpty {
+                try await find(statement, collection, ids: Array(earlier.again)), statement, collection, place)
+            try await changeAll(statement, collection, place, after: earlier.last)
+        } else if !earlier.hasSettled {
             try await changeFirst(statement, collection, place)
+        }
+    }
+
+    /// What the journal holds of a statement that an earlier attempt had begun.
+    private struct Earlier {
+        /// The documents that were inserted, or tried to, in the order of the file.
+        var inserted: [BSONDocument] = []
+        /// The last document that the pass over all came to.
+        var last: BSONValue?
+        /// Those that certainly weren't changed, and are to be looked at again.
+        var again: Set<BSONValue> = []
+        /// Whether any document was changed, or may have been.
+        var hasSettled = false
+
+        init(_ entries: [JournalEntry]) {
+            for entry in entries {
+                let ids: [BSONValue]
+                switch entry.content {
+                case .documents(let changes): ids = changes.map(\.id)
+                case .insert(let documents):
+                    ids = documents.map { $0["_id"] ?? .null }
+                    if !entry.isRetry { inserted += documents }
+                default: continue
+                }
+                if !entry.isRetry, let newest = ids.last { last = newest }
+                again.subtract(ids)
+                // What was taken back is to be done again.
+                again.formUnion(entry.isUndone ? ids : entry.again)
+                if !entry.isUndone, ids.contains(where: { !entry.again.contains($0) }) { hasSettled = true }
+            }
         }
     }
 
@@ -97,9 +128,9 @@ extension CommandRunner {
                 guard statement.isUpsert else { return }
                 return try await upsert(statement, collection, place)
             }
-            if try await change([first], statement, collection, place).isEmpty { return }
+            if try await change([first], statement, collection, place.journalPlace()).isEmpty { return }
         }
-        run.tally.left(code(statement), collection, 1, reason: "somebody else kept changing it")
+        try giveUp(1, collection)
     }
 
     /// Goes over every document that matches once, in the order of `_id`, whatever the update makes of it.
@@ -113,7 +144,7 @@ extension CommandRunner {
             guard statement.collation == nil || last.type != .string else {
                 throw HalfApplied(
                     description: "it was begun and can't be gone on with, because its collation orders text _ids in "
-                        + "another way than the index does")
+                        + "another way than the index does; take back what it did with `runs undo`")
             }
             options.append("hint", ["_id": 1])
             options.append("min", ["_id": last])
@@ -128,9 +159,10 @@ extension CommandRunner {
                 if batch.isEmpty { break }
                 found = true
                 if let last { batch.removeAll { $0["_id"] == last } }
-                try await changeUntilRest(batch, statement, collection, place)
-                run.progress(
-                    ProgressUpdate("\(code(statement)) \(collection)", done: run.tally.totalChanged))
+                let missed = try await change(batch, statement, collection, place.journalPlace())
+                try await changeUntilRest(
+                    try await find(statement, collection, ids: missed), statement, collection, place)
+                run.progress(ProgressUpdate("\(statement.code) \(collection)", done: run.tally.totalChanged))
             }
         } catch {
             await cursor.close()
@@ -140,64 +172,60 @@ extension CommandRunner {
         if !found, last == nil, statement.isUpsert { try await upsert(statement, collection, place) }
     }
 
-    /// Changes documents, and those again that had changed meanwhile, if they still match.
+    /// Changes documents that had changed before they could be changed, if they still match.
     private func changeUntilRest(
         _ documents: [BSONDocument], _ statement: ChangeStatement, _ collection: String, _ place: CommandPlace
     ) async throws {
         var rest = documents
         for _ in 0..<Self.attempts {
             guard !rest.isEmpty else { return }
-            let missed = try await change(rest, statement, collection, place)
-            guard !missed.isEmpty else { return }
+            let missed = try await change(rest, statement, collection, place.journalPlace(isRetry: true))
             rest = try await find(statement, collection, ids: missed)
         }
-        run.tally.left(code(statement), collection, rest.count, reason: "somebody else kept changing it")
+        if !rest.isEmpty { try giveUp(rest.count, collection) }
+    }
+
+    /// The step isn't done while a document of it isn't: the next run goes on with those.
+    private func giveUp(_ count: Int, _ collection: String) throws {
+        throw EngineError.refused(
+            "somebody else keeps changing \(count) document\(count == 1 ? "" : "s") of \(collection); try again")
     }
 
     /// - Returns: The `_id`s of documents that had changed meanwhile.
     private func change(
-        _ documents: [BSONDocument], _ statement: ChangeStatement, _ collection: String, _ place: CommandPlace
+        _ documents: [BSONDocument], _ statement: ChangeStatement, _ collection: String, _ place: JournalPlace
     ) async throws -> [BSONValue] {
         let outcomes: [DocumentChange]
         if statement.update == nil {
             outcomes = documents.map { DocumentChange(id: $0["_id"] ?? .null, before: $0, after: .absent) }
         } else {
-            outcomes = try await Scratch(run: run).outcomes(of: statement, on: documents)
+            outcomes = try await scratch(collection).outcomes(of: statement, on: documents)
         }
         var missed: [BSONValue] = []
-        for batch in Self.entries(of: outcomes) {
-            if let large = batch.first, large.journalledBytes > Self.largestEntry {
-                throw EngineError.refused(
-                    "a document of \(collection) is too large to be journalled (\(large.journalledBytes) bytes with its "
-                        + "change), so it isn't changed")
-            }
+        for batch in Run.batches(outcomes) {
+            try checkSize(batch, collection)
             missed += try await run.apply(
-                documents: batch, in: collection, code: code(statement), position: place.number, context.settings)
+                documents: batch, in: collection, code: statement.code, place, context.settings)
         }
         return missed
     }
 
-    /// The journal's entry holds a document before and after, and has to stay below 16 MiB.
-    private static let largestEntry = 15 << 20
-
-    private static func entries(of changes: [DocumentChange]) -> [[DocumentChange]] {
-        var batches: [[DocumentChange]] = []
-        var bytes = 0
-        for change in changes {
-            if !batches.isEmpty, bytes + change.journalledBytes <= 2 * Run.documentsPerEntryBytes {
-                batches[batches.count - 1].append(change)
-                bytes += change.journalledBytes
-            } else {
-                batches.append([change])
-                bytes = change.journalledBytes
-            }
-        }
-        return batches
+    /// A batch of one document may be larger than a journal entry can be.
+    func checkSize(_ batch: [DocumentChange], _ collection: String) throws {
+        guard let large = batch.first, large.journalledBytes > Run.largestEntryBytes else { return }
+        throw EngineError.refused(
+            "a document of \(collection) is too large to be journalled (\(large.journalledBytes) bytes with its change), so it "
+                + "isn't changed")
     }
 
     private func upsert(_ statement: ChangeStatement, _ collection: String, _ place: CommandPlace) async throws {
-        guard let made = try await Scratch(run: run).upserted(by: statement) else { return }
-        try await run.insert([made], into: collection, code: "insert", position: place.number)
+        guard let made = try await scratch(collection).upserted(by: statement) else { return }
+        try await run.insert([made], into: collection, code: "insert", place.journalPlace())
+    }
+
+    private func scratch(_ collection: String) async throws -> Scratch {
+        Scratch(
+            run: run, collation: try await database.client.listCollections(database.name)[collection]?.collation)
     }
 
     private func find(
@@ -206,21 +234,22 @@ extension CommandRunner {
         var options = statement.readOptions
         if let limit { options.append("limit", .int64(Int64(limit))) }
         if let sort = statement.sort { options.append("sort", .document(sort)) }
-        var filter = statement.filter
-        if let ids {
-            filter = ["$and": [.document(statement.filter), ["_id": ["$in": .array(BSONArray(ids))]]]]
+        guard let ids else {
+            return try await database.findAll(collection, filter: statement.filter, options: options)
         }
-        return try await database.findAll(collection, filter: filter, options: options)
+        guard !ids.isEmpty else { return [] }
+        let filter: BSONDocument = [
+            "$and": [.document(statement.filter), ["_id": ["$in": .array(BSONArray(ids))]]]
+        ]
+        // A collation may take other text for the same.
+        let wanted = Set(ids)
+        return try await database.findAll(collection, filter: filter, options: options).filter {
+            wanted.contains($0["_id"] ?? .null)
+        }
     }
-
-    private func code(_ statement: ChangeStatement) -> String { statement.update == nil ? "delete" : "update" }
 }
 
-extension DocumentChange {
-    /// About the size of the change in the journal.
-    fileprivate var journalledBytes: Int {
-        var bytes = before?.byteCount ?? 0
-        if case .document(let after) = after { bytes += after.byteCount }
-        return bytes + 64
-    }
+extension ChangeStatement {
+    /// What results call it.
+    var code: String { update == nil ? "delete" : "update" }
 }

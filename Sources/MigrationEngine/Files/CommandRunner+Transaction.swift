@@ -20,6 +20,8 @@ extension CommandRunner {
             case .insert(let inserted): documents += inserted.count
             case .change(let statements):
                 for statement in statements {
+                    // The one field that `findAndModify` has no place for.
+                    guard statement.rest["c"] == nil else { return false }
                     documents += try await count(statement, collection, atMost: Self.mostDocuments + 1)
                 }
             case .create, .createIndexes, .drop, .aggregate, .other: return false
@@ -85,48 +87,49 @@ extension CommandRunner {
     private func perform(
         _ statement: ChangeStatement, _ collection: String, _ place: CommandPlace, _ session: ClientSession
     ) async throws -> [Change] {
-        let code = statement.update == nil ? "delete" : "update"
-        var options = statement.readOptions
-        if !statement.isMulti { options.append("limit", 1) }
-        if let sort = statement.sort { options.append("sort", .document(sort)) }
+        guard statement.isMulti else { return try await performFirst(statement, collection, place, session) }
         let before = try await database.findAll(
-            collection, filter: statement.filter, options: options, session: session)
-        var filter = statement.filter
-        if !statement.isMulti, let first = before.first {
-            filter = ["$and": [.document(filter), ["_id": ["$eq": first["_id"] ?? .null]]]]
-        }
-        let reply = try await run.writer.run(
-            statement.command(on: collection, filter: filter), on: database.name, session: session)
-        var changes: [Change] = []
-        for batch in Run.batches(before) {
-            changes += try await journal(batch, code, collection, place, session)
-        }
+            collection, filter: statement.filter, options: statement.readOptions, session: session)
+        let reply = try await run.writer.run(statement.command(on: collection), on: database.name, session: session)
         let upserted = (reply["upserted"]?.array?.values ?? []).compactMap { $0.document?["_id"] }
-        if !upserted.isEmpty {
-            let made = try await database.findAll(
-                collection, filter: ["_id": ["$in": .array(BSONArray(upserted))]], session: session)
-            try await journal(.insert(made), "insert", collection, place, session)
-            changes.append(Change(code: "insert", collection: collection, changed: made.count))
-        }
-        return changes
+        return try await journal(before, upserted: upserted, statement.code, collection, place, session)
+    }
+
+    /// Changes whichever document the server takes for the first, and learns from it which that was.
+    private func performFirst(
+        _ statement: ChangeStatement, _ collection: String, _ place: CommandPlace, _ session: ClientSession
+    ) async throws -> [Change] {
+        let reply = try await run.writer.run(
+            statement.findAndModify(on: collection), on: database.name, session: session)
+        let before = [reply["value"]?.document].compactMap { $0 }
+        let upserted = [reply.value(at: "lastErrorObject", "upserted")].compactMap { $0 }
+        return try await journal(before, upserted: upserted, statement.code, collection, place, session)
     }
 
     /// Journals what a statement made of some documents.
     private func journal(
-        _ before: [BSONDocument], _ code: String, _ collection: String, _ place: CommandPlace, _ session: ClientSession
+        _ before: [BSONDocument], upserted: [BSONValue], _ code: String, _ collection: String, _ place: CommandPlace,
+        _ session: ClientSession
     ) async throws -> [Change] {
-        let ids = BSONArray(before.map { $0["_id"] ?? .null })
+        let ids = before.map { $0["_id"] ?? .null } + upserted
         let found = try await database.findAll(
-            collection, filter: ["_id": ["$in": .array(ids)]], session: session)
+            collection, filter: ["_id": ["$in": .array(BSONArray(ids))]], session: session)
         let after = Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
         let documents = before.compactMap { image -> DocumentChange? in
             let id = image["_id"] ?? .null
             guard after[id] != image else { return nil }
             return DocumentChange(id: id, before: image, after: after[id].map { .document($0) } ?? .absent)
         }
-        guard !documents.isEmpty else { return [] }
-        try await journal(.documents(documents), code, collection, place, session)
-        return [Change(code: code, collection: collection, changed: documents.count)]
+        for batch in Run.batches(documents) {
+            try checkSize(batch, collection)
+            try await journal(.documents(batch), code, collection, place, session)
+        }
+        let made = upserted.compactMap { after[$0] }
+        if !made.isEmpty { try await journal(.insert(made), "insert", collection, place, session) }
+        return [
+            Change(code: code, collection: collection, changed: documents.count),
+            Change(code: "insert", collection: collection, changed: made.count),
+        ].filter { $0.changed > 0 }
     }
 
     private func journal(
@@ -149,7 +152,7 @@ extension ChangeStatement {
     }
 
     /// The statement as a command of its own.
-    func command(on collection: String, filter: BSONDocument) -> BSONDocument {
+    func command(on collection: String) -> BSONDocument {
         var statement: BSONDocument = ["q": .document(filter)]
         if let update {
             statement.append("u", update)
@@ -165,6 +168,22 @@ extension ChangeStatement {
             isUpdate ? "update" : "delete": .string(collection),
             isUpdate ? "updates" : "deletes": [.document(statement)],
         ]
+        if let variables { command.append("let", variables) }
+        return command
+    }
+
+    /// The statement, which is about one document, as a command that returns the document as it was.
+    func findAndModify(on collection: String) -> BSONDocument {
+        var command: BSONDocument = ["findAndModify": .string(collection), "query": .document(filter)]
+        if let sort { command.append("sort", .document(sort)) }
+        if let update {
+            command.append("update", update)
+            command.append("upsert", .bool(isUpsert))
+        } else {
+            command.append("remove", true)
+        }
+        if let filters = rest["arrayFilters"] { command.append("arrayFilters", filters) }
+        if let collation { command.append("collation", .document(collation)) }
         if let variables { command.append("let", variables) }
         return command
     }

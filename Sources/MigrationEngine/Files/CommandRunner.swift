@@ -33,10 +33,24 @@ struct CommandRunner {
             try await run.breathe()
             if index > first { try await context.save(checkpoint: position(index).document) }
             try await attempt(index) {
-                try await perform(
-                    index, wasBegun: index == first ? checkpoint?.begun : nil, isResumed: isResumed && index == first)
+                let begun = index == first ? checkpoint?.begun : nil
+                if isResumed { try await checkUnedited(index, checkpoint, begun) }
+                try await perform(index, wasBegun: begun, isResumed: isResumed)
             }
         }
+    }
+
+    /// A command that was begun, and did something, has to be the same now.
+    private func checkUnedited(_ index: Int, _ checkpoint: StepCheckpoint?, _ begun: BSONDocument?) async throws {
+        guard let checkpoint, checkpoint.position == index, let command = checkpoint.command,
+            try command != file.digest(of: index)
+        else { return }
+        let hasDone = begun != nil ? true : try await entries(ofCommand: index).contains { !$0.isUndone }
+        guard hasDone else { return }
+        throw HalfApplied(
+            description:
+                "it is half done, and has been edited since; restore it in \(file.path), or take back what it did "
+                + "with `runs undo`")
     }
 
     /// Does a command's work, and says which it was that failed.
@@ -60,8 +74,7 @@ struct CommandRunner {
     }
 
     func position(_ index: Int, begun: BSONDocument? = nil) throws -> StepCheckpoint {
-        try StepCheckpoint(
-            direction: direction, position: index, digest: file.digest(ofFirst: index), begun: begun)
+        try file.checkpoint(direction, position: index, begun: begun)
     }
 
     private func perform(_ index: Int, wasBegun begun: BSONDocument?, isResumed: Bool) async throws {
@@ -80,7 +93,10 @@ struct CommandRunner {
         case .createIndexes(let indexes): try await createIndexes(indexes, command, place)
         case .create: try await create(command, place)
         case .drop: try await destroy(command, command.collection ?? "", place, begun)
-        case .aggregate(let target, nil, _) where command.risk == .dangerous:
+        case .aggregate(let target, let other, true) where other == nil || other == database.name:
+            try await replace(target, by: command, place, begun)
+        case .aggregate(let target, let other, false)
+        where command.risk == .dangerous && (other == nil || other == database.name):
             try await destroy(command, target, place, begun)
         case .change, .aggregate, .other: try await runAsItIs(command, place, begun)
         }
@@ -109,6 +125,13 @@ struct CommandPlace {
     /// More than the statements that one command of the server may have (100,000).
     private static let statements: Int64 = 1 << 20
 
+    /// The numbers of all statements of a command.
+    static func numbers(ofCommand index: Int) -> Range<Int64> {
+        Int64(index) * statements..<Int64(index + 1) * statements
+    }
+
+    func journalPlace(isRetry: Bool = false) -> JournalPlace { JournalPlace(position: number, isRetry: isRetry) }
+
     var number: Int64 { Int64(index) * Self.statements + Int64(statementNumber) }
 }
 
@@ -119,13 +142,16 @@ struct StepCheckpoint {
     let position: Int
     /// Of the commands in front of it.
     let digest: String
+    /// Of that command; nil behind the last one.
+    let command: String?
     /// Present while that command, which the journal can't resolve, may have been run: what it found.
     let begun: BSONDocument?
 
-    init(direction: MigrationDirection, position: Int, digest: String, begun: BSONDocument?) {
+    init(direction: MigrationDirection, position: Int, digest: String, command: String?, begun: BSONDocument?) {
         self.direction = direction
         self.position = position
         self.digest = digest
+        self.command = command
         self.begun = begun
     }
 
@@ -134,13 +160,15 @@ struct StepCheckpoint {
             let position = document["position"]?.integer, let digest = document["digest"]?.string
         else { return nil }
         self.init(
-            direction: direction, position: Int(position), digest: digest, begun: document["begun"]?.document)
+            direction: direction, position: Int(position), digest: digest, command: document["command"]?.string,
+            begun: document["begun"]?.document)
     }
 
     var document: BSONDocument {
         var document: BSONDocument = [
             "direction": .string(direction.rawValue), "position": .int64(Int64(position)), "digest": .string(digest),
         ]
+        if let command { document.append("command", .string(command)) }
         if let begun { document.append("begun", .document(begun)) }
         return document
     }

@@ -25,12 +25,13 @@ extension DatabaseCommand {
         let here = collection ?? ""
         switch kind {
         case .drop: return ["drops the collection \(here)"]
-        case .aggregate(let target, let database, let isOut):
-            if isOut, target == here, database == nil {
+        case .aggregate(let target, _, let isOut):
+            if isOut, target == here {
                 return ["replaces \(here) by what its pipeline makes of it ($out)"]
             }
             if isOut { return ["replaces whatever \(target) holds ($out)"] }
-            return target == here && database == nil ? ["changes \(here) while it reads it ($merge)"] : []
+            // Whatever database is named: it may be this one.
+            return target == here ? ["changes \(here) while it reads it ($merge)"] : []
         case .change(let statements): return statements.flatMap { Self.dangers(of: $0, here) }
         case .insert, .create, .createIndexes: return []
         case .other: return otherDangers
@@ -71,12 +72,12 @@ extension DatabaseCommand {
         if name == "dropDatabase" {
             return "dropDatabase would drop the ledger and the journal too; drop the collections one by one"
         }
-        var touched = [collection]
-        if case .aggregate(let target, nil, _) = kind { touched.append(target) }
         if name == "renameCollection" {
-            touched += [document["to"]?.string].map { $0.map { String($0.drop { $0 != "." }.dropFirst()) } }
-            touched.append(collection.map { String($0.drop { $0 != "." }.dropFirst()) })
+            return "renameCollection is a command of the database admin, which a step's file doesn't work on"
         }
+        if document["$db"] != nil { return "it names a database ($db); a step works on the one that is connected to" }
+        var touched = [collection]
+        if case .aggregate(let target, _, _) = kind { touched.append(target) }
         guard let own = touched.compactMap({ $0 }).first(where: { $0.hasPrefix(StateCollection.prefix) }) else {
             return nil
         }

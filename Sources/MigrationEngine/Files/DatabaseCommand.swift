@@ -38,10 +38,26 @@ package struct DatabaseCommand: Sendable {
     }
 
     /// The collection that the command is about; nil where it is about none.
-    package var collection: String? { document[name]?.string }
+    package var collection: String? { Self.aboutUsers.contains(name) ? nil : subject }
 
     /// What results and the ledger call it: never more of the command than this, for it may hold a password.
-    package var title: String { collection.map { "\(name) \($0)" } ?? name }
+    package var title: String { subject.map { "\(name) \($0)" } ?? name }
+
+    /// What the first key names, where it is known to be a name, and not something to keep secret.
+    private var subject: String? {
+        Self.aboutUsers.contains(name) || Self.aboutCollections.contains(name) ? document[name]?.string : nil
+    }
+
+    private static let aboutUsers: Set<String> = [
+        "createUser", "updateUser", "dropUser", "grantRolesToUser", "revokeRolesFromUser", "createRole", "updateRole",
+        "dropRole", "grantPrivilegesToRole", "revokePrivilegesFromRole", "grantRolesToRole", "revokeRolesFromRole",
+    ]
+
+    private static let aboutCollections: Set<String> = [
+        "insert", "update", "delete", "findAndModify", "findandmodify", "create", "createIndexes", "drop", "aggregate",
+        "collMod", "dropIndexes", "convertToCapped", "compact", "reIndex", "validate", "count", "distinct", "find",
+        "mapReduce", "mapreduce", "cloneCollectionAsCapped",
+    ]
 
     private static func kind(_ name: String, _ document: BSONDocument) -> Kind {
         switch name {
@@ -62,7 +78,7 @@ package struct DatabaseCommand: Sendable {
     }
 
     /// Keys that any command may have, and that change nothing about what it does.
-    private static let common: Set<String> = ["writeConcern", "comment", "maxTimeMS", "$db"]
+    private static let common: Set<String> = ["writeConcern", "comment", "maxTimeMS"]
 
     private static func has(_ document: BSONDocument, only keys: Set<String>) -> Bool {
         document.keys.allSatisfy { keys.contains($0) || common.contains($0) }

@@ -45,7 +45,21 @@ public struct FileStep: Migration {
 
     /// What the commands of its first file would do.
     public func plan(_ database: Database) async throws -> StepPlan {
-        try await planner(database).plan(upFile)
+        try await plan(database, from: nil, ignoring: [])
+    }
+
+    /// What those of its commands would do that are still to be run.
+    ///
+    /// - Parameters:
+    ///   - database: The database.
+    ///   - checkpoint: What an earlier attempt saved.
+    ///   - touched: Collections that steps before it change.
+    func plan(
+        _ database: Database, from checkpoint: BSONDocument?, ignoring touched: Set<String>
+    ) async throws -> StepPlan {
+        let saved = checkpoint.flatMap(StepCheckpoint.init)
+        let position = saved?.direction == .up ? saved?.position ?? 0 : 0
+        return try await planner(database).plan(upFile, from: position, ignoring: touched)
     }
 
     /// What the commands of its second file would do.
@@ -63,17 +77,29 @@ public struct FileStep: Migration {
         try await blockers(database, ignoring: [])
     }
 
+    /// Why some of its commands aren't run at all.
+    var refusals: [String] { upFile.commands.compactMap(\.refusal) }
+
+    /// What its commands do to the data as it is that can lose it, beyond what they say.
+    func dangers(_ database: Database, ignoring touched: Set<String>) async throws -> [String] {
+        try await planner(database).dangers(upFile, ignoring: touched)
+    }
+
     /// The collections that it changes.
     var touched: Set<String> { upFile.commands.reduce(into: []) { $0.formUnion($1.touched) } }
 
     /// The same, where steps before it change some collections first.
     func blockers(_ database: Database, ignoring touched: Set<String>) async throws -> [String] {
-        let refusals = upFile.commands.compactMap(\.refusal)
-        return refusals.isEmpty ? try await planner(database).blockers(upFile, ignoring: touched) : refusals
+        refusals.isEmpty ? try await planner(database).blockers(upFile, ignoring: touched) : refusals
     }
 
     /// What its commands would fail on, after the steps before it.
     public func preconditions(_ database: Database) async throws -> [String] { try await blockers(database) }
+
+    /// Where it begins.
+    func firstCheckpoint(_ direction: MigrationDirection) throws -> BSONDocument? {
+        try (direction == .up ? upFile : downFile)?.checkpoint(direction, position: 0).document
+    }
 
     /// Why a half-done step can't be gone on with in a direction; nil where it can.
     ///
@@ -116,7 +142,13 @@ public struct FileStep: Migration {
 
     private func execute(_ file: StepFile, _ direction: MigrationDirection, _ context: StepContext) async throws {
         let runner = CommandRunner(context: context, file: file, direction: direction, version: version)
-        try await runner.execute()
+        do {
+            try await runner.execute()
+        } catch {
+            // What can't be removed now is emptied before it is used again.
+            if file.commands.contains(where: \.usesScratch) { try? await Scratch.remove(context.run) }
+            throw error
+        }
         if file.commands.contains(where: \.usesScratch) { try await Scratch.remove(context.run) }
     }
 }
@@ -131,8 +163,9 @@ extension DatabaseCommand {
     /// Whether the journal alone can take the command back.
     var isInJournal: Bool {
         switch kind {
-        case .insert, .change, .create, .createIndexes, .drop: true
-        case .aggregate(_, let database, _): database == nil && risk == .dangerous
+        case .insert, .create, .createIndexes, .drop: true
+        case .change(let statements): !statements.contains(where: \.needsIndex)
+        case .aggregate(_, let database, let isOut): database == nil && (isOut || risk == .dangerous)
         case .other: risk == .safe && !name.hasPrefix("create")
         }
     }

@@ -5,6 +5,8 @@ internal import MongoDriver
 /// tool's own. The documents themselves are then changed by compare-and-set, with both images in the journal.
 struct Scratch {
     let run: Run
+    /// The collation of the documents' own collection, which the copies' hasn't.
+    let collation: BSONDocument?
 
     private var database: Database { run.database }
     private var namespace: Namespace { database.namespace(StateCollection.scratch) }
@@ -14,6 +16,13 @@ struct Scratch {
     /// - Throws: `MongoError`: also where the statement can't be carried out on a copy, because it needs an index.
     func outcomes(of statement: ChangeStatement, on documents: [BSONDocument]) async throws -> [DocumentChange] {
         guard !documents.isEmpty else { return [] }
+        for document in documents {
+            // The server puts the present time into such a field of a document that is inserted or replaced.
+            if document.elements.contains(where: { $0.value == .timestamp(BSONTimestamp(seconds: 0, increment: 0)) }) {
+                throw EngineError.refused(
+                    "a document has an empty timestamp, which the server would replace by the time")
+            }
+        }
         try await empty()
         try await run.writer.bulkWrite(namespace, documents.map { .insert($0) }, concern: .acknowledged)
         try await update(statement, isMulti: true, isUpsert: false)
@@ -41,7 +50,7 @@ struct Scratch {
         let isReplacement = statement.isReplacement && statement.update?.document != nil
         update.append("multi", .bool(isMulti && (statement.isMulti || !isReplacement)))
         update.append("upsert", .bool(isUpsert))
-        if let collation = statement.collation { update.append("collation", .document(collation)) }
+        if let collation = statement.collation ?? collation { update.append("collation", .document(collation)) }
         for element in statement.rest.rawElements { update.append(raw: element) }
         var command: BSONDocument = [
             "update": .string(StateCollection.scratch), "updates": [.document(update)], "writeConcern": ["w": 1],

@@ -57,12 +57,18 @@ public struct StepDirectory: Sendable {
                 warnings.append(
                     "\(path): \(up.name) and \(down.name) have different titles; they are taken for one step.")
             }
+            let down = try pair[.down].map { file throws(StepFileError) in
+                try StepFile(path: "\(path)/\(file.name)")
+            }
+            let upFile = try StepFile(path: "\(path)/\(up.name)")
+            let isForgotten = down?.commands.isEmpty == true && !upFile.commands.isEmpty
+            if isForgotten {
+                warnings.append("\(down?.path ?? "") has no commands: the step is taken back from the journal.")
+            }
             steps.append(
                 FileStep(
-                    version: version, title: up.title, up: try StepFile(path: "\(path)/\(up.name)"),
-                    down: try pair[.down].map { file throws(StepFileError) in
-                        try StepFile(path: "\(path)/\(file.name)")
-                    }, journalLimit: journalLimit))
+                    version: version, title: up.title, up: upFile, down: isForgotten ? nil : down,
+                    journalLimit: journalLimit))
         }
         self.steps = steps
         self.warnings = warnings

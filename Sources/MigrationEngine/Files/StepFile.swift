@@ -73,6 +73,20 @@ package struct StepFile: Sendable {
         try Self.digest(commands.prefix(count).flatMap(\.document.bytes), path)
     }
 
+    /// SHA-256 of one command; nil behind the last one.
+    func digest(of index: Int) throws(StepFileError) -> String? {
+        commands.indices.contains(index) ? try Self.digest(commands[index].document.bytes, path) : nil
+    }
+
+    /// A place among the commands, as the ledger keeps it.
+    func checkpoint(
+        _ direction: MigrationDirection, position: Int, begun: BSONDocument? = nil
+    ) throws(StepFileError) -> StepCheckpoint {
+        StepCheckpoint(
+            direction: direction, position: position, digest: try digest(ofFirst: position),
+            command: try digest(of: position), begun: begun)
+    }
+
     private static func digest(_ bytes: [UInt8], _ path: String) throws(StepFileError) -> String {
         do {
             return try SHA256.hex(bytes)

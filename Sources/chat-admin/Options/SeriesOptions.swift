@@ -42,6 +42,15 @@ struct SeriesOptions: ParsableArguments {
         return Steps(runner: directory.runner, warnings: directory.warnings)
     }
 
+    /// Puts the series into the commands that a sentence advises: without it they would be about the built-in one.
+    func reword(_ sentence: String) -> String {
+        guard let steps else { return sentence }
+        let name = series.map { " --series \($0)" } ?? ""
+        return sentence.replacing(/`migrate (up|down|mark|plan|status|validate|baseline)([^`]*)`/) { match in
+            "`migrate \(match.output.1)\(match.output.2) --steps \(steps)\(name)`"
+        }
+    }
+
     /// The steps, and what was passed over.
     struct Steps {
         let runner: MigrationRunner

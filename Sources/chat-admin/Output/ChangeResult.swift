@@ -75,8 +75,8 @@ struct ChangeResult: CommandResult {
             }
         }
         if let run {
-            let isUndo = ["runs undo", "migrate down"].contains(command)
-            let undo = isUndo ? "." : "; `chat-admin runs undo \(run)` takes it back."
+            let isFinal = ["runs undo", "migrate down", "migrate mark", "migrate baseline"].contains(command)
+            let undo = isFinal ? "." : "; `chat-admin runs undo \(run)` takes it back."
             lines.append(style.faint("Run \(run) took \(durationMS) ms\(undo)"))
         } else if dryRun, !isQuestion {
             lines.append(style.faint("Nothing was written."))

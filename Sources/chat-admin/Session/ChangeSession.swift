@@ -72,9 +72,9 @@ extension CommandSession {
 
     private func documentCount() async throws -> Int {
         var total = 0
-        for collection in DatabaseSchema.chat.collections {
-            let reply = try await database.client.run(
-                ["count": .string(collection.name)], on: database.name, mode: .read)
+        let present = try await database.client.listCollections(database.name)
+        for name in present.keys where !name.hasPrefix(StateCollection.prefix) && present[name]?.type != "view" {
+            let reply = try await database.client.run(["count": .string(name)], on: database.name, mode: .read)
             total += Int(reply["n"]?.integer ?? 0)
         }
         return total

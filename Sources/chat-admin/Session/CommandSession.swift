@@ -1,9 +1,11 @@
 internal import ArgumentParser
+internal import BSON
 internal import Chat
 internal import Consistency
 internal import Foundation
 internal import Logging
 internal import MigrationEngine
+internal import Migrations
 internal import MongoDriver
 
 /// What a command works with: a connected database, a console, and the request to stop.
@@ -25,11 +27,13 @@ struct CommandSession: Sendable {
     ///   - name: The command, as results and runs call it.
     ///   - options: The options that every command takes.
     ///   - mustExist: Whether a database without collections is an error: a name that is misspelt looks like that.
+    ///   - rewording: Adapts the sentence of an error to the options.
     ///   - beforeConnecting: Refuses a server before anything is sent to it.
     ///   - body: The command.
     /// - Throws: `ExitCode`.
     static func run(
         _ name: String, _ options: GlobalOptions, mustExist: Bool = true,
+        rewording: (String) -> String = { $0 },
         beforeConnecting: (ConnectionString) throws -> Void = { _ in },
         _ body: (CommandSession) async throws -> ExitStatus
     ) async throws {
@@ -45,7 +49,7 @@ struct CommandSession: Sendable {
             status = try await connect(name, options, target, console, (interruption, pause), mustExist, body)
         } catch {
             status = ExitStatus(error)
-            report(error, status, name, options, console)
+            report(rewording("\(error)"), status, name, options, console)
         }
         if status != .done { throw ExitCode(status.rawValue) }
     }
@@ -99,6 +103,21 @@ struct CommandSession: Sendable {
             .configuration, what + " Name the right one with --database; `chat-admin seed` makes a new one.")
     }
 
+    /// The built-in steps are about the application's collections; another database has another series' steps, perhaps, and
+    /// runs of theirs.
+    func checkIsChat() async throws {
+        let present = try await database.client.listCollections(database.name)
+        let expected = DatabaseSchema.chat.collections.map(\.name)
+        if expected.contains(where: { present[$0] != nil }) { return }
+        let own = try await database.findAll(
+            StateCollection.migrations, filter: ["series": .string(ChatMigrations.series)], options: ["limit": 1])
+        guard own.isEmpty else { return }
+        throw Failure(
+            .configuration,
+            "The database `\(database.name)` has none of the collections \(expected.joined(separator: ", ")), which the "
+                + "built-in steps are about. Name another database with --database, or other steps with --steps.")
+    }
+
     /// Stands for "time is up" where a signal's number stands for an interruption.
     static let timeIsUp = RunLifecycle.timeIsUp
 
@@ -134,9 +153,9 @@ struct CommandSession: Sendable {
 
     /// Says what went wrong: a sentence on standard error and, with `--format json`, a document on standard output.
     private static func report(
-        _ error: any Error, _ status: ExitStatus, _ name: String, _ options: GlobalOptions, _ console: Console
+        _ error: String, _ status: ExitStatus, _ name: String, _ options: GlobalOptions, _ console: Console
     ) {
-        let sentence = Redaction.redact("\(error)")
+        let sentence = Redaction.redact(error)
         console.error("chat-admin: \(sentence)")
         guard options.format == .json else { return }
         do {

@@ -26,8 +26,9 @@ struct MigrationSession {
         var steps: SeriesOptions.Steps?
         let readSteps = { (_: ConnectionString) in steps = try series.read(journalLimit: journalLimit) }
         try await CommandSession.run(
-            name, options, mustExist: series.areBuiltIn, beforeConnecting: readSteps
+            name, options, mustExist: series.areBuiltIn, rewording: series.reword, beforeConnecting: readSteps
         ) { session in
+            if series.areBuiltIn { try await session.checkIsChat() }
             guard let steps else { throw Failure(.internalError, "The steps weren't read.") }
             for warning in steps.warnings { session.console.remark(warning) }
             return try await body(
@@ -43,14 +44,9 @@ struct MigrationSession {
         let selection = try await runner.selection(.up(to: version), database, allowOutOfOrder: true)
         let states = try await runner.status(database)
         var steps: [PlanResult.Step] = []
-        for step in selection {
+        try await runner.plan(selection, database) { step, plan, blockers, looking in
             try session.interruption.check()
-            let begin = ContinuousClock.now
-            let plan = try await step.plan(database)
-            let looking = ContinuousClock.now - begin
             let status = states.first { $0.version == step.version }
-            // What a file's commands would fail on stands beside them as a warning.
-            let blockers = step is FileStep ? [] : try await step.blockers(database)
             steps.append(
                 PlanResult.Step(
                     version: step.version, name: step.name, summary: step.summary,

@@ -11,10 +11,10 @@ struct AddStatus: Migration {
     func plan(_ database: Database) async throws -> StepPlan { StepPlan() }
 
     func up(_ context: StepContext) async throws {
-        for customer in try await context.database.findAll("customers", filter: ["status": ["$exists": false]]) {
-            let change = FieldChange(id: customer["_id"] ?? .null, before: [:], after: ["status": "active"])
-            try await context.run.apply([change], in: "customers", code: "status")
-        }
+        let customers = try await context.database.findAll(
+            "customers", filter: ["status": ["$exists": false]], options: ["projection": ["_id": 1]])
+        let changes = customers.map { FieldChange(id: $0["_id"] ?? .null, before: [:], after: ["status": "active"]) }
+        try await context.run.apply(changes, in: "customers", code: "status")
     }
 
     func postconditions(_ database: Database) async throws -> [String] {

@@ -1,17 +1,26 @@
+import Foundation
 import MigrationEngine
 
 @main
 struct OwnSteps {
-    static func main() async throws {
-        let migrator = Migrator(series: "shop", steps: [AddStatus()])
+    static func main() async {
         let arguments = CommandLine.arguments
-        guard arguments.count == 4 else { fatalError("Usage: own-steps URI DATABASE up|down|status") }
-        try await migrator.connect(arguments[1], database: arguments[2]) { shop in
-            switch arguments[3] {
-            case "up": for step in try await shop.up() { print("\(step.version) \(step.name): \(step.state)") }
-            case "down": for step in try await shop.down() { print("\(step.version) \(step.name): \(step.state)") }
-            default: for step in try await shop.status() { print("\(step.version) \(step.name): \(step.state)") }
+        guard let uri = ProcessInfo.processInfo.environment["SHOP_URI"], arguments.count == 2 else {
+            print("Usage: SHOP_URI=… own-steps up|down|status")
+            exit(64)
+        }
+        do {
+            let migrator = Migrator(series: "shop", steps: [AddStatus()])
+            try await migrator.connect(uri, database: "shop") { shop in
+                switch arguments[1] {
+                case "up": for step in try await shop.up() { print("\(step.version) \(step.name): \(step.state)") }
+                case "down": for step in try await shop.down() { print("\(step.version) \(step.name): \(step.state)") }
+                default: for step in try await shop.status() { print("\(step.version) \(step.name): \(step.state)") }
+                }
             }
+        } catch {
+            print(error)
+            exit(1)
         }
     }
 }

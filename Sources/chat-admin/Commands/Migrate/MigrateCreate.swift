@@ -30,9 +30,10 @@ struct MigrateCreate: AsyncParsableCommand {
     var format: OutputFormat = .text
 
     func validate() throws {
-        let allowed = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
-        guard allowed, name.contains(where: \.isLetter) else {
-            throw ValidationError("A step's name is made of letters, digits, - and _: \(name)")
+        let begins = name.first.map { $0.isASCII && $0.isLetter } ?? false
+        let allowed = begins && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+        guard allowed else {
+            throw ValidationError("A step's name begins with a letter and is made of letters, digits, - and _: \(name)")
         }
         if swift, timestamp { throw ValidationError("--timestamp is for files; Swift steps are numbered.") }
     }
@@ -43,8 +44,14 @@ struct MigrateCreate: AsyncParsableCommand {
             let made = swift ? try SwiftStepFiles(name: name, package: package).make() : try makeFiles()
             try console.print(made, format)
         } catch {
+            let status = ExitStatus(error)
             console.error("chat-admin: \(error)")
-            throw ExitCode(ExitStatus(error).rawValue)
+            if format == .json {
+                let result = CommandSession.ErrorResult(
+                    command: "migrate create", error: "\(error)", exitCode: status.rawValue)
+                try console.result(JSON.text(result))
+            }
+            throw ExitCode(status.rawValue)
         }
     }
 
@@ -56,11 +63,15 @@ struct MigrateCreate: AsyncParsableCommand {
         let names = try NewFile.reporting(steps) { try files.contentsOfDirectory(atPath: steps) }
         let present = names.compactMap { try? StepFileName(parsing: $0) }
         let newest = present.map(\.version).max() ?? 0
+        guard newest < Int64.max else { throw Failure(.badInput, "\(steps) has the largest version there is already.") }
         let version = timestamp ? Self.now : newest + 1
         guard version > newest else {
             throw Failure(.badInput, "\(steps) has version \(newest) already, which is newer than \(version).")
         }
         let title = name.replacingOccurrences(of: "-", with: "_")
+        if let same = present.first(where: { $0.title == title }) {
+            throw Failure(.badInput, "\(steps) has a step of that name already: \(same.text()).")
+        }
         let width = names.filter { (try? StepFileName(parsing: $0)) != nil }.map { $0.prefix(while: \.isNumber).count }
             .max()
         var made: [String] = []

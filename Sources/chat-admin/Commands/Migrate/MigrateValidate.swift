@@ -18,7 +18,7 @@ struct MigrateValidate: AsyncParsableCommand {
             let start = ContinuousClock.now
             try MigrationPlanner.check(session.runner.known)
             let status = try await session.runner.status(session.database)
-            let problems = status.flatMap(ValidateResult.Problem.list)
+            let problems = status.flatMap { ValidateResult.Problem.list($0, series.reword) }
             let result = ValidateResult(
                 database: session.database.name, series: session.runner.series, valid: problems.isEmpty,
                 steps: status.count, problems: problems, warnings: session.warnings,
@@ -39,9 +39,11 @@ struct ValidateResult: CommandResult {
         /// What it means, and what to do.
         let message: String
 
-        static func list(_ status: StepStatus) -> [Problem] {
+        static func list(_ status: StepStatus, _ reword: (String) -> String) -> [Problem] {
             var list = status.problems.map {
-                Problem(version: status.version, name: status.name, problem: $0.rawValue, message: $0.advice(status))
+                Problem(
+                    version: status.version, name: status.name, problem: $0.rawValue,
+                    message: reword($0.advice(status)))
             }
             switch status.state {
             case .failed:
@@ -49,14 +51,15 @@ struct ValidateResult: CommandResult {
                 list.append(
                     Problem(
                         version: status.version, name: status.name, problem: "failed",
-                        message: "it failed\(reason); remove the cause, then `migrate up` goes on with it"))
+                        message: "it failed\(reason); remove the cause, then the same command goes on with it"))
             case .applying, .reverting:
                 let verb = status.state == .applying ? "applied" : "taken back"
                 let command = status.state == .applying ? "up" : "down"
                 list.append(
                     Problem(
                         version: status.version, name: status.name, problem: status.state.rawValue,
-                        message: "it is half \(verb), or being \(verb) just now; `migrate \(command)` finishes it"))
+                        message: reword(
+                            "it is half \(verb), or being \(verb) just now; `migrate \(command)` finishes it")))
             case .pending, .applied, .reverted: break
             }
             return list
@@ -74,7 +77,7 @@ struct ValidateResult: CommandResult {
 
     func text(_ style: TextStyle) -> String {
         guard !valid else {
-            return style.good("The \(steps) steps of \(series) and the ledger of \(database) agree.")
+            return style.good("The steps of \(series) (\(steps)) and the ledger of \(database) agree.")
         }
         return problems.map { style.bad("Step \($0.version) (\($0.name)): \($0.message).") }.joined(separator: "\n")
     }

@@ -1,0 +1,157 @@
+internal import BSON
+internal import MongoDriver
+
+/// Pipelines that end in `$out`: worked out into a collection of the tool's own, then made by compare-and-set, document by
+/// document. The server's own `$out` puts a new collection in the place of the old one, and with it takes away what an
+/// application writes meanwhile.
+extension CommandRunner {
+    /// Replaces what a collection holds by what a pipeline makes.
+    ///
+    /// - Parameter begun: How far an earlier attempt came.
+    func replace(
+        _ collection: String, by command: DatabaseCommand, _ place: CommandPlace, _ begun: BSONDocument?
+    ) async throws {
+        let found = try await database.client.listCollections(database.name)[collection]
+        guard begun?["uuid"] == nil, found?.isCapped != true, try await fitsJournal(collection, found) else {
+            return try await replaceUnjournalled(collection, found, command, place, begun)
+        }
+        try await run.recording(command.name, in: collection) {
+            if begun?["computed"]?.bool != true {
+                // Nothing of the collection is changed yet: what an attempt that came no further had noted is out of date.
+                if place.isResumed { try await run.abandon(try await standing(place).map(\.key)) }
+                if found == nil {
+                    try await journalled(.collection, "create collection", collection, place) {
+                        try await run.writer.createCollection(database.namespace(collection))
+                    }
+                } else {
+                    try await journalDocuments(of: collection, after: .unknown, command.name, place)
+                }
+                try await send(command.writing(to: StateCollection.output))
+                try await context.save(checkpoint: position(place.index, begun: ["computed": true]).document)
+            }
+            try await apply(to: collection, command.name, place)
+            try await run.writer.run(["drop": .string(StateCollection.output)], on: database.name)
+        }
+    }
+
+    /// The server's own `$out`, for what doesn't fit the journal: it leaves another collection in the place of the old one,
+    /// which tells whether it was done.
+    private func replaceUnjournalled(
+        _ collection: String, _ found: CollectionDescription?, _ command: DatabaseCommand, _ place: CommandPlace,
+        _ begun: BSONDocument?
+    ) async throws {
+        try await run.recording(command.name, in: collection) {
+            if begun == nil || begun?["uuid"] == found?.uuid {
+                try await context.noteUnjournalled()
+                try await begin(place, ["uuid": found?.uuid ?? .null]) { try await send(command.document) }
+            }
+            run.tally.changed(command.name, collection, 1)
+        }
+    }
+
+    /// Makes a collection what the pipeline's result is, range by range of the images in the journal.
+    private func apply(to collection: String, _ code: String, _ place: CommandPlace) async throws {
+        let entries = try await standing(place)
+        let images = entries.compactMap { entry -> (entry: JournalEntry, changes: [DocumentChange])? in
+            guard case .documents(let changes) = entry.content, !entry.isRetry, !changes.isEmpty else { return nil }
+            return (entry, changes)
+        }
+        let inserted = Set(
+            entries.flatMap { entry -> [BSONValue] in
+                if case .insert(let documents) = entry.content { return documents.compactMap { $0["_id"] } }
+                return []
+            })
+        if images.isEmpty { return try await apply(to: collection, nil, (nil, nil), except: inserted, code, place) }
+        for (index, image) in images.enumerated() {
+            // The first range begins, and the last one ends, where the collection does.
+            let lower = index > 0 ? image.changes.first : nil
+            let upper = images.dropFirst(index + 1).first?.changes.first
+            try await apply(to: collection, image, (lower?.id, upper?.id), except: inserted, code, place)
+        }
+    }
+
+    private func apply(
+        to collection: String, _ image: (entry: JournalEntry, changes: [DocumentChange])?,
+        _ bounds: (lower: BSONValue?, upper: BSONValue?), except inserted: Set<BSONValue>, _ code: String,
+        _ place: CommandPlace
+    ) async throws {
+        let isSettled = image.map { !$0.changes.contains { $0.after == .unknown } } ?? false
+        let known = Set((image?.changes ?? []).map(\.id))
+        var results: [BSONValue: BSONDocument] = [:]
+        let cursor = try await database.client.find(
+            database.namespace(StateCollection.output), filter: [:], options: Self.range(bounds))
+        do {
+            while true {
+                let batch = try await cursor.nextBatch(maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes)
+                if batch.isEmpty { break }
+                let made = batch.filter {
+                    !known.contains($0["_id"] ?? .null) && !inserted.contains($0["_id"] ?? .null)
+                }
+                try await run.insert(made, into: collection, code: code, place.journalPlace())
+                for document in batch where known.contains(document["_id"] ?? .null) && !isSettled {
+                    results[document["_id"] ?? .null] = document
+                }
+            }
+        } catch {
+            await cursor.close()
+            throw error
+        }
+        await cursor.close()
+        guard let image, !isSettled else { return }
+        try await apply(image.changes, results, image.entry, place)
+    }
+
+    /// The documents of a range, in the order of `_id`.
+    static func range(_ bounds: (lower: BSONValue?, upper: BSONValue?)) -> BSONDocument {
+        var options: BSONDocument = ["sort": ["_id": 1], "hint": ["_id": 1]]
+        if let lower = bounds.lower { options.append("min", ["_id": lower]) }
+        if let upper = bounds.upper { options.append("max", ["_id": upper]) }
+        return options
+    }
+
+    /// Changes the documents of one image to what the pipeline made of them.
+    private func apply(
+        _ images: [DocumentChange], _ results: [BSONValue: BSONDocument], _ entry: JournalEntry, _ place: CommandPlace
+    ) async throws {
+        let outcomes = images.map { image in
+            guard let result = results[image.id] else {
+                return DocumentChange(id: image.id, before: image.before, after: .absent)
+            }
+            return result == image.before
+                ? DocumentChange(id: image.id, before: nil, after: .same)
+                : DocumentChange(id: image.id, before: image.before, after: .document(result))
+        }
+        let same = outcomes.filter { $0.after == .same }
+        var batches = Run.batches(outcomes.filter { $0.after != .same })
+        let first = batches.isEmpty ? [] : batches.removeFirst()
+        var left = 0
+        for batch in batches {
+            try checkSize(batch, entry.collection)
+            left += try await run.apply(
+                documents: batch, in: entry.collection, code: entry.code, place.journalPlace(isRetry: true),
+                context.settings
+            ).count
+        }
+        // The image's own entry comes last: as long as it isn't settled, an attempt that is killed begins the range again.
+        try checkSize(first, entry.collection)
+        let here = Set((same + first).map(\.id))
+        // The first one stays in front: it is where the range begins.
+        let items = outcomes.enumerated().compactMap { index, outcome in
+            here.contains(outcome.id)
+                ? outcome : index == 0 ? DocumentChange(id: outcome.id, before: nil, after: .same) : nil
+        }
+        left += try await run.settle(entry, items, context.settings).count
+        run.tally.left(
+            entry.code, entry.collection, left, reason: "changed by somebody else while the pipeline ran; left as it is"
+        )
+    }
+}
+
+extension DatabaseCommand {
+    /// The same pipeline, with its result in another collection.
+    fileprivate func writing(to collection: String) -> BSONDocument {
+        var stages = document["pipeline"]?.array?.values ?? []
+        if !stages.isEmpty { stages[stages.count - 1] = ["$out": .string(collection)] }
+        return document.replacing("pipeline", with: .array(BSONArray(stages)))
+    }
+}
