@@ -60,6 +60,8 @@ public enum Duplicates {
         case .string(let text): "\"\(text)\""
         case .objectID(let id): id.hex
         case .null: "null"
+        case .int32(let number): "\(number)"
+        case .int64(let number): "\(number)"
         default: "a value of type \(value.type.alias)"
         }
     }
