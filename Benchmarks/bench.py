@@ -128,27 +128,25 @@ class Table:
     def __init__(self, runs):
         self.runs, self.rows = runs, []
 
-    def add(self, work, against, goal, ours, theirs, prepare=lambda: None, least=False):
-        """Measure a row; `least` says that the ratio is how many times faster the tool is, else its share of time."""
+    def measure(self, ours, theirs, prepare):
+        """The medians of both, taken in turn."""
         first, second = [], []
         for _ in range(self.runs):
             prepare()
             first.append(ours())
             prepare()
             second.append(theirs())
-        mine, peer = statistics.median(first), statistics.median(second)
+        return statistics.median(first), statistics.median(second)
+
+    def add(self, work, against, goal, ours, theirs, prepare=lambda: None, least=False):
+        """Measure a row; `least` says that the ratio is how many times faster the tool is, else its share of time."""
+        mine, peer = self.measure(ours, theirs, prepare)
         ratio = peer / mine if least else mine / peer
         self.row(work, against, goal, mine, peer, ratio, least)
 
     def add_limited(self, work, against, limit, ours, theirs, prepare=lambda: None):
         """Measure a row whose goal is a time, in seconds."""
-        first, second = [], []
-        for _ in range(self.runs):
-            prepare()
-            first.append(ours())
-            prepare()
-            second.append(theirs())
-        mine, peer = statistics.median(first), statistics.median(second)
+        mine, peer = self.measure(ours, theirs, prepare)
         verdict = "reached" if mine <= limit else "**not reached**"
         self.rows.append(f"| {work} | {against} | {mine:.3f} s | {peer:.3f} s | {mine / peer:.2f} × | ≤ {limit:g} s | {verdict} |")
         print(self.rows[-1], file=sys.stderr, flush=True)

@@ -82,11 +82,12 @@ extension MongoClient {
     ///
     /// - Throws: ``MongoError``, or what the closure throws.
     public nonisolated func forEachBatch(
-        of cursor: MongoCursor, maximum: Int = 1000, _ body: ([BSONDocument]) async throws -> Void
+        of cursor: MongoCursor, maximum: Int = 1000, maximumBytes: Int = 4 << 20,
+        _ body: ([BSONDocument]) async throws -> Void
     ) async throws {
         do {
             while true {
-                let batch = try await cursor.nextBatch(maximum: maximum)
+                let batch = try await cursor.nextBatch(maximum: maximum, maximumBytes: maximumBytes)
                 if batch.isEmpty { break }
                 try await body(batch)
             }

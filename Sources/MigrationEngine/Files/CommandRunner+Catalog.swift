@@ -143,21 +143,14 @@ extension CommandRunner {
     ) async throws {
         let cursor = try await database.client.find(
             database.namespace(collection), filter: [:], options: ["sort": ["_id": 1], "hint": ["_id": 1]])
-        do {
-            while true {
-                let batch = try await cursor.nextBatch(
-                    maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes)
-                if batch.isEmpty { break }
-                let changes = batch.map { DocumentChange(id: $0["_id"] ?? .null, before: $0, after: after) }
-                try checkSize(changes, collection)
-                try await note(.documents(changes), code, collection, place)
-                run.progress(ProgressUpdate("journalling \(collection)"))
-            }
-        } catch {
-            await cursor.close()
-            throw error
+        try await database.client.forEachBatch(
+            of: cursor, maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes
+        ) { batch in
+            let changes = batch.map { DocumentChange(id: $0["_id"] ?? .null, before: $0, after: after) }
+            try checkSize(changes, collection)
+            try await note(.documents(changes), code, collection, place)
+            run.progress(ProgressUpdate("journalling \(collection)"))
         }
-        await cursor.close()
     }
 
     /// Writes an entry that nobody has to finish: it speaks of what a command of the server does.

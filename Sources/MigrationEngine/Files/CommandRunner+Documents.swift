@@ -152,23 +152,17 @@ extension CommandRunner {
         let cursor = try await database.client.find(
             database.namespace(collection), filter: statement.filter, options: options)
         var found = false
-        do {
-            while true {
-                var batch = try await cursor.nextBatch(
-                    maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes)
-                if batch.isEmpty { break }
-                found = true
-                if let last { batch.removeAll { $0["_id"] == last } }
-                let missed = try await change(batch, statement, collection, place.journalPlace())
-                try await changeUntilRest(
-                    try await find(statement, collection, ids: missed), statement, collection, place)
-                run.progress(ProgressUpdate("\(statement.code) \(collection)", done: run.tally.totalChanged))
-            }
-        } catch {
-            await cursor.close()
-            throw error
+        try await database.client.forEachBatch(
+            of: cursor, maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes
+        ) { batch in
+            var batch = batch
+            found = true
+            if let last { batch.removeAll { $0["_id"] == last } }
+            let missed = try await change(batch, statement, collection, place.journalPlace())
+            try await changeUntilRest(
+                try await find(statement, collection, ids: missed), statement, collection, place)
+            run.progress(ProgressUpdate("\(statement.code) \(collection)", done: run.tally.totalChanged))
         }
-        await cursor.close()
         if !found, last == nil, statement.isUpsert { try await upsert(statement, collection, place) }
     }
 

@@ -80,23 +80,17 @@ extension CommandRunner {
         var results: [BSONValue: BSONDocument] = [:]
         let cursor = try await database.client.find(
             database.namespace(StateCollection.output), filter: [:], options: Self.range(bounds))
-        do {
-            while true {
-                let batch = try await cursor.nextBatch(maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes)
-                if batch.isEmpty { break }
-                let made = batch.filter {
-                    !known.contains($0["_id"] ?? .null) && !inserted.contains($0["_id"] ?? .null)
-                }
-                try await run.insert(made, into: collection, code: code, place.journalPlace())
-                for document in batch where known.contains(document["_id"] ?? .null) && !isSettled {
-                    results[document["_id"] ?? .null] = document
-                }
+        try await database.client.forEachBatch(
+            of: cursor, maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes
+        ) { batch in
+            let made = batch.filter {
+                !known.contains($0["_id"] ?? .null) && !inserted.contains($0["_id"] ?? .null)
             }
-        } catch {
-            await cursor.close()
-            throw error
+            try await run.insert(made, into: collection, code: code, place.journalPlace())
+            for document in batch where known.contains(document["_id"] ?? .null) && !isSettled {
+                results[document["_id"] ?? .null] = document
+            }
         }
-        await cursor.close()
         guard let image, !isSettled else { return }
         try await apply(image.changes, results, image.entry, place)
     }

@@ -11,33 +11,27 @@ extension Run {
 
     /// Cuts changes into batches that fit one journal entry each.
     static func batches(_ changes: [DocumentChange]) -> [[DocumentChange]] {
-        var batches: [[DocumentChange]] = []
-        var bytes = 0
-        for change in changes {
-            if let last = batches.last, bytes + change.journalledBytes <= 2 * documentsPerEntryBytes,
-                last.count < batchSize
-            {
-                batches[batches.count - 1].append(change)
-                bytes += change.journalledBytes
-            } else {
-                batches.append([change])
-                bytes = change.journalledBytes
-            }
-        }
-        return batches
+        batches(changes, maximumBytes: 2 * documentsPerEntryBytes) { $0.journalledBytes }
     }
 
     /// Cuts documents into batches that fit one journal entry each.
     static func batches(_ documents: [BSONDocument]) -> [[BSONDocument]] {
-        var batches: [[BSONDocument]] = []
+        batches(documents, maximumBytes: documentsPerEntryBytes) { $0.byteCount }
+    }
+
+    /// One that is larger alone has a batch of its own.
+    private static func batches<Item>(
+        _ items: [Item], maximumBytes: Int, _ size: (Item) -> Int
+    ) -> [[Item]] {
+        var batches: [[Item]] = []
         var bytes = 0
-        for document in documents {
-            if let last = batches.last, bytes + document.byteCount <= documentsPerEntryBytes, last.count < batchSize {
-                batches[batches.count - 1].append(document)
-                bytes += document.byteCount
+        for item in items {
+            if let last = batches.last, bytes + size(item) <= maximumBytes, last.count < batchSize {
+                batches[batches.count - 1].append(item)
+                bytes += size(item)
             } else {
-                batches.append([document])
-                bytes = document.byteCount
+                batches.append([item])
+                bytes = size(item)
             }
         }
         return batches

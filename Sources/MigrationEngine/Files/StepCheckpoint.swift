@@ -1,0 +1,40 @@
+internal import BSON
+
+/// How far a step's file has been run, as the ledger keeps it.
+struct StepCheckpoint {
+    let direction: MigrationDirection
+    /// The index of the command to go on with.
+    let position: Int
+    /// Of the commands in front of it.
+    let digest: String
+    /// Of that command; nil behind the last one.
+    let command: String?
+    /// Present while that command, which the journal can't resolve, may have been run: what it found.
+    let begun: BSONDocument?
+
+    init(direction: MigrationDirection, position: Int, digest: String, command: String?, begun: BSONDocument?) {
+        self.direction = direction
+        self.position = position
+        self.digest = digest
+        self.command = command
+        self.begun = begun
+    }
+
+    init?(_ document: BSONDocument) {
+        guard let direction = document["direction"]?.string.flatMap(MigrationDirection.init(rawValue:)),
+            let position = document["position"]?.integer, let digest = document["digest"]?.string
+        else { return nil }
+        self.init(
+            direction: direction, position: Int(position), digest: digest, command: document["command"]?.string,
+            begun: document["begun"]?.document)
+    }
+
+    var document: BSONDocument {
+        var document: BSONDocument = [
+            "direction": .string(direction.rawValue), "position": .int64(Int64(position)), "digest": .string(digest),
+        ]
+        if let command { document.append("command", .string(command)) }
+        if let begun { document.append("begun", .document(begun)) }
+        return document
+    }
+}

@@ -1,0 +1,97 @@
+internal import BSON
+
+/// What is looked at before the first step is touched.
+extension MigrationRunner {
+    /// Looks whether every step can be applied, before the first one is.
+    ///
+    /// - Throws: ``EngineError/blocked(version:name:reasons:)``, ``EngineError/dangerous(version:name:reasons:)``.
+    public func checkBlockers(
+        _ selection: [any Migration], _ database: Database, settings: RepairSettings
+    ) async throws {
+        for case let step as FileStep in selection where !step.refusals.isEmpty {
+            throw EngineError.blocked(version: step.version, name: step.name, reasons: step.refusals)
+        }
+        try Self.checkDangers(selection, .up, settings)
+        guard selection.contains(where: { $0 is FileStep }) else { return try await checkBlockers(selection, database) }
+        let rows = try await Ledger(database: database, series: series).rows()
+        try Self.checkCheckpoints(selection, .up, rows)
+        var touched: Set<String> = []
+        for case let step as FileStep in selection {
+            // A step that was begun is half there: what it finds of its own isn't in its way.
+            let isBegun = rows[step.version].map { MigrationPlanner.isEffective($0.state) } ?? false
+            let reasons = isBegun ? [] : try await step.blockers(database, ignoring: touched)
+            guard reasons.isEmpty else {
+                throw EngineError.blocked(version: step.version, name: step.name, reasons: reasons)
+            }
+            if !settings.allowsDangerous, !isBegun {
+                let dangers = try await step.dangers(database, ignoring: touched)
+                guard dangers.isEmpty else {
+                    throw EngineError.dangerous(version: step.version, name: step.name, reasons: dangers)
+                }
+            }
+            touched.formUnion(step.touched)
+        }
+        try await checkBlockers(selection.filter { !($0 is FileStep) }, database)
+    }
+
+    private func checkBlockers(_ selection: [any Migration], _ database: Database) async throws {
+        for step in selection {
+            let reasons = try await step.blockers(database)
+            guard reasons.isEmpty else {
+                throw EngineError.blocked(version: step.version, name: step.name, reasons: reasons)
+            }
+        }
+    }
+
+    /// Looks whether every step can be taken back, before the first one is.
+    ///
+    /// - Throws: ``EngineError/refused(_:)``, ``EngineError/dangerous(version:name:reasons:)``.
+    public func checkDownBlockers(
+        _ selection: [any Migration], _ database: Database, settings: RepairSettings
+    ) async throws {
+        try Self.checkDangers(selection, .down, settings)
+        if selection.contains(where: { $0 is FileStep }) {
+            let rows = try await Ledger(database: database, series: series).rows()
+            try Self.checkCheckpoints(selection, .down, rows)
+        }
+        let rows = try await Ledger(database: database, series: series).rows()
+        for step in selection {
+            var reasons = try await step.downBlockers(database)
+            if !step.hasOwnDown, let row = rows[step.version], reasons.isEmpty {
+                if row.isUnjournalled { reasons.append("the journal doesn't hold all that it did") }
+                if row.isMarked {
+                    reasons.append(
+                        "it was declared applied and never run, so the journal holds nothing of it; declare it reverted with "
+                            + "`migrate mark \(step.version) reverted` once it is")
+                }
+            }
+            guard reasons.isEmpty else {
+                throw EngineError.refused(
+                    "Step \(step.version) (\(step.name)) can't be taken back, so nothing was touched:\n"
+                        + reasons.map { "  - \($0)" }.joined(separator: "\n"))
+            }
+        }
+    }
+
+    /// Looks whether steps that are half done can be gone on with in this direction.
+    private static func checkCheckpoints(
+        _ selection: [any Migration], _ direction: MigrationDirection, _ rows: [Int64: LedgerRow]
+    ) throws {
+        for case let step as FileStep in selection {
+            guard let row = rows[step.version], [.applying, .failed, .reverting].contains(row.state),
+                let objection = try step.objection(to: direction, row.checkpoint)
+            else { continue }
+            throw EngineError.halfApplied(version: step.version, name: step.name, reason: objection)
+        }
+    }
+
+    private static func checkDangers(
+        _ selection: [any Migration], _ direction: MigrationDirection, _ settings: RepairSettings
+    ) throws(EngineError) {
+        guard !settings.allowsDangerous else { return }
+        for step in selection {
+            let dangers = step.dangers(direction)
+            if !dangers.isEmpty { throw .dangerous(version: step.version, name: step.name, reasons: dangers) }
+        }
+    }
+}
