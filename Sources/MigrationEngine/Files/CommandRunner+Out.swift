@@ -1,4 +1,5 @@
 internal import BSON
+internal import Checksums
 internal import MongoDriver
 
 /// Pipelines that end in `$out`: worked out into a collection of the tool's own, then made by compare-and-set, document by
@@ -11,26 +12,68 @@ extension CommandRunner {
     func replace(
         _ collection: String, by command: DatabaseCommand, _ place: CommandPlace, _ begun: BSONDocument?
     ) async throws {
-        let found = try await database.client.listCollections(database.name)[collection]
-        guard begun?["uuid"] == nil, found?.isCapped != true, try await fitsJournal(collection, found) else {
-            return try await replaceUnjournalled(collection, found, command, place, begun)
+        let present = try await database.client.listCollections(database.name)
+        let found = present[collection]
+        let output = try outputName(place)
+        let isComputed = begun?["computed"]?.bool == true
+        if !isComputed {
+            let fits = try await fitsJournal(collection, found)
+            guard begun?["uuid"] == nil, found?.isCapped != true, fits else {
+                return try await replaceUnjournalled(collection, found, command, place, begun)
+            }
         }
         try await run.recording(command.name, in: collection) {
-            if begun?["computed"]?.bool != true {
-                // Nothing of the collection is changed yet: what an attempt that came no further had noted is out of date.
-                if place.isResumed { try await run.abandon(try await standing(place).map(\.key)) }
-                if found == nil {
-                    try await journalled(.collection, "create collection", collection, place) {
-                        try await run.writer.createCollection(database.namespace(collection))
-                    }
-                } else {
-                    try await journalDocuments(of: collection, after: .unknown, command.name, place)
-                }
-                try await send(command.writing(to: StateCollection.output))
+            if !isComputed {
+                try await journalImages(of: collection, isMissing: found == nil, command, place)
+                try await send(command.writing(to: output))
                 try await context.save(checkpoint: position(place.index, begun: ["computed": true]).document)
+            } else if present[output] == nil {
+                // It is removed when everything is done, and by nobody before.
+                guard try await images(place).allSatisfy(\.isSettled) else {
+                    throw HalfApplied(
+                        description:
+                            "what its pipeline had made (\(output)) is gone; take back what it did with `runs undo`")
+                }
+                return
             }
-            try await apply(to: collection, command.name, place)
-            try await run.writer.run(["drop": .string(StateCollection.output)], on: database.name)
+            try await apply(from: output, to: collection, command.name, place)
+            try await run.writer.run(["drop": .string(output)], on: database.name)
+        }
+    }
+
+    /// Where the pipeline's result stands until all of it is made: a place that no other step's has.
+    private func outputName(_ place: CommandPlace) throws -> String {
+        let series = context.place?.ledger.series ?? ""
+        let digest = try SHA256.hex(Array("\(series)/\(version)/\(direction.rawValue)/\(place.index)".utf8))
+        return "\(StateCollection.output).\(digest.prefix(12))"
+    }
+
+    private func journalImages(
+        of collection: String, isMissing: Bool, _ command: DatabaseCommand, _ place: CommandPlace
+    ) async throws {
+        // Nothing of the collection is changed yet: what an attempt that came no further had noted is out of date.
+        if place.isResumed {
+            let images = try await standing(place).filter { $0.content.kind == "documents" }
+            try await run.abandon(images.map(\.key))
+        }
+        guard isMissing else { return try await journalDocuments(of: collection, after: .unknown, command.name, place) }
+        try await journalled(.collection, "create collection", collection, place) {
+            try await run.writer.createCollection(database.namespace(collection))
+        }
+    }
+
+    /// The documents of a collection as they were, in the journal.
+    private struct Image {
+        let entry: JournalEntry
+        let changes: [DocumentChange]
+        /// Whether it says already what becomes of them.
+        var isSettled: Bool { !changes.contains { $0.after == .unknown } }
+    }
+
+    private func images(_ place: CommandPlace) async throws -> [Image] {
+        try await standing(place).compactMap { entry in
+            guard case .documents(let changes) = entry.content, !entry.isRetry, !changes.isEmpty else { return nil }
+            return Image(entry: entry, changes: changes)
         }
     }
 
@@ -50,49 +93,54 @@ extension CommandRunner {
     }
 
     /// Makes a collection what the pipeline's result is, range by range of the images in the journal.
-    private func apply(to collection: String, _ code: String, _ place: CommandPlace) async throws {
-        let entries = try await standing(place)
-        let images = entries.compactMap { entry -> (entry: JournalEntry, changes: [DocumentChange])? in
-            guard case .documents(let changes) = entry.content, !entry.isRetry, !changes.isEmpty else { return nil }
-            return (entry, changes)
-        }
-        let inserted = Set(
-            entries.flatMap { entry -> [BSONValue] in
-                if case .insert(let documents) = entry.content { return documents.compactMap { $0["_id"] } }
-                return []
+    private func apply(
+        from output: String, to collection: String, _ code: String, _ place: CommandPlace
+    ) async throws {
+        let images = try await images(place)
+        // What entries beside the images speak of is done.
+        let done = Set(
+            try await standing(place).flatMap { entry -> [BSONValue] in
+                switch entry.content {
+                case .insert(let documents): documents.compactMap { $0["_id"] }
+                case .documents(let changes) where entry.isRetry: changes.map(\.id)
+                default: []
+                }
             })
-        if images.isEmpty { return try await apply(to: collection, nil, (nil, nil), except: inserted, code, place) }
+        if images.isEmpty {
+            return try await apply((output, collection), nil, (nil, nil), except: done, code, place)
+        }
         for (index, image) in images.enumerated() {
             // The first range begins, and the last one ends, where the collection does.
             let lower = index > 0 ? image.changes.first : nil
             let upper = images.dropFirst(index + 1).first?.changes.first
-            try await apply(to: collection, image, (lower?.id, upper?.id), except: inserted, code, place)
+            try await apply(
+                (output, collection), image, (lower?.id, upper?.id), except: done, code, place)
         }
     }
 
     private func apply(
-        to collection: String, _ image: (entry: JournalEntry, changes: [DocumentChange])?,
-        _ bounds: (lower: BSONValue?, upper: BSONValue?), except inserted: Set<BSONValue>, _ code: String,
+        _ collections: (output: String, target: String), _ image: Image?,
+        _ bounds: (lower: BSONValue?, upper: BSONValue?), except done: Set<BSONValue>, _ code: String,
         _ place: CommandPlace
     ) async throws {
-        let isSettled = image.map { !$0.changes.contains { $0.after == .unknown } } ?? false
+        let isSettled = image?.isSettled ?? false
         let known = Set((image?.changes ?? []).map(\.id))
         var results: [BSONValue: BSONDocument] = [:]
         let cursor = try await database.client.find(
-            database.namespace(StateCollection.output), filter: [:], options: Self.range(bounds))
+            database.namespace(collections.output), filter: [:], options: Self.range(bounds))
         try await database.client.forEachBatch(
             of: cursor, maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes
         ) { batch in
             let made = batch.filter {
-                !known.contains($0["_id"] ?? .null) && !inserted.contains($0["_id"] ?? .null)
+                !known.contains($0["_id"] ?? .null) && !done.contains($0["_id"] ?? .null)
             }
-            try await run.insert(made, into: collection, code: code, place.journalPlace())
+            try await run.insert(made, into: collections.target, code: code, place.journalPlace())
             for document in batch where known.contains(document["_id"] ?? .null) && !isSettled {
                 results[document["_id"] ?? .null] = document
             }
         }
         guard let image, !isSettled else { return }
-        try await apply(image.changes, results, image.entry, place)
+        try await apply(image.changes.filter { !done.contains($0.id) }, results, image.entry, place)
     }
 
     /// The documents of a range, in the order of `_id`.

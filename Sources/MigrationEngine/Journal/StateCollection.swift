@@ -13,7 +13,8 @@ public enum StateCollection {
     /// Copies of documents, on which an update is tried out; there only while a step's file is run.
     public static let scratch = "chat_admin.scratch"
 
-    /// What a step's pipeline makes, before it takes the place of what a collection holds.
+    /// What the names of the collections begin with that hold what a step's pipeline makes, before it takes the place of
+    /// what a collection holds.
     public static let output = "chat_admin.output"
 
     /// What all their names begin with.
