@@ -102,44 +102,102 @@ struct StepResumeTests {
         }
     }
 
-    @Test("does again what was taken back, and nothing else", arguments: TestServer.Kind.allCases)
+    @Test("isn't applied again while it is half taken back", arguments: TestServer.Kind.allCases)
     func afterPartialDown(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
             try await load(database, 1200)
             try await StepFolder.with(["001_inc.up.json": Self.increment]) { folder in
                 _ = try await json(up(folder), on: database, expecting: 0)
                 try await database.update("c", ["_id": 700], ["$set": ["seen": true]])
-                let down = try await json(["migrate", "down", "--yes"] + folder.arguments, on: database, expecting: 1)
-                #expect(down.counts(of: "left", "count") == ["update": ["c": 1]])
+                let down = ["migrate", "down", "--yes"] + folder.arguments
+                let partial = try await json(down, on: database, expecting: 1)
+                #expect(partial.counts(of: "left", "count") == ["update": ["c": 1]])
                 #expect(try await numbers(database).reduce(0, +) == 1)
+                let refused = try await json(up(folder), on: database, expecting: 3)
+                #expect(refused["error"]?.string?.contains("it is half taken back") == true)
+                // Once the application's change is gone, the rest goes back too, and all of it can be done again.
+                try await database.update("c", ["_id": 700], ["$unset": ["seen": ""]])
+                _ = try await json(down, on: database, expecting: 0)
+                #expect(try await numbers(database).reduce(0, +) == 0)
                 _ = try await json(up(folder), on: database, expecting: 0)
                 #expect(try await numbers(database) == Array(repeating: 1, count: 1200))
             }
         }
     }
 
-    @Test("does again what an undo took back of one of its runs")
-    func afterUndoOfOneRun() async throws {
+    @Test("is half taken back when one of its runs is undone, and goes back whole", arguments: [true, false])
+    func afterUndoOfOneRun(isUnjournalled: Bool) async throws {
         try await withDatabase { database in
+            let middle =
+                isUnjournalled
+                ? #"{"collMod": "nowhere", "validator": {}}"#
+                : #"{"createIndexes": "c", "indexes": [{"key": {"u": 1}, "name": "u", "unique": true}]}"#
             let step = """
-                [{"insert": "c", "documents": [{"n": 0}, {"n": 0}]}, {"collMod": "nowhere", "validator": {}},
+                [{"insert": "c", "documents": [{"n": 0, "u": 1}, {"n": 0, "u": 1}]}, \(middle),
                  {"update": "c", "updates": [{"q": {}, "u": {"$inc": {"n": 1}}, "multi": true}]}]
                 """
             try await StepFolder.with(["001_three.up.json": step]) { folder in
                 _ = try await json(up(folder), on: database, expecting: 3)
-                let first = try #require(try await database.all("chat_admin.runs").first?["_id"]?.objectID?.hex)
                 try await database.run(["create": "nowhere"])
+                let one = try #require(try await database.all("c").first?["_id"])
+                try await database.update("c", ["_id": one], ["$set": ["u": 2]])
                 let second = try #require(try await json(up(folder), on: database, expecting: 0)["run"]?.string)
-                _ = try await json(["runs", "undo", second, "--yes"], on: database, expecting: 1)
+                _ = try await json(["runs", "undo", second, "--yes"], on: database, expecting: isUnjournalled ? 1 : 0)
                 let status = try await json(["migrate", "status"] + folder.arguments, on: database, expecting: 0)
                 #expect(status["steps"]?.array?.values.first?.document?["state"]?.string == "reverting")
                 #expect(try await numbers(database) == [0, 0])
+                _ = try await json(up(folder), on: database, expecting: 3)
+                try await database.update("c", ["_id": one], ["$set": ["u": 1]])
+                let down = ["migrate", "down", "--yes"] + folder.arguments
+                let result = try await json(down, on: database, expecting: isUnjournalled ? 1 : 0)
+                #expect(
+                    result.counts(of: "left", "count")
+                        == (isUnjournalled ? ["step 1": ["chat_admin.migrations": 1]] : [:]))
+                #expect(try await database.count("c") == 0)
+            }
+        }
+    }
+
+    @Test("goes on in the same statement, and doesn't touch what the next one has made")
+    func statements() async throws {
+        try await withDatabase { database in
+            try await database.load(
+                "c", [["_id": 0, "v": 1], ["_id": 1, "v": 2], ["_id": 2, "v": 2], ["_id": 3, "v": 2]])
+            try await database.update("c", ["_id": 2], ["$set": ["bad": true]])
+            try await database.run([
+                "collMod": "c", "validator": ["$or": [["bad": ["$exists": false]], ["v": ["$ne": 1]]]],
+            ])
+            let step = """
+                [{"update": "c", "updates": [
+                    {"q": {"v": 1}, "u": {"$set": {"v": 0}}, "multi": true},
+                    {"q": {"v": 2}, "u": {"$set": {"v": 1}}, "multi": true}]}]
+                """
+            try await StepFolder.with(["001_shift.up.json": step]) { folder in
+                _ = try await json(up(folder), on: database, expecting: 3)
+                try await database.update("c", ["_id": 2], ["$unset": ["bad": ""]])
                 _ = try await json(up(folder), on: database, expecting: 0)
-                #expect(try await numbers(database) == [1, 1])
-                // What the first run inserted has been changed by the later ones.
-                let undo = try await json(["runs", "undo", first, "--yes"], on: database, expecting: 1)
-                #expect(undo.counts(of: "left", "count")["insert"] == ["c": 2])
-                #expect(try await numbers(database) == [1, 1])
+                #expect(try await database.all("c").map { $0["v"]?.integer } == [0, 1, 1, 1])
+            }
+        }
+    }
+
+    @Test("makes of a collection what its pipeline made, though the server refused some of it at first")
+    func refusedOut() async throws {
+        try await withDatabase { database in
+            try await database.load("source", (0..<6).map { ["_id": .int32($0), "u": .int32($0 % 5)] })
+            try await database.load("c", [["_id": 0, "u": 9]])
+            try await database.run([
+                "createIndexes": "c", "indexes": [["key": ["u": 1], "name": "u", "unique": true]],
+            ])
+            let step = #"[{"aggregate": "source", "pipeline": [{"$out": "c"}], "cursor": {}}]"#
+            try await StepFolder.with(["001_out.up.json": step]) { folder in
+                _ = try await json(up(folder), on: database, expecting: 3)
+                _ = try await json(up(folder), on: database, expecting: 3)
+                try await database.run(["dropIndexes": "c", "index": "u"])
+                _ = try await json(up(folder), on: database, expecting: 0)
+                #expect(try await database.all("c") == (try await database.all("source")))
+                _ = try await json(["migrate", "down", "--yes"] + folder.arguments, on: database, expecting: 0)
+                #expect(try await database.all("c") == [["_id": 0, "u": 9]])
             }
         }
     }

@@ -20,8 +20,9 @@ struct HalfApplied: Error, CustomStringConvertible {
     /// A command may have been done, which nothing tells.
     static func unknown(_ version: Int64) -> HalfApplied {
         HalfApplied(
-            description: "it was begun by a run that was killed, and may have been done. Look; if it was, say so with "
-                + "`migrate mark \(version) applied`, or take by hand away what it did and say `migrate mark \(version) "
-                + "reverted`")
+            description:
+                "it was begun by a run that was killed, and may have been done. Look. If it was, do by hand what comes "
+                + "behind it in the file and say `migrate mark \(version) applied`. Or take back what the step did, with "
+                + "`runs undo` and by hand, and say `migrate mark \(version) reverted`")
     }
 }

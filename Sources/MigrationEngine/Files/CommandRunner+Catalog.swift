@@ -14,11 +14,16 @@ extension CommandRunner {
                 try await send(command.document)
             }
             // As the server describes them, so that an undo recognises them: it adds versions and defaults.
-            let wanted = Set(missing.compactMap { $0["name"]?.string })
+            let standing = try await standing(place)
+            let wanted = Set(
+                standing.flatMap { entry -> [String] in
+                    guard case .indexes(let indexes) = entry.content else { return [] }
+                    return indexes.compactMap { $0["name"]?.string }
+                })
             let made = try await database.client.listIndexes(database.namespace(collection)).filter {
                 wanted.contains($0["name"]?.string ?? "")
             }
-            for entry in try await standing(place) where !made.isEmpty {
+            for entry in standing where !made.isEmpty {
                 let indexes = BSONArray(made.map { .document($0) })
                 try await run.amend(entry.key, ["$set": ["indexes": .array(indexes)]])
             }
@@ -260,7 +265,9 @@ extension DatabaseCommand {
     /// Whether running the command twice does what running it once does.
     var isRepeatable: Bool {
         switch kind {
-        case .change(let statements): return statements.allSatisfy(\.isIdempotent)
+        case .change(let statements):
+            // One after another, each may change what the one before has made.
+            return statements.count == 1 && statements.allSatisfy { $0.isIdempotent && !$0.isUpsert }
         case .aggregate(_, _, let isOut):
             let merge = document["pipeline"]?.array?.values.last?.document?["$merge"]?.document
             return !isOut && dangers.isEmpty && merge?["whenMatched"]?.array == nil

@@ -59,6 +59,12 @@ extension CommandRunner {
         return entries
     }
 
+    /// Whether a statement behind this one, of the same command, has anything in the journal.
+    private func isFollowed(_ place: CommandPlace) async throws -> Bool {
+        let end = CommandPlace.numbers(ofCommand: place.index).upperBound
+        return try await !entries(["position": ["$gt": .int64(place.number), "$lt": .int64(end)]]).isEmpty
+    }
+
     /// Whether anything of the step is in the journal.
     func hasEntries() async throws -> Bool {
         for id in runs {
@@ -82,9 +88,12 @@ extension CommandRunner {
     func change(_ statement: ChangeStatement, _ command: DatabaseCommand, _ place: CommandPlace) async throws {
         let collection = command.collection ?? ""
         let earlier = Earlier(place.isResumed ? try await entries(place) : [])
-        if statement.isMulti {
+        // A later statement has been begun: this one came to its end, but for what was refused.
+        let isPassed = place.isResumed ? try await isFollowed(place) : false
+        if statement.isMulti || isPassed {
             try await changeUntilRest(
                 try await find(statement, collection, ids: Array(earlier.again)), statement, collection, place)
+            if isPassed { return }
             try await changeAll(statement, collection, place, after: earlier.last)
         } else if !earlier.hasSettled {
             try await changeFirst(statement, collection, place)

@@ -25,11 +25,17 @@ extension CommandRunner {
         try await run.recording(command.name, in: collection) {
             if !isComputed {
                 try await journalImages(of: collection, isMissing: found == nil, command, place)
+                if let collation = found?.collation {
+                    // Both have to be in one order.
+                    if present[output] != nil { try await run.writer.run(["drop": .string(output)], on: database.name) }
+                    try await run.writer.createCollection(
+                        database.namespace(output), options: ["collation": .document(collation)])
+                }
                 try await send(command.writing(to: output))
                 try await context.save(checkpoint: position(place.index, begun: ["computed": true]).document)
             } else if present[output] == nil {
                 // It is removed when everything is done, and by nobody before.
-                guard try await images(place).allSatisfy(\.isSettled) else {
+                guard try await images(place).allSatisfy({ $0.isSettled && $0.entry.again.isEmpty }) else {
                     throw HalfApplied(
                         description:
                             "what its pipeline had made (\(output)) is gone; take back what it did with `runs undo`")
@@ -101,8 +107,10 @@ extension CommandRunner {
         let done = Set(
             try await standing(place).flatMap { entry -> [BSONValue] in
                 switch entry.content {
-                case .insert(let documents): documents.compactMap { $0["_id"] }
-                case .documents(let changes) where entry.isRetry: changes.map(\.id)
+                case .insert(let documents):
+                    documents.compactMap { $0["_id"] }.filter { !entry.again.contains($0) }
+                case .documents(let changes) where entry.isRetry:
+                    changes.map(\.id).filter { !entry.again.contains($0) }
                 default: []
                 }
             })
@@ -134,14 +142,35 @@ extension CommandRunner {
             let made = batch.filter {
                 !known.contains($0["_id"] ?? .null) && !done.contains($0["_id"] ?? .null)
             }
-            try await run.insert(made, into: collections.target, code: code, place.journalPlace())
+            let present = try await run.documents(made.map { $0["_id"] ?? .null }, in: collections.target)
+            run.tally.left(
+                code, collections.target, present.count,
+                reason: "somebody else inserted a document of this _id while the pipeline ran; left as it is")
+            try await run.insert(
+                made.filter { present[$0["_id"] ?? .null] == nil }, into: collections.target, code: code,
+                place.journalPlace())
             for document in batch where known.contains(document["_id"] ?? .null) && !isSettled {
                 results[document["_id"] ?? .null] = document
             }
         }
-        guard let image, !isSettled else { return }
+        guard let image else { return }
+        guard !isSettled else {
+            // What the server, or another's change, refused at first.
+            let again = image.changes.filter {
+                image.entry.again.contains($0.id) && !done.contains($0.id) && $0.isPlanned
+            }
+            for batch in Run.batches(again) {
+                let left = try await run.apply(
+                    documents: batch, in: collections.target, code: code, place.journalPlace(isRetry: true),
+                    context.settings)
+                run.tally.left(code, collections.target, left.count, reason: Self.changedMeanwhile)
+            }
+            return
+        }
         try await apply(image.changes.filter { !done.contains($0.id) }, results, image.entry, place)
     }
+
+    private static let changedMeanwhile = "changed by somebody else while the pipeline ran; left as it is"
 
     /// The documents of a range, in the order of `_id`.
     static func range(_ bounds: (lower: BSONValue?, upper: BSONValue?)) -> BSONDocument {
@@ -184,8 +213,7 @@ extension CommandRunner {
         }
         left += try await run.settle(entry, items, context.settings).count
         run.tally.left(
-            entry.code, entry.collection, left, reason: "changed by somebody else while the pipeline ran; left as it is"
-        )
+            entry.code, entry.collection, left, reason: Self.changedMeanwhile)
     }
 }
 

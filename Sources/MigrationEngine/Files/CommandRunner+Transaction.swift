@@ -89,7 +89,8 @@ extension CommandRunner {
     ) async throws -> [Change] {
         guard statement.isMulti else { return try await performFirst(statement, collection, place, session) }
         let before = try await database.findAll(
-            collection, filter: statement.filter, options: statement.readOptions, session: session)
+            collection, filter: statement.filter, options: statement.readOptions.replacing("sort", with: ["_id": 1]),
+            session: session)
         let reply = try await run.writer.run(statement.command(on: collection), on: database.name, session: session)
         let upserted = (reply["upserted"]?.array?.values ?? []).compactMap { $0.document?["_id"] }
         return try await journal(before, upserted: upserted, statement.code, collection, place, session)

@@ -23,7 +23,7 @@ struct CommandRunner {
     func execute() async throws {
         let checkpoint = context.checkpoint.flatMap(StepCheckpoint.init)
         let isResumed = context.place.map { !$0.runs.isEmpty } ?? false
-        if checkpoint == nil, try await fitsTransaction() {
+        if checkpoint.map({ $0.position == 0 && $0.begun == nil }) ?? true, try await fitsTransaction() {
             // A step that was begun command by command is gone on with in the same way.
             let isBegun = isResumed ? try await hasEntries() : false
             if !isBegun { return try await executeInTransaction() }

@@ -77,6 +77,23 @@ public struct FileStep: Migration {
         try await blockers(database, ignoring: [])
     }
 
+    /// Whether an earlier attempt has done anything of it.
+    func isBegun(_ row: LedgerRow?, _ database: Database) async throws -> Bool {
+        guard let row, MigrationPlanner.isEffective(row.state) else { return false }
+        if let saved = row.checkpoint.flatMap(StepCheckpoint.init), saved.position > 0 || saved.begun != nil {
+            return true
+        }
+        for run in row.attempt {
+            var filter = Undo.filter(run, version)
+            filter["undone"] = nil
+            filter["state"] = nil
+            let found = try await database.findAll(
+                StateCollection.journal, filter: filter, options: ["limit": 1, "projection": ["_id": 1]])
+            if !found.isEmpty { return true }
+        }
+        return false
+    }
+
     /// Why some of its commands aren't run at all.
     var refusals: [String] { upFile.commands.compactMap(\.refusal) }
 
@@ -103,9 +120,15 @@ public struct FileStep: Migration {
 
     /// Why a half-done step can't be gone on with in a direction; nil where it can.
     ///
-    /// - Parameter checkpoint: What an earlier attempt saved.
-    func objection(to direction: MigrationDirection, _ checkpoint: BSONDocument?) throws -> String? {
-        guard let saved = checkpoint.flatMap(StepCheckpoint.init),
+    /// - Parameter row: What the ledger knows of it.
+    func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> String? {
+        // What an undo has left can't be told from what it has taken back as safely as a command needs it.
+        if row.state == .reverting, direction == .up {
+            return
+                "it is half taken back; `migrate down` takes back the rest. Where something is left that can't be, say what "
+                + "the step is with `migrate mark \(version) reverted`, or applied"
+        }
+        guard usesOwnDown(row) || direction == .up, let saved = row.checkpoint.flatMap(StepCheckpoint.init),
             let file = direction == .up ? upFile : downFile
         else { return nil }
         guard saved.direction == direction else {

@@ -101,7 +101,7 @@ public struct Resumer: Sendable {
         case .insert(let documents):
             do {
                 try await old.execute(insertion: entry, documents, isResumed: true)
-            } catch let error as MongoError where error.kind == .duplicateKey {
+            } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
                 run.tally.left(entry.code, entry.collection, 1, reason: "its place was taken: \(error.message)")
             }
         case .validator(let before, let after):
@@ -119,7 +119,13 @@ public struct Resumer: Sendable {
             try await old.setState(exists ? .done : .abandoned, of: [entry.key])
         case .documents(let changes):
             let before = old.tally.leftovers
-            _ = try await old.execute(documents: entry, changes, isResumed: true)
+            do {
+                _ = try await old.execute(documents: entry, changes, isResumed: true)
+            } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
+                // Noted in the entry; the step that it belongs to tries again.
+                run.tally.left(
+                    entry.code, entry.collection, 1, reason: "the server refuses the change: \(error.message)")
+            }
             // The old run's tally is nobody's to read any more.
             if old !== run {
                 for left in old.tally.leftovers where !before.contains(left) {

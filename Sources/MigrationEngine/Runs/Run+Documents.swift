@@ -96,8 +96,9 @@ extension Run {
             let current = try await documents(planned.map(\.id), in: entry.collection)
             let others = planned.filter { !$0.isAfter(current[$0.id]) }
             let isCertain = !isResumed && others.count == shortfall
+            let refused = Set(entry.again)
             for change in others {
-                switch isCertain ? false : change.isPart(of: current[change.id]) {
+                switch isCertain || refused.contains(change.id) ? false : change.isPart(of: current[change.id]) {
                 case true?: continue
                 case false?: missed.append(change.id)
                 case nil: unknown.append(change.id)

@@ -60,7 +60,7 @@ struct Ledger: Sendable {
         let first = (step as? FileStep).flatMap { try? $0.firstCheckpoint(state == .applying ? .up : .down) }
         if let first, keepsAttempt, !isResumed || row?.checkpoint == nil {
             fields.append("checkpoint", .document(first))
-        } else if !isResumed {
+        } else if !isResumed || !keepsAttempt {
             removed.append("checkpoint", "")
         }
         var update: BSONDocument = ["$set": .document(fields), "$unset": .document(removed)]

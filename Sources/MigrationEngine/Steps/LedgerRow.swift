@@ -86,7 +86,7 @@ public struct LedgerRow: Sendable {
         error = document["error"]?.string
         checksum = document["checksum"]?.string
         checkpoint = document["checkpoint"]?.document
-        attempt = document["attempt"]?.array?.values.compactMap(\.objectID) ?? runs
+        attempt = document["attempt"]?.array?.values.compactMap(\.objectID) ?? []
         revertedBy = document["revertedBy"]?.array?.values.compactMap(\.objectID) ?? []
         isUnjournalled = document["unjournalled"]?.bool ?? false
         isMarked = document["marked"]?.bool ?? false

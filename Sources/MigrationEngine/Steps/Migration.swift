@@ -117,6 +117,15 @@ extension Migration {
     public func downBlockers(_ database: Database) async throws -> [String] { [] }
 }
 
+extension Migration {
+    /// Whether the step is taken back by its own means: not where an undo has begun to take it back from the journal.
+    func usesOwnDown(_ row: LedgerRow?) -> Bool {
+        guard hasOwnDown else { return false }
+        guard let row, row.state == .reverting else { return true }
+        return row.checkpoint?["direction"]?.string == MigrationDirection.down.rawValue
+    }
+}
+
 /// Applying a step, or taking it back.
 public enum MigrationDirection: String, Sendable {
     /// Applying.

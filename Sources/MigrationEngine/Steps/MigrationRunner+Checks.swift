@@ -18,7 +18,7 @@ extension MigrationRunner {
         var touched: Set<String> = []
         for case let step as FileStep in selection {
             // A step that was begun is half there: what it finds of its own isn't in its way.
-            let isBegun = rows[step.version].map { MigrationPlanner.isEffective($0.state) } ?? false
+            let isBegun = try await step.isBegun(rows[step.version], database)
             let reasons = isBegun ? [] : try await step.blockers(database, ignoring: touched)
             guard reasons.isEmpty else {
                 throw EngineError.blocked(version: step.version, name: step.name, reasons: reasons)
@@ -56,10 +56,14 @@ extension MigrationRunner {
         }
         let rows = try await Ledger(database: database, series: series).rows()
         for step in selection {
-            var reasons = try await step.downBlockers(database)
-            if !step.hasOwnDown, let row = rows[step.version], reasons.isEmpty {
-                if row.isUnjournalled { reasons.append("the journal doesn't hold all that it did") }
-                if row.isMarked {
+            // What an undo has begun to take back is taken back as far as the journal goes.
+            let isUndone = rows[step.version]?.state == .reverting && !step.usesOwnDown(rows[step.version])
+            var reasons = isUndone ? [] : try await step.downBlockers(database)
+            if let row = rows[step.version], !step.usesOwnDown(row), reasons.isEmpty {
+                if row.isUnjournalled, row.state != .reverting {
+                    reasons.append("the journal doesn't hold all that it did")
+                }
+                if row.isMarked, row.runs.isEmpty {
                     reasons.append(
                         "it was declared applied and never run, so the journal holds nothing of it; declare it reverted with "
                             + "`migrate mark \(step.version) reverted` once it is")
@@ -78,8 +82,8 @@ extension MigrationRunner {
         _ selection: [any Migration], _ direction: MigrationDirection, _ rows: [Int64: LedgerRow]
     ) throws {
         for case let step as FileStep in selection {
-            guard let row = rows[step.version], [.applying, .failed, .reverting].contains(row.state),
-                let objection = try step.objection(to: direction, row.checkpoint)
+            guard let row = rows[step.version], MigrationPlanner.isEffective(row.state), row.state != .applied,
+                let objection = try step.objection(to: direction, row)
             else { continue }
             throw EngineError.halfApplied(version: step.version, name: step.name, reason: objection)
         }

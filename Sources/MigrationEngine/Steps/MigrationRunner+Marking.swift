@@ -49,7 +49,13 @@ extension MigrationRunner {
     public func mark(
         _ steps: [MigrationPlanner.Step], _ state: StepState, _ run: Run, description: RunDescription
     ) async throws {
-        try await Ledger(database: run.database, series: series).mark(steps, state, run: run, description: description)
+        let ledger = Ledger(database: run.database, series: series)
+        let rows = try await ledger.rows()
+        try await ledger.mark(steps, state, run: run, description: description)
+        // What was taken back by hand isn't to be taken back once more from the journal.
+        for step in steps where state == .reverted {
+            try await run.close(rows[step.version]?.runs ?? [], step: step.version)
+        }
         run.tally.changed("mark \(state.rawValue)", StateCollection.migrations, steps.count)
     }
 }

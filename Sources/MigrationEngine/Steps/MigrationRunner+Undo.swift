@@ -2,6 +2,20 @@ public import BSON
 internal import MongoDriver
 
 extension MigrationRunner {
+    /// Notes durably which steps are about to be taken back by an undo: should it be stopped, they are half taken back.
+    ///
+    /// - Parameters:
+    ///   - id: The run that is about to be taken back.
+    ///   - run: The run that does it.
+    /// - Throws: `MongoError`.
+    public static func noteUndoing(_ id: ObjectID, run: Run) async throws {
+        for row in try await rows(of: id, ["applied", "applying", "failed"], run.database) {
+            guard try await count(Undo.filter(id, row.version), run.database) > 0 else { continue }
+            try await run.begin()
+            try await set(.reverting, row, run)
+        }
+    }
+
     /// Brings the ledger up to date after a run was taken back.
     ///
     /// Steps that the run applied are reverted, or, where something of theirs was left, still being reverted. Steps that
@@ -13,46 +27,62 @@ extension MigrationRunner {
     /// - Throws: `MongoError`.
     public static func noteUndone(_ id: ObjectID, run: Run) async throws {
         let database = run.database
-        let rows = try await database.findAll(
-            StateCollection.migrations,
-            filter: ["runs": .objectID(id), "state": ["$in": ["applied", "applying", "failed", "reverting"]]])
-        for row in rows.compactMap(LedgerRow.init) {
+        for row in try await rows(of: id, ["applied", "applying", "failed", "reverting"], database) {
+            var remaining = 0
+            for other in row.attempt.isEmpty ? row.runs : row.attempt {
+                remaining += try await remains(of: other, row.version, database)
+            }
             if row.isUnjournalled {
-                let undone = try await count(
-                    ["_id.r": .objectID(id), "step": .int64(row.version), "undone": .objectID(run.id)], database)
                 run.tally.left(
                     "step \(row.version)", StateCollection.migrations, 1,
                     reason: "some of what it did isn't in the journal, and stands")
-                // Taken back in part: `up` does what was taken back again, `down` takes back the rest.
-                if undone > 0 { try await set(.reverting, row, run) }
                 continue
             }
-            var remaining = 0
-            for other in row.runs { remaining += try await remains(of: other, row.version, database) }
-            // Of a step that isn't taken back whole, `up` and `down` both take care.
+            // Of a step that isn't taken back whole, `down` takes care.
             try await set(remaining == 0 ? .reverted : .reverting, row, run)
         }
-        let reverted = try await database.findAll(
+        try await noteDownUndone(id, run)
+    }
+
+    /// The same for steps that the run had taken back by their own means.
+    private static func noteDownUndone(_ id: ObjectID, _ run: Run) async throws {
+        let reverted = try await run.database.findAll(
             StateCollection.migrations,
-            filter: ["revertedBy": .objectID(id), "state": ["$in": ["reverted", "reverting", "failed"]]])
+            filter: [
+                "attempt": .objectID(id), "revertedBy": .objectID(id), "state": ["$in": ["reverted", "reverting"]],
+            ])
         for row in reverted.compactMap(LedgerRow.init) {
             let undone = try await count(
-                ["_id.r": .objectID(id), "step": .int64(row.version), "undone": .objectID(run.id)], database)
-            if row.isUnjournalled {
+                ["_id.r": .objectID(id), "step": .int64(row.version), "undone": ["$exists": true]], run.database)
+            let rest = try await remains(of: id, row.version, run.database)
+            if row.isUnjournalled || rest > 0 {
                 run.tally.left(
                     "step \(row.version)", StateCollection.migrations, 1,
-                    reason: "some of what its down did isn't in the journal, and stands")
+                    reason: "not all that its down did could be taken back; say what the step is with `migrate mark`")
                 if undone > 0 { try await set(.reverting, row, run) }
-                continue
+            } else if undone > 0 {
+                try await set(.applied, row, run, attempt: row.runs)
+                // What that run had closed for good can be taken back again.
+                try await run.writer.bulkWrite(
+                    run.journal,
+                    [
+                        .updateMany(
+                            filter: ["undone": .objectID(id), "step": .int64(row.version)],
+                            update: ["$unset": ["undone": ""]])
+                    ])
             }
-            let rest = try await remains(of: id, row.version, database)
-            guard undone > 0, rest == 0 else { continue }
-            try await set(.applied, row, run)
-            // What that run had closed for good can be taken back again.
-            try await run.writer.bulkWrite(
-                run.journal,
-                [.updateMany(filter: ["undone": .objectID(id)], update: ["$unset": ["undone": ""]])])
         }
+    }
+
+    /// The rows of the steps whose present attempt a run belongs to.
+    private static func rows(of id: ObjectID, _ states: BSONArray, _ database: Database) async throws -> [LedgerRow] {
+        try await database.findAll(
+            StateCollection.migrations,
+            filter: [
+                "state": ["$in": .array(states)], "runs": .objectID(id),
+                "$or": [["attempt": .objectID(id)], ["attempt": ["$exists": false]]],
+            ]
+        ).compactMap(LedgerRow.init)
     }
 
     /// Whether any entry of the journal matches: 0 or 1.
@@ -66,14 +96,18 @@ extension MigrationRunner {
         try await count(Undo.filter(run, step), database)
     }
 
-    private static func set(_ state: StepState, _ row: LedgerRow, _ run: Run) async throws {
+    private static func set(
+        _ state: StepState, _ row: LedgerRow, _ run: Run, attempt: [ObjectID]? = nil
+    ) async throws {
+        var fields: BSONDocument = ["state": .string(state.rawValue), "finishedAt": WallClock.now]
+        if let attempt { fields.append("attempt", .array(BSONArray(attempt.map { .objectID($0) }))) }
         try await run.writer.bulkWrite(
             run.database.namespace(StateCollection.migrations),
             [
                 .updateOne(
                     filter: ["_id": .string(row.id)],
                     update: [
-                        "$set": ["state": .string(state.rawValue), "finishedAt": WallClock.now],
+                        "$set": .document(fields),
                         "$unset": ["checkpoint": ""],
                     ])
             ])

@@ -105,7 +105,7 @@ public struct MigrationRunner: Sendable {
                 continue
             }
             let row = rows[step.version]
-            let isBegun = row.map { MigrationPlanner.isEffective($0.state) } ?? false
+            let isBegun = try await file.isBegun(row, database)
             let plan = try await file.plan(database, from: isBegun ? row?.checkpoint : nil, ignoring: touched)
             let blockers = isBegun ? [] : try await file.blockers(database, ignoring: touched)
             try each(step, plan, blockers, ContinuousClock.now - start)
@@ -127,8 +127,9 @@ public struct MigrationRunner: Sendable {
     ) async throws {
         try await work(
             selection, context, description, during: .applying, after: .applied, finished: finished
-        ) { step, context, _ in
-            let isBegun = context.place.map { !$0.runs.isEmpty } ?? false
+        ) { step, context, row in
+            let isBegun =
+                try await (step as? FileStep)?.isBegun(row, context.database) ?? (context.place?.runs.isEmpty == false)
             let missing = isBegun ? [] : try await step.preconditions(context.database)
             guard missing.isEmpty else { throw ConditionsUnmet(when: "before it could begin", conditions: missing) }
             try await step.up(context)
@@ -148,9 +149,16 @@ public struct MigrationRunner: Sendable {
         try await work(
             selection, context, description, during: .reverting, after: .reverted, finished: finished
         ) { step, context, row in
-            guard step.hasOwnDown else {  // From the journal, every attempt.
+            guard step.usesOwnDown(row) else {  // From the journal, every attempt.
                 for run in (row?.runs ?? []).reversed() {
                     try await Undo(run: context.run).revert(run: run, step: step.version)
+                }
+                if let row, row.isUnjournalled {
+                    context.run.tally.left(
+                        "step \(step.version)", StateCollection.migrations, 1,
+                        reason:
+                            "some of what it did isn't in the journal, and stands; take it back by hand, and say so with "
+                            + "`migrate mark \(step.version) reverted`")
                 }
                 return
             }
@@ -167,7 +175,7 @@ public struct MigrationRunner: Sendable {
         let rows = try await Ledger(database: database, series: series).rows()
         let tally = Tally()
         for step in selection {
-            if step.hasOwnDown {
+            if step.usesOwnDown(rows[step.version]) {
                 for operation in try await step.planDown(database).operations {
                     tally.changed(operation.code, operation.collection, operation.matched)
                 }
@@ -200,7 +208,8 @@ public struct MigrationRunner: Sendable {
                 let left = run.tally.timesLeft
                 var context = context
                 context.place = try await ledger.begin(
-                    step, during, after: rows[step.version], isOwnDown: during == .reverting && step.hasOwnDown,
+                    step, during, after: rows[step.version],
+                    isOwnDown: during == .reverting && step.usesOwnDown(rows[step.version]),
                     run: run, description: description, ending: ended?.end)
                 if let ended { finished(ended.result) }
                 ended = nil
@@ -209,7 +218,7 @@ public struct MigrationRunner: Sendable {
                 do {
                     try await body(step, context, rows[step.version])
                 } catch {
-                    throw try await fail(step, ledger, run, since: start, error)
+                    throw try await fail(step, during, ledger, run, since: start, error)
                 }
                 let duration = ContinuousClock.now - start
                 let changes = Self.difference(run.tally.changes, before)
@@ -236,7 +245,8 @@ public struct MigrationRunner: Sendable {
 
     /// Writes down that a step failed. One that was interrupted keeps its state: it is resumed, not failed.
     private func fail(
-        _ step: any Migration, _ ledger: Ledger, _ run: Run, since start: ContinuousClock.Instant, _ error: any Error
+        _ step: any Migration, _ during: StepState, _ ledger: Ledger, _ run: Run,
+        since start: ContinuousClock.Instant, _ error: any Error
     ) async throws -> any Error {
         switch error {
         case EngineError.interrupted, EngineError.leaseLost: return error
@@ -245,7 +255,9 @@ public struct MigrationRunner: Sendable {
         do {
             let duration = ContinuousClock.now - start
             try await ledger.end(
-                Ledger.End(version: step.version, state: .failed, duration: duration, error: error), run: run)
+                Ledger.End(
+                    version: step.version, state: during == .reverting ? .reverting : .failed, duration: duration,
+                    error: error), run: run)
         } catch let second {
             return EngineError.stepFailed(
                 version: step.version, name: step.name, underlying: FailureTwice(first: error, second: second))

@@ -148,12 +148,15 @@ struct RunsUndo: AsyncParsableCommand {
                 let changes = try await Undo.plan(session.database, run: record.id).reduce(0) { $0 + $1.changed }
                 return (changes, "This takes back run \(record.id.hex): \(record.command), \(changes) changes.")
             } _: { undo, description in
+                // Should it be stopped, the ledger says that these steps are half taken back.
+                try await MigrationRunner.noteUndoing(record.id, run: undo)
                 try await Undo(run: undo).revert(run: record.id)
                 try await MigrationRunner.noteUndone(record.id, run: undo)
             }
             let left = undo.tally.leftovers.map { ChangeResult.Left($0) }
             try session.console.print(session.result(undo, left: left, since: start), options.format)
-            return left.isEmpty ? .done : .findings
+            let isStopped = session.interruption.requestedSignal != nil
+            return left.isEmpty && !isStopped ? .done : .findings
         }
     }
 }

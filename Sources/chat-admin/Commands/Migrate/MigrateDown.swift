@@ -68,7 +68,10 @@ struct MigrateDown: AsyncParsableCommand {
                 run, left: run.tally.leftovers.map { ChangeResult.Left($0) }, since: start)
             result.steps = results.map(ChangeResult.Step.init)
             try session.console.print(result, options.format)
-            return run.tally.leftovers.isEmpty ? .done : .findings
+            // Something is still applied where time was up.
+            let wanted = chosen ?? []
+            let rest = try await runner.selection(.down(to: 0), session.database).filter { wanted.contains($0.version) }
+            return run.tally.leftovers.isEmpty && rest.isEmpty ? .done : .findings
         }
     }
 
