@@ -22,7 +22,7 @@ struct StepsTruth {
         if uses != [1, 0] { problems.append("tags: \(tags)") }
 
         let messages = try await database.all("messages")
-        if messages != (start["messages"] ?? []).filter({ $0["role"] != "assistant" }) {
+        if messages != (start["messages"] ?? []).filter({ $0["role"] != "assistant" || $0["deleted"] != true }) {
             problems.append("\(messages.count) messages")
         }
 
