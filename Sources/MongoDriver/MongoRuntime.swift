@@ -1,5 +1,4 @@
 internal import CMongoC
-internal import Foundation
 public import Logging
 internal import Synchronization
 
@@ -9,9 +8,6 @@ public enum MongoRuntime {
     private static let logger = Mutex<Logger?>(nil)
 
     private static let started: Void = {
-        // Its counters would lie in a file of shared memory for each process, which a process that is killed leaves behind,
-        // and which the next one with its number complains about.
-        setenv("MONGOC_DISABLE_SHM", "1", 0)
         mongoc_init()
         // The default handler writes to standard output, which belongs to results alone.
         mongoc_log_set_handler(
