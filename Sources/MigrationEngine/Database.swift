@@ -65,6 +65,20 @@ public struct Database: Sendable {
             client.find(namespace(collection), filter: filter, options: options, session: session))
     }
 
+    /// The number of a collection's documents; 0 where there is no such collection.
+    ///
+    /// - Throws: `MongoError`.
+    public func documentCount(of collection: String) async throws -> Int {
+        Int(try await client.run(["count": .string(collection)], on: name, mode: .read)["n"]?.integer ?? 0)
+    }
+
+    /// The size of a collection's documents, uncompressed, in bytes; 0 where there is no such collection.
+    ///
+    /// - Throws: `MongoError`.
+    func dataSize(of collection: String) async throws -> Int64 {
+        try await client.run(["collStats": .string(collection)], on: name)["size"]?.integer ?? 0
+    }
+
     /// Counts the references to some documents, in one pass over each referring field.
     ///
     /// - Parameters:

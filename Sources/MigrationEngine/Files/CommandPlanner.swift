@@ -58,7 +58,7 @@ struct CommandPlanner {
                 !touched.contains(collection)
             else { continue }
             for statement in statements where statement.update == nil && statement.isMulti {
-                let total = try await documents(in: collection)
+                let total = try await database.documentCount(of: collection)
                 if total > 0, try await count(statement, collection) == total {
                     dangers.append("deletes every document of \(collection): its filter matches them all")
                 }
@@ -84,7 +84,7 @@ struct CommandPlanner {
         options.append("limit", .int64(statement.isMulti ? Self.samples : 1))
         let samples = try await database.findAll(collection, filter: statement.filter, options: options)
         let looking = ContinuousClock.now - start
-        let verb = statement.update == nil ? "delete" : "update"
+        let verb = statement.code
         let what = statement.matchesAll ? "\(verb) every document" : "\(verb) where \(Self.text(statement.filter))"
         let changed = statement.isMulti ? matched : min(matched, 1)
         let isDangerous = command.risk == .dangerous
@@ -133,17 +133,17 @@ struct CommandPlanner {
         case .createIndexes(let indexes):
             matched = indexes.count
             access = .scan
-            cost = Cost.indexed.of(try await documents(in: collection) * indexes.count)
+            cost = Cost.indexed.of(try await database.documentCount(of: collection) * indexes.count)
             warnings += indexes.filter { $0["expireAfterSeconds"] != nil }.map {
                 "\($0["name"]?.string ?? "the index") \(Self.expiry)"
             }
         case .drop:
-            matched = try await documents(in: collection)
+            matched = try await database.documentCount(of: collection)
             access = .scan
             cost = Cost.changed.of(matched)
             warnings += try await limitWarnings(collection)
         case .aggregate(let target, _, _):
-            matched = try await documents(in: collection)
+            matched = try await database.documentCount(of: collection)
             access = .scan
             cost = Cost.changed.of(matched)
             warnings += command.risk == .dangerous ? try await limitWarnings(target) : []
@@ -175,20 +175,13 @@ struct CommandPlanner {
         return ["\(count) documents of \(collection) don't satisfy the validator; changing them later may fail"]
     }
 
-    private func documents(in collection: String) async throws -> Int {
-        Int(
-            try await database.client.run(["count": .string(collection)], on: database.name, mode: .read)["n"]?.integer
-                ?? 0)
-    }
-
     /// Says that a collection's documents are too many to be journalled before they are lost.
     private func limitWarnings(_ collection: String) async throws -> [String] {
         guard let found = try await database.client.listCollections(database.name)[collection] else { return [] }
         guard found.isOrdinary else {
             return ["\(collection) is a \(found.type): the journal can't take this back"]
         }
-        let size =
-            try await database.client.run(["collStats": .string(collection)], on: database.name)["size"]?.integer ?? 0
+        let size = try await database.dataSize(of: collection)
         guard size > journalLimit else { return [] }
         return [
             "\(collection) has \(size) bytes, more than --journal-limit (\(journalLimit)): its documents aren't "

@@ -103,11 +103,7 @@ extension CommandRunner {
     func fitsJournal(_ collection: String, _ found: CollectionDescription?) async throws -> Bool {
         guard let found else { return true }
         guard found.isOrdinary else { return false }
-        return try await size(of: collection) <= context.settings.journalLimit
-    }
-
-    private func size(of collection: String) async throws -> Int64 {
-        try await database.client.run(["collStats": .string(collection)], on: database.name)["size"]?.integer ?? 0
+        return try await database.dataSize(of: collection) <= context.settings.journalLimit
     }
 
     /// Whether documents are changed one by one and journalled: nearly always, but for a command that is dangerous and

@@ -40,40 +40,45 @@ extension CommandRunner {
         try await entries(["position": .int64(place.number)])
     }
 
-    /// What the attempts have in the journal of a whole command.
-    func entries(ofCommand index: Int) async throws -> [JournalEntry] {
-        let bounds = CommandPlace.numbers(ofCommand: index)
-        return try await entries(["position": ["$gte": .int64(bounds.lowerBound), "$lt": .int64(bounds.upperBound)]])
-    }
-
     private func entries(_ condition: BSONDocument) async throws -> [JournalEntry] {
         var entries: [JournalEntry] = []
         for id in runs {
-            var filter = Undo.filter(id, version)
-            filter["undone"] = nil
-            for element in condition.rawElements { filter.append(raw: element) }
             let found = try await database.findAll(
-                StateCollection.journal, filter: filter, options: ["sort": ["_id": 1]])
+                StateCollection.journal, filter: filter(id, condition), options: ["sort": ["_id": 1]])
             entries += found.compactMap(JournalEntry.init)
         }
         return entries
     }
 
+    private func filter(_ run: ObjectID, _ condition: BSONDocument) -> BSONDocument {
+        var filter = Undo.filter(run, version)
+        filter["undone"] = nil
+        for element in condition.rawElements { filter.append(raw: element) }
+        return filter
+    }
+
     /// Whether a statement behind this one, of the same command, has anything in the journal.
     private func isFollowed(_ place: CommandPlace) async throws -> Bool {
         let end = CommandPlace.numbers(ofCommand: place.index).upperBound
-        return try await !entries(["position": ["$gt": .int64(place.number), "$lt": .int64(end)]]).isEmpty
+        return try await hasEntries(["position": ["$gt": .int64(place.number), "$lt": .int64(end)]])
     }
 
-    /// Whether anything of the step is in the journal.
-    func hasEntries() async throws -> Bool {
-        for id in runs {
-            var filter = Undo.filter(id, version)
-            filter["undone"] = nil
-            let found = try await database.findAll(
-                StateCollection.journal, filter: filter,
-                options: ["limit": 1, "projection": ["_id": 1]])
-            if !found.isEmpty { return true }
+    /// Whether a command has anything in the journal that wasn't taken back.
+    func hasStanding(ofCommand index: Int) async throws -> Bool {
+        let bounds = CommandPlace.numbers(ofCommand: index)
+        return try await hasEntries([
+            "position": ["$gte": .int64(bounds.lowerBound), "$lt": .int64(bounds.upperBound)],
+            "undone": ["$exists": false],
+        ])
+    }
+
+    /// Whether anything of the step is in the journal, taken back or not. The entries, which hold documents, stay there.
+    func hasEntries(_ condition: BSONDocument = [:]) async throws -> Bool {
+        for id in runs
+        where try await !database.findAll(
+            StateCollection.journal, filter: filter(id, condition), options: ["limit": 1, "projection": ["_id": 1]]
+        ).isEmpty {
+            return true
         }
         return false
     }

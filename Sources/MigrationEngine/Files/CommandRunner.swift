@@ -45,7 +45,7 @@ struct CommandRunner {
         guard let checkpoint, checkpoint.position == index, let command = checkpoint.command,
             try command != file.digest(of: index)
         else { return }
-        let hasDone = begun != nil ? true : try await entries(ofCommand: index).contains { !$0.isUndone }
+        let hasDone = begun != nil ? true : try await hasStanding(ofCommand: index)
         guard hasDone else { return }
         throw HalfApplied(
             description:
@@ -85,8 +85,7 @@ struct CommandRunner {
         case .insert(let documents): try await insert(documents, command, place)
         case .change(let statements) where try await isJournalled(command, statements):
             for (number, statement) in statements.enumerated() {
-                let name = statement.update == nil ? "delete" : "update"
-                try await run.recording(name, in: command.collection ?? "", filter: statement.filter) {
+                try await run.recording(statement.code, in: command.collection ?? "", filter: statement.filter) {
                     try await change(statement, command, place.statement(number))
                 }
             }

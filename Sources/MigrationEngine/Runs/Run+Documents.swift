@@ -55,11 +55,7 @@ extension Run {
         var entries = makeEntries([(collection, code, .documents(changes), nil)])
         entries[0].note(place)
         try await append(entries)
-        guard !settings.offline else { return try await execute(documents: entries[0], changes) }
-        let (missed, error) = try await changeSingly(changes, in: collection, workers: settings.workers)
-        try await close(entries[0], missed: missed, unknown: [], changed: changes.count - missed.count)
-        if let error { throw error }
-        return missed
+        return try await make(changes, of: entries[0], settings)
     }
 
     /// Makes an entry that held images alone one of changes, and makes them.
@@ -69,6 +65,13 @@ extension Run {
         let items = BSONArray(changes.map { .document($0.document) })
         let state = JournalEntry.State.planned.rawValue
         try await amend(entry.key, ["$set": ["items": .array(items), "state": .string(state), "open": true]])
+        return try await make(changes, of: entry, settings)
+    }
+
+    /// Makes the changes of an open entry for the first time: all at once where nobody else writes, or else one by one.
+    private func make(
+        _ changes: [DocumentChange], of entry: JournalEntry, _ settings: RepairSettings
+    ) async throws -> [BSONValue] {
         let planned = changes.filter(\.isPlanned)
         guard !settings.offline, !planned.isEmpty else { return try await execute(documents: entry, changes) }
         let (missed, error) = try await changeSingly(planned, in: entry.collection, workers: settings.workers)

@@ -50,11 +50,8 @@ extension MigrationRunner {
         _ selection: [any Migration], _ database: Database, settings: RepairSettings
     ) async throws {
         try Self.checkDangers(selection, .down, settings)
-        if selection.contains(where: { $0 is FileStep }) {
-            let rows = try await Ledger(database: database, series: series).rows()
-            try Self.checkCheckpoints(selection, .down, rows)
-        }
         let rows = try await Ledger(database: database, series: series).rows()
+        try Self.checkCheckpoints(selection, .down, rows)
         for step in selection {
             // What an undo has begun to take back is taken back as far as the journal goes.
             let isUndone = rows[step.version]?.state == .reverting && !step.usesOwnDown(rows[step.version])

@@ -74,8 +74,7 @@ extension CommandSession {
         var total = 0
         let present = try await database.client.listCollections(database.name)
         for name in present.keys where !name.hasPrefix(StateCollection.prefix) && present[name]?.type != "view" {
-            let reply = try await database.client.run(["count": .string(name)], on: database.name, mode: .read)
-            total += Int(reply["n"]?.integer ?? 0)
+            total += try await database.documentCount(of: name)
         }
         return total
     }

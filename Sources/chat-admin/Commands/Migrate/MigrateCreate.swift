@@ -61,19 +61,18 @@ struct MigrateCreate: AsyncParsableCommand {
             try NewFile.reporting(steps) { try files.createDirectory(atPath: steps, withIntermediateDirectories: true) }
         }
         let names = try NewFile.reporting(steps) { try files.contentsOfDirectory(atPath: steps) }
-        let present = names.compactMap { try? StepFileName(parsing: $0) }
-        let newest = present.map(\.version).max() ?? 0
+        let present = names.compactMap { name in (try? StepFileName(parsing: name)).map { (name: name, parsed: $0) } }
+        let newest = present.map(\.parsed.version).max() ?? 0
         guard newest < Int64.max else { throw Failure(.badInput, "\(steps) has the largest version there is already.") }
         let version = timestamp ? Self.now : newest + 1
         guard version > newest else {
             throw Failure(.badInput, "\(steps) has version \(newest) already, which is newer than \(version).")
         }
         let title = name.replacingOccurrences(of: "-", with: "_")
-        if let same = present.first(where: { $0.title == title }) {
-            throw Failure(.badInput, "\(steps) has a step of that name already: \(same.text()).")
+        if let same = present.first(where: { $0.parsed.title == title }) {
+            throw Failure(.badInput, "\(steps) has a step of that name already: \(same.parsed.text()).")
         }
-        let width = names.filter { (try? StepFileName(parsing: $0)) != nil }.map { $0.prefix(while: \.isNumber).count }
-            .max()
+        let width = present.map { $0.name.prefix(while: \.isNumber).count }.max()
         var made: [String] = []
         for direction in [MigrationDirection.up, .down] {
             let file = StepFileName(version: version, title: title, direction: direction)
