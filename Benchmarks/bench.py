@@ -88,7 +88,8 @@ class Tool:
     def __init__(self, path, uri):
         self.path, self.uri, self.peaks = path, uri, {}
 
-    def run(self, db, *command, expect=(0,)):
+    def run(self, db, *command, name=None, expect=(0,)):
+        """Run a command; its peak is kept under `name`, or under its words that are neither options nor values."""
         arguments = [self.path, *command, "--uri", self.uri, "--database", db.name, "--format", "json"]
         start = time.perf_counter()
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -101,7 +102,7 @@ class Tool:
         seconds = time.perf_counter() - start
         if process.returncode not in expect:
             sys.exit(f"{' '.join(command)}: exit code {process.returncode}\n{output.decode()}{errors.decode()}")
-        name = " ".join(word for word in command if not word.startswith("-") and "." not in word)
+        name = name or " ".join(word for word in command if not word.startswith(("-", "/")) and "." not in word)
         self.peaks[name] = max(self.peaks.get(name, 0), peak[0] / 1024)
         return seconds, json.loads(output)
 
@@ -289,6 +290,31 @@ def step_rows(table, tool, client):
     client.drop_database(db.name)
 
 
+def memory(tool, db):
+    """Run what no row measures, for its peak of memory: other commands, and the undo of each large repair."""
+    def undone(command, *options):
+        _, result = tool.run(db, *command, *options, "--yes")
+        assert any(change["changed"] for change in result["changes"]), result
+        tool.run(db, "runs", "undo", result["run"], "--yes", name=f"runs undo ({command[-1]})")
+
+    forget(db)
+    tool.run(db, "seed", "--yes")
+    db.chat_sessions.update_many({}, {"$inc": {"message_count": 1}})
+    undone(("repair", "counts"), "--offline")
+    rebuild(db)
+    some = {"session_id": {"$in": db.chat_sessions.distinct("_id", {"title": {"$regex": "^chat 1"}})[:REFERENCES // 10]}}
+    db.messages.update_many(some, [{"$set": {"session_id": {"$toString": "$session_id"}}}])
+    undone(("repair", "references"))
+    nobody = {"username": "nobody", "email": "nobody@example.com"}
+    for name, other in (("users", nobody), ("chat_sessions", {}), ("messages", {})):
+        db[name].insert_one(db[name].find_one() | {"_id": ""} | other)
+    undone(("repair", "ids"))
+    tool.run(db, "migrate", "plan", expect=(0, 2))
+    tool.run(db, "migrate", "up", "--yes")
+    tool.run(db, "migrate", "down", "--to", "0", "--yes", name="migrate down")
+    tool.run(db, "check", expect=(0, 1))
+
+
 def machine():
     model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.processor())
@@ -317,7 +343,7 @@ def main():
     reference_rows(table, tool, db, ids)
     recount_rows(table, tool, db, ids)
     step_rows(table, tool, client)
-    tool.run(db, "check", expect=(0, 1))
+    memory(tool, db)
     write(options, table, tool, client, sessions, messages)
 
 
