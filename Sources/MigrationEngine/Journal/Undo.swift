@@ -9,6 +9,10 @@ public struct Undo: Sendable {
     /// Makes an undo that is itself a recorded run.
     public init(run: Run) { self.run = run }
 
+    /// So many entries come with one reply, and so many bytes of them are worked on together: an entry may hold a thousand
+    /// changes, and memory stays flat.
+    private static let (replySize, mostTogether, mostBytes): (Int32, Int, Int) = (16, 500, 256 << 10)
+
     /// Takes a run's changes back.
     ///
     /// - Parameters:
@@ -24,8 +28,10 @@ public struct Undo: Sendable {
         try await run.annotate("undoes", .objectID(id))
         let cursor = try await run.database.client.find(
             run.database.namespace(StateCollection.journal), filter: Self.filter(id, step),
-            options: ["sort": ["_id": -1]])
-        try await run.database.client.forEachBatch(of: cursor, maximum: 500) { documents in
+            options: ["sort": ["_id": -1], "batchSize": .int32(Self.replySize)])
+        try await run.database.client.forEachBatch(
+            of: cursor, maximum: Self.mostTogether, maximumBytes: Self.mostBytes
+        ) { documents in
             let entries = documents.compactMap(JournalEntry.init)
             guard entries.count == documents.count else {
                 throw EngineError.refused("The journal of run \(id.hex) can't be read by this version.")
