@@ -9,7 +9,7 @@ public struct Database: Sendable {
     public let name: String
     /// What answers at the other end.
     public let server: ServerDescription
-    /// Which members of a replica set may answer reads that change nothing; nil leaves it to the connection string.
+    /// Which members of a replica set may answer reads that change nothing; nil means the primary.
     public let readPreference: ReadPreference?
 
     /// Names a database.

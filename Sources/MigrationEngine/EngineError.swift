@@ -32,7 +32,7 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
         case .leaseHeld(let owner, let since):
             "Another run holds the lease on this database: \(owner), since \(since). "
                 + "Wait for it to end (--wait SECONDS), or look at it with `runs list`. A run that was killed holds it for "
-                + "half a minute at most; `migrate unlock --force` takes it from any run."
+                + "half a minute at most; `migrate unlock --force` stops any run."
         case .leaseLost:
             "This run lost its lease and stopped before its next write. What it did is in the journal; "
                 + "run the same command again to go on."

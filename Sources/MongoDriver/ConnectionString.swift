@@ -15,6 +15,11 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
     public let username: String?
     /// The name the client gives itself, if the string sets one.
     public let appName: String?
+    /// Which members it lets answer reads: `primary` where it says nothing.
+    ///
+    /// A connection reads from the primary all the same, unless a read is told otherwise: what is about to be changed must
+    /// not be read from a member that lags behind.
+    public let readPreference: ReadPreference
     private let text: String
 
     /// Checks a connection string.
@@ -39,6 +44,7 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
         username = Self.string(mongoc_uri_get_username(uri))
         hasPassword = Self.string(mongoc_uri_get_password(uri)) != nil
         appName = Self.string(mongoc_uri_get_appname(uri))
+        readPreference = ReadPreference(mongoc_read_prefs_get_mode(mongoc_uri_get_read_prefs_t(uri)))
     }
 
     /// Builds a connection string from its parts, as the chat application's own variables name them.

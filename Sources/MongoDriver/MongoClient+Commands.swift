@@ -18,7 +18,7 @@ extension MongoClient {
     ///   - command: The command; its first key is its name.
     ///   - database: The database to run it on.
     ///   - mode: Whether it reads or writes.
-    ///   - readPreference: Which members may answer; nil leaves it to the connection string.
+    ///   - readPreference: Which members may answer; nil means the primary.
     ///   - session: The session or transaction it belongs to.
     /// - Returns: The server's reply.
     /// - Throws: ``MongoError``.

@@ -32,7 +32,7 @@ extension MongoClient {
     ///   - filter: The query.
     ///   - options: The rest of the `find` command: `projection`, `sort`, `limit`, `hint`, `min`, `max`,
     ///     `collation`, `batchSize`, `maxTimeMS`, `readConcern`.
-    ///   - readPreference: Which members may answer; nil leaves it to the connection string.
+    ///   - readPreference: Which members may answer; nil means the primary.
     ///   - session: The session or transaction it belongs to.
     public func find(
         _ namespace: Namespace, filter: BSONDocument, options: BSONDocument = [:],
@@ -58,7 +58,7 @@ extension MongoClient {
     ///   - pipeline: The stages, in order.
     ///   - options: The rest of the `aggregate` command: `allowDiskUse`, `hint`, `collation`, `batchSize`,
     ///     `maxTimeMS`, `readConcern`, `let`.
-    ///   - readPreference: Which members may answer; nil leaves it to the connection string.
+    ///   - readPreference: Which members may answer; nil means the primary.
     ///   - session: The session or transaction it belongs to.
     public func aggregate(
         _ namespace: Namespace, pipeline: [BSONDocument], options: BSONDocument = [:],

@@ -94,6 +94,14 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether the server refused a command before it did anything of it: it wasn't allowed, or not understood.
+    public var isEarly: Bool {
+        kind == .unauthorized || kind == .authentication || Self.early.contains(code)
+    }
+
+    /// Failed to parse, no such collection, no such command, invalid options or name, unknown stage, unknown field.
+    private static let early: Set<Int32> = [9, ServerCode.namespaceNotFound, 59, 72, 73, 40324, 40415]
+
     /// Whether the cause passes by itself: the connection broke, no server answered, a server is stepping or shutting
     /// down, a write waits for members that are away. What was asked may or may not have been done.
     public var isTransient: Bool {
@@ -129,6 +137,10 @@ extension MongoError {
         public static let namespaceExists: Int32 = 48
         /// The operation exceeded its `maxTimeMS`.
         public static let maxTimeExpired: Int32 = 50
+        /// The collection of a `collectionUUID` has another name, or is gone.
+        public static let collectionUUIDMismatch: Int32 = 361
+        /// What a collection that isn't there any more is answered with.
+        public static let collectionGone: Set<Int32> = [namespaceNotFound, collectionUUIDMismatch]
         /// An index of that name exists with other options.
         public static let indexOptionsConflict: Int32 = 85
         /// An index of that name exists with another key.

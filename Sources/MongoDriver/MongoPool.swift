@@ -40,6 +40,9 @@ public final class MongoPool: @unchecked Sendable {
         monitor = CommandMonitor(logger: logger)
         pool = try connectionString.withURI { uri throws(MongoError) in
             try Self.checkPassword(uri)
+            let primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY)
+            defer { mongoc_read_prefs_destroy(primary) }
+            mongoc_uri_set_read_prefs_t(uri, primary)
             if mongoc_uri_get_appname(uri) == nil { mongoc_uri_set_appname(uri, options.appName) }
             Self.setDefault(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, options.serverSelectionTimeoutMS)
             Self.setDefault(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, options.waitQueueTimeoutMS)

@@ -14,6 +14,10 @@ public enum ReadPreference: String, Sendable, CaseIterable {
     /// The member with the lowest latency.
     case nearest
 
+    init(_ mode: mongoc_read_mode_t) {
+        self = Self.allCases.first { $0.mode == mode } ?? .primary
+    }
+
     private var mode: mongoc_read_mode_t {
         switch self {
         case .primary: MONGOC_READ_PRIMARY
@@ -24,7 +28,7 @@ public enum ReadPreference: String, Sendable, CaseIterable {
         }
     }
 
-    /// Lends libmongoc a preference; nil leaves it to the connection string.
+    /// Lends libmongoc a preference; nil leaves it to the connection, which reads from the primary.
     static func withPointer<R>(_ preference: ReadPreference?, _ body: (OpaquePointer?) throws -> R) rethrows -> R {
         guard let preference, let pointer = mongoc_read_prefs_new(preference.mode) else { return try body(nil) }
         defer { mongoc_read_prefs_destroy(pointer) }

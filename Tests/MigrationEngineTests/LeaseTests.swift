@@ -66,6 +66,11 @@ struct LeaseTests {
                 let lease = try await acquire(database, "alive")
                 await #expect(throws: EngineError.self) { try await Lease.unlock(run.database, force: false) }
                 #expect(try await Lease.unlock(run.database, force: true) == .taken(owner: "alive"))
+                // The holder may not have noticed: until its time is over nobody else may write.
+                await #expect(throws: EngineError.self) { try await acquire(database, "early") }
+                try await database.run([
+                    "update": "chat_admin.lease", "updates": [["q": [:], "u": ["$set": ["expiresAt": .date(0)]]]],
+                ])
                 let next = try await acquire(database, "next")
                 // What was taken can't be given back: the next holder keeps it.
                 try await lease.release()

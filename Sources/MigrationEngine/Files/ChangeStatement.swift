@@ -21,7 +21,8 @@ package struct ChangeStatement: Sendable {
 
     init?(update statement: BSONDocument, variables: BSONValue?) {
         guard let filter = statement["q"]?.document, let update = statement["u"],
-            Self.has(statement, only: ["q", "u", "multi", "upsert", "arrayFilters", "c", "collation", "hint"])
+            Self.has(statement, only: ["q", "u", "multi", "upsert", "arrayFilters", "c", "collation", "hint"]),
+            Self.areBool(["multi", "upsert"], in: statement)
         else { return nil }
         self.init(
             filter: filter, update: update, isMulti: statement["multi"]?.bool ?? false,
@@ -44,7 +45,9 @@ package struct ChangeStatement: Sendable {
             name, "query", "sort", "remove", "update", "new", "fields", "upsert", "arrayFilters", "collation", "hint",
             "let", "writeConcern", "comment", "maxTimeMS",
         ]
-        guard removes != (command["update"] != nil), Self.has(command, only: known) else { return nil }
+        guard removes != (command["update"] != nil), Self.has(command, only: known),
+            Self.areBool(["remove", "upsert", "new"], in: command)
+        else { return nil }
         self.init(
             filter: command["query"]?.document ?? [:], update: command["update"], isMulti: false,
             isUpsert: command["upsert"]?.bool ?? false, sort: command["sort"]?.document,
@@ -68,6 +71,12 @@ package struct ChangeStatement: Sendable {
 
     private static func has(_ document: BSONDocument, only keys: Set<String>) -> Bool {
         document.keys.allSatisfy(keys.contains)
+    }
+
+    /// Whether fields are true or false, where they are there: the server takes numbers for some, and refuses them for
+    /// others.
+    private static func areBool(_ keys: [String], in document: BSONDocument) -> Bool {
+        keys.allSatisfy { document[$0].map { $0.bool != nil } ?? true }
     }
 
     private static func part(_ keys: [String], of document: BSONDocument) -> BSONDocument {

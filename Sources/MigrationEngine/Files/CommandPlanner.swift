@@ -48,12 +48,18 @@ struct CommandPlanner {
         return blockers
     }
 
-    /// Deletions whose filter isn't empty and matches every document all the same.
+    /// What only the data tells: deletions whose filter isn't empty and matches every document all the same, and pipelines
+    /// that merge into the collection behind the view that they read.
     ///
     /// - Parameter touched: Collections that other steps change before.
     func dangers(_ file: StepFile, ignoring touched: Set<String>) async throws -> [String] {
         var dangers: [String] = []
         for command in file.commands {
+            if case .aggregate(let target, _, false) = command.kind, let view = command.collection,
+                try await isView(view, of: target)
+            {
+                dangers.append("changes \(target) while it reads it through the view \(view) ($merge)")
+            }
             guard case .change(let statements) = command.kind, let collection = command.collection,
                 !touched.contains(collection)
             else { continue }
@@ -65,6 +71,18 @@ struct CommandPlanner {
             }
         }
         return dangers
+    }
+
+    /// Whether a collection is a view of another, perhaps through more views.
+    private func isView(_ name: String, of collection: String) async throws -> Bool {
+        let present = try await database.client.listCollections(database.name)
+        var seen: Set<String> = []
+        var current = name
+        while let source = present[current]?.options["viewOn"]?.string, seen.insert(current).inserted {
+            if source == collection { return true }
+            current = source
+        }
+        return false
     }
 
     private static let expiry = "lets the server delete documents by their age from now on"

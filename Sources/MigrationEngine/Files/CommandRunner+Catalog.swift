@@ -78,7 +78,12 @@ extension CommandRunner {
             let isDrop = if case .drop = command.kind { true } else { false }
             var isJournalled = begun?["journalled"]?.bool ?? false
             // A dropped collection is gone, or another one. What a `$merge` did can't be told from the collection.
-            let isDone = begun.map { isDrop ? $0["uuid"] != (found?.uuid ?? .null) : $0["ran"]?.bool == true } ?? false
+            var isDone = begun.map { isDrop ? $0["uuid"] != (found?.uuid ?? .null) : $0["ran"]?.bool == true } ?? false
+            if isDrop, begun == nil, found == nil, place.isResumed, try await !standing(place).isEmpty {
+                // An earlier attempt's command reached the server late, or somebody else dropped it: these images are all
+                // that there is.
+                (isDone, isJournalled) = (true, true)
+            }
             if !isDone {
                 if begun != nil, !isDrop { throw HalfApplied.unknown(version) }
                 isJournalled = try await fitsJournal(collection, found)
@@ -88,16 +93,45 @@ extension CommandRunner {
                     try await context.noteUnjournalled()
                 }
                 var mark: BSONDocument = ["uuid": found?.uuid ?? .null, "journalled": .bool(isJournalled)]
-                try await begin(place, mark) { try await send(command.document) }
-                if !isDrop {
+                if isDrop {
+                    try await begin(place, mark) { try await drop(command, found) }
+                } else {
+                    try await context.save(checkpoint: position(place.index, begun: mark).document)
+                    do {
+                        try await send(command.document)
+                    } catch let error as MongoError where error.isRefusal {
+                        // It may have come part of the way, and must not be run again on what it has made.
+                        let isUntouched = isJournalled ? try await !recordOutcome(in: collection, place) : error.isEarly
+                        if isUntouched { try await context.save(checkpoint: position(place.index).document) }
+                        throw error
+                    }
                     mark.append("ran", true)
                     try await context.save(checkpoint: position(place.index, begun: mark).document)
                 }
             }
-            if isJournalled, !isDrop { try await recordOutcome(in: collection, place) }
+            if isJournalled, !isDrop { _ = try await recordOutcome(in: collection, place) }
             run.tally.changed(command.name, collection, 1)
         }
     }
+
+    /// Drops the collection whose documents are in the journal, and no other of its name that was made since.
+    private func drop(_ command: DatabaseCommand, _ found: CollectionDescription?) async throws {
+        var document = command.document
+        if database.server.wireVersion >= Self.firstWithCollectionUUID, let uuid = found?.uuid,
+            document["collectionUUID"] == nil
+        {
+            document.append("collectionUUID", uuid)
+        }
+        do {
+            try await send(document)
+        } catch let error as MongoError where found != nil && MongoError.ServerCode.collectionGone.contains(error.code) {
+            // Somebody else has dropped it meanwhile.
+            return
+        }
+    }
+
+    /// The wire version of MongoDB 6.0.
+    private static let firstWithCollectionUUID: Int64 = 17
 
     /// Whether a collection's documents fit the journal's limit.
     func fitsJournal(_ collection: String, _ found: CollectionDescription?) async throws -> Bool {
@@ -107,13 +141,24 @@ extension CommandRunner {
     }
 
     /// Whether documents are changed one by one and journalled: nearly always, but for a command that is dangerous and
-    /// about more than the limit.
-    func isJournalled(_ command: DatabaseCommand, _ statements: [ChangeStatement]) async throws -> Bool {
+    /// about more than the limit. What an earlier attempt has begun in one way is gone on with in the same.
+    func isJournalled(
+        _ command: DatabaseCommand, _ statements: [ChangeStatement], _ place: CommandPlace, _ begun: BSONDocument?
+    ) async throws -> Bool {
+        if begun != nil { return false }
+        if place.isResumed, try await hasStanding(ofCommand: place.index) { return true }
         // A copy has no index, and a time series or a view can't be changed document by document.
         guard let collection = command.collection, !statements.contains(where: \.needsIndex) else { return false }
         let found = try await database.client.listCollections(database.name)[collection]
         guard found?.isOrdinary ?? true else { return false }
         return command.risk == .dangerous ? try await fitsJournal(collection, found) : true
+    }
+
+    /// Whether a collection has documents of its own, each under its `_id`: a time series hasn't, and a view neither. One that
+    /// isn't there will.
+    func isOrdinary(_ collection: String?) async throws -> Bool {
+        guard let collection else { return false }
+        return try await database.client.listCollections(database.name)[collection]?.isOrdinary ?? true
     }
 
     private func journalImages(
@@ -148,8 +193,10 @@ extension CommandRunner {
             of: cursor, maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes
         ) { batch in
             let changes = batch.map { DocumentChange(id: $0["_id"] ?? .null, before: $0, after: after) }
-            try checkSize(changes, collection)
-            try await note(.documents(changes), code, collection, place)
+            for part in Run.batches(changes) {
+                try checkSize(part, collection)
+                try await note(.documents(part), code, collection, place)
+            }
             run.progress(ProgressUpdate("journalling \(collection)"))
         }
     }
@@ -167,7 +214,9 @@ extension CommandRunner {
     /// undo can tell what has changed since.
     ///
     /// Journal and collection are read side by side in the order of `_id`, range by range.
-    private func recordOutcome(in collection: String, _ place: CommandPlace) async throws {
+    ///
+    /// - Returns: Whether anything isn't as it was.
+    private func recordOutcome(in collection: String, _ place: CommandPlace) async throws -> Bool {
         let entries = try await standing(place)
         let images = entries.compactMap { entry -> (entry: JournalEntry, changes: [DocumentChange])? in
             guard case .documents(let changes) = entry.content, !changes.isEmpty, changes[0].before != nil else {
@@ -179,21 +228,24 @@ extension CommandRunner {
         let noted = entries.filter { entry in !images.contains { $0.entry.key == entry.key } }
         try await run.abandon(noted.map(\.key))
         if images.isEmpty { return try await recordRange(in: collection, nil, nil, nil, place) }
+        var isChanged = false
         for (index, image) in images.enumerated() {
             // The first range begins, and the last one ends, where the collection does.
             let lower = index > 0 ? image.changes.first : nil
             let upper = images.dropFirst(index + 1).first?.changes.first
-            try await recordRange(in: collection, image, lower?.id, upper?.id, place)
+            if try await recordRange(in: collection, image, lower?.id, upper?.id, place) { isChanged = true }
         }
+        return isChanged
     }
 
     private func recordRange(
         in collection: String, _ image: (entry: JournalEntry, changes: [DocumentChange])?, _ lower: BSONValue?,
         _ upper: BSONValue?, _ place: CommandPlace
-    ) async throws {
+    ) async throws -> Bool {
         let options = Self.range((lower, upper))
         let known = Set((image?.changes ?? []).map(\.id))
         var digests: [BSONValue: [UInt8]] = [:]
+        var isChanged = false
         let code = image?.entry.code ?? "aggregate"
         let cursor = try await database.client.find(database.namespace(collection), filter: [:], options: options)
         try await database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
@@ -207,15 +259,22 @@ extension CommandRunner {
                     made.append(DocumentChange(id: id, before: nil, after: .digest(digest)))
                 }
             }
-            if !made.isEmpty { try await note(.documents(made), code, collection, place) }
+            if !made.isEmpty {
+                isChanged = true
+                try await note(.documents(made), code, collection, place)
+            }
         }
-        guard let image else { return }
+        guard let image else { return isChanged }
+        for change in image.changes where !isChanged {
+            isChanged = try change.before.map { try SHA256.digest($0.bytes) } != digests[change.id]
+        }
         let changes = image.changes.map { change in
             DocumentChange(
                 id: change.id, before: change.before, after: digests[change.id].map { .digest($0) } ?? .absent)
         }
         try await run.amend(
             image.entry.key, ["$set": ["items": .array(BSONArray(changes.map { .document($0.document) }))]])
+        return isChanged
     }
 
     /// Runs a command that the journal knows nothing of, or not all.
@@ -235,7 +294,7 @@ extension CommandRunner {
                 try await send(command.document)
             } else {
                 guard begun == nil else { throw HalfApplied.unknown(version) }
-                try await begin(place, [:]) { try await send(command.document) }
+                try await begin(place, [:], isAtomic: command.isAtomic) { try await send(command.document) }
             }
             if command.risk != .safe || command.name.hasPrefix("create") {
                 run.tally.changed(command.name, command.collection ?? "", 1)
@@ -244,12 +303,17 @@ extension CommandRunner {
     }
 
     /// Writes down that a command is about to run, runs it, and takes the note back when the server refused it.
-    func begin(_ place: CommandPlace, _ mark: BSONDocument, _ body: () async throws -> Void) async throws {
+    ///
+    /// - Parameter isAtomic: Whether a command that is refused has done nothing; else the note stays, unless the server
+    ///   can't have begun.
+    func begin(
+        _ place: CommandPlace, _ mark: BSONDocument, isAtomic: Bool = true, _ body: () async throws -> Void
+    ) async throws {
         try await context.save(checkpoint: position(place.index, begun: mark).document)
         do {
             try await body()
         } catch let error as MongoError where error.isRefusal {
-            try await context.save(checkpoint: position(place.index).document)
+            if isAtomic || error.isEarly { try await context.save(checkpoint: position(place.index).document) }
             throw error
         }
     }
@@ -266,9 +330,36 @@ extension DatabaseCommand {
             return statements.count == 1 && statements.allSatisfy { $0.isIdempotent && !$0.isUpsert }
         case .aggregate(_, _, let isOut):
             let merge = document["pipeline"]?.array?.values.last?.document?["$merge"]?.document
-            return !isOut && dangers.isEmpty && merge?["whenMatched"]?.array == nil
+            let matched = merge?["whenMatched"]
+            return !isOut && dangers.isEmpty && matched?.array == nil && matched?.string != "fail"
+                && (document["pipeline"]?.array?.values ?? []).allSatisfy(Self.keepsIDs)
         case .insert, .create, .createIndexes, .drop: return false
         case .other: return dangers.isEmpty && (risk == .safe || Self.repeatable.contains(name))
+        }
+    }
+
+    /// Whether a stage of a pipeline, run again on the same documents, gives documents of the same `_id`s.
+    private static func keepsIDs(_ stage: BSONValue) -> Bool {
+        guard let stage = stage.document, let name = stage.keys.first else { return false }
+        switch name {
+        case "$match", "$sort", "$group", "$merge": return true
+        case "$set", "$addFields": return stage[name]?.document?["_id"] == nil
+        case "$project":
+            let id = stage[name]?.document?["_id"]
+            return id == nil || id?.bool == true || id?.integer == 1
+        default: return false
+        }
+    }
+
+    /// Whether a command that the server refuses has done nothing: others may have come part of the way.
+    fileprivate var isAtomic: Bool {
+        switch kind {
+        case .change(let statements): statements.count == 1 && !statements[0].isMulti
+        case .insert(let documents): documents.count == 1
+        case .aggregate: false
+        // One that writes, and isn't known.
+        case .other: !["update", "delete", "insert", "bulkWrite", "mapReduce", "mapreduce", "applyOps"].contains(name)
+        case .create, .createIndexes, .drop: true
         }
     }
 

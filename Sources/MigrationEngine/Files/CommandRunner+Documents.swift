@@ -220,7 +220,7 @@ extension CommandRunner {
 
     /// A batch of one document may be larger than a journal entry can be.
     func checkSize(_ batch: [DocumentChange], _ collection: String) throws {
-        guard let large = batch.first, large.journalledBytes > Run.largestEntryBytes else { return }
+        guard let large = batch.first(where: { $0.journalledBytes > Run.largestEntryBytes }) else { return }
         throw EngineError.refused(
             "a document of \(collection) is too large to be journalled (\(large.journalledBytes) bytes with its change), so it "
                 + "isn't changed")
@@ -233,7 +233,7 @@ extension CommandRunner {
 
     private func scratch(_ collection: String) async throws -> Scratch {
         Scratch(
-            run: run, collation: try await database.client.listCollections(database.name)[collection]?.collation)
+            run: run, name: scratchName, collation: try await database.client.listCollections(database.name)[collection]?.collation)
     }
 
     private func find(

@@ -32,6 +32,9 @@ extension CommandRunner {
                         database.namespace(output), options: ["collation": .document(collation)])
                 }
                 try await send(command.writing(to: output))
+                guard try await database.client.listCollections(database.name)[output] != nil else {
+                    throw EngineError.refused("its pipeline made no collection, so \(collection) isn't touched")
+                }
                 try await context.save(checkpoint: position(place.index, begun: ["computed": true]).document)
             } else if present[output] == nil {
                 // It is removed when everything is done, and by nobody before.

@@ -12,6 +12,8 @@ struct CommandRunner {
     let file: StepFile
     let direction: MigrationDirection
     let version: Int64
+    /// Where updates are worked out.
+    let scratchName = Scratch.makeName()
 
     var run: Run { context.run }
     var database: Database { run.database }
@@ -37,6 +39,12 @@ struct CommandRunner {
                 if isResumed { try await checkUnedited(index, checkpoint, begun) }
                 try await perform(index, wasBegun: begun, isResumed: isResumed)
             }
+        }
+        // A pass over all that match is over: it isn't to go on with those that come to match later.
+        if case .change(let statements)? = commands.last?.kind, first < commands.count,
+            statements.contains(where: \.isMulti)
+        {
+            try await context.save(checkpoint: position(commands.count).document)
         }
     }
 
@@ -82,8 +90,9 @@ struct CommandRunner {
         if let refusal = command.refusal { throw EngineError.refused(refusal) }
         let place = CommandPlace(index: index, isResumed: isResumed)
         switch command.kind {
-        case .insert(let documents): try await insert(documents, command, place)
-        case .change(let statements) where try await isJournalled(command, statements):
+        case .insert(let documents) where try await isOrdinary(command.collection):
+            try await insert(documents, command, place)
+        case .change(let statements) where try await isJournalled(command, statements, place, begun):
             for (number, statement) in statements.enumerated() {
                 try await run.recording(statement.code, in: command.collection ?? "", filter: statement.filter) {
                     try await change(statement, command, place.statement(number))
@@ -97,7 +106,7 @@ struct CommandRunner {
         case .aggregate(let target, let other, false)
         where command.risk == .dangerous && (other == nil || other == database.name):
             try await destroy(command, target, place, begun)
-        case .change, .aggregate, .other: try await runAsItIs(command, place, begun)
+        case .insert, .change, .aggregate, .other: try await runAsItIs(command, place, begun)
         }
     }
 }

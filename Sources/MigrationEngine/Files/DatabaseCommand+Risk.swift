@@ -31,10 +31,27 @@ extension DatabaseCommand {
             }
             if isOut { return ["replaces whatever \(target) holds ($out)"] }
             // Whatever database is named: it may be this one.
-            return target == here ? ["changes \(here) while it reads it ($merge)"] : []
+            return target == here || reads(target) ? ["changes \(target) while it reads it ($merge)"] : []
         case .change(let statements): return statements.flatMap { Self.dangers(of: $0, here) }
         case .insert, .create, .createIndexes: return []
         case .other: return otherDangers
+        }
+    }
+
+    /// Whether a stage of the pipeline names a collection to read from.
+    private func reads(_ collection: String) -> Bool {
+        Self.names(collection, .array(BSONArray((document["pipeline"]?.array?.values ?? []).dropLast())))
+    }
+
+    private static func names(_ collection: String, _ value: BSONValue) -> Bool {
+        switch value {
+        case .document(let document):
+            document.elements.contains { element in
+                ["from", "coll", "$unionWith"].contains(element.key) && element.value.string == collection
+                    || names(collection, element.value)
+            }
+        case .array(let array): array.values.contains { names(collection, $0) }
+        default: false
         }
     }
 
@@ -74,6 +91,11 @@ extension DatabaseCommand {
         }
         if name == "renameCollection" {
             return "renameCollection is a command of the database admin, which a step's file doesn't work on"
+        }
+        if Self.aboutCollections.contains(name), document[name]?.string == nil,
+            name != "aggregate" || document[name]?.integer != 1
+        {
+            return "\(name) names no collection: its first value must be text"
         }
         if document["$db"] != nil { return "it names a database ($db); a step works on the one that is connected to" }
         var touched = [collection]

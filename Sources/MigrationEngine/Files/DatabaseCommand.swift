@@ -53,7 +53,7 @@ package struct DatabaseCommand: Sendable {
         "dropRole", "grantPrivilegesToRole", "revokePrivilegesFromRole", "grantRolesToRole", "revokeRolesFromRole",
     ]
 
-    private static let aboutCollections: Set<String> = [
+    static let aboutCollections: Set<String> = [
         "insert", "update", "delete", "findAndModify", "findandmodify", "create", "createIndexes", "drop", "aggregate",
         "collMod", "dropIndexes", "convertToCapped", "compact", "reIndex", "validate", "count", "distinct", "find",
         "mapReduce", "mapreduce", "cloneCollectionAsCapped",
@@ -72,7 +72,8 @@ package struct DatabaseCommand: Sendable {
         case "create": return .create
         case "createIndexes": return .createIndexes(documents(document["indexes"]))
         case "drop": return .drop
-        case "aggregate": return aggregate(document)
+        // An explanation changes nothing.
+        case "aggregate" where document["explain"]?.bool != true: return aggregate(document)
         default: return .other
         }
     }

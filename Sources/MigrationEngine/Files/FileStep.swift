@@ -98,8 +98,11 @@ public struct FileStep: Migration {
     var refusals: [String] { upFile.commands.compactMap(\.refusal) }
 
     /// What its commands do to the data as it is that can lose it, beyond what they say.
-    func dangers(_ database: Database, ignoring touched: Set<String>) async throws -> [String] {
-        try await planner(database).dangers(upFile, ignoring: touched)
+    func dangers(
+        _ database: Database, _ direction: MigrationDirection = .up, ignoring touched: Set<String> = []
+    ) async throws -> [String] {
+        guard let file = direction == .up ? upFile : downFile else { return [] }
+        return try await planner(database).dangers(file, ignoring: touched)
     }
 
     /// The collections that it changes.

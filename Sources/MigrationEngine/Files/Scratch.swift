@@ -5,11 +5,17 @@ internal import MongoDriver
 /// tool's own. The documents themselves are then changed by compare-and-set, with both images in the journal.
 struct Scratch {
     let run: Run
+    /// The collection that the copies are put into: nobody else's, also not that of an attempt whose last command is still
+    /// on its way to the server.
+    let name: String
     /// The collation of the documents' own collection, which the copies' hasn't.
     let collation: BSONDocument?
 
     private var database: Database { run.database }
-    private var namespace: Namespace { database.namespace(StateCollection.scratch) }
+    private var namespace: Namespace { database.namespace(name) }
+
+    /// A name that no attempt has had.
+    static func makeName() -> String { "\(StateCollection.scratch).\(ObjectID.now().hex)" }
 
     /// What an update makes of documents that match it; those that it leaves as they are, are left out.
     ///
@@ -26,11 +32,16 @@ struct Scratch {
         try await empty()
         try await run.writer.bulkWrite(namespace, documents.map { .insert($0) }, concern: .acknowledged)
         try await update(statement, isMulti: true, isUpsert: false)
-        let after = try await run.documents(documents.map { $0["_id"] ?? .null }, in: StateCollection.scratch)
+        let after = try await run.documents(documents.map { $0["_id"] ?? .null }, in: name)
         try await empty()
-        return documents.compactMap { before in
+        return try documents.compactMap { before in
             let id = before["_id"] ?? .null
-            guard let after = after[id], after != before else { return nil }
+            guard let after = after[id] else {
+                throw EngineError.refused(
+                    "a copy that the update was to be worked out on is gone: is another run at work here? Run the same "
+                        + "command again")
+            }
+            guard after != before else { return nil }
             return DocumentChange(id: id, before: before, after: .document(after))
         }
     }
@@ -39,7 +50,7 @@ struct Scratch {
     func upserted(by statement: ChangeStatement) async throws -> BSONDocument? {
         try await empty()
         try await update(statement, isMulti: statement.isMulti, isUpsert: true)
-        let made = try await database.findAll(StateCollection.scratch, filter: [:], options: ["limit": 1]).first
+        let made = try await database.findAll(name, filter: [:], options: ["limit": 1]).first
         try await empty()
         return made
     }
@@ -53,7 +64,7 @@ struct Scratch {
         if let collation = statement.collation ?? collation { update.append("collation", .document(collation)) }
         for element in statement.rest.rawElements { update.append(raw: element) }
         var command: BSONDocument = [
-            "update": .string(StateCollection.scratch), "updates": [.document(update)], "writeConcern": ["w": 1],
+            "update": .string(name), "updates": [.document(update)], "writeConcern": ["w": 1],
         ]
         if let variables = statement.variables { command.append("let", variables) }
         try await run.writer.run(command, on: database.name)
@@ -63,12 +74,15 @@ struct Scratch {
         try await run.writer.bulkWrite(namespace, [.deleteMany(filter: [:])], concern: .acknowledged)
     }
 
-    /// Removes the collection.
+    /// Removes the collection, and what earlier attempts have left behind.
     static func remove(_ run: Run) async throws {
-        do {
-            try await run.writer.run(["drop": .string(StateCollection.scratch)], on: run.database.name)
-        } catch let error as MongoError where error.code == MongoError.ServerCode.namespaceNotFound {
-            return
+        let present = try await run.database.client.listCollections(run.database.name)
+        for name in present.keys where name.hasPrefix(StateCollection.scratch) {
+            do {
+                try await run.writer.run(["drop": .string(name)], on: run.database.name)
+            } catch let error as MongoError where error.code == MongoError.ServerCode.namespaceNotFound {
+                continue
+            }
         }
     }
 }

@@ -129,8 +129,10 @@ public final class Lease: Sendable {
         case taken(owner: String)
     }
 
-    /// Frees a lease whose time is over, or any lease by force. A holder that is still at work stops before its next
-    /// write.
+    /// Frees a lease whose time is over, or takes any lease by force.
+    ///
+    /// A holder that is still at work learns of it when it renews its lease, and stops. Until its time is over nobody else
+    /// can take the lease: as long as that, it may believe to hold it.
     ///
     /// - Throws: ``EngineError/leaseHeld(owner:since:)`` when a holder's time isn't over and `force` is false;
     ///   ``MongoError``.
@@ -149,7 +151,7 @@ public final class Lease: Sendable {
             namespace, query: ["_id": "lease", "token": document["token"] ?? .null],
             [
                 "update": [
-                    ["$set": ["token": ["$add": ["$token", .int64(1)]], "expiresAt": "$$NOW", "released": true]]
+                    ["$set": ["token": ["$add": ["$token", .int64(1)]], "released": true]]
                 ]
             ])
         guard freed != nil else { throw EngineError.refused("The lease changed hands just now. Look again.") }

@@ -103,10 +103,10 @@ public enum MigrationPlanner {
         try checkEdited(steps, ledger)
         let wanted = steps.map(\.version).filter { $0 <= target ?? .max && ledger[$0]?.state != .applied }.sorted()
         let late = outOfOrder(steps, ledger).filter(wanted.contains)
-        if !late.isEmpty, !allowOutOfOrder {
+        if let oldest = late.first, !allowOutOfOrder {
             throw .ledger(
                 "\(list(late)) older than the newest applied step. Take the newer ones back first "
-                    + "(`migrate down --to`), or apply \(late.count == 1 ? "it" : "them") all the same "
+                    + "(`migrate down --to \(max(oldest - 1, 0))`), or apply \(late.count == 1 ? "it" : "them") all the same "
                     + "(--allow-out-of-order).")
         }
         return wanted

@@ -52,6 +52,14 @@ extension MigrationRunner {
         try Self.checkDangers(selection, .down, settings)
         let rows = try await Ledger(database: database, series: series).rows()
         try Self.checkCheckpoints(selection, .down, rows)
+        for case let step as FileStep in selection where !settings.allowsDangerous {
+            let row = rows[step.version]
+            guard step.usesOwnDown(row), row?.state != .reverting else { continue }
+            let dangers = try await step.dangers(database, .down)
+            guard dangers.isEmpty else {
+                throw EngineError.dangerous(version: step.version, name: step.name, reasons: dangers)
+            }
+        }
         for step in selection {
             // What an undo has begun to take back is taken back as far as the journal goes.
             let isUndone = rows[step.version]?.state == .reverting && !step.usesOwnDown(rows[step.version])

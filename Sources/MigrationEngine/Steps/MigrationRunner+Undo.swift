@@ -54,7 +54,11 @@ extension MigrationRunner {
         for row in reverted.compactMap(LedgerRow.init) {
             let undone = try await count(
                 ["_id.r": .objectID(id), "step": .int64(row.version), "undone": ["$exists": true]], run.database)
-            let rest = try await remains(of: id, row.version, run.database)
+            // What was taken back in several attempts isn't there again before all of them are undone.
+            var rest = 0
+            for attempt in Set(row.attempt).intersection(row.revertedBy).union([id]) {
+                rest += try await remains(of: attempt, row.version, run.database)
+            }
             if row.isUnjournalled || rest > 0 {
                 run.tally.left(
                     "step \(row.version)", StateCollection.migrations, 1,

@@ -27,6 +27,7 @@ struct Check: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandSession.run("check", options) { session in
+            try await session.checkIsChat()
             let start = ContinuousClock.now
             let checker = Checker(database: session.database, schema: .chat, progress: session.progress)
             let report = try await checker.check(try codes(), interruption: session.interruption)

@@ -17,11 +17,11 @@ struct ChangeResult: CommandResult {
         let reason: String
         let samples: [JSONValue]
 
-        init(_ leftover: Leftover, samples: [JSONValue] = []) {
+        init(_ leftover: Leftover, samples: [JSONValue] = [], rewording: (String) -> String = { $0 }) {
             code = leftover.code
             collection = leftover.collection
             count = leftover.count
-            reason = leftover.reason
+            reason = rewording(leftover.reason)
             self.samples = samples
         }
     }

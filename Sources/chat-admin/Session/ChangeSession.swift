@@ -29,6 +29,7 @@ extension CommandSession {
             throttle: Throttle(maxLag: change.maxLag.map { .seconds($0) }, pause: pause), progress: progress,
             remark: { [console] in console.remark($0) })
         return try await lifecycle.perform(description, wait: .seconds(change.wait)) { run in
+            trail.begin(run)
             try await body(run, description)
         }
     }

@@ -17,6 +17,8 @@ struct CommandSession: Sendable {
     let interruption: Interruption
     /// Turned by SIGUSR1 and SIGUSR2.
     let pause: PauseSwitch
+    /// What the command has changed so far.
+    let trail: ChangeTrail
 
     /// Where progress goes.
     var progress: ProgressReport { { [console] in console.progress($0) } }
@@ -40,23 +42,24 @@ struct CommandSession: Sendable {
         let console = Console(isQuiet: options.quiet, isVerbose: options.verbose > 0, noColor: options.noColor)
         let interruption = Interruption()
         let pause = PauseSwitch()
+        let trail = ChangeTrail()
         let trap = await SignalTrap(interruption, pause, console)
         defer { trap.cancel() }
         let status: ExitStatus
         do {
             let target = try await ConnectionSource(options).target()
             try beforeConnecting(target.connection)
-            status = try await connect(name, options, target, console, (interruption, pause), mustExist, body)
+            status = try await connect(name, options, target, console, (interruption, pause, trail), mustExist, body)
         } catch {
             status = ExitStatus(error)
-            report(rewording("\(error)"), status, name, options, console)
+            report(rewording("\(error)"), trail, status, name, options, console)
         }
         if status != .done { throw ExitCode(status.rawValue) }
     }
 
     private static func connect(
         _ name: String, _ options: GlobalOptions, _ target: ConnectionSource.Target, _ console: Console,
-        _ signals: (interruption: Interruption, pause: PauseSwitch), _ mustExist: Bool,
+        _ shared: (interruption: Interruption, pause: PauseSwitch, trail: ChangeTrail), _ mustExist: Bool,
         _ body: (CommandSession) async throws -> ExitStatus
     ) async throws -> ExitStatus {
         if let warning = target.warning { console.remark(warning) }
@@ -67,7 +70,7 @@ struct CommandSession: Sendable {
         poolOptions.maxPoolSize = 128
         let pool = try MongoPool(target.connection, options: poolOptions, logger: logger)
         pool.keepUntilExit()
-        let timer = startTimer(options.maxTime, signals.interruption)
+        let timer = startTimer(options.maxTime, shared.interruption)
         defer { timer?.cancel() }
         do {
             return try await pool.withClient { client in
@@ -76,11 +79,12 @@ struct CommandSession: Sendable {
                     throw Failure(.configuration, "MongoDB \(server.version) is too old; 4.4 or newer is needed.")
                 }
                 let database = Database(
-                    client: client, name: target.database, server: server, readPreference: options.readPreference)
+                    client: client, name: target.database, server: server,
+                    readPreference: options.readPreference ?? target.connection.readPreference)
                 if mustExist { try await checkExists(database) }
                 let session = CommandSession(
                     command: name, console: console, pool: pool, database: database,
-                    interruption: signals.interruption, pause: signals.pause)
+                    interruption: shared.interruption, pause: shared.pause, trail: shared.trail)
                 return try await body(session)
             }
         } catch EngineError.interrupted(Self.timeIsUp) {
@@ -114,8 +118,9 @@ struct CommandSession: Sendable {
         guard own.isEmpty else { return }
         throw Failure(
             .configuration,
-            "The database `\(database.name)` has none of the collections \(expected.joined(separator: ", ")), which the "
-                + "built-in steps are about. Name another database with --database, or other steps with --steps.")
+            "The database `\(database.name)` has none of the collections \(expected.joined(separator: ", ")), which "
+                + "`\(command)` is about. Name another database with --database"
+                + (command.hasPrefix("migrate") ? ", or other steps with --steps." : "."))
     }
 
     /// Stands for "time is up" where a signal's number stands for an interruption.
@@ -149,18 +154,25 @@ struct CommandSession: Sendable {
         let command: String
         let error: String
         let exitCode: Int32
+        /// The run, where something was written, and the steps that it had done.
+        var run: String?
+        var steps: [ChangeResult.Step]?
     }
 
     /// Says what went wrong: a sentence on standard error and, with `--format json`, a document on standard output.
     private static func report(
-        _ error: String, _ status: ExitStatus, _ name: String, _ options: GlobalOptions, _ console: Console
+        _ error: String, _ trail: ChangeTrail, _ status: ExitStatus, _ name: String, _ options: GlobalOptions,
+        _ console: Console
     ) {
         let sentence = Redaction.redact(error)
         console.error("chat-admin: \(sentence)")
+        if let changes = trail.text { console.error(changes) }
         guard options.format == .json else { return }
         do {
-            try console.result(
-                JSON.text(ErrorResult(command: name, error: sentence, exitCode: status.rawValue)))
+            var result = ErrorResult(command: name, error: sentence, exitCode: status.rawValue)
+            result.run = trail.run
+            if !trail.steps.isEmpty { result.steps = trail.steps }
+            try console.result(JSON.text(result))
         } catch {
             console.error("chat-admin: \(error)")
         }

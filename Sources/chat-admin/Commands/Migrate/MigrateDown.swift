@@ -42,7 +42,6 @@ struct MigrateDown: AsyncParsableCommand {
                 try session.console.print(result, options.format)
                 return .done
             }
-            var results: [StepResult] = []
             // Going on after a broken connection must not take back another step than the one begun.
             var chosen: Set<Int64>?
             let run = try await session.change(change, asks: !selection.isEmpty) {
@@ -62,11 +61,11 @@ struct MigrateDown: AsyncParsableCommand {
                 chosen = Set(selection.map(\.version))
                 try await runner.checkDownBlockers(selection, session.database, settings: settings)
                 let context = StepContext(run: run, settings: settings)
-                try await runner.down(selection, context, description) { results.append($0) }
+                try await runner.down(selection, context, description) { session.trail.append($0) }
             }
             var result = session.result(
-                run, left: run.tally.leftovers.map { ChangeResult.Left($0) }, since: start)
-            result.steps = results.map(ChangeResult.Step.init)
+                run, left: run.tally.leftovers.map { ChangeResult.Left($0, rewording: series.reword) }, since: start)
+            result.steps = session.trail.steps
             try session.console.print(result, options.format)
             // Something is still applied where time was up.
             let wanted = chosen ?? []

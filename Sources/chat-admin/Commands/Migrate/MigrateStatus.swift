@@ -23,7 +23,7 @@ struct MigrateStatus: AsyncParsableCommand {
             let pending = status.filter { $0.state != .applied }.count
             let result = StatusResult(
                 database: session.database.name, series: session.runner.series, pending: pending,
-                steps: status.map(StatusResult.Step.init),
+                steps: status.map { StatusResult.Step($0, series.reword) },
                 durationMS: (ContinuousClock.now - start).milliseconds)
             try session.console.print(result, options.format)
             return exitCode && pending > 0 ? .pending : .done
@@ -32,13 +32,13 @@ struct MigrateStatus: AsyncParsableCommand {
 }
 
 extension StatusResult.Step {
-    init(_ status: StepStatus) {
+    init(_ status: StepStatus, _ reword: (String) -> String) {
         self.init(
             version: status.version, name: status.name, summary: status.summary, state: status.state.rawValue,
             problems: status.problems, marked: status.row?.isMarked ?? false,
             startedAt: status.row?.startedAt.map(TimeText.iso8601),
             finishedAt: status.row?.finishedAt.map(TimeText.iso8601), durationMS: status.row?.durationMS,
             host: status.row?.host, user: status.row?.user, toolVersion: status.row?.toolVersion,
-            changes: status.row?.changes ?? [], error: status.row?.error)
+            changes: status.row?.changes ?? [], error: status.row?.error.map(reword))
     }
 }

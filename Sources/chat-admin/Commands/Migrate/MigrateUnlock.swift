@@ -6,8 +6,9 @@ struct MigrateUnlock: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "unlock", abstract: "Free the lease of a run that is no longer there.",
         discussion: """
-            A lease whose time is over is freed at once; one of a run that may still be at work only with --force, and \
-            that run then stops before its next write.
+            A lease whose time is over is freed at once; one of a run that may still be at work only with --force: \
+            that run then stops when it renews its lease, and the next one can begin when it would have expired, half a \
+            minute later at most.
             """)
 
     @OptionGroup var options: GlobalOptions
@@ -46,7 +47,9 @@ private struct UnlockResult: CommandResult {
         switch lease {
         case "freed": "The lease is free. It was left behind by \(owner ?? "unknown")."
         case "taken":
-            style.warning("The lease was taken from \(owner ?? "unknown"), which stops before its next write.")
+            style.warning(
+                "The lease was taken from \(owner ?? "unknown"), which stops as soon as it notices. Within half a minute the "
+                    + "next run can begin.")
         default: "Nobody holds the lease."
         }
     }

@@ -45,7 +45,6 @@ struct MigrateUp: AsyncParsableCommand {
                 try session.console.print(session.result(plans, since: start), options.format)
                 return .done
             }
-            var results: [StepResult] = []
             let run = try await session.change(change, asks: !selection.isEmpty) {
                 let plan = try await migration.plan(to: to)
                 let changes = plan.steps.flatMap(\.operations).reduce(0) { $0 + $1.matched }
@@ -56,11 +55,11 @@ struct MigrateUp: AsyncParsableCommand {
                     .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
                 try await runner.checkBlockers(selection, session.database, settings: settings)
                 let context = StepContext(run: run, settings: settings)
-                try await runner.up(selection, context, description) { results.append($0) }
+                try await runner.up(selection, context, description) { session.trail.append($0) }
             }
             let left = try await session.leftovers(try await migration.mended(), run)
             var result = session.result(run, left: left, since: start)
-            result.steps = results.map(ChangeResult.Step.init)
+            result.steps = session.trail.steps
             try session.console.print(result, options.format)
             // Something is still pending where time was up.
             let rest = try await runner.selection(

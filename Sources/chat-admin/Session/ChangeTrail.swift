@@ -1,0 +1,35 @@
+internal import BSON
+internal import MigrationEngine
+internal import Synchronization
+
+/// What a command has changed so far: told with the error when it can't go on.
+final class ChangeTrail: Sendable {
+    private struct State {
+        var run: Run?
+        var steps: [ChangeResult.Step] = []
+    }
+
+    private let state = Mutex(State())
+
+    /// The steps that were worked on, in order.
+    var steps: [ChangeResult.Step] { state.withLock { $0.steps } }
+
+    /// The id of the run, if it wrote anything.
+    var run: String? { state.withLock { $0.run }.flatMap { $0.hasRecord ? $0.id.hex : nil } }
+
+    /// A run begins.
+    func begin(_ run: Run) { state.withLock { $0.run = run } }
+
+    /// A step is done.
+    func append(_ result: StepResult) {
+        state.withLock { $0.steps.append(ChangeResult.Step(result)) }
+    }
+
+    /// Sentences about it; nil when nothing was changed.
+    var text: String? {
+        guard let run else { return nil }
+        let steps = steps.map { "\($0.state) step \($0.version) (\($0.name))" }
+        let done = steps.isEmpty ? "" : "Before that it had \(steps.joined(separator: ", ")). "
+        return done + "What it did is recorded: `chat-admin runs show \(run)`."
+    }
+}

@@ -1,0 +1,127 @@
+import BSON
+import Foundation
+import TestSupport
+import Testing
+
+/// What a step must not do, whatever its file says and whatever comes between.
+@Suite("A step in a file")
+struct StepSafetyTests {
+    private func up(_ folder: StepFolder, _ more: [String] = ["--allow-dangerous"]) -> [String] {
+        ["migrate", "up", "--yes"] + folder.arguments + more
+    }
+
+    private func load(_ database: TestDatabase, _ count: Int32) async throws {
+        try await database.load("c", (0..<count).map { ["_id": .int32($0), "n": .int32($0)] })
+    }
+
+    @Test("doesn't merge twice into what a $merge that failed half-way has made, and takes that back exactly")
+    func halfMerged() async throws {
+        try await withDatabase { database in
+            try await load(database, 11)
+            let before = try await database.all("c")
+            try await database.run(["collMod": "c", "validator": ["n": ["$lt": 20]]])
+            let merge = """
+                [{"aggregate": "c", "cursor": {}, "pipeline": [{"$set": {"n": {"$add": ["$n", 10]}}},
+                  {"$merge": {"into": "c", "whenMatched": "replace"}}]}]
+                """
+            try await StepFolder.with(["001_merge.up.json": merge]) { folder in
+                let failed = try await json(up(folder), on: database, expecting: 3)
+                #expect(try await database.all("c") != before, "the test wants a $merge that comes part of the way")
+                try await database.run(["collMod": "c", "validator": ["n": ["$lt": 100]]])
+                _ = try await json(up(folder), on: database, expecting: 3)
+                let run = try #require(failed["run"]?.string)
+                _ = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 0)
+                #expect(try await database.all("c") == before)
+            }
+        }
+    }
+
+    @Test("that explains a pipeline leaves alone what the pipeline would replace")
+    func explained() async throws {
+        try await withDatabase { database in
+            try await load(database, 5)
+            let step = #"[{"aggregate": "c", "pipeline": [{"$set": {"w": 1}}, {"$out": "c"}], "explain": true}]"#
+            try await StepFolder.with(["001_explain.up.json": step]) { folder in
+                _ = try await Tool.run(up(folder) + target(database))
+                #expect(try await database.count("c", ["w": ["$exists": false]]) == 5)
+            }
+        }
+    }
+
+    @Test("is gone on with as it was begun, though another --journal-limit is given")
+    func otherLimit() async throws {
+        try await withDatabase { database in
+            try await load(database, 30)
+            try await database.run(["collMod": "c", "validator": ["n": ["$ne": 4]]])
+            let step = #"[{"update": "c", "updates": [{"q": {}, "u": {"$inc": {"n": 1000}, "$set": {"s": 1}}, "multi": true}]}]"#
+            try await StepFolder.with(["001_inc.up.json": step]) { folder in
+                try await database.run(["collMod": "c", "validator": ["n": ["$ne": 1004]]])
+                _ = try await json(up(folder), on: database, expecting: 3)
+                try await database.run(["collMod": "c", "validator": [:]])
+                _ = try await json(up(folder) + ["--journal-limit", "1"], on: database, expecting: 0)
+                let numbers = try await database.all("c").compactMap { $0["n"]?.integer }.sorted()
+                #expect(numbers == Array(1000..<1030))
+            }
+        }
+    }
+
+    @Test("is graded by what the server would understand")
+    func grading() async throws {
+        let dangerous = [
+            #"{"findAndModify": "c", "query": {"_id": 99}, "update": {"$set": {"n": 1}}, "upsert": 1}"#,
+            #"{"aggregate": "d", "cursor": {}, "pipeline": [{"$unionWith": "c"}, {"$merge": {"into": "c"}}]}"#,
+            """
+            {"aggregate": "d", "cursor": {}, "pipeline": [{"$lookup": {"from": "c", "pipeline": [], "as": "x"}},
+             {"$merge": {"into": "c"}}]}
+            """,
+        ]
+        try await withDatabase { database in
+            try await load(database, 3)
+            for command in dangerous {
+                try await StepFolder.with(["001_step.up.json": "[\(command)]"]) { folder in
+                    let refused = try await json(up(folder, []), on: database, expecting: 4)
+                    #expect(refused["error"]?.string?.contains("can lose data") == true, "\(refused)")
+                }
+            }
+            try await StepFolder.with(["001_step.up.json": #"[{"drop": {"$symbol": "c"}}]"#]) { folder in
+                let refused = try await json(up(folder), on: database, expecting: 4)
+                #expect(refused["error"]?.string?.contains("names no collection") == true, "\(refused)")
+            }
+            #expect(try await database.count("c") == 3)
+        }
+    }
+
+    @Test("reads from the primary what it changes, whatever the connection string prefers", arguments: [1, 1500])
+    func readPreference(count: Int32) async throws {
+        try await withDatabase(on: .replicaSet) { database in
+            try await load(database, count)
+            let step = #"[{"update": "c", "updates": [{"q": {"n": {"$gte": 0}}, "u": {"$set": {"m": 1}}, "multi": true}]}]"#
+            try await StepFolder.with(["001_set.up.json": step]) { folder in
+                let server = try await TestServer.shared(.replicaSet)
+                let uri = server.uri + (server.uri.contains("?") ? "&" : "/?") + "readPreference=secondaryPreferred"
+                let result = try await Tool.run(up(folder) + ["--uri", uri, "--database", database.name])
+                #expect(result.exitCode == 0, "\(result)")
+                #expect(try await database.count("c", ["m": 1]) == Int(count))
+            }
+        }
+    }
+
+    @Test("that fails says what was done before it, and where that is recorded")
+    func trail() async throws {
+        try await withDatabase { database in
+            let steps = [
+                "001_good.up.json": #"[{"insert": "c", "documents": [{"_id": 1}]}]"#,
+                "002_bad.up.json": #"[{"insert": "c", "documents": [{"_id": 2}, {"_id": 2}]}]"#,
+            ]
+            try await StepFolder.with(steps) { folder in
+                let failed = try await json(up(folder, []), on: database, expecting: 3)
+                let run = try #require(failed["run"]?.string)
+                let done = failed["steps"]?.array?.values.compactMap { $0.document?["version"]?.integer }
+                #expect(done == [1])
+                let again = try await Tool.run(up(folder, []) + target(database))
+                #expect(again.exitCode == 3 && again.errors.contains("runs show "), "\(again)")
+                _ = try await json(["runs", "show", run], on: database, expecting: 0)
+            }
+        }
+    }
+}
