@@ -14,6 +14,9 @@ public final class MongoPool: @unchecked Sendable {
         public var appName = "chat-admin"
         /// How long to look for a usable server, in milliseconds.
         public var serverSelectionTimeoutMS: Int32 = 10_000
+        /// How long to wait for an answer, in milliseconds: an hour. A server groups tens of millions of messages for longer
+        /// than the driver's own five minutes; one that is gone is noticed by keep-alive probes before.
+        public var socketTimeoutMS: Int32 = 3_600_000
         /// How long to wait for a free client, in milliseconds.
         public var waitQueueTimeoutMS: Int32 = 60_000
         /// The largest number of clients, whatever the connection string says; nil leaves it to the string.
@@ -45,6 +48,7 @@ public final class MongoPool: @unchecked Sendable {
             mongoc_uri_set_read_prefs_t(uri, primary)
             if mongoc_uri_get_appname(uri) == nil { mongoc_uri_set_appname(uri, options.appName) }
             Self.setDefault(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, options.serverSelectionTimeoutMS)
+            Self.setDefault(uri, MONGOC_URI_SOCKETTIMEOUTMS, options.socketTimeoutMS)
             Self.setDefault(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, options.waitQueueTimeoutMS)
             if let size = options.maxPoolSize { mongoc_uri_set_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, size) }
             var error = bson_error_t()

@@ -53,7 +53,9 @@ struct StepSafetyTests {
         try await withDatabase { database in
             try await load(database, 30)
             try await database.run(["collMod": "c", "validator": ["n": ["$ne": 4]]])
-            let step = #"[{"update": "c", "updates": [{"q": {}, "u": {"$inc": {"n": 1000}, "$set": {"s": 1}}, "multi": true}]}]"#
+            let step = """
+                [{"update": "c", "updates": [{"q": {}, "u": {"$inc": {"n": 1000}, "$set": {"s": 1}}, "multi": true}]}]
+                """
             try await StepFolder.with(["001_inc.up.json": step]) { folder in
                 try await database.run(["collMod": "c", "validator": ["n": ["$ne": 1004]]])
                 _ = try await json(up(folder), on: database, expecting: 3)
@@ -95,7 +97,9 @@ struct StepSafetyTests {
     func readPreference(count: Int32) async throws {
         try await withDatabase(on: .replicaSet) { database in
             try await load(database, count)
-            let step = #"[{"update": "c", "updates": [{"q": {"n": {"$gte": 0}}, "u": {"$set": {"m": 1}}, "multi": true}]}]"#
+            let step = """
+                [{"update": "c", "updates": [{"q": {"n": {"$gte": 0}}, "u": {"$set": {"m": 1}}, "multi": true}]}]
+                """
             try await StepFolder.with(["001_set.up.json": step]) { folder in
                 let server = try await TestServer.shared(.replicaSet)
                 let uri = server.uri + (server.uri.contains("?") ? "&" : "/?") + "readPreference=secondaryPreferred"

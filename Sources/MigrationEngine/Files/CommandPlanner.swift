@@ -21,12 +21,13 @@ struct CommandPlanner {
         for command in file.commands.dropFirst(position) {
             // What a command finds after others of the file have changed its collection can't be told yet.
             let objections = try await objections(to: command, ignoring: touched)
+            let dangers = try await dangers(of: command, ignoring: touched)
             switch command.kind {
             case .change(let statements):
                 for statement in statements {
-                    operations.append(try await change(statement, command, objections))
+                    operations.append(try await change(statement, command, objections, dangers))
                 }
-            default: operations.append(try await operation(command, objections))
+            default: operations.append(try await operation(command, objections, dangers))
             }
             touched.formUnion(command.touched)
         }
@@ -54,23 +55,27 @@ struct CommandPlanner {
     /// - Parameter touched: Collections that other steps change before.
     func dangers(_ file: StepFile, ignoring touched: Set<String>) async throws -> [String] {
         var dangers: [String] = []
-        for command in file.commands {
-            if case .aggregate(let target, _, false) = command.kind, let view = command.collection,
-                try await isView(view, of: target)
-            {
-                dangers.append("changes \(target) while it reads it through the view \(view) ($merge)")
-            }
-            guard case .change(let statements) = command.kind, let collection = command.collection,
-                !touched.contains(collection)
-            else { continue }
-            for statement in statements where statement.update == nil && statement.isMulti {
+        for command in file.commands { dangers += try await self.dangers(of: command, ignoring: touched) }
+        return dangers
+    }
+
+    private func dangers(of command: DatabaseCommand, ignoring touched: Set<String>) async throws -> [String] {
+        switch command.kind {
+        case .aggregate(let target, _, false):
+            guard let view = command.collection, try await isView(view, of: target) else { return [] }
+            return ["changes \(target) while it reads it through the view \(view) ($merge)"]
+        case .change(let statements):
+            guard let collection = command.collection, !touched.contains(collection) else { return [] }
+            var dangers: [String] = []
+            for statement in statements where statement.update == nil && statement.isMulti && !statement.matchesAll {
                 let total = try await database.documentCount(of: collection)
                 if total > 0, try await count(statement, collection) == total {
                     dangers.append("deletes every document of \(collection): its filter matches them all")
                 }
             }
+            return dangers
+        default: return []
         }
-        return dangers
     }
 
     /// Whether a collection is a view of another, perhaps through more views.
@@ -92,7 +97,7 @@ struct CommandPlanner {
     private static let samples: Int64 = 5
 
     private func change(
-        _ statement: ChangeStatement, _ command: DatabaseCommand, _ objections: [String]
+        _ statement: ChangeStatement, _ command: DatabaseCommand, _ objections: [String], _ dangers: [String]
     ) async throws -> PlannedOperation {
         let collection = command.collection ?? ""
         let start = ContinuousClock.now
@@ -105,13 +110,14 @@ struct CommandPlanner {
         let verb = statement.code
         let what = statement.matchesAll ? "\(verb) every document" : "\(verb) where \(Self.text(statement.filter))"
         let changed = statement.isMulti ? matched : min(matched, 1)
-        let isDangerous = command.risk == .dangerous
+        let isDangerous = command.risk == .dangerous || !dangers.isEmpty
         return PlannedOperation(
             code: verb, collection: collection, operation: what, matched: changed,
             access: try await database.access(
                 finding: statement.filter, in: collection, collation: statement.collation),
-            risk: command.risk,
-            warnings: objections + (isDangerous ? command.dangers + (try await limitWarnings(collection)) : [])
+            risk: isDangerous ? .dangerous : command.risk,
+            warnings: objections
+                + (isDangerous ? command.dangers + dangers + (try await limitWarnings(collection)) : [])
                 + (command.isInJournal ? [] : [Self.asItIs]),
             samples: samples, estimatedMS: looking.milliseconds + Cost.changed.of(changed))
     }
@@ -138,9 +144,11 @@ struct CommandPlanner {
         return text.count <= 120 ? text : text.prefix(117) + "…"
     }
 
-    private func operation(_ command: DatabaseCommand, _ objections: [String]) async throws -> PlannedOperation {
+    private func operation(
+        _ command: DatabaseCommand, _ objections: [String], _ dangers: [String]
+    ) async throws -> PlannedOperation {
         let collection = command.collection ?? ""
-        var warnings = objections + command.dangers
+        var warnings = objections + command.dangers + dangers
         var matched = 1
         var access = Access.index
         var cost = Cost.sent.of(1)
@@ -181,7 +189,7 @@ struct CommandPlanner {
         if let refusal = command.refusal { warnings.append("refused: \(refusal)") }
         return PlannedOperation(
             code: command.code, collection: collection, operation: command.title, matched: matched, access: access,
-            risk: command.risk, warnings: warnings, estimatedMS: cost)
+            risk: dangers.isEmpty ? command.risk : .dangerous, warnings: warnings, estimatedMS: cost)
     }
 
     /// Says how many documents a new validator wouldn't let through.

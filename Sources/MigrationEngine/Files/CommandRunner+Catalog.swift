@@ -124,7 +124,8 @@ extension CommandRunner {
         }
         do {
             try await send(document)
-        } catch let error as MongoError where found != nil && MongoError.ServerCode.collectionGone.contains(error.code) {
+        } catch let error as MongoError where found != nil && MongoError.ServerCode.collectionGone.contains(error.code)
+        {
             // Somebody else has dropped it meanwhile.
             return
         }

@@ -9,7 +9,7 @@ extension CommandRunner {
     func insert(_ documents: [BSONDocument], _ command: DatabaseCommand, _ place: CommandPlace) async throws {
         let collection = command.collection ?? ""
         try await run.recording("insert", in: collection) {
-            let earlier = Earlier(place.isResumed ? try await entries(place) : [])
+            let earlier = try await earlier(place)
             // What was tried then keeps the ids that it got then; what wasn't there at the end is tried again.
             let missing = earlier.inserted.filter { earlier.again.contains($0["_id"] ?? .null) }
             for batch in Run.batches(missing) {
@@ -37,17 +37,29 @@ extension CommandRunner {
     /// What earlier attempts, and this one, have in the journal of a command or a statement, oldest first; what was taken
     /// back is among it.
     func entries(_ place: CommandPlace) async throws -> [JournalEntry] {
-        try await entries(["position": .int64(place.number)])
+        var entries: [JournalEntry] = []
+        try await forEachEntry(place) { entries.append($0) }
+        return entries
     }
 
-    private func entries(_ condition: BSONDocument) async throws -> [JournalEntry] {
-        var entries: [JournalEntry] = []
+    /// Hands the same over one by one: an entry holds megabytes of documents.
+    private func forEachEntry(_ place: CommandPlace, _ body: (JournalEntry) -> Void) async throws {
         for id in runs {
-            let found = try await database.findAll(
-                StateCollection.journal, filter: filter(id, condition), options: ["sort": ["_id": 1]])
-            entries += found.compactMap(JournalEntry.init)
+            let cursor = try await database.client.find(
+                database.namespace(StateCollection.journal), filter: filter(id, ["position": .int64(place.number)]),
+                options: ["sort": ["_id": 1], "batchSize": .int32(Self.entriesPerReply)])
+            try await database.client.forEachBatch(of: cursor, maximum: 1) { documents in
+                documents.compactMap(JournalEntry.init).forEach(body)
+            }
         }
-        return entries
+    }
+
+    private static let entriesPerReply: Int32 = 2
+
+    private func earlier(_ place: CommandPlace) async throws -> Earlier {
+        var earlier = Earlier()
+        if place.isResumed { try await forEachEntry(place) { earlier.add($0) } }
+        return earlier
     }
 
     private func filter(_ run: ObjectID, _ condition: BSONDocument) -> BSONDocument {
@@ -92,7 +104,7 @@ extension CommandRunner {
     /// Carries one statement out.
     func change(_ statement: ChangeStatement, _ command: DatabaseCommand, _ place: CommandPlace) async throws {
         let collection = command.collection ?? ""
-        let earlier = Earlier(place.isResumed ? try await entries(place) : [])
+        let earlier = try await earlier(place)
         // A later statement has been begun: this one came to its end, but for what was refused.
         let isPassed = place.isResumed ? try await isFollowed(place) : false
         if statement.isMulti || isPassed {
@@ -116,22 +128,21 @@ extension CommandRunner {
         /// Whether any document was changed, or may have been.
         var hasSettled = false
 
-        init(_ entries: [JournalEntry]) {
-            for entry in entries {
-                let ids: [BSONValue]
-                switch entry.content {
-                case .documents(let changes): ids = changes.map(\.id)
-                case .insert(let documents):
-                    ids = documents.map { $0["_id"] ?? .null }
-                    if !entry.isRetry { inserted += documents }
-                default: continue
-                }
-                if !entry.isRetry, let newest = ids.last { last = newest }
-                again.subtract(ids)
-                // What was taken back is to be done again.
-                again.formUnion(entry.isUndone ? ids : entry.again)
-                if !entry.isUndone, ids.contains(where: { !entry.again.contains($0) }) { hasSettled = true }
+        /// Takes the next entry into account.
+        mutating func add(_ entry: JournalEntry) {
+            let ids: [BSONValue]
+            switch entry.content {
+            case .documents(let changes): ids = changes.map(\.id)
+            case .insert(let documents):
+                ids = documents.map { $0["_id"] ?? .null }
+                if !entry.isRetry { inserted += documents }
+            default: return
             }
+            if !entry.isRetry, let newest = ids.last { last = newest }
+            again.subtract(ids)
+            // What was taken back is to be done again.
+            again.formUnion(entry.isUndone ? ids : entry.again)
+            if !entry.isUndone, ids.contains(where: { !entry.again.contains($0) }) { hasSettled = true }
         }
     }
 
@@ -233,7 +244,8 @@ extension CommandRunner {
 
     private func scratch(_ collection: String) async throws -> Scratch {
         Scratch(
-            run: run, name: scratchName, collation: try await database.client.listCollections(database.name)[collection]?.collation)
+            run: run, name: scratchName,
+            collation: try await database.client.listCollections(database.name)[collection]?.collation)
     }
 
     private func find(

@@ -79,7 +79,8 @@ public struct StepDirectory: Sendable {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw StepFileError(
-                .inputOutput, path: path, reason: "there is no such directory; `migrate create NAME --steps \(path)` makes one")
+                .inputOutput, path: path,
+                reason: "there is no such directory; `migrate create NAME --steps \(path)` makes one")
         }
         guard isFolder.boolValue else {
             throw StepFileError(.inputOutput, path: path, reason: "it isn't a directory")

@@ -208,6 +208,11 @@ extension DocumentChange {
     fileprivate func isPart(of current: BSONDocument?) -> Bool? {
         guard case .document(let after) = after, let before, let current else { return nil }
         let names = Set(before.keys + after.keys).filter { before[$0] != after[$0] }
+        // Others who count in the same field may have come to the same number.
+        let areCounters = names.allSatisfy { name in
+            after[name]?.number != nil && (before[name].map { $0.number != nil } ?? true)
+        }
+        if areCounters { return nil }
         if names.allSatisfy({ current[$0] == after[$0] }) { return true }
         return names.allSatisfy { current[$0] == before[$0] } ? false : nil
     }
