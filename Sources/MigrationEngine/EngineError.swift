@@ -8,8 +8,9 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
     case interrupted(signal: Int32)
     /// The ledger and the known steps contradict each other.
     case ledger(String)
-    /// A step can't be applied to the data as it is; nothing was touched.
-    case blocked(version: Int64, name: String, reasons: [String])
+    /// A step can't be applied to the data as it is; nothing was touched. The version is that of the pending step before it,
+    /// if there is one.
+    case blocked(version: Int64, name: String, reasons: [String], before: Int64?)
     /// A step can lose data, and that wasn't allowed; nothing was touched.
     case dangerous(version: Int64, name: String, reasons: [String])
     /// A step is half applied, or half taken back, and can't be gone on with as asked; nothing was touched.
@@ -39,10 +40,10 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
         case .interrupted:
             "Interrupted at a batch boundary. Nothing is half done; run the same command again to go on."
         case .ledger(let sentence), .notFound(let sentence), .refused(let sentence): sentence
-        case .blocked(let version, let name, let reasons):
+        case .blocked(let version, let name, let reasons, let before):
             "Step \(version) (\(name)) can't be applied to the data as it is, so nothing was touched:\n"
                 + reasons.map { "  - \($0)" }.joined(separator: "\n")
-                + (version > 1 ? "\n`migrate up --to \(version - 1)` applies the steps before it." : "")
+                + (before.map { "\n`migrate up --to \($0)` applies the steps before it." } ?? "")
         case .dangerous(let version, let name, let reasons):
             "Step \(version) (\(name)) can lose data, so nothing was touched:\n"
                 + reasons.map { "  - \($0)" }.joined(separator: "\n")

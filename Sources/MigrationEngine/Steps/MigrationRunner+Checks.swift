@@ -4,12 +4,12 @@ internal import BSON
 extension MigrationRunner {
     /// Looks whether every step can be applied, before the first one is.
     ///
-    /// - Throws: ``EngineError/blocked(version:name:reasons:)``, ``EngineError/dangerous(version:name:reasons:)``.
+    /// - Throws: ``EngineError/blocked(version:name:reasons:before:)``, ``EngineError/dangerous(version:name:reasons:)``.
     public func checkBlockers(
         _ selection: [any Migration], _ database: Database, settings: RepairSettings
     ) async throws {
         for case let step as FileStep in selection where !step.refusals.isEmpty {
-            throw EngineError.blocked(version: step.version, name: step.name, reasons: step.refusals)
+            throw Self.blocked(step, step.refusals, in: selection)
         }
         try Self.checkDangers(selection, .up, settings)
         guard selection.contains(where: { $0 is FileStep }) else { return try await checkBlockers(selection, database) }
@@ -21,7 +21,7 @@ extension MigrationRunner {
             let isBegun = try await step.isBegun(rows[step.version], database)
             let reasons = isBegun ? [] : try await step.blockers(database, ignoring: touched)
             guard reasons.isEmpty else {
-                throw EngineError.blocked(version: step.version, name: step.name, reasons: reasons)
+                throw Self.blocked(step, reasons, in: selection)
             }
             if !settings.allowsDangerous, !isBegun {
                 let dangers = try await step.dangers(database, ignoring: touched)
@@ -31,16 +31,23 @@ extension MigrationRunner {
             }
             touched.formUnion(step.touched)
         }
-        try await checkBlockers(selection.filter { !($0 is FileStep) }, database)
+        try await checkBlockers(selection, database)
     }
 
     private func checkBlockers(_ selection: [any Migration], _ database: Database) async throws {
-        for step in selection {
+        for step in selection where !(step is FileStep) {
             let reasons = try await step.blockers(database)
             guard reasons.isEmpty else {
-                throw EngineError.blocked(version: step.version, name: step.name, reasons: reasons)
+                throw Self.blocked(step, reasons, in: selection)
             }
         }
+    }
+
+    private static func blocked(
+        _ step: any Migration, _ reasons: [String], in selection: [any Migration]
+    ) -> EngineError {
+        let before = selection.last { $0.version < step.version }?.version
+        return .blocked(version: step.version, name: step.name, reasons: reasons, before: before)
     }
 
     /// Looks whether every step can be taken back, before the first one is.
