@@ -350,13 +350,15 @@ def main():
 def write(options, table, tool, client, sessions, messages):
     status = client.admin.command("serverStatus")
     cache = status["wiredTiger"]["cache"]["maximum bytes configured"] / 2**30
-    scale = f"SCALE={options.scale:g} " if options.scale != 1 else ""
+    settings = (("CACHE_GB", f"{cache:g}", "1"), ("RUNS", str(options.runs), "5"), ("SCALE", f"{options.scale:g}", "1"))
+    repeat = "".join(f"{name}={value} " for name, value, usual in settings if value != usual)
+    runs = f"Medians of {options.runs}" if options.runs > 1 else "One run"
     heading = f"## {messages:,} messages in {sessions:,} sessions"
     section = [
         heading, "",
         f"{machine()}; MongoDB {client.server_info()['version']}, standalone, cache {cache:g} GB, server and tool on the "
-        f"same machine. Medians of {options.runs}, the tool and its peer in turn. {datetime.date.today()}. "
-        f"Repeat with `{scale}make bench`.", "",
+        f"same machine. {runs}, the tool and its peer in turn. {datetime.date.today()}. "
+        f"Repeat with `{repeat}make bench`.", "",
         "| work | against | chat-admin | peer | ratio | goal | |", "|---|---|---|---|---|---|---|", *table.rows, "",
         "Peak memory: " + ", ".join(f"`{name}` {peak:.0f} MB" for name, peak in sorted(tool.peaks.items())) + ".", "",
     ]
