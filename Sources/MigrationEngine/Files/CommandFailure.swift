@@ -21,8 +21,9 @@ struct HalfApplied: Error, CustomStringConvertible {
     static func unknown(_ version: Int64) -> HalfApplied {
         HalfApplied(
             description:
-                "it was begun by a run that was killed, or failed on the way, and may have been done, or half done. Look. If it was, do by hand what comes "
-                + "behind it in the file and say `migrate mark \(version) applied`. Or take back what the step did, with "
+                "it was begun by a run that was killed, or failed on the way, and may have been done, or half done. Look. If "
+                + "it was, do by hand what comes behind it in the file and say `migrate mark \(version) applied`. Or take "
+                + "back what the step did, with "
                 + "`runs undo` and by hand, and say `migrate mark \(version) reverted`")
     }
 }

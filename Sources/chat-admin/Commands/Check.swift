@@ -26,8 +26,7 @@ struct Check: AsyncParsableCommand {
     func validate() throws { _ = try codes() }
 
     func run() async throws {
-        try await CommandSession.run("check", options) { session in
-            try await session.checkIsChat()
+        try await CommandSession.run("check", options, requires: .chatDatabase) { session in
             let start = ContinuousClock.now
             let checker = Checker(database: session.database, schema: .chat, progress: session.progress)
             let report = try await checker.check(try codes(), interruption: session.interruption)

@@ -77,8 +77,7 @@ enum RepairScope: String {
     }
 
     func run(_ options: GlobalOptions, _ change: ChangeOptions, _ recount: RecountOptions) async throws {
-        try await CommandSession.run("repair \(rawValue)", options) { session in
-            try await session.checkIsChat()
+        try await CommandSession.run("repair \(rawValue)", options, requires: .chatDatabase) { session in
             let start = ContinuousClock.now
             if change.dryRun {
                 try session.console.print(session.result(try await plans(session), since: start), options.format)

@@ -31,7 +31,7 @@ struct Seed: AsyncParsableCommand {
     var allowRemote = false
 
     func run() async throws {
-        try await CommandSession.run("seed", options, mustExist: false, beforeConnecting: refuseRemote) { session in
+        try await CommandSession.run("seed", options, requires: .nothing, beforeConnecting: refuseRemote) { session in
             let start = ContinuousClock.now
             let users = try selected()
             let isLocal = session.database.isLocal

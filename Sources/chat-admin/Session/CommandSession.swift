@@ -23,18 +23,27 @@ struct CommandSession: Sendable {
     /// Where progress goes.
     var progress: ProgressReport { { [console] in console.progress($0) } }
 
+    /// What a database must hold for a command.
+    enum Requirement {
+        case nothing
+        /// The application's collections, or this tool's state: a name that is misspelt looks like a database without.
+        case knownDatabase
+        /// The application's collections, or steps that were applied to them: the state alone may be another series'.
+        case chatDatabase
+    }
+
     /// Connects, runs a command, prints errors as sentences and ends with the exit code that they mean.
     ///
     /// - Parameters:
     ///   - name: The command, as results and runs call it.
     ///   - options: The options that every command takes.
-    ///   - mustExist: Whether a database without collections is an error: a name that is misspelt looks like that.
+    ///   - requirement: What the database must hold.
     ///   - rewording: Adapts the sentence of an error to the options.
     ///   - beforeConnecting: Refuses a server before anything is sent to it.
     ///   - body: The command.
     /// - Throws: `ExitCode`.
     static func run(
-        _ name: String, _ options: GlobalOptions, mustExist: Bool = true,
+        _ name: String, _ options: GlobalOptions, requires requirement: Requirement = .knownDatabase,
         rewording: (String) -> String = { $0 },
         beforeConnecting: (ConnectionString) throws -> Void = { _ in },
         _ body: (CommandSession) async throws -> ExitStatus
@@ -49,7 +58,7 @@ struct CommandSession: Sendable {
         do {
             let target = try await ConnectionSource(options).target()
             try beforeConnecting(target.connection)
-            status = try await connect(name, options, target, console, (interruption, pause, trail), mustExist, body)
+            status = try await connect(name, options, target, console, (interruption, pause, trail), requirement, body)
         } catch {
             status = ExitStatus(error)
             report(rewording("\(error)"), trail, status, name, options, console)
@@ -59,7 +68,7 @@ struct CommandSession: Sendable {
 
     private static func connect(
         _ name: String, _ options: GlobalOptions, _ target: ConnectionSource.Target, _ console: Console,
-        _ shared: (interruption: Interruption, pause: PauseSwitch, trail: ChangeTrail), _ mustExist: Bool,
+        _ shared: (interruption: Interruption, pause: PauseSwitch, trail: ChangeTrail), _ requirement: Requirement,
         _ body: (CommandSession) async throws -> ExitStatus
     ) async throws -> ExitStatus {
         if let warning = target.warning { console.remark(warning) }
@@ -81,7 +90,7 @@ struct CommandSession: Sendable {
                 let database = Database(
                     client: client, name: target.database, server: server,
                     readPreference: options.readPreference ?? target.connection.readPreference)
-                if mustExist { try await checkExists(database) }
+                try await check(database, requirement, name)
                 let session = CommandSession(
                     command: name, console: console, pool: pool, database: database,
                     interruption: shared.interruption, pause: shared.pause, trail: shared.trail)
@@ -93,10 +102,15 @@ struct CommandSession: Sendable {
     }
 
     /// A check of the wrong database would find nothing wrong with it.
-    private static func checkExists(_ database: Database) async throws {
+    private static func check(_ database: Database, _ requirement: Requirement, _ command: String) async throws {
+        if case .nothing = requirement { return }
         let present = try await database.client.listCollections(database.name)
         let expected = DatabaseSchema.chat.collections.map(\.name)
-        if expected.contains(where: { present[$0] != nil }) || present[StateCollection.runs] != nil { return }
+        if expected.contains(where: { present[$0] != nil }) { return }
+        if present[StateCollection.runs] != nil {
+            if case .chatDatabase = requirement { try await checkHadSteps(database, command) }
+            return
+        }
         let hosts = database.client.connectionString.hosts.joined(separator: ",")
         let what =
             present.isEmpty
@@ -107,15 +121,12 @@ struct CommandSession: Sendable {
             .configuration, what + " Name the right one with --database; `chat-admin seed` makes a new one.")
     }
 
-    /// The built-in steps are about the application's collections; another database has another series' steps, perhaps, and
-    /// runs of theirs.
-    func checkIsChat() async throws {
-        let present = try await database.client.listCollections(database.name)
-        let expected = DatabaseSchema.chat.collections.map(\.name)
-        if expected.contains(where: { present[$0] != nil }) { return }
+    /// A database without the application's collections may have another series' steps, and runs of theirs.
+    private static func checkHadSteps(_ database: Database, _ command: String) async throws {
         let own = try await database.findAll(
             StateCollection.migrations, filter: ["series": .string(ChatMigrations.series)], options: ["limit": 1])
         guard own.isEmpty else { return }
+        let expected = DatabaseSchema.chat.collections.map(\.name)
         throw Failure(
             .configuration,
             "The database `\(database.name)` has none of the collections \(expected.joined(separator: ", ")), which "

@@ -26,9 +26,9 @@ struct MigrationSession {
         var steps: SeriesOptions.Steps?
         let readSteps = { (_: ConnectionString) in steps = try series.read(journalLimit: journalLimit) }
         try await CommandSession.run(
-            name, options, mustExist: series.areBuiltIn, rewording: series.reword, beforeConnecting: readSteps
+            name, options, requires: series.areBuiltIn ? .chatDatabase : .nothing, rewording: series.reword,
+            beforeConnecting: readSteps
         ) { session in
-            if series.areBuiltIn { try await session.checkIsChat() }
             guard let steps else { throw Failure(.internalError, "The steps weren't read.") }
             for warning in steps.warnings { session.console.remark(warning) }
             return try await body(
