@@ -72,11 +72,13 @@ public struct CounterRepair: Sendable {
         var fruitlessRounds = 0
         while true {
             let round = try await CounterRound(scan: scan, run: run, settings: settings).play()
-            if round.suspects == 0 { break }
+            // What the server refuses once it refuses again.
+            if round.suspects == round.refused { break }
             fruitlessRounds = round.changed == 0 ? fruitlessRounds + 1 : 0
             if fruitlessRounds >= Self.patience { break }
             if let deadline, ContinuousClock.now >= deadline { break }
             try await run.settle(settings.settle)
+            run.tally.beginAttempt()
         }
     }
 
@@ -92,9 +94,9 @@ public struct CounterRepair: Sendable {
 
     private func setAtOnce(_ scan: CounterScan, _ run: Run, _ settings: RepairSettings) async throws {
         _ = try await scan.forEachDrift(workers: settings.workers, run) { scan, drifts in
-            let missed = try await CounterSetting(scan: scan, run: run.on(scan.database)).set(drifts)
+            let outcome = try await CounterSetting(scan: scan, run: run.on(scan.database)).set(drifts)
             run.tally.left(
-                FindingCode.wrongCount.rawValue, scan.collection.name, missed,
+                FindingCode.wrongCount.rawValue, scan.collection.name, outcome.moved,
                 reason: "changed while it was being counted, though --offline says that nobody writes")
         }
     }
@@ -105,30 +107,59 @@ struct CounterSetting: Sendable {
     let scan: CounterScan
     let run: Run
 
-    /// Compares and sets; each finding is counted under its own code.
-    ///
-    /// - Returns: How many counters had changed since.
-    func set(_ observations: [CounterObservation]) async throws -> Int {
-        var missed = 0
-        for start in stride(from: 0, to: observations.count, by: Run.batchSize) {
-            let batch = observations[start..<min(start + Run.batchSize, observations.count)]
-            missed += try await setBatch(Array(batch))
-            run.progress(ProgressUpdate("counting \(scan.counter.counted)", done: run.tally.totalChanged))
+    /// What became of some counters.
+    struct Outcome: Sendable {
+        var set = 0
+        /// Those that had changed since they were observed.
+        var moved = 0
+        /// Those that the server refused to change.
+        var refused = 0
+
+        static func += (sum: inout Outcome, more: Outcome) {
+            sum.set += more.set
+            sum.moved += more.moved
+            sum.refused += more.refused
         }
-        return missed
     }
 
-    private func setBatch(_ batch: [CounterObservation]) async throws -> Int {
+    /// Compares and sets; each finding is counted under its own code.
+    func set(_ observations: [CounterObservation]) async throws -> Outcome {
+        var outcome = Outcome()
+        for start in stride(from: 0, to: observations.count, by: Run.batchSize) {
+            let batch = observations[start..<min(start + Run.batchSize, observations.count)]
+            outcome += try await setBatch(Array(batch))
+            run.progress(ProgressUpdate("counting \(scan.counter.counted)", done: run.tally.totalChanged))
+        }
+        return outcome
+    }
+
+    private func setBatch(_ batch: [CounterObservation]) async throws -> Outcome {
+        let first = try await set(batch, singly: false)
+        var outcome = Outcome(moved: first.moved.count, refused: first.refused.count)
+        if !first.moved.isEmpty {
+            // Sent together with one that was refused, or of a form that has to be changed singly, and still as they were:
+            // each by itself. They are looked at anew, for a counter's change is never sent twice unseen.
+            let observed = Dictionary(batch.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+            let rest = try await scan.observe(first.moved).filter { $0 == observed[$0.id] }
+            let second = try await set(rest, singly: true)
+            outcome.moved += second.moved.count - rest.count
+            outcome.refused += second.refused.count
+        }
+        outcome.set = batch.count - outcome.moved - outcome.refused
+        return outcome
+    }
+
+    private func set(_ observations: [CounterObservation], singly: Bool) async throws -> Unchanged {
         let counter = scan.counter
-        let groups = Dictionary(grouping: batch) { $0.codes(toleranceMS: counter.toleranceMS) }
-        var missedTotal = 0
+        let groups = Dictionary(grouping: observations) { $0.codes(toleranceMS: counter.toleranceMS) }
+        var unchanged = Unchanged()
         for (codes, group) in groups.sorted(by: { $0.key.map(\.rawValue).joined() < $1.key.map(\.rawValue).joined() }) {
             guard let first = codes.first else { continue }
             let changes = group.compactMap { $0.repair(counter) }
-            let missed = try await run.apply(
-                changes, in: scan.collection.name, code: first.rawValue, also: codes.dropFirst().map(\.rawValue))
-            missedTotal += run.excludingRefused(missed).count
+            unchanged += try await run.applyOnce(
+                changes, in: scan.collection.name, code: first.rawValue, also: codes.dropFirst().map(\.rawValue),
+                singly: singly)
         }
-        return missedTotal
+        return unchanged
     }
 }

@@ -16,10 +16,12 @@ struct CounterRound: Sendable {
         let suspects: Int
         /// How many of them were set.
         let changed: Int
+        /// How many of them the server refused to set.
+        let refused: Int
     }
 
     func play() async throws -> Result {
-        let settling = Settling(settings.settle)
+        let settling = Settling(settings.settle, isLookingDear: scan.access == .onePass)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 _ = try await scan.forEachDrift(fingerprints: true, workers: settings.workers, run) { _, drifts in
@@ -31,16 +33,17 @@ struct CounterRound: Sendable {
             group.addTask {
                 try await run.inLanes(
                     settings.workers, next: { _ in try await settling.next(run) },
-                    each: { lane, suspects in settling.changed(try await look(again: suspects, lane)) })
+                    each: { lane, suspects in settling.came(to: try await look(again: suspects, lane)) })
             }
             // Unlike `waitForAll`, this ends the others when one has thrown.
             while try await group.next() != nil {}
         }
-        return Result(suspects: settling.total, changed: settling.totalChanged)
+        let outcome = settling.outcome
+        return Result(suspects: settling.total, changed: outcome.set, refused: outcome.refused)
     }
 
     /// Looks at suspects a second time and sets those that may be set.
-    private func look(again suspects: [CounterObservation], _ lane: Run) async throws -> Int {
+    private func look(again suspects: [CounterObservation], _ lane: Run) async throws -> CounterSetting.Outcome {
         let scan = scan.on(lane.database)
         let first = Dictionary(suspects.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let settled = try await scan.observe(suspects.map(\.id)).filter { second in
@@ -49,8 +52,7 @@ struct CounterRound: Sendable {
             else { return false }
             return true
         }
-        let missed = try await CounterSetting(scan: scan, run: lane).set(settled)
-        return settled.count - missed
+        return try await CounterSetting(scan: scan, run: lane).set(settled)
     }
 }
 
@@ -61,33 +63,40 @@ private final class Settling: Sendable {
         /// Those before it have been handed out.
         var start = 0
         var total = 0
-        var changed = 0
+        var outcome = CounterSetting.Outcome()
         var isComplete = false
 
         var count: Int { waiting.count - start }
     }
 
-    /// So many settle at the same time at most: they are held in memory.
-    private static let limit = 20_000
-    private static let batchSize = Run.batchSize
     private static let nap = Duration.milliseconds(50)
 
     private let duration: Duration
+    /// Whether each look at settled suspects reads a whole collection: then as many as can be share one.
+    private let isLookingDear: Bool
+    private let batchSize: Int
+    /// So many settle at the same time at most: they are held in memory.
+    private let limit: Int
     private let state = Mutex(State())
 
-    init(_ duration: Duration) { self.duration = duration }
+    init(_ duration: Duration, isLookingDear: Bool) {
+        self.duration = duration
+        self.isLookingDear = isLookingDear
+        batchSize = isLookingDear ? 20_000 : Run.batchSize
+        limit = max(2 * batchSize, 20_000)
+    }
 
     /// How many suspects there were.
     var total: Int { state.withLock { $0.total } }
 
-    /// How many of them were set.
-    var totalChanged: Int { state.withLock { $0.changed } }
+    /// What became of those that were looked at again.
+    var outcome: CounterSetting.Outcome { state.withLock { $0.outcome } }
 
-    func changed(_ count: Int) { state.withLock { $0.changed += count } }
+    func came(to outcome: CounterSetting.Outcome) { state.withLock { $0.outcome += outcome } }
 
     /// Waits until there is room for more.
     func makeRoom(_ run: Run) async throws {
-        while state.withLock({ $0.count >= Self.limit }) {
+        while state.withLock({ $0.count >= limit }) {
             try run.checkpoint()
             try await Task.sleep(for: Self.nap)
         }
@@ -111,24 +120,29 @@ private final class Settling: Sendable {
             try run.checkpoint()
             let now = ContinuousClock.now
             let (batch, rest, isOver) = state.withLock { state in
-                var batch: [CounterObservation] = []
-                while batch.count < Self.batchSize, state.start < state.waiting.count,
-                    state.waiting[state.start].due <= now
-                {
-                    batch.append(state.waiting[state.start].suspect)
-                    state.start += 1
-                }
-                if state.start > Self.limit / 2 {
+                let end = min(state.start + batchSize, state.waiting.count)
+                let waiting = state.waiting[state.start..<end]
+                let due = waiting.prefix { $0.due <= now }
+                // Where looking is dear, only the last suspects are looked at in less than a full batch.
+                let isFull = waiting.count == batchSize || state.isComplete
+                let waits = isLookingDear && (!isFull || due.count < waiting.count)
+                let batch = waits ? [] : due.map(\.suspect)
+                state.start += batch.count
+                if state.start > limit / 2 {
                     state.waiting.removeFirst(state.start)
                     state.start = 0
                 }
-                let rest = state.start < state.waiting.count ? state.waiting[state.start].due - now : nil
+                let rest = (isLookingDear ? waiting.last : waiting.first).map { $0.due - now }
                 return (batch, rest, state.isComplete && state.count == 0)
             }
             if !batch.isEmpty { return batch }
             if isOver { return nil }
             if let rest { run.reportSettling(rest) }
-            try await Task.sleep(for: min(rest ?? Self.nap, Self.nap))
+            if let rest, rest > .zero, rest < Self.nap {
+                try await Task.sleep(for: rest)
+            } else {
+                try await Task.sleep(for: Self.nap)
+            }
         }
     }
 }

@@ -19,19 +19,19 @@ extension CounterScan {
                 database.namespace(counter.counted),
                 pipeline: [["$match": .document([counter.reference: Self.mergedTypes])]]
                     + CountedTruth.pipeline(counter) + [["$sort": ["_id": 1]]],
-                options: [
+                options: database.committed([
                     "allowDiskUse": true, "collation": .document(ExactMatch.collation),
                     "batchSize": .int32(Int32(Self.batchSize)),
-                ],
+                ]),
                 readPreference: database.readPreference))
         var scanned = 0
         do {
             let documents = try await database.client.find(
                 database.namespace(collection.name), filter: ["_id": Self.mergedTypes],
-                options: [
+                options: database.committed([
                     "sort": ["_id": 1], "projection": .document(projection), "allowDiskUse": true,
                     "collation": .document(ExactMatch.collation), "batchSize": .int32(Int32(Self.batchSize)),
-                ],
+                ]),
                 readPreference: database.readPreference)
             try await database.client.forEachBatch(of: documents, maximum: Self.batchSize) { batch in
                 try await run?.breathe()

@@ -72,29 +72,37 @@ struct CounterScan: Sendable {
     private func drifts(
         in range: IDRange, index: String, fingerprints: Bool, _ session: ClientSession?
     ) async throws -> (scanned: Int, drifts: [CounterObservation]) {
-        let live = try await liveCounts(range, index, session)
+        var stored = try await storedCounters(range, session)
+        let scanned = stored.count
         var undecided: [BSONValue] = []
         var drifts: [CounterObservation] = []
-        var scanned = 0
-        let documents = try await database.client.find(
-            database.namespace(collection.name), filter: ["_id": range.condition],
-            options: [
-                "projection": .document(projection), "hint": ["_id": 1], "batchSize": .int32(Int32(Self.batchSize)),
-            ], readPreference: database.readPreference, session: session)
-        try await database.client.forEachBatch(of: documents, maximum: Self.batchSize) { batch in
-            scanned += batch.count
-            for document in batch {
-                guard let value = document["_id"], let id = value.objectID else { continue }
-                let observation = CounterObservation(
-                    id: value, count: document[counter.field], latest: document[counter.latestField],
-                    truth: CountedTruth(live[id] ?? .none))
-                switch observation.verdict(toleranceMS: counter.toleranceMS) {
-                case .right: continue
-                case .wrong where !fingerprints: drifts.append(observation)
-                case .wrong, .undecided: undecided.append(value)
-                }
+        let judge = { (id: ObjectID, counter: StoredCounter, live: LiveCount) in
+            let observation = CounterObservation(
+                id: .objectID(id), count: counter.count, latest: counter.latest, truth: CountedTruth(live))
+            switch observation.verdict(toleranceMS: self.counter.toleranceMS) {
+            case .right: return
+            case .wrong where !fingerprints: drifts.append(observation)
+            case .wrong, .undecided: undecided.append(.objectID(id))
             }
         }
+        let groups = try await database.client.aggregate(
+            database.namespace(counter.counted), pipeline: LiveCount.pipeline(counter, range),
+            options: database.committed(
+                ["hint": .string(index), "batchSize": .int32(Int32(Self.batchSize)), "allowDiskUse": true], session),
+            readPreference: database.readPreference, session: session)
+        try await database.client.forEachBatch(of: groups, maximum: Self.batchSize) { batch in
+            for group in batch {
+                // What refers to nothing is passed over; however much it is, none of it is held.
+                guard let id = group["_id"]?.objectID, let counter = stored.removeValue(forKey: id) else { continue }
+                judge(id, counter, LiveCount(group))
+            }
+        }
+        for (id, counter) in stored { judge(id, counter, .none) }
+        let precedes = { (first: BSONValue, second: BSONValue) in
+            (first.objectID ?? .min) < (second.objectID ?? .min)
+        }
+        undecided.sort(by: precedes)
+        drifts.sort { precedes($0.id, $1.id) }
         for start in stride(from: 0, to: undecided.count, by: Self.observedTogether) {
             let ids = Array(undecided[start..<min(start + Self.observedTogether, undecided.count)])
             drifts += try await wrong(observe(ids, session))
@@ -102,24 +110,31 @@ struct CounterScan: Sendable {
         return (scanned, drifts)
     }
 
-    private func liveCounts(
-        _ range: IDRange, _ index: String, _ session: ClientSession?
-    ) async throws -> [ObjectID: LiveCount] {
-        var counts: [ObjectID: LiveCount] = [:]
-        let groups = try await database.client.aggregate(
-            database.namespace(counter.counted), pipeline: LiveCount.pipeline(counter, range),
-            options: ["hint": .string(index), "batchSize": .int32(Int32(Self.batchSize)), "allowDiskUse": true],
-            readPreference: database.readPreference, session: session)
-        try await database.client.forEachBatch(of: groups, maximum: Self.batchSize) { batch in
-            for group in batch {
-                if let id = group["_id"]?.objectID { counts[id] = LiveCount(group) }
-            }
-        }
-        return counts
+    private struct StoredCounter {
+        let count: BSONValue?
+        let latest: BSONValue?
     }
 
-    /// So many are looked at together; without an index every look reads the whole collection.
-    var observedAtOnce: Int { access == .onePass ? 10_000 : Self.observedTogether }
+    /// The counters of a range: as many as it was cut to hold.
+    private func storedCounters(
+        _ range: IDRange, _ session: ClientSession?
+    ) async throws -> [ObjectID: StoredCounter] {
+        var stored: [ObjectID: StoredCounter] = [:]
+        let documents = try await database.client.find(
+            database.namespace(collection.name), filter: ["_id": range.condition],
+            options: database.committed(
+                [
+                    "projection": .document(projection), "hint": ["_id": 1],
+                    "batchSize": .int32(Int32(Self.batchSize)),
+                ], session), readPreference: database.readPreference, session: session)
+        try await database.client.forEachBatch(of: documents, maximum: Self.batchSize) { batch in
+            for document in batch {
+                guard let id = document["_id"]?.objectID else { continue }
+                stored[id] = StoredCounter(count: document[counter.field], latest: document[counter.latestField])
+            }
+        }
+        return stored
+    }
 
     private static let observedTogether = 2_000
 
@@ -128,7 +143,8 @@ struct CounterScan: Sendable {
     /// In this order a document inserted in between is counted without its increment having been seen, which makes
     /// the next comparison fail rather than a wrong number succeed.
     ///
-    /// On a replica set both are seen at one moment.
+    /// On a replica set both are seen at one moment. Where the server can't show one, both are read from the primary: two
+    /// members, or one that lags, would turn the order round.
     func observe(_ ids: [BSONValue]) async throws -> [CounterObservation] {
         guard !ids.isEmpty else { return [] }
         return try await database.atOneMoment { try await observe(ids, $0) }
@@ -136,16 +152,20 @@ struct CounterScan: Sendable {
 
     private func observe(_ ids: [BSONValue], _ session: ClientSession?) async throws -> [CounterObservation] {
         let list = BSONValue.array(BSONArray(ids))
-        let documents = try await database.findAll(
-            collection.name, filter: ["_id": ["$in": list]],
-            options: ["projection": .document(projection), "collation": .document(ExactMatch.collation)],
-            session: session)
+        let member = session == nil ? nil : database.readPreference
+        let documents = try await database.client.all(
+            database.client.find(
+                database.namespace(collection.name), filter: ["_id": ["$in": list]],
+                options: database.committed(
+                    ["projection": .document(projection), "collation": .document(ExactMatch.collation)], session),
+                readPreference: member, session: session))
         var options: BSONDocument = ["allowDiskUse": true, "collation": .document(ExactMatch.collation)]
         if case .index(let name) = access { options.append("hint", .string(name)) }
-        let groups = try await database.aggregateAll(
-            counter.counted,
-            [["$match": .document([counter.reference: ["$in": list]])]] + CountedTruth.pipeline(counter),
-            options: options, session: session)
+        let groups = try await database.client.all(
+            database.client.aggregate(
+                database.namespace(counter.counted),
+                pipeline: [["$match": .document([counter.reference: ["$in": list]])]] + CountedTruth.pipeline(counter),
+                options: database.committed(options, session), readPreference: member, session: session))
         let truths = Dictionary(
             groups.map { ($0["_id"] ?? .null, CountedTruth($0)) }, uniquingKeysWith: { first, _ in first })
         return documents.map { document in

@@ -12,6 +12,7 @@ internal import MigrationEngine
 ///    deleted in between, and nothing is still to come.
 /// 4. It is written by compare-and-set, so that whatever begins from then on finds either the old counter, and the
 ///    write doesn't happen, or the new one.
+/// 5. It is sent once (`Run.applyOnce`): the application may bring the counter back to what was observed, rightly.
 ///
 /// `CounterModelTests` tries it against every interleaving of small applications.
 enum CounterVerdict: Equatable {

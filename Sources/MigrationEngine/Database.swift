@@ -52,6 +52,14 @@ public struct Database: Sendable {
         }
     }
 
+    /// A read's options, so that it sees only what a majority of the members has; within a snapshot it does by itself.
+    package func committed(_ options: BSONDocument, _ session: ClientSession? = nil) -> BSONDocument {
+        guard session == nil, server.topology != .standalone else { return options }
+        var options = options
+        options.append("readConcern", ["level": "majority"])
+        return options
+    }
+
     private static let snapshotAttempts = 6
 
     /// The wire version of MongoDB 5.0.

@@ -30,6 +30,7 @@ struct CounterModelTests {
         arguments: [
             ("settling", Repair(settles: false)), ("order", Repair(secondLook: [.messages, .counter])),
             ("compare-and-set", Repair(compares: false)), ("second look", Repair(looksTwice: false)),
+            ("writing only once", Repair(writesOnce: false)),
         ])
     func unsound(what: String, repair: Repair) {
         let result = Model(repair).run()
@@ -44,6 +45,8 @@ struct CounterModelTests {
         var settles = true
         var compares = true
         var looksTwice = true
+        /// Whether a write whose outcome isn't known is followed by a look, not by the same write.
+        var writesOnce = true
         var firstLook: [Look] = [.counter, .messages]
         var secondLook: [Look] = [.counter, .messages]
     }
@@ -97,7 +100,7 @@ private struct Model {
         if repair.looksTwice {
             steps += [.settlingBegins, .settlingEnds] + repair.secondLook.map { .look(first: false, $0) }
         }
-        return steps + [.write]
+        return steps + (repair.writesOnce ? [.write] : [.write, .write])
     }
 
     private func explore(_ scripts: [Script], _ drift: Int64, _ outcome: inout Outcome) {

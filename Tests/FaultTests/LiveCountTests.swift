@@ -43,6 +43,10 @@ struct LiveCountTests {
             let new = await Set(drifts.keys).subtracting(application.drifted).subtracting(application.late)
             #expect(await application.late.count < Self.sessions / 4)
             #expect(new.isEmpty, "\(new.count) sessions have a drift that they hadn't: \(new.prefix(3))")
+            // Nor is one that was set, as the journal says, wrong again.
+            let set = try await Self.set(database)
+            let undone = await set.intersection(drifts.keys).subtracting(application.late)
+            #expect(undone.isEmpty, "\(undone.count) of \(set.count) sessions were set, and are wrong")
             #expect(changed > 0)
             print(
                 "live: counts on \(kind): \(await application.writes) messages sent or deleted, \(changed) changes, "
@@ -51,6 +55,16 @@ struct LiveCountTests {
             let quiet = try await Tool.run(["repair", "counts", "--settle", "1", "--yes"] + target)
             #expect(quiet.exitCode == 0, "\(quiet)")
             #expect(try await Self.drifts(database).isEmpty)
+        }
+    }
+
+    /// The sessions whose counts were set, as the journal says.
+    private static func set(_ database: TestDatabase) async throws -> Set<ObjectID> {
+        let ids = { (value: BSONValue?) in value?.array?.values ?? [] }
+        return try await database.all("chat_admin.journal").reduce(into: []) { set, entry in
+            let missed = Set(ids(entry["missed"]).compactMap(\.objectID))
+            set.formUnion(
+                Set(ids(entry["items"]).compactMap { $0.document?["id"]?.objectID }).subtracting(missed))
         }
     }
 

@@ -82,6 +82,9 @@ package struct JournalEntry: Sendable {
     package var isRetry = false
     /// Which command of a step's file it belongs to, and which statement of it.
     package var position: Int64?
+    /// Whether its changes are sent once, and never again, whatever became of them: others add to the same fields, so a
+    /// document that is as it was observed may have been changed, and changed back rightly.
+    package var isOnce = false
 }
 
 extension JournalEntry {
@@ -94,6 +97,7 @@ extension JournalEntry {
         if let parent { document.append("parent", .int64(parent)) }
         if let position { document.append("position", .int64(position)) }
         if isRetry { document.append("retry", true) }
+        if isOnce { document.append("once", true) }
         if !also.isEmpty { document.append("also", .array(BSONArray(also.map { .string($0) }))) }
         for element in content.fields.rawElements { document.append(raw: element) }
         return document
@@ -111,7 +115,7 @@ extension JournalEntry {
             also: document["also"]?.array?.values.compactMap(\.string) ?? [],
             again: document["again"]?.array?.values ?? [], isUndone: document["undone"] != nil,
             isRetry: document["retry"]?.bool ?? false,
-            position: document["position"]?.integer)
+            position: document["position"]?.integer, isOnce: document["once"]?.bool ?? false)
     }
 }
 

@@ -97,7 +97,8 @@ public struct Resumer: Sendable {
     private func finish(_ entry: JournalEntry, _ old: Run, isUndo: Bool) async throws {
         switch entry.content {
         case .rekey: return
-        case .fields: _ = try await old.execute([entry], bypassesValidation: isUndo)
+        case .fields where entry.isOnce: _ = try await old.settle(entry)
+        case .fields: try await old.execute([entry], bypassesValidation: isUndo)
         case .insert(let documents):
             do {
                 try await old.execute(insertion: entry, documents, isResumed: true)

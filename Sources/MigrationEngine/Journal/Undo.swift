@@ -146,7 +146,8 @@ public struct Undo: Sendable {
         let unapplied = Set(try await run.unapplied(changes, in: entry.collection))
         let pending = changes.filter { unapplied.contains($0.id) }
         let left = try await run.apply(
-            pending, in: entry.collection, code: entry.code, bypassesValidation: true)
+            pending, in: entry.collection, code: entry.code, bypassesValidation: true
+        ).all
         if !left.isEmpty {
             // What went back is out of this entry's hands: another undo must not touch it, whoever sets it later.
             let kept = Set(left)

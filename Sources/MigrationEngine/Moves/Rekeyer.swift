@@ -83,7 +83,7 @@ public struct Rekeyer: Sendable {
         try await source.forEachBatch(following: live.map(\.move)) { changes in
             let entries = run.makeEntries(children(of: live, changes))
             try await run.append(entries)
-            _ = try await run.execute(entries, bypassesValidation: isUndo)
+            try await run.execute(entries, bypassesValidation: isUndo)
         }
     }
 

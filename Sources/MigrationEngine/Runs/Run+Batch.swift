@@ -16,15 +16,23 @@ extension Run {
     /// Larger changes are sent one by one: a statement must stay far below the server's 16 MiB.
     private static let largestChange = 8 << 10
 
+    /// What became of changes that were to be made together.
+    enum Together {
+        /// They aren't of a form that one statement can make: nothing was sent.
+        case notSent
+        /// So many were made; the others' documents had changed, or were of a form that has to be changed singly.
+        case made(Int)
+        /// The server refused one of them; others may have been made.
+        case refused
+    }
+
     /// Makes changes by compare-and-set, if they are of a form that one statement can make.
     ///
-    /// - Returns: How many were made; nil when they have to be made one by one, some of them perhaps again: those
-    ///   don't match any more.
     /// - Throws: `MongoError`, unless the server refuses a change.
     func changeTogether(
         _ changes: [FieldChange], in collection: String, bypassesValidation: Bool
-    ) async throws -> Int? {
-        guard changes.count >= Self.fewest, let names = Self.commonNames(changes) else { return nil }
+    ) async throws -> Together {
+        guard changes.count >= Self.fewest, let names = Self.commonNames(changes) else { return .notSent }
         let statements = stride(from: 0, to: changes.count, by: Self.perStatement).map { start in
             Self.statement(changes[start..<min(start + Self.perStatement, changes.count)], names)
         }
@@ -34,10 +42,10 @@ extension Run {
         ]
         if bypassesValidation { command.append("bypassDocumentValidation", true) }
         do {
-            return Int(try await writer.run(command, on: database.name)["nModified"]?.integer ?? 0)
+            return .made(Int(try await writer.run(command, on: database.name)["nModified"]?.integer ?? 0))
         } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
             // A validator or a unique key: one by one tells which document it is about.
-            return nil
+            return .refused
         }
     }
 

@@ -32,7 +32,7 @@ extension Run {
             let reversed = changes.map(\.reversed)
             let entries = makeEntries([(collection, "references", .fields(reversed), parent.key.number)])
             try await append(entries)
-            _ = try await execute(entries)
+            try await execute(entries)
         }
     }
 }

@@ -8,7 +8,8 @@ extension Run {
 
     /// Changes fields of documents by compare-and-set, journalled, in batches.
     ///
-    /// A document that no longer is as it was observed is left alone.
+    /// A document that no longer is as it was observed is left alone. A change whose outcome isn't known, because it was
+    /// sent together with one that was refused, or the connection broke, is sent again.
     ///
     /// - Parameters:
     ///   - changes: What to change; any number.
@@ -21,14 +22,67 @@ extension Run {
     public func apply(
         _ changes: [FieldChange], in collection: String, code: String, also: [String] = []
     ) async throws -> [BSONValue] {
-        try await apply(changes, in: collection, code: code, also: also, bypassesValidation: false)
+        try await apply(changes, in: collection, code: code, also: also, bypassesValidation: false).all
+    }
+
+    /// Changes fields that others add to, such as counters: no change is ever sent twice.
+    ///
+    /// Whoever adds to a field may bring it back to what was observed after the change was made; made once more, the
+    /// change would undo what they did. So what wasn't changed, or may not have been, is returned: look at it anew.
+    ///
+    /// - Parameters:
+    ///   - changes: What to change; any number.
+    ///   - collection: The documents' collection.
+    ///   - code: The finding that is mended, for the counts.
+    ///   - also: Other findings that the same changes mend.
+    ///   - singly: Whether to send an update for each document: slower, but one that can't be changed, because of its form
+    ///     or because the server refuses, doesn't keep others from being changed.
+    /// - Returns: The documents that aren't as the changes wanted them.
+    /// - Throws: ``EngineError`` at a batch boundary, ``MongoError``.
+    public func applyOnce(
+        _ changes: [FieldChange], in collection: String, code: String, also: [String] = [], singly: Bool = false
+    ) async throws -> Unchanged {
+        var unchanged = Unchanged()
+        for start in stride(from: 0, to: changes.count, by: Self.batchSize) {
+            let batch = Array(changes[start..<min(start + Self.batchSize, changes.count)])
+            var entry = makeEntries([(collection, code, .fields(batch), nil)])[0]
+            entry.also = also
+            entry.isOnce = true
+            try await append([entry])
+            if !singly {
+                switch try await changeTogether(batch, in: collection, bypassesValidation: false) {
+                case .made(batch.count): try await close(entry, [])
+                case .made, .refused: unchanged.moved += try await settle(entry)
+                case .notSent: unchanged += try await executeSingly(entry)
+                }
+            } else {
+                unchanged += try await executeSingly(entry)
+            }
+        }
+        return unchanged
+    }
+
+    private func executeSingly(_ entry: JournalEntry) async throws -> Unchanged {
+        let unchanged = try await changeSingly(
+            entry.fieldChanges, in: entry.collection, code: entry.code, bypassesValidation: false)
+        try await close(entry, unchanged.all)
+        return unchanged
+    }
+
+    /// Closes an entry by what its documents look like, without sending anything.
+    ///
+    /// - Returns: The `_id`s of documents that aren't as the changes wanted them.
+    func settle(_ entry: JournalEntry) async throws -> [BSONValue] {
+        let unchanged = try await unapplied(entry.fieldChanges, in: entry.collection)
+        try await close(entry, unchanged)
+        return unchanged
     }
 
     /// The same; an undo may write what a validator refuses, for it restores what was there.
     func apply(
         _ changes: [FieldChange], in collection: String, code: String, also: [String] = [], bypassesValidation: Bool
-    ) async throws -> [BSONValue] {
-        var missed: [BSONValue] = []
+    ) async throws -> Unchanged {
+        var missed = Unchanged()
         for start in stride(from: 0, to: changes.count, by: Self.batchSize) {
             let batch = Array(changes[start..<min(start + Self.batchSize, changes.count)])
             var entries = makeEntries([(collection, code, .fields(batch), nil)])
@@ -41,21 +95,24 @@ extension Run {
 
     /// Makes the changes of entries that are in the journal already; doing it twice does no harm.
     ///
-    /// - Returns: The `_id`s of documents that weren't changed.
-    func execute(_ entries: [JournalEntry], bypassesValidation: Bool = false) async throws -> [BSONValue] {
-        var missed: [BSONValue] = []
+    /// - Returns: The documents that weren't changed.
+    @discardableResult
+    func execute(_ entries: [JournalEntry], bypassesValidation: Bool = false) async throws -> Unchanged {
+        var missed = Unchanged()
         for (collection, group) in Dictionary(grouping: entries, by: \.collection) {
             let changes = group.flatMap(\.fieldChanges)
-            let changed = try await changeTogether(changes, in: collection, bypassesValidation: bypassesValidation)
-            var unchanged: [BSONValue] = []
-            if changed != changes.count {
-                // What wasn't changed together, because it has changed or because of its form, is tried one by one.
-                let rest = Set(changed == nil ? changes.map(\.id) : try await unapplied(changes, in: collection))
-                unchanged = try await changeSingly(
-                    changes.filter { rest.contains($0.id) }, in: collection, code: group[0].code,
-                    bypassesValidation: bypassesValidation)
+            let rest: [FieldChange]
+            switch try await changeTogether(changes, in: collection, bypassesValidation: bypassesValidation) {
+            case .made(changes.count): rest = []
+            case .notSent, .refused: rest = changes
+            case .made:
+                let unapplied = Set(try await unapplied(changes, in: collection))
+                rest = changes.filter { unapplied.contains($0.id) }
             }
-            for entry in group { try await close(entry, unchanged) }
+            // What wasn't changed together, because it has changed or because of its form, is tried one by one.
+            let unchanged = try await changeSingly(
+                rest, in: collection, code: group[0].code, bypassesValidation: bypassesValidation)
+            for entry in group { try await close(entry, unchanged.all) }
             missed += unchanged
         }
         return missed
@@ -63,10 +120,11 @@ extension Run {
 
     /// Makes changes by compare-and-set, with an update for each document.
     ///
-    /// - Returns: The `_id`s of documents that weren't changed.
+    /// - Returns: The documents that weren't changed.
     private func changeSingly(
         _ changes: [FieldChange], in collection: String, code: String, bypassesValidation: Bool
-    ) async throws -> [BSONValue] {
+    ) async throws -> Unchanged {
+        guard !changes.isEmpty else { return Unchanged() }
         let result = try await writer.bulkWriteCollectingErrors(
             database.namespace(collection), changes.map { .updateOne(filter: $0.filter, update: $0.update) },
             bypassValidation: bypassesValidation, collation: ExactMatch.collation)
@@ -74,16 +132,12 @@ extension Run {
             for error in result.writeErrors {
                 tally.left(code, collection, 1, reason: "the server refused the change: \(error.message)")
             }
-            shared.state.withLock { $0.refused.formUnion(result.writeErrors.map { changes[$0.index].id }) }
         }
-        return result.matched == changes.count ? [] : try await unapplied(changes, in: collection)
-    }
-
-    /// Of documents that weren't changed, those that had changed meanwhile: the others, which the server refused to
-    /// change, are among the run's leftovers already.
-    public func excludingRefused(_ ids: [BSONValue]) -> [BSONValue] {
-        let refused = shared.state.withLock { $0.refused }
-        return ids.filter { !refused.contains($0) }
+        guard result.matched != changes.count || !result.writeErrors.isEmpty else { return Unchanged() }
+        let refused = Set(result.writeErrors.map { changes[$0.index].id })
+        let unapplied = try await unapplied(changes, in: collection)
+        return Unchanged(
+            moved: unapplied.filter { !refused.contains($0) }, refused: unapplied.filter(refused.contains))
     }
 
     /// Counts an entry's changes and closes it, naming the documents that it missed.
@@ -106,6 +160,31 @@ extension Run {
             options: ["projection": .document(projection)])
         let byID = Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
         return changes.filter { change in byID[change.id].map { !change.isAfter($0) } ?? true }.map(\.id)
+    }
+}
+
+/// Documents that aren't as changes by compare-and-set wanted them.
+public struct Unchanged: Sendable {
+    /// The `_id`s of those that no longer were as they had been observed.
+    public internal(set) var moved: [BSONValue] = []
+    /// The `_id`s of those that the server refused to change; they are among the run's leftovers.
+    public internal(set) var refused: [BSONValue] = []
+
+    /// None.
+    public init() {}
+
+    init(moved: [BSONValue], refused: [BSONValue]) {
+        self.moved = moved
+        self.refused = refused
+    }
+
+    /// Both.
+    public var all: [BSONValue] { moved + refused }
+
+    /// Adds those of other changes.
+    public static func += (sum: inout Unchanged, more: Unchanged) {
+        sum.moved += more.moved
+        sum.refused += more.refused
     }
 }
 

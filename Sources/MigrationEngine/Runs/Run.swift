@@ -29,8 +29,6 @@ public final class Run: Sendable {
         var isUninterruptible = false
         /// Entries whose changes are counted and whose end isn't written down yet.
         var counted: Set<JournalKey> = []
-        /// Documents that the server refused to change.
-        var refused: Set<BSONValue> = []
         /// How many entries have come to their end.
         var closed: Int64 = 0
         /// What had been changed when each step was begun first.
