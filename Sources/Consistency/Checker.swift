@@ -56,7 +56,7 @@ public struct Checker: Sendable {
             progress(ProgressUpdate("checking \(collection.name)"))
             scanned[collection.name] = 0
             try await checkIdentities(collection, codes, &findings)
-            try await checkReferences(collection, codes, &findings, &scanned)
+            try await checkReferences(collection, codes, interruption, &findings, &scanned)
             try await checkUsers(collection, codes, &findings)
         }
         for collection in schema.collections where present[collection.name]?.isOrdinary ?? false {
@@ -85,17 +85,17 @@ public struct Checker: Sendable {
     }
 
     private func checkReferences(
-        _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ findings: inout FindingCollector,
-        _ scanned: inout [String: Int]
+        _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ interruption: Interruption,
+        _ findings: inout FindingCollector, _ scanned: inout [String: Int]
     ) async throws {
         let wanted: Set<FindingCode> = [
             .emptyReference, .textReference, .missingReference, .danglingReference, .foreignOwner,
         ]
         guard !collection.references.isEmpty, !codes.isDisjoint(with: wanted) else { return }
-        var all = FindingCollector()
         let scan = ReferenceScan(database: database, collection: collection, schema: schema)
-        scanned[collection.name] = try await scan.scan(into: &all)
-        for finding in all.sorted where codes.contains(finding.code) { findings.add(finding) }
+        let result = try await scan.scan(workers: workers, interruption)
+        scanned[collection.name] = result.scanned
+        for finding in result.findings.sorted where codes.contains(finding.code) { findings.add(finding) }
     }
 
     private func checkUsers(

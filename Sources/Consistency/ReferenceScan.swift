@@ -1,40 +1,108 @@
 internal import BSON
 internal import MigrationEngine
 internal import MongoDriver
+internal import Synchronization
 
 /// Finds references that name nothing, or the wrong thing.
 ///
 /// The server groups a collection's documents by their references; the groups, not the documents, cross the wire, and
-/// their targets are looked up a few thousand at a time.
+/// their targets are looked up a few thousand at a time. Where there would be more groups than the server holds in
+/// memory, it goes over the collection several times, each time for a part of them: that takes it a fraction of the time
+/// that spilling to disk does, and leaves the disk to the application.
 struct ReferenceScan: Sendable {
     let database: Database
     let collection: CollectionSchema
     let schema: DatabaseSchema
+    /// The server holds 100 MB of groups, of some 350 bytes each.
+    var groupsAtOnce = 150_000
 
     private static let batchSize = 5000
+    /// More passes would cost more than spilling.
+    private static let mostParts = 8
 
-    /// Adds what is wrong with the collection's references.
+    /// Looks at the collection's references.
     ///
-    /// - Returns: The number of documents looked at.
-    func scan(into findings: inout FindingCollector) async throws -> Int {
+    /// - Parameters:
+    ///   - workers: How many connections may work at once.
+    ///   - interruption: Ends it between two parts.
+    /// - Returns: What is wrong, and the number of documents looked at.
+    func scan(
+        workers: Int, _ interruption: Interruption
+    ) async throws -> (findings: FindingCollector, scanned: Int) {
+        let parts = try await parts()
+        guard parts.count > 1 else { return try await scan(parts.first) }
+        let rest = Mutex(Array(parts.enumerated())[...])
+        let results = Mutex<[Int: (findings: FindingCollector, scanned: Int)]>([:])
+        try await database.inLanes(
+            min(workers, parts.count), next: { _ in rest.withLock { $0.popFirst() } },
+            each: { lane, part in
+                try interruption.check()
+                let scan = ReferenceScan(database: lane, collection: collection, schema: schema)
+                let result = try await scan.scan(part.element)
+                results.withLock { $0[part.offset] = result }
+            })
+        // In the order of the parts, whichever came first.
+        var findings = FindingCollector()
+        let sorted = results.withLock { $0.sorted { $0.key < $1.key }.map(\.value) }
+        for result in sorted { for finding in result.findings.sorted { findings.add(finding) } }
+        return (findings, sorted.reduce(0) { $0 + $1.scanned })
+    }
+
+    /// Conditions that divide the collection's documents, each with groups enough for one pass; none where one pass does.
+    ///
+    /// They compare by the order of all values, whatever type they are, so that every document is in one part.
+    private func parts() async throws -> [BSONDocument] {
+        var largest: (reference: Reference, documents: Int)?
+        for reference in collection.references {
+            let documents = try await database.documentCount(of: reference.target)
+            if documents > largest?.documents ?? groupsAtOnce { largest = (reference, documents) }
+        }
+        guard let (reference, documents) = largest else { return [] }
+        let count = min((documents + groupsAtOnce - 1) / groupsAtOnce, Self.mostParts)
+        var bounds: [BSONValue] = []
+        for _ in 1..<count {
+            let found = try await database.findAll(
+                reference.target, filter: bounds.last.map { ["_id": ["$gte": $0]] } ?? [:],
+                options: [
+                    "projection": ["_id": 1], "sort": ["_id": 1], "skip": .int64(Int64(documents / count)), "limit": 1,
+                    "hint": ["_id": 1],
+                ])
+            guard let bound = found.first?["_id"] else { break }
+            bounds.append(bound)
+        }
+        let value = BSONValue.string("$" + reference.field)
+        let compare = { (name: String, bound: BSONValue) -> BSONValue in
+            .document([name: [value, ["$literal": bound]]])
+        }
+        return (0...bounds.count).map { part in
+            var conditions: [BSONValue] = []
+            if part > 0 { conditions.append(compare("$gte", bounds[part - 1])) }
+            if part < bounds.count { conditions.append(compare("$lt", bounds[part])) }
+            return ["$expr": ["$and": .array(BSONArray(conditions))]]
+        }
+    }
+
+    /// Looks at the documents of one part.
+    private func scan(_ part: BSONDocument?) async throws -> (findings: FindingCollector, scanned: Int) {
         var fields = collection.references.map(\.field)
         if let owner = collection.ownerField, !fields.contains(owner) { fields.append(owner) }
         let key = BSONDocument(fields.map { ($0, BSONValue.string("$" + $0)) })
+        var pipeline: [BSONDocument] = [
+            ["$group": ["_id": .document(key), "n": ["$sum": 1], "first": ["$min": "$_id"]]]
+        ]
+        if let part { pipeline.insert(["$match": .document(part)], at: 0) }
         let cursor = try await database.client.aggregate(
-            database.namespace(collection.name),
-            pipeline: [
-                ["$group": ["_id": .document(key), "n": ["$sum": 1], "first": ["$min": "$_id"]]]
-            ], options: ["allowDiskUse": true, "batchSize": .int32(Int32(Self.batchSize))],
+            database.namespace(collection.name), pipeline: pipeline,
+            options: ["allowDiskUse": true, "batchSize": .int32(Int32(Self.batchSize)), "hint": ["$natural": 1]],
             readPreference: database.readPreference)
-        var collected = findings
+        var findings = FindingCollector()
         var scanned = 0
         try await database.client.forEachBatch(of: cursor, maximum: Self.batchSize) { documents in
             let groups = documents.map(Group.init)
             scanned += groups.reduce(0) { $0 + $1.count }
-            for reference in collection.references { try await judge(groups, reference, &collected) }
+            for reference in collection.references { try await judge(groups, reference, &findings) }
         }
-        findings = collected
-        return scanned
+        return (findings, scanned)
     }
 
     /// Documents that have all their references in common.
