@@ -28,6 +28,10 @@ struct DatabaseCommandTests {
             #"{"renameCollection": "d.a", "to": "d.b", "dropTarget": true}"#,
             #"{"convertToCapped": "users", "size": 1000}"#,
             #"{"applyOps": []}"#,
+            #"{"createIndexes": "users", "indexes": [{"key": {"a": 1}, "name": "a", "expireAfterSeconds": 60}]}"#,
+            #"{"collMod": "users", "index": {"name": "a", "expireAfterSeconds": 60}}"#,
+            #"{"delete": "users", "deletes": [{"q": {"_id": {"$gte": {"$minKey": 1}}}, "limit": 0}]}"#,
+            #"{"delete": "users", "deletes": [{"q": {"_id": {"$nin": []}}, "limit": 0}]}"#,
         ])
     func dangerous(json: String) throws {
         let command = try command(json)
@@ -41,8 +45,8 @@ struct DatabaseCommandTests {
             #"{"update": "users", "updates": [{"q": {"a": 1}, "u": {"$unset": {"a": ""}}, "multi": true}]}"#,
             #"{"delete": "users", "deletes": [{"q": {"a": 1}, "limit": 0}]}"#,
             #"{"createIndexes": "users", "indexes": [{"key": {"a": 1}, "name": "a", "unique": true}]}"#,
-            #"{"createIndexes": "users", "indexes": [{"key": {"a": 1}, "name": "a", "expireAfterSeconds": 60}]}"#,
-            #"{"collMod": "users", "validator": {}}"#, #"{"dropUser": "u"}"#, #"{"whatever": 1}"#,
+            #"{"validate": "users", "repair": true}"#, #"{"collMod": "users", "validator": {}}"#, #"{"dropUser": "u"}"#,
+            #"{"whatever": 1}"#,
             #"{"aggregate": "users", "pipeline": [{"$merge": "others"}], "cursor": {}}"#,
         ])
     func careful(json: String) throws { #expect(try command(json).risk == .careful) }
@@ -52,7 +56,7 @@ struct DatabaseCommandTests {
         arguments: [
             #"{"insert": "users", "documents": [{"a": 1}]}"#, #"{"create": "users"}"#, #"{"ping": 1}"#,
             #"{"createIndexes": "users", "indexes": [{"key": {"a": 1}, "name": "a"}]}"#,
-            #"{"createUser": "u", "pwd": "p", "roles": []}"#,
+            #"{"createUser": "u", "pwd": "p", "roles": []}"#, #"{"validate": "users"}"#,
         ])
     func safe(json: String) throws { #expect(try command(json).risk == .safe) }
 

@@ -95,10 +95,19 @@ package struct ChangeStatement: Sendable {
             case "$alwaysTrue": true
             case "$expr": element.value.bool == true || (element.value.number.map { $0 != 0 } ?? false)
             // Every document has an `_id`. JavaScript can't be told from `true`.
-            case "_id": element.value.document?.keys == ["$exists"] || element.value.document?.keys == ["$ne"]
+            case "_id": element.value.document?.elements.allSatisfy(matchesEveryID) ?? false
             case "$where": true
             default: false
             }
+        }
+    }
+
+    private static func matchesEveryID(_ condition: BSONElement) -> Bool {
+        switch (condition.key, condition.value) {
+        case ("$exists", _), ("$ne", _): true
+        case ("$gte", .minKey), ("$gt", .minKey), ("$lte", .maxKey), ("$lt", .maxKey): true
+        case ("$nin", let list): list.array?.values.isEmpty ?? false
+        default: false
         }
     }
 

@@ -90,7 +90,6 @@ struct CommandPlanner {
         return false
     }
 
-    private static let expiry = "lets the server delete documents by their age from now on"
     private static let asItIs = "run as it is; the journal can't take it back"
 
     /// So many documents are shown.
@@ -160,9 +159,6 @@ struct CommandPlanner {
             matched = indexes.count
             access = .scan
             cost = Cost.indexed.of(try await database.documentCount(of: collection) * indexes.count)
-            warnings += indexes.filter { $0["expireAfterSeconds"] != nil }.map {
-                "\($0["name"]?.string ?? "the index") \(Self.expiry)"
-            }
         case .drop:
             matched = try await database.documentCount(of: collection)
             access = .scan
@@ -178,9 +174,6 @@ struct CommandPlanner {
         case .other:
             if command.name == "collMod" {
                 warnings += try await validatorWarnings(command, collection)
-                let expires =
-                    command.document.value(at: "index", "expireAfterSeconds") ?? command.document["expireAfterSeconds"]
-                if expires != nil { warnings.append("\(collection) \(Self.expiry)") }
             }
             if !command.isInJournal {
                 warnings.append("\(command.title): \(Self.asItIs)")

@@ -7,9 +7,11 @@ extension DatabaseCommand {
         switch kind {
         case .insert, .create: return .safe
         case .createIndexes(let indexes):
-            return indexes.contains { $0["unique"]?.bool == true || $0["expireAfterSeconds"] != nil } ? .careful : .safe
+            return indexes.contains { $0["unique"]?.bool == true } ? .careful : .safe
         case .change, .drop, .aggregate: return .careful
-        case .other: return Self.harmless.contains(name) ? .safe : .careful
+        case .other:
+            let repairs = name == "validate" && document["repair"].map { $0.bool != false } ?? false
+            return Self.harmless.contains(name) && !repairs ? .safe : .careful
         }
     }
 
@@ -33,9 +35,16 @@ extension DatabaseCommand {
             // Whatever database is named: it may be this one.
             return target == here || reads(target) ? ["changes \(target) while it reads it ($merge)"] : []
         case .change(let statements): return statements.flatMap { Self.dangers(of: $0, here) }
-        case .insert, .create, .createIndexes: return []
+        case .createIndexes(let indexes):
+            return indexes.contains { $0["expireAfterSeconds"] != nil } ? [Self.expiry(of: here)] : []
+        case .insert, .create: return []
         case .other: return otherDangers
         }
+    }
+
+    /// What the server deletes by itself, no journal holds.
+    private static func expiry(of collection: String) -> String {
+        "lets the server delete documents of \(collection) for good once they are old enough (expireAfterSeconds)"
     }
 
     /// Whether a stage of the pipeline names a collection to read from.
@@ -75,6 +84,9 @@ extension DatabaseCommand {
         case "dropDatabase": ["drops the database"]
         case "renameCollection" where document["dropTarget"]?.bool ?? (document["dropTarget"] != nil):
             ["drops the collection in whose place another is renamed"]
+        case "collMod"
+        where document.value(at: "index", "expireAfterSeconds") != nil || document["expireAfterSeconds"] != nil:
+            [Self.expiry(of: collection ?? "a collection")]
         case "convertToCapped": ["makes \(collection ?? "a collection") capped, which drops documents and indexes"]
         case "applyOps", "mapReduce", "mapreduce": ["can write anything (\(name))"]
         // One that isn't understood is taken at its worst.
