@@ -110,6 +110,63 @@ struct StepSafetyTests {
         }
     }
 
+    @Test(
+        "whose .down.json fails before it has changed anything stays applied",
+        arguments: [
+            #"[{"dropIndexes": "c", "index": "nothing_1"}]"#,
+            #"[{"createIndexes": "c", "indexes": [{"key": {"same": 1}, "name": "same_1", "unique": true}]}]"#,
+            #"[{"update": "c", "updates": [{"q": {"n": 2}, "u": {"$set": {"n": 99}}}]}]"#,
+            #"[{"createUser": "u", "pwd": "p", "roles": ["nobody knows it"]}]"#,
+        ])
+    func downRefused(commands: String) async throws {
+        try await withDatabase { database in
+            try await load(database, 5)
+            let step = #"[{"update": "c", "updates": [{"q": {"n": 1}, "u": {"$set": {"m": 1}}}]}]"#
+            try await StepFolder.with(["001_set.up.json": step, "001_set.down.json": commands]) { folder in
+                _ = try await json(up(folder), on: database, expecting: 0)
+                try await database.run(["collMod": "c", "validator": ["n": ["$ne": 99]]])
+                let before = try await database.all("c")
+                let down = ["migrate", "down", "--yes", "--allow-dangerous"] + folder.arguments
+                _ = try await json(down, on: database, expecting: 3)
+                #expect(try await database.all("c") == before)
+                let rows = try await database.all("chat_admin.migrations")
+                #expect(rows.map { $0["state"] } == ["applied"])
+                // Neither direction is barred: the step is as it was, and its file can be mended.
+                _ = try await json(up(folder), on: database, expecting: 0)
+                try folder.write(
+                    "001_set.down.json",
+                    #"[{"update": "c", "updates": [{"q": {"n": 1}, "u": {"$unset": {"m": ""}}}]}]"#)
+                _ = try await json(down, on: database, expecting: 0)
+                #expect(try await database.count("c", ["m": ["$exists": true]]) == 0)
+            }
+        }
+    }
+
+    @Test("that failed before it changed anything can be taken back, by whatever means", arguments: [false, true])
+    func upRefused(hasDown: Bool) async throws {
+        try await withDatabase { database in
+            var files = ["001_user.up.json": #"[{"createUser": "u", "pwd": "p", "roles": ["nobody knows it"]}]"#]
+            if hasDown { files["001_user.down.json"] = #"[{"dropUser": "u"}]"# }
+            try await StepFolder.with(files) { folder in
+                _ = try await json(up(folder), on: database, expecting: 3)
+                _ = try await json(["migrate", "down", "--yes"] + folder.arguments, on: database, expecting: 0)
+                #expect(try await database.all("chat_admin.migrations").map { $0["state"] } == ["reverted"])
+            }
+        }
+    }
+
+    @Test("that does what no journal holds says so where it says how to take it back")
+    func unjournalled() async throws {
+        try await withDatabase { database in
+            try await load(database, 1)
+            let step = #"[{"collMod": "c", "validator": {"n": 0}}]"#
+            try await StepFolder.with(["001_rule.up.json": step]) { folder in
+                let done = try await Tool.run(up(folder) + target(database))
+                #expect(done.exitCode == 0 && done.output.contains("not all"), "\(done)")
+            }
+        }
+    }
+
     @Test("that fails says what was done before it, and where that is recorded")
     func trail() async throws {
         try await withDatabase { database in

@@ -281,25 +281,34 @@ extension CommandRunner {
     /// Runs a command that the journal knows nothing of, or not all.
     func runAsItIs(_ command: DatabaseCommand, _ place: CommandPlace, _ begun: BSONDocument?) async throws {
         try await run.recording(command.name, in: command.collection ?? "") {
-            if !command.isInJournal || !command.isOther { try await context.noteUnjournalled() }
-            if command.canBeDoneAlready {
-                // Only an attempt that got no answer may have done it.
-                try await begin(place, [:]) {
-                    do {
-                        try await send(command.document)
-                    } catch let error as MongoError where begun != nil && command.meansDone(error) {
-                        return
-                    }
-                }
-            } else if command.isRepeatable {
-                try await send(command.document)
-            } else {
-                guard begun == nil else { throw HalfApplied.unknown(version) }
-                try await begin(place, [:], isAtomic: command.isAtomic) { try await send(command.document) }
+            let isNoted = command.isInJournal && command.isOther ? false : try await context.noteUnjournalled()
+            do {
+                try await send(command, place, begun)
+            } catch let error as MongoError where error.isRefusal && isNoted && (command.isAtomic || error.isEarly) {
+                try await context.retractUnjournalled()
+                throw error
             }
             if command.risk != .safe || command.name.hasPrefix("create") {
                 run.tally.changed(command.name, command.collection ?? "", 1)
             }
+        }
+    }
+
+    private func send(_ command: DatabaseCommand, _ place: CommandPlace, _ begun: BSONDocument?) async throws {
+        if command.canBeDoneAlready {
+            // Only an attempt that got no answer may have done it.
+            try await begin(place, [:]) {
+                do {
+                    try await send(command.document)
+                } catch let error as MongoError where begun != nil && command.meansDone(error) {
+                    return
+                }
+            }
+        } else if command.isRepeatable {
+            try await send(command.document)
+        } else {
+            guard begun == nil else { throw HalfApplied.unknown(version) }
+            try await begin(place, [:], isAtomic: command.isAtomic) { try await send(command.document) }
         }
     }
 

@@ -94,6 +94,15 @@ public struct FileStep: Migration {
         return false
     }
 
+    /// Whether the present attempt, which has failed, has changed anything, or may have.
+    func hasEffect(_ row: LedgerRow, _ database: Database) async throws -> Bool {
+        guard let saved = row.checkpoint.flatMap(StepCheckpoint.init), saved.position == 0, saved.begun == nil,
+            !row.isUnjournalled
+        else { return true }
+        for run in row.attempt where try await Undo.hasEffect(database, run: run, step: version) { return true }
+        return false
+    }
+
     /// Why some of its commands aren't run at all.
     var refusals: [String] { upFile.commands.compactMap(\.refusal) }
 

@@ -75,6 +75,17 @@ public struct Undo: Sendable {
         }.filter { $0.changed > 0 }
     }
 
+    /// Whether the journal says that a run changed anything in a step, or may have.
+    static func hasEffect(_ database: Database, run id: ObjectID, step: Int64) async throws -> Bool {
+        var filter = filter(id, step)
+        for key in ["undone", "parent", "state"] { filter[key] = nil }
+        filter.append("state", ["$ne": .string(JournalEntry.State.abandoned.rawValue)])
+        filter.append("$expr", ["$gt": [documentsOfEntry, 0]])
+        return try await !database.findAll(
+            StateCollection.journal, filter: filter, options: ["limit": 1, "projection": ["_id": 1]]
+        ).isEmpty
+    }
+
     /// Whether a run changed something, and all of it was taken back.
     static func isComplete(_ database: Database, run id: ObjectID) async throws -> Bool {
         let one: BSONDocument = ["limit": 1, "projection": ["_id": 1]]

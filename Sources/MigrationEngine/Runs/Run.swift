@@ -27,6 +27,7 @@ public final class Run: Sendable {
         var step: Int64?
         var annotations: BSONDocument = [:]
         var isUninterruptible = false
+        var isUnjournalled = false
         /// Entries whose changes are counted and whose end isn't written down yet.
         var counted: Set<JournalKey> = []
         /// How many entries have come to their end.
@@ -133,6 +134,12 @@ public final class Run: Sendable {
     public var step: Int64? {
         get { shared.state.withLock { $0.step } }
         set { shared.state.withLock { $0.step = newValue } }
+    }
+
+    /// Whether it did something that the journal can't take back.
+    public internal(set) var isUnjournalled: Bool {
+        get { shared.state.withLock { $0.isUnjournalled } }
+        set { shared.state.withLock { $0.isUnjournalled = newValue } }
     }
 
     /// The boundary between two batches: the place where a run stops when it must.

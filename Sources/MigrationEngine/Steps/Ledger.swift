@@ -39,6 +39,7 @@ struct Ledger: Sendable {
             "series": .string(series), "version": .int64(step.version), "name": .string(step.name),
             "state": .string(state.rawValue), "startedAt": WallClock.now, "host": .string(description.host),
             "user": .string(description.user), "toolVersion": .string(description.toolVersion),
+            "lastRun": .objectID(run.id),
         ]
         fields.append("finishedAt", .null)
         fields.append("error", .null)
@@ -73,24 +74,52 @@ struct Ledger: Sendable {
         let begin: BSONValue = [
             "q": ["_id": id(of: step.version)], "u": .document(update), "upsert": true,
         ]
-        try await write((previous.map { [statement($0)] } ?? []) + [begin], run)
+        try await write((previous.map { [statement($0, run)] } ?? []) + [begin], run)
         let earlier = isResumed ? row?.attempt ?? [] : []
         return LedgerPlace(
             ledger: self, version: step.version, checkpoint: isResumed ? row?.checkpoint : nil, runs: earlier)
     }
 
     /// Notes durably how a step's work ended.
-    func end(_ end: End, run: Run) async throws { try await write([statement(end)], run) }
+    func end(_ end: End, run: Run) async throws { try await write([statement(end, run)], run) }
 
     /// Saves how far a step has come.
     func save(_ checkpoint: BSONDocument, _ version: Int64, run: Run) async throws {
         try await write(
-            [["q": ["_id": id(of: version)], "u": ["$set": ["checkpoint": .document(checkpoint)]]]], run)
+            [["q": .document(filter(version, run)), "u": ["$set": ["checkpoint": .document(checkpoint)]]]], run)
     }
 
     /// Notes that a step does something that the journal can't take back.
-    func noteUnjournalled(_ version: Int64, run: Run) async throws {
-        try await write([["q": ["_id": id(of: version)], "u": ["$set": ["unjournalled": true]]]], run)
+    ///
+    /// - Returns: Whether that wasn't noted yet.
+    func noteUnjournalled(_ version: Int64, run: Run) async throws -> Bool {
+        try await write([["q": .document(filter(version, run)), "u": ["$set": ["unjournalled": true]]]], run) > 0
+    }
+
+    /// Takes that note back.
+    func retractUnjournalled(_ version: Int64, run: Run) async throws {
+        try await write([["q": .document(filter(version, run)), "u": ["$unset": ["unjournalled": ""]]]], run)
+    }
+
+    /// Notes durably that taking a step back failed before it had an effect: it is applied, as it was.
+    func keepApplied(_ row: LedgerRow, error: any Error, run: Run) async throws {
+        var fields: BSONDocument = [
+            "state": .string(StepState.applied.rawValue), "error": .string(Redaction.redact("\(error)")),
+            "attempt": .array(BSONArray(row.attempt.map { .objectID($0) })),
+        ]
+        fields.append("finishedAt", row.finishedAt.map { .date($0) } ?? .null)
+        if row.isUnjournalled { fields.append("unjournalled", true) }
+        if row.isMarked { fields.append("marked", true) }
+        let update: BSONDocument = [
+            "$set": .document(fields), "$unset": ["checkpoint": ""], "$pull": ["revertedBy": .objectID(run.id)],
+        ]
+        try await write([["q": .document(filter(row.version, run)), "u": .document(update)]], run)
+    }
+
+    /// The row of a step that a run has begun, for as long as no other run has begun it since: what a dead run had sent may
+    /// come late.
+    func filter(_ version: Int64, _ run: Run) -> BSONDocument {
+        ["_id": id(of: version), "lastRun": .objectID(run.id)]
     }
 
     /// Declares the state of steps that aren't run.
@@ -103,6 +132,7 @@ struct Ledger: Sendable {
                 "series": .string(series), "version": .int64(step.version), "name": .string(step.name),
                 "state": .string(state.rawValue), "finishedAt": WallClock.now, "host": .string(description.host),
                 "user": .string(description.user), "toolVersion": .string(description.toolVersion), "marked": true,
+                "lastRun": .objectID(run.id),
             ]
             fields.append("error", .null)
             if let checksum = step.checksum { fields.append("checksum", .string(checksum)) }
@@ -114,7 +144,7 @@ struct Ledger: Sendable {
         try await write(statements, run)
     }
 
-    private func statement(_ end: End) -> BSONValue {
+    private func statement(_ end: End, _ run: Run) -> BSONValue {
         var fields: BSONDocument = [
             "state": .string(end.state.rawValue), "finishedAt": WallClock.now,
             "durationMS": .int64(end.duration.milliseconds),
@@ -123,16 +153,22 @@ struct Ledger: Sendable {
         fields.append("error", end.error.map { .string(Redaction.redact("\($0)")) } ?? .null)
         var update: BSONDocument = ["$set": .document(fields)]
         if end.state == .applied || end.state == .reverted { update.append("$unset", ["checkpoint": ""]) }
-        return ["q": ["_id": id(of: end.version)], "u": .document(update)]
+        return ["q": .document(filter(end.version, run)), "u": .document(update)]
     }
 
     /// One command, in order, durable.
-    private func write(_ statements: [BSONValue], _ run: Run) async throws {
-        try await run.writer.run(
+    ///
+    /// - Returns: How many rows weren't so yet.
+    /// - Throws: ``EngineError/leaseLost`` when another run has begun a step since, `MongoError`.
+    @discardableResult
+    private func write(_ statements: [BSONValue], _ run: Run) async throws -> Int64 {
+        let reply = try await run.writer.run(
             [
                 "update": .string(namespace.collection), "updates": .array(BSONArray(statements)), "ordered": true,
                 "writeConcern": .document(WriteConcern.majorityJournaled.document),
             ], on: namespace.database)
+        guard reply["n"]?.integer == Int64(statements.count) else { throw EngineError.leaseLost }
+        return reply["nModified"]?.integer ?? 0
     }
 }
 
@@ -149,9 +185,11 @@ struct LedgerPlace: Sendable {
         try await ledger.save(checkpoint, version, run: run)
     }
 
-    func noteUnjournalled(_ run: Run) async throws { try await ledger.noteUnjournalled(version, run: run) }
+    func noteUnjournalled(_ run: Run) async throws -> Bool { try await ledger.noteUnjournalled(version, run: run) }
 
-    /// The update that saves a checkpoint, for a transaction.
+    func retractUnjournalled(_ run: Run) async throws { try await ledger.retractUnjournalled(version, run: run) }
+
+    /// The update that saves a checkpoint, for a transaction, which confirms the lease itself.
     func update(_ checkpoint: BSONDocument) -> (namespace: Namespace, write: WriteModel) {
         (
             ledger.database.namespace(StateCollection.migrations),

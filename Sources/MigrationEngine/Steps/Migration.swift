@@ -155,7 +155,16 @@ public struct StepContext: Sendable {
     public var checkpoint: BSONDocument? { place?.checkpoint }
 
     /// Notes durably that the step does something that the journal can't take back.
-    func noteUnjournalled() async throws { try await place?.noteUnjournalled(run) }
+    ///
+    /// - Returns: Whether that wasn't noted yet.
+    @discardableResult
+    func noteUnjournalled() async throws -> Bool {
+        run.isUnjournalled = true
+        return try await place?.noteUnjournalled(run) ?? false
+    }
+
+    /// Takes that note back: the command that it was about was refused.
+    func retractUnjournalled() async throws { try await place?.retractUnjournalled(run) }
 
     /// Saves durably how far the step has come. A step that is killed afterwards is given it back as ``checkpoint``.
     ///

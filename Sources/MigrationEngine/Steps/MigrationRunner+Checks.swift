@@ -58,6 +58,10 @@ extension MigrationRunner {
     ) async throws {
         try Self.checkDangers(selection, .down, settings)
         let rows = try await Ledger(database: database, series: series).rows()
+        var selection = selection
+        for step in selection where try await Self.hasNoEffect(step, rows[step.version], database) {
+            selection.removeAll { $0.version == step.version }
+        }
         try Self.checkCheckpoints(selection, .down, rows)
         for case let step as FileStep in selection where !settings.allowsDangerous {
             let row = rows[step.version]
@@ -87,6 +91,12 @@ extension MigrationRunner {
                         + reasons.map { "  - \($0)" }.joined(separator: "\n"))
             }
         }
+    }
+
+    /// Whether a step failed before it changed anything, so that there is nothing to take back.
+    static func hasNoEffect(_ step: any Migration, _ row: LedgerRow?, _ database: Database) async throws -> Bool {
+        guard let file = step as? FileStep, let row, row.state == .failed else { return false }
+        return try await !file.hasEffect(row, database)
     }
 
     /// Looks whether steps that are half done can be gone on with in this direction.

@@ -149,6 +149,7 @@ public struct MigrationRunner: Sendable {
         try await work(
             selection, context, description, during: .reverting, after: .reverted, finished: finished
         ) { step, context, row in
+            if try await Self.hasNoEffect(step, row, context.database) { return }
             guard step.usesOwnDown(row) else {  // From the journal, every attempt.
                 for run in (row?.runs ?? []).reversed() {
                     try await Undo(run: context.run).revert(run: run, step: step.version)
@@ -174,7 +175,7 @@ public struct MigrationRunner: Sendable {
     public func planDown(_ selection: [any Migration], _ database: Database) async throws -> [Change] {
         let rows = try await Ledger(database: database, series: series).rows()
         let tally = Tally()
-        for step in selection {
+        for step in selection where try await !Self.hasNoEffect(step, rows[step.version], database) {
             if step.usesOwnDown(rows[step.version]) {
                 for operation in try await step.planDown(database).operations {
                     tally.changed(operation.code, operation.collection, operation.matched)
@@ -218,7 +219,7 @@ public struct MigrationRunner: Sendable {
                 do {
                     try await body(step, context, rows[step.version])
                 } catch {
-                    throw try await fail(step, during, ledger, run, since: start, error)
+                    throw try await fail(step, during, rows[step.version], ledger, run, since: start, error)
                 }
                 let duration = ContinuousClock.now - start
                 let changes = Self.difference(run.tally.changes, before)
@@ -245,7 +246,7 @@ public struct MigrationRunner: Sendable {
 
     /// Writes down that a step failed. One that was interrupted keeps its state: it is resumed, not failed.
     private func fail(
-        _ step: any Migration, _ during: StepState, _ ledger: Ledger, _ run: Run,
+        _ step: any Migration, _ during: StepState, _ before: LedgerRow?, _ ledger: Ledger, _ run: Run,
         since start: ContinuousClock.Instant, _ error: any Error
     ) async throws -> any Error {
         switch error {
@@ -254,6 +255,13 @@ public struct MigrationRunner: Sendable {
         }
         do {
             let duration = ContinuousClock.now - start
+            if during == .reverting, let before, before.state == .applied, let file = step as? FileStep,
+                file.usesOwnDown(before), let row = try await ledger.rows()[step.version],
+                try await !file.hasEffect(row, run.database)
+            {
+                try await ledger.keepApplied(before, error: error, run: run)
+                return EngineError.stepFailed(version: step.version, name: step.name, underlying: error)
+            }
             try await ledger.end(
                 Ledger.End(
                     version: step.version, state: during == .reverting ? .reverting : .failed, duration: duration,

@@ -34,6 +34,8 @@ struct ChangeResult: CommandResult {
     let changes: [Change]
     let left: [Left]
     var steps: [Step]?
+    /// Whether the run did something that the journal can't take back.
+    var isUnjournalled = false
     /// Whether the text is part of a question, before anything was done.
     var isQuestion = false
     let durationMS: Int64
@@ -76,7 +78,8 @@ struct ChangeResult: CommandResult {
         }
         if let run {
             let isFinal = ["runs undo", "migrate down", "migrate mark", "migrate baseline"].contains(command)
-            let undo = isFinal ? "." : "; `chat-admin runs undo \(run)` takes it back."
+            let what = isUnjournalled ? "what the journal holds of it, not all," : "it"
+            let undo = isFinal ? "." : "; `chat-admin runs undo \(run)` takes \(what) back."
             lines.append(style.faint("Run \(run) took \(durationMS) ms\(undo)"))
         } else if dryRun, !isQuestion {
             lines.append(style.faint("Nothing was written."))

@@ -102,7 +102,8 @@ extension CommandSession {
     func result(_ run: Run, left: [ChangeResult.Left], since start: ContinuousClock.Instant) -> ChangeResult {
         ChangeResult(
             command: command, database: database.name, run: run.hasRecord ? run.id.hex : nil, dryRun: false,
-            changes: run.tally.changes, left: left, durationMS: (ContinuousClock.now - start).milliseconds)
+            changes: run.tally.changes, left: left, isUnjournalled: run.isUnjournalled,
+            durationMS: (ContinuousClock.now - start).milliseconds)
     }
 
     /// What a plan would change, and what it would leave.
