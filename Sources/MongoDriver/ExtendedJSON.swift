@@ -69,7 +69,10 @@ public enum ExtendedJSON {
         var error = bson_error_t()
         bson_json_data_reader_ingest(reader, bytes.baseAddress, bytes.count)
         guard bson_json_reader_read(reader, parsed, &error) == 1 else {
-            throw MongoError(.bson, "Not Extended JSON: \(error.text)")
+            // libbson takes whatever stands behind "$type" for that of a binary value, and wants text there.
+            let isType = error.text.contains("type \"binary\"")
+            let hint = isType ? "; write a type behind $type by its name, such as {\"$type\": \"string\"}" : ""
+            throw MongoError(.bson, "Not Extended JSON: \(error.text)\(hint)")
         }
         guard bson_json_reader_read(reader, next, &error) == 0 else {
             throw MongoError(.bson, "Not Extended JSON: there is something behind the end of the document.")

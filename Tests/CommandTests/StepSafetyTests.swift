@@ -155,6 +155,24 @@ struct StepSafetyTests {
         }
     }
 
+    @Test("changes documents whose fields' names begin with a dollar, and takes that back", arguments: [true, false])
+    func dollarFields(isMulti: Bool) async throws {
+        try await withDatabase { database in
+            try await database.load("c", (0..<3).map { ["_id": .int32($0), "n": 1, "$odd": ["$a": 1], "z": 2] })
+            let before = try await database.all("c")
+            let step =
+                #"[{"update": "c", "updates": [{"q": {"n": 1}, "u": {"$set": {"m": 1}}, "multi": \#(isMulti)}]}]"#
+            try await StepFolder.with(["001_set.up.json": step]) { folder in
+                _ = try await json(up(folder), on: database, expecting: 0)
+                let changed = try await database.find("c", ["m": 1])
+                #expect(changed.count == (isMulti ? 3 : 1))
+                #expect(changed.allSatisfy { $0["$odd"] == ["$a": 1] })
+                _ = try await json(["migrate", "down", "--yes"] + folder.arguments, on: database, expecting: 0)
+                #expect(try await database.all("c") == before)
+            }
+        }
+    }
+
     @Test("that does what no journal holds says so where it says how to take it back")
     func unjournalled() async throws {
         try await withDatabase { database in

@@ -1,4 +1,5 @@
 public import BSON
+internal import MongoDriver
 
 /// Filters that match a document, or some of its fields, only as they were observed: the compare of every
 /// compare-and-set.
@@ -45,6 +46,17 @@ public enum ExactMatch {
             conditions.append(["$eq": [.array(types), ["$literal": .array(expected)]]])
         }
         return ["_id": ["$eq": image["_id"] ?? .null], "$expr": ["$and": .array(BSONArray(conditions))]]
+    }
+
+    /// Puts a document in the place of another while the whole of that is as given.
+    static func replacing(_ image: BSONDocument, by replacement: BSONDocument) -> WriteModel {
+        let filter = document(image)
+        // "The dollar ($) prefixed field … is not allowed in the context of an update's replacement document. Consider
+        // using an aggregation pipeline with $replaceWith" (MongoDB 6.0).
+        guard replacement.keys.contains(where: { $0.hasPrefix("$") }) else {
+            return .replaceOne(filter: filter, replacement: replacement)
+        }
+        return .updateOne(filter: filter, update: ["0": ["$replaceWith": ["$literal": .document(replacement)]]])
     }
 
     /// Whether a field's name can stand in a path.

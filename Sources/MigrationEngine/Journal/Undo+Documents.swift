@@ -18,7 +18,7 @@ extension Undo {
             switch (current[change.id], change.before) {
             case (nil, let before?): writes.append(.insert(before))
             case (let now?, let before?):
-                writes.append(.replaceOne(filter: ExactMatch.document(now), replacement: before))
+                writes.append(ExactMatch.replacing(now, by: before))
             case (let now?, nil): writes.append(.deleteOne(filter: ExactMatch.document(now)))
             case (nil, nil): continue
             }

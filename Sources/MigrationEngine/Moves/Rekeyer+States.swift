@@ -158,7 +158,7 @@ extension Rekeyer {
             ["$set": ["before": .document(original)], "$push": ["earlier": .document(item.move.image)]])
         let result = try await run.writer.bulkWrite(
             namespace(item),
-            [.replaceOne(filter: ExactMatch.document(item.move.copy), replacement: changed.copy)],
+            [ExactMatch.replacing(item.move.copy, by: changed.copy)],
             bypassValidation: isUndo, collation: ExactMatch.collation)
         item.move = changed
         if result.matched == 1 { return }

@@ -221,7 +221,7 @@ extension DocumentChange {
     fileprivate var write: WriteModel? {
         guard let before else { return nil }
         switch after {
-        case .document(let after): return .replaceOne(filter: ExactMatch.document(before), replacement: after)
+        case .document(let after): return ExactMatch.replacing(before, by: after)
         case .absent: return .deleteOne(filter: ExactMatch.document(before))
         case .digest, .unknown, .same: return nil
         }
