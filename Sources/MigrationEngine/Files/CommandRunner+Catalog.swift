@@ -1,5 +1,4 @@
 internal import BSON
-internal import Checksums
 internal import MongoDriver
 
 /// Commands that change the catalogue, destroy collections, or do what this tool doesn't know.
@@ -34,7 +33,7 @@ extension CommandRunner {
         let collection = command.collection ?? ""
         try await run.recording("create collection", in: collection) {
             // The next run finishes the journal before it comes here.
-            if place.isResumed, try await !standing(place).isEmpty { return }
+            if place.isResumed, try await !outlines(place).isEmpty { return }
             try await journalled(.collection, "create collection", collection, place) {
                 try await send(command.document)
             }
@@ -79,7 +78,7 @@ extension CommandRunner {
             var isJournalled = begun?["journalled"]?.bool ?? false
             // A dropped collection is gone, or another one. What a `$merge` did can't be told from the collection.
             var isDone = begun.map { isDrop ? $0["uuid"] != (found?.uuid ?? .null) : $0["ran"]?.bool == true } ?? false
-            if isDrop, begun == nil, found == nil, place.isResumed, try await !standing(place).isEmpty {
+            if isDrop, begun == nil, found == nil, place.isResumed, try await !outlines(place).isEmpty {
                 // An earlier attempt's command reached the server late, or somebody else dropped it: these images are all
                 // that there is.
                 (isDone, isJournalled) = (true, true)
@@ -166,7 +165,7 @@ extension CommandRunner {
         of collection: String, _ found: CollectionDescription?, _ command: DatabaseCommand, _ place: CommandPlace
     ) async throws {
         // What an attempt that never came to its command had journalled is out of date.
-        if place.isResumed { try await run.abandon(try await standing(place).map(\.key)) }
+        if place.isResumed { try await run.abandon(try await outlines(place).map(\.key)) }
         guard let found else { return }
         guard case .drop = command.kind else {
             return try await journalDocuments(of: collection, after: .unknown, command.name, place)
@@ -182,100 +181,6 @@ extension CommandRunner {
         try await note(.dropped(options: [:], indexes: own), command.name, collection, place)
         try await journalDocuments(of: collection, after: .absent, command.name, place)
         try await note(.dropped(options: found.options, indexes: []), command.name, collection, place)
-    }
-
-    /// Journals every document of a collection as it is, in the order of `_id`.
-    func journalDocuments(
-        of collection: String, after: DocumentChange.Outcome, _ code: String, _ place: CommandPlace
-    ) async throws {
-        let cursor = try await database.client.find(
-            database.namespace(collection), filter: [:], options: ["sort": ["_id": 1], "hint": ["_id": 1]])
-        try await database.client.forEachBatch(
-            of: cursor, maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes
-        ) { batch in
-            let changes = batch.map { DocumentChange(id: $0["_id"] ?? .null, before: $0, after: after) }
-            for part in Run.batches(changes) {
-                try checkSize(part, collection)
-                try await note(.documents(part), code, collection, place)
-            }
-            run.progress(ProgressUpdate("journalling \(collection)"))
-        }
-    }
-
-    /// Writes an entry that nobody has to finish: it speaks of what a command of the server does.
-    func note(
-        _ content: JournalEntry.Content, _ code: String, _ collection: String, _ place: CommandPlace
-    ) async throws {
-        var entries = run.makeEntries([(collection, code, content, nil)], state: .done)
-        entries[0].position = place.number
-        try await run.append(entries)
-    }
-
-    /// Writes down what a command made of the documents that were journalled before it, and what it made anew, so that an
-    /// undo can tell what has changed since.
-    ///
-    /// Journal and collection are read side by side in the order of `_id`, range by range.
-    ///
-    /// - Returns: Whether anything isn't as it was.
-    private func recordOutcome(in collection: String, _ place: CommandPlace) async throws -> Bool {
-        let entries = try await standing(place)
-        let images = entries.compactMap { entry -> (entry: JournalEntry, changes: [DocumentChange])? in
-            guard case .documents(let changes) = entry.content, !changes.isEmpty, changes[0].before != nil else {
-                return nil
-            }
-            return (entry, changes)
-        }
-        // An attempt that was killed here had noted some of them.
-        let noted = entries.filter { entry in !images.contains { $0.entry.key == entry.key } }
-        try await run.abandon(noted.map(\.key))
-        if images.isEmpty { return try await recordRange(in: collection, nil, nil, nil, place) }
-        var isChanged = false
-        for (index, image) in images.enumerated() {
-            // The first range begins, and the last one ends, where the collection does.
-            let lower = index > 0 ? image.changes.first : nil
-            let upper = images.dropFirst(index + 1).first?.changes.first
-            if try await recordRange(in: collection, image, lower?.id, upper?.id, place) { isChanged = true }
-        }
-        return isChanged
-    }
-
-    private func recordRange(
-        in collection: String, _ image: (entry: JournalEntry, changes: [DocumentChange])?, _ lower: BSONValue?,
-        _ upper: BSONValue?, _ place: CommandPlace
-    ) async throws -> Bool {
-        let options = Self.range((lower, upper))
-        let known = Set((image?.changes ?? []).map(\.id))
-        var digests: [BSONValue: [UInt8]] = [:]
-        var isChanged = false
-        let code = image?.entry.code ?? "aggregate"
-        let cursor = try await database.client.find(database.namespace(collection), filter: [:], options: options)
-        try await database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
-            var made: [DocumentChange] = []
-            for document in documents {
-                let id = document["_id"] ?? .null
-                let digest = try SHA256.digest(document.bytes)
-                if known.contains(id) {
-                    digests[id] = digest
-                } else {
-                    made.append(DocumentChange(id: id, before: nil, after: .digest(digest)))
-                }
-            }
-            if !made.isEmpty {
-                isChanged = true
-                try await note(.documents(made), code, collection, place)
-            }
-        }
-        guard let image else { return isChanged }
-        for change in image.changes where !isChanged {
-            isChanged = try change.before.map { try SHA256.digest($0.bytes) } != digests[change.id]
-        }
-        let changes = image.changes.map { change in
-            DocumentChange(
-                id: change.id, before: change.before, after: digests[change.id].map { .digest($0) } ?? .absent)
-        }
-        try await run.amend(
-            image.entry.key, ["$set": ["items": .array(BSONArray(changes.map { .document($0.document) }))]])
-        return isChanged
     }
 
     /// Runs a command that the journal knows nothing of, or not all.

@@ -62,7 +62,7 @@ extension CommandRunner {
         return earlier
     }
 
-    private func filter(_ run: ObjectID, _ condition: BSONDocument) -> BSONDocument {
+    func filter(_ run: ObjectID, _ condition: BSONDocument) -> BSONDocument {
         var filter = Undo.filter(run, version)
         filter["undone"] = nil
         for element in condition.rawElements { filter.append(raw: element) }
@@ -96,7 +96,7 @@ extension CommandRunner {
     }
 
     /// The runs of this attempt at the step, this one among them, oldest first.
-    private var runs: [ObjectID] {
+    var runs: [ObjectID] {
         let earlier = context.place?.runs ?? []
         return earlier.contains(run.id) ? earlier : earlier + [run.id]
     }

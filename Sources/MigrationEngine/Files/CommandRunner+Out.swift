@@ -38,7 +38,7 @@ extension CommandRunner {
                 try await context.save(checkpoint: position(place.index, begun: ["computed": true]).document)
             } else if present[output] == nil {
                 // It is removed when everything is done, and by nobody before.
-                guard try await images(place).allSatisfy({ $0.isSettled && $0.entry.again.isEmpty }) else {
+                guard try await outlines(place).allSatisfy({ $0.first == nil || ($0.isSettled && !$0.hasAgain) }) else {
                     throw HalfApplied(
                         description:
                             "what its pipeline had made (\(output)) is gone; take back what it did with `runs undo`")
@@ -62,27 +62,11 @@ extension CommandRunner {
     ) async throws {
         // Nothing of the collection is changed yet: what an attempt that came no further had noted is out of date.
         if place.isResumed {
-            let images = try await standing(place).filter { $0.content.kind == "documents" }
-            try await run.abandon(images.map(\.key))
+            try await run.abandon(try await outlines(place).filter { $0.first != nil }.map(\.key))
         }
         guard isMissing else { return try await journalDocuments(of: collection, after: .unknown, command.name, place) }
         try await journalled(.collection, "create collection", collection, place) {
             try await run.writer.createCollection(database.namespace(collection))
-        }
-    }
-
-    /// The documents of a collection as they were, in the journal.
-    private struct Image {
-        let entry: JournalEntry
-        let changes: [DocumentChange]
-        /// Whether it says already what becomes of them.
-        var isSettled: Bool { !changes.contains { $0.after == .unknown } }
-    }
-
-    private func images(_ place: CommandPlace) async throws -> [Image] {
-        try await standing(place).compactMap { entry in
-            guard case .documents(let changes) = entry.content, !entry.isRetry, !changes.isEmpty else { return nil }
-            return Image(entry: entry, changes: changes)
         }
     }
 
@@ -105,27 +89,15 @@ extension CommandRunner {
     private func apply(
         from output: String, to collection: String, _ code: String, _ place: CommandPlace
     ) async throws {
-        let images = try await images(place)
-        // What entries beside the images speak of is done.
-        let done = Set(
-            try await standing(place).flatMap { entry -> [BSONValue] in
-                switch entry.content {
-                case .insert(let documents):
-                    documents.compactMap { $0["_id"] }.filter { !entry.again.contains($0) }
-                case .documents(let changes) where entry.isRetry:
-                    changes.map(\.id).filter { !entry.again.contains($0) }
-                default: []
-                }
-            })
+        let images = try await outlines(place).filter { $0.first != nil }
+        let done = try await settledBesideImages(place)
         if images.isEmpty {
             return try await apply((output, collection), nil, (nil, nil), except: done, code, place)
         }
-        for (index, image) in images.enumerated() {
-            // The first range begins, and the last one ends, where the collection does.
-            let lower = index > 0 ? image.changes.first : nil
-            let upper = images.dropFirst(index + 1).first?.changes.first
+        for (index, outline) in images.enumerated() {
+            let image = try await image(outline)
             try await apply(
-                (output, collection), image, (lower?.id, upper?.id), except: done, code, place)
+                (output, collection), image, Self.bounds(index, images), except: done, code, place)
         }
     }
 
@@ -174,14 +146,6 @@ extension CommandRunner {
     }
 
     private static let changedMeanwhile = "changed by somebody else while the pipeline ran; left as it is"
-
-    /// The documents of a range, in the order of `_id`.
-    static func range(_ bounds: (lower: BSONValue?, upper: BSONValue?)) -> BSONDocument {
-        var options: BSONDocument = ["sort": ["_id": 1], "hint": ["_id": 1]]
-        if let lower = bounds.lower { options.append("min", ["_id": lower]) }
-        if let upper = bounds.upper { options.append("max", ["_id": upper]) }
-        return options
-    }
 
     /// Changes the documents of one image to what the pipeline made of them.
     private func apply(
