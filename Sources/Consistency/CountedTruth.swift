@@ -10,10 +10,13 @@ struct CountedTruth: Sendable, Equatable {
     var newestLive: Int64?
     /// When the newest of all was created.
     var newest: Int64?
-    /// When the oldest of all was created: with the others, the fingerprint that tells whether anything changed. Nothing
-    /// that the application does keeps all of them: an insert adds to the total, a deletion takes from the live ones,
-    /// and no step does the opposite.
+    /// When the oldest of all was created: with the others and the two `_id`s, the fingerprint that tells whether anything
+    /// changed.
     var oldest: Int64?
+    /// The smallest and the largest `_id` of all; known only where two looks are to be compared. What is deleted for good
+    /// and what is inserted may cancel each other out in the numbers, but a new document has the largest `_id`.
+    var smallest: BSONValue?
+    var largest: BSONValue?
 
     init() {}
 
@@ -23,6 +26,8 @@ struct CountedTruth: Sendable, Equatable {
         newestLive = group["newestLive"]?.date
         newest = group["newest"]?.date
         oldest = group["oldest"]?.date
+        smallest = group["smallest"]
+        largest = group["largest"]
     }
 
     /// What is known when the documents that aren't deleted were looked at alone.
@@ -34,24 +39,27 @@ struct CountedTruth: Sendable, Equatable {
     }
 
     /// Groups counted documents so, as the application sees them.
-    static func pipeline(_ counter: Counter) -> [BSONDocument] {
+    ///
+    /// - Parameter fingerprints: Whether two looks are to be compared; an index of the counted fields then isn't enough.
+    static func pipeline(_ counter: Counter, fingerprints: Bool) -> [BSONDocument] {
         let deleted: BSONValue = .string("$" + counter.deletedField)
         let created: BSONValue = .string("$" + counter.createdField)
         let isLive: BSONValue = ["$ne": [deleted, true]]
         // Only dates take part: text sorts before dates, and would otherwise hide in `$max`.
         let date: BSONValue = ["$cond": [["$eq": [["$type": created], "date"]], created, .null]]
-        return [
-            [
-                "$group": [
-                    "_id": .string("$" + counter.reference),
-                    "live": ["$sum": ["$cond": [isLive, 1, 0]]],
-                    "total": ["$sum": 1],
-                    "newestLive": ["$max": ["$cond": [isLive, date, .null]]],
-                    "newest": ["$max": date],
-                    "oldest": ["$min": date],
-                ]
-            ]
+        var group: BSONDocument = [
+            "_id": .string("$" + counter.reference),
+            "live": ["$sum": ["$cond": [isLive, 1, 0]]],
+            "total": ["$sum": 1],
+            "newestLive": ["$max": ["$cond": [isLive, date, .null]]],
+            "newest": ["$max": date],
+            "oldest": ["$min": date],
         ]
+        if fingerprints {
+            group.append("smallest", ["$min": "$_id"])
+            group.append("largest", ["$max": "$_id"])
+        }
+        return [["$group": .document(group)]]
     }
 }
 

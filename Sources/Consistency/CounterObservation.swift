@@ -7,7 +7,17 @@ struct CounterObservation: Sendable, Equatable {
     /// The stored number and time; nil where the field is absent.
     let count: BSONValue?
     let latest: BSONValue?
-    let truth: CountedTruth
+    var truth: CountedTruth
+
+    /// Whether nothing has changed between two looks, of which one may know more than the other.
+    func isSame(as other: CounterObservation) -> Bool {
+        var (mine, its) = (self, other)
+        if mine.truth.largest == nil || its.truth.largest == nil {
+            (mine.truth.smallest, mine.truth.largest) = (nil, nil)
+            (its.truth.smallest, its.truth.largest) = (nil, nil)
+        }
+        return mine == its
+    }
 
     /// What is wrong with it, if anything.
     func codes(toleranceMS: Int64) -> [FindingCode] {

@@ -23,17 +23,18 @@ public struct CounterRepair: Sendable {
     /// - Throws: `MongoError`.
     public func plan() async throws -> StepPlan {
         var plan = StepPlan()
-        for (collection, counter) in try await all() {
-            let counts = CodeCounts()
+        for (collection, counter, isCounted) in try await all() {
             let scan = try await CounterScan(database: database, collection: collection, counter: counter)
-            _ = try await scan.forEachDrift(workers: RepairSettings.defaultWorkers) { _, drifts in
-                for drift in drifts {
-                    let sample = CollectionOfOne<BSONDocument>(["_id": drift.id])
-                    for code in drift.codes(toleranceMS: counter.toleranceMS) { counts.add(code, samples: sample) }
-                }
-            }
+            let counts = try await Self.drifts(scan)
             for code in FindingCode.allCases {
                 guard let count = counts[code] else { continue }
+                guard isCounted else {
+                    plan.leftovers.append(
+                        Leftover(
+                            code: code.rawValue, collection: collection.name, count: count,
+                            reason: Self.nothingToCount(counter)))
+                    continue
+                }
                 let field = code == .wrongLatest ? counter.latestField : counter.field
                 plan.operations.append(
                     PlannedOperation(
@@ -46,14 +47,38 @@ public struct CounterRepair: Sendable {
         return plan
     }
 
+    private static func drifts(_ scan: CounterScan) async throws -> CodeCounts {
+        let counts = CodeCounts()
+        _ = try await scan.forEachDrift(workers: RepairSettings.defaultWorkers) { _, drifts in
+            for drift in drifts {
+                let sample = CollectionOfOne<BSONDocument>(["_id": drift.id])
+                for code in drift.codes(toleranceMS: scan.counter.toleranceMS) { counts.add(code, samples: sample) }
+            }
+        }
+        return counts
+    }
+
+    private static func nothingToCount(_ counter: Counter) -> String {
+        "there is no collection \(counter.counted), so nothing is set to zero: was the database restored in part?"
+    }
+
     /// Recounts until a look at everything finds nothing wrong, or time is up, or nothing comes to rest any more.
     ///
-    /// With ``RepairSettings/offline`` what couldn't be set is counted as left in the run's tally; else a check tells.
+    /// What couldn't be set is counted as left in the run's tally.
     ///
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
     public func apply(_ run: Run, _ settings: RepairSettings) async throws {
         let deadline = settings.maxTime.map { ContinuousClock.now + $0 }
-        for (collection, counter) in try await all() {
+        for (collection, counter, isCounted) in try await all() {
+            guard isCounted else {
+                let scan = try await CounterScan(database: database, collection: collection, counter: counter)
+                let counts = try await Self.drifts(scan)
+                for code in FindingCode.allCases {
+                    run.tally.left(
+                        code.rawValue, collection.name, counts[code] ?? 0, reason: Self.nothingToCount(counter))
+                }
+                continue
+            }
             try await run.recording("recount \(counter.field)", in: collection.name) {
                 try await apply(collection, counter, run, settings, deadline)
             }
@@ -64,19 +89,43 @@ public struct CounterRepair: Sendable {
         _ collection: CollectionSchema, _ counter: Counter, _ run: Run, _ settings: RepairSettings,
         _ deadline: ContinuousClock.Instant?
     ) async throws {
-        let scan = try await CounterScan(database: database, collection: collection, counter: counter)
-        run.progress(.note("Counting \(counter.counted) \(scan.access.description)."))
-        if settings.offline {
-            return try await setAtOnce(scan, run, settings)
-        }
-        var fruitlessRounds = 0
+        var attempt = 1
         while true {
-            let round = try await CounterRound(scan: scan, run: run, settings: settings).play()
+            let scan = try await CounterScan(database: database, collection: collection, counter: counter)
+            run.progress(.note("Counting \(counter.counted) \(scan.access.description)."))
+            do {
+                return settings.offline
+                    ? try await setAtOnce(scan, run, settings) : try await setSettled(scan, run, settings, deadline)
+            } catch let error as MongoError
+                where error.code == MongoError.ServerCode.badValue && attempt < Self.patience
+            {
+                // "hint provided does not correspond to an existing index": it was dropped meanwhile.
+                guard try await CounterAccess.choose(database, counter) != scan.access else { throw error }
+                attempt += 1
+                run.tally.beginAttempt()
+            }
+        }
+    }
+
+    private func setSettled(
+        _ scan: CounterScan, _ run: Run, _ settings: RepairSettings, _ deadline: ContinuousClock.Instant?
+    ) async throws {
+        var fruitlessRounds = 0
+        var restless: MovedCounters?
+        while true {
+            let outcome = try await CounterRound(scan: scan, run: run, settings: settings).play()
+            fruitlessRounds = outcome.set == 0 ? fruitlessRounds + 1 : 0
             // What the server refuses once it refuses again.
-            if round.suspects == round.refused { break }
-            fruitlessRounds = round.changed == 0 ? fruitlessRounds + 1 : 0
-            if fruitlessRounds >= Self.patience { break }
-            if let deadline, ContinuousClock.now >= deadline { break }
+            let moved = outcome.moved.since(outcome.set == 0 ? restless : nil)
+            restless = moved
+            let isQuiet = outcome.set == 0 && moved.isEmpty
+            let isOver = deadline.map { ContinuousClock.now >= $0 } ?? false
+            if isQuiet || isOver || fruitlessRounds >= Self.patience {
+                for (code, count) in moved.counts {
+                    run.tally.left(code.rawValue, scan.collection.name, count, reason: code.reasonLeft)
+                }
+                return
+            }
             try await run.settle(settings.settle)
             run.tally.beginAttempt()
         }
@@ -85,19 +134,22 @@ public struct CounterRepair: Sendable {
     /// So many rounds in a row may find suspects and set none before the rest is reported as unsettled.
     private static let patience = 3
 
-    private func all() async throws -> [(CollectionSchema, Counter)] {
+    /// - Returns: The counters, and whether what each counts is there at all.
+    private func all() async throws -> [(CollectionSchema, Counter, isCounted: Bool)] {
         let present = try await database.client.listCollections(database.name)
         return schema.collections.filter { present[$0.name]?.isOrdinary ?? false }.flatMap { collection in
-            collection.counters.map { (collection, $0) }
+            collection.counters.map { (collection, $0, present[$0.counted] != nil) }
         }
     }
 
     private func setAtOnce(_ scan: CounterScan, _ run: Run, _ settings: RepairSettings) async throws {
         _ = try await scan.forEachDrift(workers: settings.workers, run) { scan, drifts in
             let outcome = try await CounterSetting(scan: scan, run: run.on(scan.database)).set(drifts)
-            run.tally.left(
-                FindingCode.wrongCount.rawValue, scan.collection.name, outcome.moved,
-                reason: "changed while it was being counted, though --offline says that nobody writes")
+            for (code, count) in outcome.moved.counts {
+                run.tally.left(
+                    code.rawValue, scan.collection.name, count,
+                    reason: "changed while it was being counted, though --offline says that nobody writes")
+            }
         }
     }
 }
@@ -111,7 +163,7 @@ struct CounterSetting: Sendable {
     struct Outcome: Sendable {
         var set = 0
         /// Those that had changed since they were observed.
-        var moved = 0
+        var moved = MovedCounters()
         /// Those that the server refused to change.
         var refused = 0
 
@@ -135,17 +187,20 @@ struct CounterSetting: Sendable {
 
     private func setBatch(_ batch: [CounterObservation]) async throws -> Outcome {
         let first = try await set(batch, singly: false)
-        var outcome = Outcome(moved: first.moved.count, refused: first.refused.count)
-        if !first.moved.isEmpty {
+        var moved = Set(first.moved)
+        var refused = first.refused.count
+        let observed = Dictionary(batch.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        if !moved.isEmpty {
             // Sent together with one that was refused, or of a form that has to be changed singly, and still as they were:
             // each by itself. They are looked at anew, for a counter's change is never sent twice unseen.
-            let observed = Dictionary(batch.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-            let rest = try await scan.observe(first.moved).filter { $0 == observed[$0.id] }
+            let rest = try await scan.observeNow(first.moved).filter { observed[$0.id]?.isSame(as: $0) ?? false }
             let second = try await set(rest, singly: true)
-            outcome.moved += second.moved.count - rest.count
-            outcome.refused += second.refused.count
+            moved.subtract(rest.map(\.id))
+            moved.formUnion(second.moved)
+            refused += second.refused.count
         }
-        outcome.set = batch.count - outcome.moved - outcome.refused
+        var outcome = Outcome(set: batch.count - moved.count - refused, refused: refused)
+        for id in moved { if let observation = observed[id] { outcome.moved.add(observation, scan.counter) } }
         return outcome
     }
 

@@ -10,22 +10,14 @@ struct CounterRound: Sendable {
     let run: Run
     let settings: RepairSettings
 
-    /// What a round came to.
-    struct Result: Sendable {
-        /// How many counters were seen wrong.
-        let suspects: Int
-        /// How many of them were set.
-        let changed: Int
-        /// How many of them the server refused to set.
-        let refused: Int
-    }
-
-    func play() async throws -> Result {
+    /// - Returns: What became of those that were seen wrong. What was right when it was looked at again is left out: the
+    ///   application had been between its two halves.
+    func play() async throws -> CounterSetting.Outcome {
         let settling = Settling(settings.settle, isLookingDear: scan.access == .onePass)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 _ = try await scan.forEachDrift(fingerprints: true, workers: settings.workers, run) { _, drifts in
-                    try await settling.makeRoom(run)
+                    try await settling.makeRoom(for: drifts.count, run)
                     settling.add(drifts)
                 }
                 settling.end()
@@ -38,21 +30,25 @@ struct CounterRound: Sendable {
             // Unlike `waitForAll`, this ends the others when one has thrown.
             while try await group.next() != nil {}
         }
-        let outcome = settling.outcome
-        return Result(suspects: settling.total, changed: outcome.set, refused: outcome.refused)
+        return settling.outcome
     }
 
     /// Looks at suspects a second time and sets those that may be set.
     private func look(again suspects: [CounterObservation], _ lane: Run) async throws -> CounterSetting.Outcome {
         let scan = scan.on(lane.database)
         let first = Dictionary(suspects.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        let settled = try await scan.observe(suspects.map(\.id)).filter { second in
-            guard let first = first[second.id],
-                case .set = CounterVerdict(first: first, second: second, counter: scan.counter)
-            else { return false }
-            return true
+        var settled: [CounterObservation] = []
+        var outcome = CounterSetting.Outcome()
+        for second in try await scan.observeNow(suspects.map(\.id)) {
+            guard let first = first[second.id] else { continue }
+            switch CounterVerdict(first: first, second: second, counter: scan.counter) {
+            case .right: continue
+            case .moved: outcome.moved.add(second, scan.counter)
+            case .set: settled.append(second)
+            }
         }
-        return try await CounterSetting(scan: scan, run: lane).set(settled)
+        outcome += try await CounterSetting(scan: scan, run: lane).set(settled)
+        return outcome
     }
 }
 
@@ -62,7 +58,8 @@ private final class Settling: Sendable {
         var waiting: [(suspect: CounterObservation, due: ContinuousClock.Instant)] = []
         /// Those before it have been handed out.
         var start = 0
-        var total = 0
+        /// Room that was promised, and isn't taken yet.
+        var reserved = 0
         var outcome = CounterSetting.Outcome()
         var isComplete = false
 
@@ -86,17 +83,21 @@ private final class Settling: Sendable {
         limit = max(2 * batchSize, 20_000)
     }
 
-    /// How many suspects there were.
-    var total: Int { state.withLock { $0.total } }
-
     /// What became of those that were looked at again.
     var outcome: CounterSetting.Outcome { state.withLock { $0.outcome } }
 
     func came(to outcome: CounterSetting.Outcome) { state.withLock { $0.outcome += outcome } }
 
-    /// Waits until there is room for more.
-    func makeRoom(_ run: Run) async throws {
-        while state.withLock({ $0.count >= limit }) {
+    /// Waits until there is room for so many more, and keeps it for them.
+    func makeRoom(for count: Int, _ run: Run) async throws {
+        while true {
+            let hasRoom = state.withLock { state in
+                let taken = state.count + state.reserved
+                guard taken == 0 || taken + count <= limit else { return false }
+                state.reserved += count
+                return true
+            }
+            if hasRoom { return }
             try run.checkpoint()
             try await Task.sleep(for: Self.nap)
         }
@@ -107,7 +108,7 @@ private final class Settling: Sendable {
         let due = ContinuousClock.now + duration
         state.withLock { state in
             state.waiting += suspects.map { ($0, due) }
-            state.total += suspects.count
+            state.reserved -= suspects.count
         }
     }
 

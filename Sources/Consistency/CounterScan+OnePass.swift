@@ -11,14 +11,14 @@ extension CounterScan {
     ///
     /// - Returns: The number of counting documents looked at.
     func onePass(
-        _ run: Run?, _ body: ([CounterObservation]) async throws -> Void
+        _ run: Run?, fingerprints: Bool, _ body: ([CounterObservation]) async throws -> Void
     ) async throws -> Int {
         var groups = GroupStream(
             client: database.client,
             cursor: try await database.client.aggregate(
                 database.namespace(counter.counted),
                 pipeline: [["$match": .document([counter.reference: Self.mergedTypes])]]
-                    + CountedTruth.pipeline(counter) + [["$sort": ["_id": 1]]],
+                    + CountedTruth.pipeline(counter, fingerprints: fingerprints) + [["$sort": ["_id": 1]]],
                 options: database.committed([
                     "allowDiskUse": true, "collation": .document(ExactMatch.collation),
                     "batchSize": .int32(Int32(Self.batchSize)),
@@ -51,7 +51,9 @@ extension CounterScan {
             throw error
         }
         await groups.close()
-        let others = try await scanOthers(excluding: [.objectID, .string]) { try await body($0) }
+        let others = try await scanOthers(excluding: [.objectID, .string], fingerprints: fingerprints) {
+            try await body($0)
+        }
         return scanned + others
     }
 

@@ -48,7 +48,9 @@ struct CounterScan: Sendable {
         fingerprints: Bool = false, workers: Int, _ run: Run? = nil,
         _ body: @escaping @Sendable (CounterScan, [CounterObservation]) async throws -> Void
     ) async throws -> Int {
-        guard case .index(let name) = access else { return try await onePass(run) { try await body(self, $0) } }
+        guard case .index(let name) = access else {
+            return try await onePass(run, fingerprints: fingerprints) { try await body(self, $0) }
+        }
         let ranges = IDRanges(collection: collection.name)
         let scanned = Atomic(0)
         try await database.inLanes(
@@ -64,7 +66,9 @@ struct CounterScan: Sendable {
                 scanned.add(found.scanned, ordering: .relaxed)
                 try await body(scan, found.drifts)
             })
-        let others = try await scanOthers(excluding: [.objectID]) { try await body(self, $0) }
+        let others = try await scanOthers(excluding: [.objectID], fingerprints: fingerprints) {
+            try await body(self, $0)
+        }
         return scanned.load(ordering: .relaxed) + others
     }
 
@@ -105,7 +109,7 @@ struct CounterScan: Sendable {
         drifts.sort { precedes($0.id, $1.id) }
         for start in stride(from: 0, to: undecided.count, by: Self.observedTogether) {
             let ids = Array(undecided[start..<min(start + Self.observedTogether, undecided.count)])
-            drifts += try await wrong(observe(ids, session))
+            drifts += try await wrong(observe(ids, session, fingerprints: fingerprints))
         }
         return (scanned, drifts)
     }
@@ -138,41 +142,59 @@ struct CounterScan: Sendable {
 
     private static let observedTogether = 2_000
 
-    /// Looks at some documents' counters: first the counter, then what it counts.
+    /// Looks at some documents' counters as they are now: first the counter, then what it counts.
     ///
     /// In this order a document inserted in between is counted without its increment having been seen, which makes
     /// the next comparison fail rather than a wrong number succeed.
     ///
-    /// On a replica set both are seen at one moment. Where the server can't show one, both are read from the primary: two
-    /// members, or one that lags, would turn the order round.
-    func observe(_ ids: [BSONValue]) async throws -> [CounterObservation] {
-        guard !ids.isEmpty else { return [] }
-        return try await database.atOneMoment { try await observe(ids, $0) }
+    /// On a replica set both are read from the primary, and linearizable: not only what a majority has, but the latest of
+    /// it. A snapshot may lie behind, as far as the members lag, so that settling would have seen no time pass.
+    func observeNow(_ ids: [BSONValue]) async throws -> [CounterObservation] {
+        let isReplicaSet = database.server.topology == .replicaSet
+        return try await observe(ids, nil, fingerprints: true, concern: isReplicaSet ? "linearizable" : nil)
     }
 
-    private func observe(_ ids: [BSONValue], _ session: ClientSession?) async throws -> [CounterObservation] {
+    /// Looks at some documents' counters for the first time. On a replica set counter and counted are seen at one moment;
+    /// where the server can't show one, both are read from the primary.
+    private func observe(
+        _ ids: [BSONValue], _ session: ClientSession?, fingerprints: Bool, concern: String? = nil
+    ) async throws -> [CounterObservation] {
+        let ids = ids.filter { $0.comparisonKey != nil && !$0.isNull }
+        guard !ids.isEmpty else { return [] }
         let list = BSONValue.array(BSONArray(ids))
         let member = session == nil ? nil : database.readPreference
+        let committed = { (options: BSONDocument) -> BSONDocument in
+            guard let concern else { return database.committed(options, session) }
+            var options = options
+            options.append("readConcern", ["level": .string(concern)])
+            return options
+        }
         let documents = try await database.client.all(
             database.client.find(
                 database.namespace(collection.name), filter: ["_id": ["$in": list]],
-                options: database.committed(
-                    ["projection": .document(projection), "collation": .document(ExactMatch.collation)], session),
-                readPreference: member, session: session))
+                options: committed([
+                    "projection": .document(projection), "collation": .document(ExactMatch.collation),
+                ]), readPreference: member, session: session))
         var options: BSONDocument = ["allowDiskUse": true, "collation": .document(ExactMatch.collation)]
         if case .index(let name) = access { options.append("hint", .string(name)) }
         let groups = try await database.client.all(
             database.client.aggregate(
                 database.namespace(counter.counted),
-                pipeline: [["$match": .document([counter.reference: ["$in": list]])]] + CountedTruth.pipeline(counter),
-                options: database.committed(options, session), readPreference: member, session: session))
+                pipeline: [["$match": .document([counter.reference: ["$in": list]])]]
+                    + CountedTruth.pipeline(counter, fingerprints: fingerprints),
+                options: committed(options), readPreference: member, session: session))
+        let keyed = groups.map { (key: ($0["_id"] ?? .null).comparisonKey, truth: CountedTruth($0)) }
+        let isUnclear = keyed.contains { $0.key == nil }
         let truths = Dictionary(
-            groups.map { ($0["_id"] ?? .null, CountedTruth($0)) }, uniquingKeysWith: { first, _ in first })
-        return documents.map { document in
+            keyed.compactMap { item in item.key.map { ($0, item.truth) } }, uniquingKeysWith: { first, _ in first })
+        return documents.compactMap { document in
             let id = document["_id"] ?? .null
+            let truth = id.comparisonKey.flatMap { truths[$0] }
+            // Whether a decimal that was counted equals this number isn't known: nothing is said of it.
+            if truth == nil, isUnclear, id.type != .objectID, id.type != .string { return nil }
             return CounterObservation(
                 id: id, count: document[counter.field], latest: document[counter.latestField],
-                truth: truths[id] ?? CountedTruth())
+                truth: truth ?? CountedTruth())
         }
     }
 
@@ -188,13 +210,16 @@ struct CounterScan: Sendable {
     ///
     /// - Parameter types: Those that have been looked at already.
     func scanOthers(
-        excluding types: Set<BSONType>, _ body: ([CounterObservation]) async throws -> Void
+        excluding types: Set<BSONType>, fingerprints: Bool, _ body: ([CounterObservation]) async throws -> Void
     ) async throws -> Int {
         var scanned = 0
         try await IdentityScan(database: database).forEachBatch(collection.name) { ids in
             let others = ids.filter { !types.contains($0.type) }
             scanned += others.count
-            try await body(wrong(try await observe(others)))
+            let observed = try await database.atOneMoment { session in
+                try await observe(others, session, fingerprints: fingerprints)
+            }
+            try await body(wrong(observed))
         }
         return scanned
     }

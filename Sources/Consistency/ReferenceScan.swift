@@ -136,7 +136,7 @@ struct ReferenceScan: Sendable {
         case .string(""): return .emptyReference
         case .string(let text) where ObjectID(hex: text) != nil: return .textReference
         case .some(let value):
-            guard let owner = owners[value] else { return .danglingReference }
+            guard let owner = owners[value.comparisonKey ?? value] else { return .danglingReference }
             guard reference.sharesOwner, let field = collection.ownerField else { return nil }
             guard let mine = Identity.objectID(group.references[field]), let its = Identity.objectID(owner) else {
                 return nil
@@ -159,7 +159,7 @@ struct ReferenceScan: Sendable {
             options: ["projection": .document(projection)])
         return found.reduce(into: [:]) { result, document in
             guard let id = document["_id"] else { return }
-            result[id] = owner.flatMap { document[$0] } ?? .null
+            result[id.comparisonKey ?? id] = owner.flatMap { document[$0] } ?? .null
         }
     }
 }

@@ -125,6 +125,8 @@ extension MongoError {
     /// Server error codes that this project tells apart
     /// (https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml).
     public enum ServerCode {
+        /// A value isn't what the command takes, such as a hint that names no index.
+        public static let badValue: Int32 = 2
         /// Not authorised to run a command.
         public static let unauthorized: Int32 = 13
         /// Wrong user name or password.

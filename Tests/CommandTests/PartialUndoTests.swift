@@ -7,6 +7,7 @@ struct PartialUndoTests {
     @Test("touches nothing of what it took back when it is tried again")
     func again() async throws {
         try await withDatabase { database in
+            try await database.run(["create": "messages"])
             for index in 0..<3 {
                 try await database.insertJSON(
                     "chat_sessions",

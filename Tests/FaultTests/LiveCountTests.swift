@@ -68,6 +68,30 @@ struct LiveCountTests {
         }
     }
 
+    @Test("an application that is merely busy is found right", arguments: KillMatrixTests.topologies)
+    func busy(kind: TestServer.Kind) async throws {
+        try await TestServer.shared(kind).withDatabase { database in
+            let application = CountingApplication(database, sessions: 100, hasDrifts: false)
+            try await application.prepare()
+            let end = ContinuousClock.now + .seconds(8)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for writer in 0..<4 {
+                    group.addTask { try await application.write(until: end, seed: UInt64(writer)) }
+                }
+                group.addTask {
+                    while ContinuousClock.now + .seconds(4) < end {
+                        let result = try await Tool.run(
+                            ["repair", "counts", "--settle", "1", "--yes", "--uri", database.uri]
+                                + ["--database", database.name])
+                        #expect(result.exitCode == 0, "\(result)")
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await Self.drifts(database).isEmpty)
+        }
+    }
+
     private static func changed(_ result: ToolResult) throws -> Int {
         let changes = try result.json()["changes"]?.array?.values ?? []
         return changes.reduce(0) { $0 + Int($1.document?["changed"]?.integer ?? 0) }
@@ -97,19 +121,19 @@ private actor CountingApplication {
     private let database: TestDatabase
     private let ids: [ObjectID]
 
-    init(_ database: TestDatabase, sessions: Int) {
+    init(_ database: TestDatabase, sessions: Int, hasDrifts: Bool = true) {
         self.database = database
         let ids = (0..<sessions).map { _ in FreshID.make() }
         self.ids = ids
-        drifted = Set(stride(from: 0, to: ids.count, by: 4).map { ids[$0] })
+        drifted = hasDrifts ? Set(stride(from: 0, to: ids.count, by: 4).map { ids[$0] }) : []
     }
 
     func prepare() async throws {
         try await database.load(
             "chat_sessions",
-            ids.enumerated().map { index, id in
+            ids.map { id in
                 [
-                    "_id": .objectID(id), "title": "t", "message_count": .int32(index % 4 == 0 ? 7 : 0),
+                    "_id": .objectID(id), "title": "t", "message_count": .int32(drifted.contains(id) ? 7 : 0),
                     "last_message_at": nil,
                 ]
             })

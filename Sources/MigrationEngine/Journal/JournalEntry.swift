@@ -85,6 +85,8 @@ package struct JournalEntry: Sendable {
     /// Whether its changes are sent once, and never again, whatever became of them: others add to the same fields, so a
     /// document that is as it was observed may have been changed, and changed back rightly.
     package var isOnce = false
+    /// The number of the entry, of the run that is taken back, that this one takes back.
+    package var undoes: Int64?
 }
 
 extension JournalEntry {
@@ -98,6 +100,7 @@ extension JournalEntry {
         if let position { document.append("position", .int64(position)) }
         if isRetry { document.append("retry", true) }
         if isOnce { document.append("once", true) }
+        if let undoes { document.append("undoes", .int64(undoes)) }
         if !also.isEmpty { document.append("also", .array(BSONArray(also.map { .string($0) }))) }
         for element in content.fields.rawElements { document.append(raw: element) }
         return document
@@ -115,7 +118,8 @@ extension JournalEntry {
             also: document["also"]?.array?.values.compactMap(\.string) ?? [],
             again: document["again"]?.array?.values ?? [], isUndone: document["undone"] != nil,
             isRetry: document["retry"]?.bool ?? false,
-            position: document["position"]?.integer, isOnce: document["once"]?.bool ?? false)
+            position: document["position"]?.integer, isOnce: document["once"]?.bool ?? false,
+            undoes: document["undoes"]?.integer)
     }
 }
 

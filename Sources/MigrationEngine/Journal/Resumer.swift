@@ -97,7 +97,7 @@ public struct Resumer: Sendable {
     private func finish(_ entry: JournalEntry, _ old: Run, isUndo: Bool) async throws {
         switch entry.content {
         case .rekey: return
-        case .fields where entry.isOnce: _ = try await old.settle(entry)
+        case .fields where entry.isOnce: try await settle(entry, old)
         case .fields: try await old.execute([entry], bypassesValidation: isUndo)
         case .insert(let documents):
             do {
@@ -136,6 +136,17 @@ public struct Resumer: Sendable {
         // Never open: it is written with the command that it speaks of.
         case .dropped: try await old.setState(.done, of: [entry.key])
         }
+    }
+
+    /// Closes an entry whose changes mustn't be sent again. What an undo had put back by then another one leaves alone.
+    private func settle(_ entry: JournalEntry, _ old: Run) async throws {
+        let unchanged = Set(try await old.settle(entry))
+        guard let undone = entry.undoes else { return }
+        let record = try await run.database.findAll(StateCollection.runs, filter: ["_id": .objectID(entry.key.run)])
+        guard let original = record.first?["undoes"]?.objectID else { return }
+        try await run.settle(
+            JournalKey(run: original, number: undone),
+            entry.fieldChanges.map(\.id).filter { !unchanged.contains($0) })
     }
 
     /// Changes the catalogue as an entry says. What the server refuses now is given up and reported: one entry must not

@@ -156,15 +156,13 @@ public struct Undo: Sendable {
         let changes = entry.fieldChanges.filter { !missed.contains($0.id) }.map(\.reversed)
         let unapplied = Set(try await run.unapplied(changes, in: entry.collection))
         let pending = changes.filter { unapplied.contains($0.id) }
-        let left = try await run.apply(
-            pending, in: entry.collection, code: entry.code, bypassesValidation: true
-        ).all
+        let left =
+            entry.isOnce
+            ? try await run.applyOnce(pending, in: entry.collection, code: entry.code, undoing: entry.key.number).all
+            : try await run.apply(pending, in: entry.collection, code: entry.code, bypassesValidation: true).all
         if !left.isEmpty {
-            // What went back is out of this entry's hands: another undo must not touch it, whoever sets it later.
             let kept = Set(left)
-            let settled = changes.map(\.id).filter { !kept.contains($0) }
-            try await run.amend(
-                entry.key, ["$addToSet": ["missed": ["$each": .array(BSONArray(settled))]]])
+            try await run.settle(entry.key, changes.map(\.id).filter { !kept.contains($0) })
         }
         run.tally.left(entry.code, entry.collection, left.count, reason: Undo.changedSince)
     }
@@ -173,6 +171,11 @@ public struct Undo: Sendable {
 }
 
 extension Run {
+    /// Takes documents that went back out of an entry's hands: another undo must not touch them, whoever sets them later.
+    func settle(_ key: JournalKey, _ ids: [BSONValue]) async throws {
+        try await amend(key, ["$addToSet": ["missed": ["$each": .array(BSONArray(ids))]]])
+    }
+
     /// Marks entries as taken back by this run.
     func markUndone(_ keys: [JournalKey]) async throws {
         guard !keys.isEmpty else { return }

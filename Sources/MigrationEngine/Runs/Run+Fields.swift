@@ -42,15 +42,26 @@ extension Run {
     public func applyOnce(
         _ changes: [FieldChange], in collection: String, code: String, also: [String] = [], singly: Bool = false
     ) async throws -> Unchanged {
+        try await applyOnce(changes, in: collection, code: code, also: also, singly: singly, undoing: nil)
+    }
+
+    /// The same, for an undo too, which may write what a validator refuses.
+    ///
+    /// - Parameter undone: The number of the entry that is taken back.
+    func applyOnce(
+        _ changes: [FieldChange], in collection: String, code: String, also: [String] = [], singly: Bool = false,
+        undoing undone: Int64?
+    ) async throws -> Unchanged {
         var unchanged = Unchanged()
         for start in stride(from: 0, to: changes.count, by: Self.batchSize) {
             let batch = Array(changes[start..<min(start + Self.batchSize, changes.count)])
             var entry = makeEntries([(collection, code, .fields(batch), nil)])[0]
             entry.also = also
             entry.isOnce = true
+            entry.undoes = undone
             try await append([entry])
             if !singly {
-                switch try await changeTogether(batch, in: collection, bypassesValidation: false) {
+                switch try await changeTogether(batch, in: collection, bypassesValidation: undone != nil) {
                 case .made(batch.count): try await close(entry, [])
                 case .made, .refused: unchanged.moved += try await settle(entry)
                 case .notSent: unchanged += try await executeSingly(entry)
@@ -64,7 +75,7 @@ extension Run {
 
     private func executeSingly(_ entry: JournalEntry) async throws -> Unchanged {
         let unchanged = try await changeSingly(
-            entry.fieldChanges, in: entry.collection, code: entry.code, bypassesValidation: false)
+            entry.fieldChanges, in: entry.collection, code: entry.code, bypassesValidation: entry.undoes != nil)
         try await close(entry, unchanged.all)
         return unchanged
     }

@@ -107,7 +107,11 @@ struct Ledger: Sendable {
             "state": .string(StepState.applied.rawValue), "error": .string(Redaction.redact("\(error)")),
             "attempt": .array(BSONArray(row.attempt.map { .objectID($0) })),
         ]
+        fields.append("startedAt", row.startedAt.map { .date($0) } ?? .null)
         fields.append("finishedAt", row.finishedAt.map { .date($0) } ?? .null)
+        for (name, value) in [("host", row.host), ("user", row.user), ("toolVersion", row.toolVersion)] {
+            if let value { fields.append(name, .string(value)) }
+        }
         if row.isUnjournalled { fields.append("unjournalled", true) }
         if row.isMarked { fields.append("marked", true) }
         let update: BSONDocument = [

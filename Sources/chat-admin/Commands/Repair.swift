@@ -92,11 +92,11 @@ enum RepairScope: String {
             } _: { run, _ in
                 unresolved.store(try await apply(run, settings), ordering: .relaxed)
             }
-            // Alone with the database, counting knows by itself what it left: it looked at everything, and set it.
-            // Repairing references knows whether it left any; which, a check tells. What was cut short knows nothing.
+            // Counting knows by itself what it left: it looked at everything, and set it. A check would also see what the
+            // application is between its two halves with. Repairing references knows whether it left any; which, a check tells. What was cut short knows nothing.
             var checked = codes
             if session.interruption.requestedSignal == nil {
-                if recount.offline { checked = checked.filter { !$0.isOfCounter } }
+                checked = checked.filter { !$0.isOfCounter }
                 if self == .references, unresolved.load(ordering: .relaxed) == 0 { checked = [] }
             }
             let left = try await session.leftovers(checked, run)

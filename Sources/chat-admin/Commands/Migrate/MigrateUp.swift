@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Consistency
 internal import MigrationEngine
 
 /// Applies pending steps.
@@ -57,7 +58,10 @@ struct MigrateUp: AsyncParsableCommand {
                 let context = StepContext(run: run, settings: settings)
                 try await runner.up(selection, context, description) { session.trail.append($0) }
             }
-            let left = try await session.leftovers(try await migration.mended(), run)
+            var mended = try await migration.mended()
+            // Counting tells by itself what it left; a check would also see what the application is in the middle of.
+            if session.interruption.requestedSignal == nil { mended = mended.filter { !$0.isOfCounter } }
+            let left = try await session.leftovers(mended, run)
             var result = session.result(run, left: left, since: start)
             result.steps = session.trail.steps
             try session.console.print(result, options.format)
