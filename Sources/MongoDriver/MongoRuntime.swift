@@ -8,14 +8,15 @@ public enum MongoRuntime {
     private static let logger = Mutex<Logger?>(nil)
 
     private static let started: Void = {
-        mongoc_init()
-        // The default handler writes to standard output, which belongs to results alone.
+        // The default handler writes to standard output, which belongs to results alone. Starting has things to say, too:
+        // that the shared memory for its counters is full of what killed processes have left there, for example.
         mongoc_log_set_handler(
             { level, domain, message, _ in
                 let text = message.map { String(cString: $0) } ?? ""
                 let origin = domain.map { String(cString: $0) } ?? "libmongoc"
                 MongoRuntime.log(level, origin, text)
             }, nil)
+        mongoc_init()
     }()
 
     /// Starts libmongoc; calling it again does nothing.
