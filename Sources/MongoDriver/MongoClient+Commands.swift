@@ -58,7 +58,8 @@ extension MongoClient {
     static func checkWrites(in reply: BSONDocument) throws(MongoError) {
         if let first = reply["writeErrors"]?.array?.values.first?.document {
             let code = Int32(truncatingIfNeeded: first["code"]?.integer ?? 0)
-            throw MongoError(MongoError.kind(ofServerCode: code), first["errmsg"]?.string ?? "", code: code)
+            throw MongoError(
+                MongoError.kind(ofServerCode: code), first["errmsg"]?.string ?? "", code: code, isOfOneWrite: true)
         }
         if let concern = reply["writeConcernError"]?.document {
             throw MongoError(

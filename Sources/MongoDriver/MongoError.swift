@@ -43,12 +43,15 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
     public let labels: Set<String>
     /// How much of a bulk write was done before it failed.
     public let partialResult: BulkWriteResult?
+    /// Whether one of a command's writes was refused, and not the command: others may have been made.
+    public let isOfOneWrite: Bool
 
     /// Makes an error.
     public init(
         _ kind: Kind, _ message: String, code: Int32 = 0, labels: Set<String> = [],
-        partialResult: BulkWriteResult? = nil
+        partialResult: BulkWriteResult? = nil, isOfOneWrite: Bool = false
     ) {
+        self.isOfOneWrite = isOfOneWrite
         self.kind = kind
         self.code = code
         self.message = kind == .unauthorized ? Self.shortened(message) : Redaction.redact(message)
@@ -96,7 +99,7 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
 
     /// Whether the server refused a command before it did anything of it: it wasn't allowed, or not understood.
     public var isEarly: Bool {
-        kind == .unauthorized || kind == .authentication || Self.early.contains(code)
+        !isOfOneWrite && (kind == .unauthorized || kind == .authentication || Self.early.contains(code))
     }
 
     /// Failed to parse, no such collection, no such command, invalid options or name, unknown stage, unknown field.

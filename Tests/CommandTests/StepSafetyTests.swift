@@ -155,6 +155,67 @@ struct StepSafetyTests {
         }
     }
 
+    @Test("of which one statement is done and the next refused is neither taken for untouched nor done again")
+    func statementRefused() async throws {
+        try await withDatabase { database in
+            try await load(database, 5)
+            // Sent as it is: the tool doesn't know what this field means.
+            let step = """
+                [{"update": "c", "bypassDocumentValidation": true, "updates": [
+                  {"q": {"n": 1}, "u": {"$inc": {"m": 1}}, "multi": true}, {"q": {"n": 2}, "u": {"$nothing": {"m": 1}}}]}]
+                """
+            try await StepFolder.with(["001_half.up.json": step]) { folder in
+                _ = try await json(up(folder), on: database, expecting: 3)
+                _ = try await json(up(folder), on: database, expecting: 3)
+                #expect(try await database.count("c", ["m": 1]) == 1)
+                let down = try await Tool.run(["migrate", "down", "--yes"] + folder.arguments + target(database))
+                #expect(down.exitCode == 4, "\(down)")
+            }
+        }
+    }
+
+    @Test(
+        "whose pipeline the server refuses has changed nothing, up or down", arguments: [[], ["--journal-limit", "1"]])
+    func pipelineRefused(limit: [String]) async throws {
+        try await withDatabase { database in
+            try await database.load("c", [["_id": 1, "n": "x"]])
+            let out =
+                #"[{"aggregate": "c", "pipeline": [{"$set": {"n": {"$toInt": "$n"}}}, {"$out": "c"}], "cursor": {}}]"#
+            let fine = #"[{"insert": "d", "documents": [{"_id": 1}]}]"#
+            try await StepFolder.with(["001_out.up.json": out, "001_out.down.json": fine]) { folder in
+                _ = try await json(up(folder) + limit, on: database, expecting: 3)
+                _ = try await json(["migrate", "down", "--yes"] + folder.arguments, on: database, expecting: 0)
+                try folder.write("001_out.up.json", fine)
+                try folder.write("001_out.down.json", out)
+                _ = try await json(up(folder), on: database, expecting: 0)
+                let down = ["migrate", "down", "--yes", "--allow-dangerous"] + folder.arguments + limit
+                _ = try await json(down, on: database, expecting: 3)
+                #expect(try await database.all("chat_admin.migrations").map { $0["state"] } == ["applied"])
+                try folder.write("001_out.down.json", #"[{"delete": "d", "deletes": [{"q": {"_id": 1}, "limit": 1}]}]"#)
+                _ = try await json(down, on: database, expecting: 0)
+                #expect(try await database.count("d") == 0)
+            }
+        }
+    }
+
+    @Test("that was marked is still known to its run where its .down.json fails")
+    func markedThenDown() async throws {
+        try await withDatabase { database in
+            try await load(database, 2)
+            let step = #"[{"update": "c", "updates": [{"q": {"n": 1}, "u": {"$set": {"m": 1}}}]}]"#
+            let down = #"[{"dropIndexes": "c", "index": "nothing_1"}]"#
+            try await StepFolder.with(["001_set.up.json": step, "001_set.down.json": down]) { folder in
+                let applied = try await json(up(folder), on: database, expecting: 0)
+                _ = try await json(
+                    ["migrate", "mark", "1", "applied", "--yes"] + folder.arguments, on: database, expecting: 0)
+                _ = try await json(["migrate", "down", "--yes"] + folder.arguments, on: database, expecting: 3)
+                let run = try #require(applied["run"]?.string)
+                _ = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 0)
+                #expect(try await database.all("chat_admin.migrations").map { $0["state"] } == ["reverted"])
+            }
+        }
+    }
+
     @Test("changes documents whose fields' names begin with a dollar, and takes that back", arguments: [true, false])
     func dollarFields(isMulti: Bool) async throws {
         try await withDatabase { database in

@@ -86,14 +86,20 @@ extension CommandRunner {
             if !isDone {
                 if begun != nil, !isDrop { throw HalfApplied.unknown(version) }
                 isJournalled = try await fitsJournal(collection, found)
+                var isNoted = false
                 if isJournalled {
                     try await journalImages(of: collection, found, command, place)
                 } else {
-                    try await context.noteUnjournalled()
+                    isNoted = try await context.noteUnjournalled()
                 }
                 var mark: BSONDocument = ["uuid": found?.uuid ?? .null, "journalled": .bool(isJournalled)]
                 if isDrop {
-                    try await begin(place, mark) { try await drop(command, found) }
+                    do {
+                        try await begin(place, mark) { try await drop(command, found) }
+                    } catch let error as MongoError where error.isRefusal && begun == nil && !place.isResumed {
+                        try await giveUp(place, isNoted: isNoted)
+                        throw error
+                    }
                 } else {
                     try await context.save(checkpoint: position(place.index, begun: mark).document)
                     do {
@@ -101,7 +107,10 @@ extension CommandRunner {
                     } catch let error as MongoError where error.isRefusal {
                         // It may have come part of the way, and must not be run again on what it has made.
                         let isUntouched = isJournalled ? try await !recordOutcome(in: collection, place) : error.isEarly
-                        if isUntouched { try await context.save(checkpoint: position(place.index).document) }
+                        if isUntouched {
+                            try await context.save(checkpoint: position(place.index).document)
+                            try await giveUp(place, isNoted: isNoted)
+                        }
                         throw error
                     }
                     mark.append("ran", true)
@@ -111,6 +120,12 @@ extension CommandRunner {
             if isJournalled, !isDrop { _ = try await recordOutcome(in: collection, place) }
             run.tally.changed(command.name, collection, 1)
         }
+    }
+
+    /// Forgets what was written down for a command that the server refused before it had done anything.
+    func giveUp(_ place: CommandPlace, isNoted: Bool) async throws {
+        try await run.abandon(try await outlines(place).map(\.key))
+        if isNoted { try await context.retractUnjournalled() }
     }
 
     /// Drops the collection whose documents are in the journal, and no other of its name that was made since.
@@ -189,7 +204,7 @@ extension CommandRunner {
             let isNoted = command.isInJournal && command.isOther ? false : try await context.noteUnjournalled()
             do {
                 try await send(command, place, begun)
-            } catch let error as MongoError where error.isRefusal && isNoted && (command.isAtomic || error.isEarly) {
+            } catch let error as MongoError where error.isRefusal && isNoted && command.isUntouched(by: error) {
                 try await context.retractUnjournalled()
                 throw error
             }
@@ -213,22 +228,22 @@ extension CommandRunner {
             try await send(command.document)
         } else {
             guard begun == nil else { throw HalfApplied.unknown(version) }
-            try await begin(place, [:], isAtomic: command.isAtomic) { try await send(command.document) }
+            try await begin(place, [:], isUntouched: command.isUntouched) { try await send(command.document) }
         }
     }
 
     /// Writes down that a command is about to run, runs it, and takes the note back when the server refused it.
     ///
-    /// - Parameter isAtomic: Whether a command that is refused has done nothing; else the note stays, unless the server
-    ///   can't have begun.
+    /// - Parameter isUntouched: Whether a refusal says that nothing was done; else the note stays.
     func begin(
-        _ place: CommandPlace, _ mark: BSONDocument, isAtomic: Bool = true, _ body: () async throws -> Void
+        _ place: CommandPlace, _ mark: BSONDocument, isUntouched: (MongoError) -> Bool = { _ in true },
+        _ body: () async throws -> Void
     ) async throws {
         try await context.save(checkpoint: position(place.index, begun: mark).document)
         do {
             try await body()
         } catch let error as MongoError where error.isRefusal {
-            if isAtomic || error.isEarly { try await context.save(checkpoint: position(place.index).document) }
+            if isUntouched(error) { try await context.save(checkpoint: position(place.index).document) }
             throw error
         }
     }
@@ -276,6 +291,16 @@ extension DatabaseCommand {
         case .other: !["update", "delete", "insert", "bulkWrite", "mapReduce", "mapreduce", "applyOps"].contains(name)
         case .create, .createIndexes, .drop: true
         }
+    }
+
+    /// Whether the server's refusal says that the command has done nothing.
+    fileprivate func isUntouched(by error: MongoError) -> Bool {
+        if isAtomic { return true }
+        // These pass on what one of the operations in them met.
+        guard !["applyOps", "mapReduce", "mapreduce", "bulkWrite"].contains(name) else {
+            return error.kind == .unauthorized || error.kind == .authentication
+        }
+        return error.isEarly
     }
 
     private static let repeatable: Set<String> = [

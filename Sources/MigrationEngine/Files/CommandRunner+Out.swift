@@ -31,7 +31,13 @@ extension CommandRunner {
                     try await run.writer.createCollection(
                         database.namespace(output), options: ["collation": .document(collation)])
                 }
-                try await send(command.writing(to: output))
+                do {
+                    try await send(command.writing(to: output))
+                } catch let error as MongoError where error.isRefusal {
+                    // Only the tool's own collection may have been written to.
+                    if found != nil { try await giveUp(place, isNoted: false) }
+                    throw error
+                }
                 guard try await database.client.listCollections(database.name)[output] != nil else {
                     throw EngineError.refused("its pipeline made no collection, so \(collection) isn't touched")
                 }
@@ -78,8 +84,15 @@ extension CommandRunner {
     ) async throws {
         try await run.recording(command.name, in: collection) {
             if begun == nil || begun?["uuid"] == found?.uuid {
-                try await context.noteUnjournalled()
-                try await begin(place, ["uuid": found?.uuid ?? .null]) { try await send(command.document) }
+                let isNoted = try await context.noteUnjournalled()
+                do {
+                    try await begin(place, ["uuid": found?.uuid ?? .null]) { try await send(command.document) }
+                } catch let error as MongoError where error.isRefusal && begun == nil {
+                    // It would have put another collection there at its very end.
+                    let now = try await database.client.listCollections(database.name)[collection]
+                    if isNoted, now?.uuid == found?.uuid { try await context.retractUnjournalled() }
+                    throw error
+                }
             }
             run.tally.changed(command.name, collection, 1)
         }

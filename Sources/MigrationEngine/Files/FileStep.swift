@@ -103,6 +103,30 @@ public struct FileStep: Migration {
         return false
     }
 
+    /// Counts as left what earlier attempts couldn't tell of: whoever ended them may have said nothing of it.
+    func nameUnknown(_ context: StepContext) async throws {
+        let list = { (field: String) -> BSONValue in ["$ifNull": [.string("$" + field), []]] }
+        for run in context.place?.runs ?? [] where run != context.run.id {
+            let found = try await context.database.aggregateAll(
+                StateCollection.journal,
+                [
+                    ["$match": .document(Undo.filter(run, version))], ["$match": ["kind": "documents"]],
+                    [
+                        "$project": [
+                            "code": 1, "collection": 1,
+                            "n": ["$size": ["$setDifference": [list("missed"), list("again")]]],
+                        ]
+                    ],
+                    ["$match": ["n": ["$gt": 0]]],
+                ])
+            for entry in found {
+                context.run.tally.left(
+                    entry["code"]?.string ?? "", entry["collection"]?.string ?? "", Int(entry["n"]?.integer ?? 0),
+                    reason: Run.unknownOutcome)
+            }
+        }
+    }
+
     /// Why some of its commands aren't run at all.
     var refusals: [String] { upFile.commands.compactMap(\.refusal) }
 

@@ -6,6 +6,10 @@ extension Undo {
     /// Puts whole documents back that are as the run left them.
     func revertDocuments(_ entry: JournalEntry, _ changes: [DocumentChange]) async throws {
         let missed = Set(entry.missed)
+        let unknown = missed.subtracting(entry.again)
+        run.tally.left(
+            entry.code, entry.collection, changes.count { unknown.contains($0.id) },
+            reason: Run.unknownOutcome)
         let wanted = changes.filter { !missed.contains($0.id) && $0.after != .same }
         let current = try await run.documents(wanted.map(\.id), in: entry.collection)
         var writes: [WriteModel] = []

@@ -80,7 +80,10 @@ public struct Undo: Sendable {
         var filter = filter(id, step)
         for key in ["undone", "parent", "state"] { filter[key] = nil }
         filter.append("state", ["$ne": .string(JournalEntry.State.abandoned.rawValue)])
-        filter.append("$expr", ["$gt": [documentsOfEntry, 0]])
+        // Documents of which it isn't known count.
+        let size = { (field: String) -> BSONValue in ["$size": ["$ifNull": [.string("$" + field), []]]] }
+        let changed: BSONValue = ["$gt": [size("items"), size("again")]]
+        filter.append("$expr", ["$cond": [["$eq": ["$kind", "documents"]], changed, ["$gt": [documentsOfEntry, 0]]]])
         return try await !database.findAll(
             StateCollection.journal, filter: filter, options: ["limit": 1, "projection": ["_id": 1]]
         ).isEmpty

@@ -6,6 +6,9 @@ extension Run {
     /// The largest number of bytes of documents in one entry: with what they become it must stay below 16 MiB.
     static let documentsPerEntryBytes = 4 << 20
 
+    static let unknownOutcome =
+        "changed by somebody else at the same moment; whether the step's change is in it isn't known"
+
     /// The server takes documents of 16 MiB; an entry holds a document before and after, and a little more.
     static let largestEntryBytes = 15 << 20
 
@@ -154,7 +157,7 @@ extension Run {
         count(entry, changed)
         tally.left(
             entry.code, entry.collection, unknown.count,
-            reason: "changed by somebody else at the same moment; whether the step's change is in it isn't known")
+            reason: Self.unknownOutcome)
         try await setState(.done, of: [entry.key])
     }
 
@@ -209,12 +212,17 @@ extension DocumentChange {
         guard case .document(let after) = after, let before, let current else { return nil }
         let names = Set(before.keys + after.keys).filter { before[$0] != after[$0] }
         // Others who count in the same field may have come to the same number.
-        let areCounters = names.allSatisfy { name in
+        let isCounter = { (name: String) in
             after[name]?.number != nil && (before[name].map { $0.number != nil } ?? true)
         }
-        if areCounters { return nil }
-        if names.allSatisfy({ current[$0] == after[$0] }) { return true }
-        return names.allSatisfy { current[$0] == before[$0] } ? false : nil
+        var said: Set<Bool> = []
+        for name in names where !isCounter(name) {
+            if current[name] == after[name] { said.insert(true) }
+            if current[name] == before[name] { said.insert(false) }
+        }
+        // Nobody takes a counter away again.
+        if names.contains(where: { isCounter($0) && before[$0] == nil && current[$0] == nil }) { said.insert(false) }
+        return said.count == 1 ? said.first : nil
     }
 
     /// The compare-and-set that makes the change; nil where the server's own command makes it.

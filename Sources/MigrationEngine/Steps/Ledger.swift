@@ -54,6 +54,12 @@ struct Ledger: Sendable {
         let isResumed = row.map { $0.state == .applying || $0.state == .failed || $0.state == .reverting } ?? false
         // A step that is taken back from the journal goes on where it was applied, should it be applied again.
         let keepsAttempt = state == .applying || isOwnDown
+        if state == .applying {
+            removed.append("appliedUnjournalled", "")
+        } else if isOwnDown, !isResumed, row?.isUnjournalled ?? false {
+            // Should the step's own way back be given up, the journal's is still not the whole one.
+            fields.append("appliedUnjournalled", true)
+        }
         if !isResumed, keepsAttempt {
             removed.append("unjournalled", "")
             fields.append("attempt", [.objectID(run.id)])
@@ -105,8 +111,9 @@ struct Ledger: Sendable {
     func keepApplied(_ row: LedgerRow, error: any Error, run: Run) async throws {
         var fields: BSONDocument = [
             "state": .string(StepState.applied.rawValue), "error": .string(Redaction.redact("\(error)")),
-            "attempt": .array(BSONArray(row.attempt.map { .objectID($0) })),
         ]
+        // A step that was marked has none.
+        if !row.attempt.isEmpty { fields.append("attempt", .array(BSONArray(row.attempt.map { .objectID($0) }))) }
         fields.append("startedAt", row.startedAt.map { .date($0) } ?? .null)
         fields.append("finishedAt", row.finishedAt.map { .date($0) } ?? .null)
         for (name, value) in [("host", row.host), ("user", row.user), ("toolVersion", row.toolVersion)] {
@@ -114,10 +121,16 @@ struct Ledger: Sendable {
         }
         if row.isUnjournalled { fields.append("unjournalled", true) }
         if row.isMarked { fields.append("marked", true) }
+        var removed: BSONDocument = ["checkpoint": "", "appliedUnjournalled": ""]
+        if row.attempt.isEmpty { removed.append("attempt", "") }
         let update: BSONDocument = [
-            "$set": .document(fields), "$unset": ["checkpoint": ""], "$pull": ["revertedBy": .objectID(run.id)],
+            "$set": .document(fields), "$unset": .document(removed), "$pull": ["revertedBy": .objectID(run.id)],
         ]
-        try await write([["q": .document(filter(row.version, run)), "u": .document(update)]], run)
+        // Only where the step stands as it was looked at.
+        var filter = filter(row.version, run)
+        filter.append("checkpoint.position", 0)
+        filter.append("checkpoint.begun", ["$exists": false])
+        try await write([["q": .document(filter), "u": .document(update)]], run)
     }
 
     /// The row of a step that a run has begun, for as long as no other run has begun it since: what a dead run had sent may
@@ -131,6 +144,7 @@ struct Ledger: Sendable {
     {
         guard !steps.isEmpty else { return }
         try await run.begin()
+        let rows = try await rows()
         let statements = steps.map { step -> BSONValue in
             var fields: BSONDocument = [
                 "series": .string(series), "version": .int64(step.version), "name": .string(step.name),
@@ -140,6 +154,10 @@ struct Ledger: Sendable {
             ]
             fields.append("error", .null)
             if let checksum = step.checksum { fields.append("checksum", .string(checksum)) }
+            if state == .applied, let row = rows[step.version], !row.runs.isEmpty, row.state != .applied {
+                // What was finished by hand isn't in the journal.
+                fields.append("unjournalled", true)
+            }
             return [
                 "q": ["_id": id(of: step.version)],
                 "u": ["$set": .document(fields), "$unset": ["checkpoint": "", "attempt": ""]], "upsert": true,

@@ -55,6 +55,8 @@ public struct LedgerRow: Sendable {
     public var attempt: [ObjectID] = []
     /// Whether what it did last can't be taken back from the journal, or not all of it.
     public var isUnjournalled = false
+    /// Whether that is so of its being applied, while it is taken back by its own means.
+    public var isAppliedUnjournalled = false
     /// Whether it was declared applied, or reverted, without being run.
     public var isMarked = false
 
@@ -89,6 +91,7 @@ public struct LedgerRow: Sendable {
         attempt = document["attempt"]?.array?.values.compactMap(\.objectID) ?? []
         revertedBy = document["revertedBy"]?.array?.values.compactMap(\.objectID) ?? []
         isUnjournalled = document["unjournalled"]?.bool ?? false
+        isAppliedUnjournalled = document["appliedUnjournalled"]?.bool ?? false
         isMarked = document["marked"]?.bool ?? false
     }
 }

@@ -76,7 +76,7 @@ extension MigrationRunner {
             let isUndone = rows[step.version]?.state == .reverting && !step.usesOwnDown(rows[step.version])
             var reasons = isUndone ? [] : try await step.downBlockers(database)
             if let row = rows[step.version], !step.usesOwnDown(row), reasons.isEmpty {
-                if row.isUnjournalled, row.state != .reverting {
+                if row.isUnjournalled && row.state != .reverting || row.isAppliedUnjournalled {
                     reasons.append("the journal doesn't hold all that it did")
                 }
                 if row.isMarked, row.runs.isEmpty {

@@ -9,6 +9,14 @@ extension MigrationRunner {
     ///   - run: The run that does it.
     /// - Throws: `MongoError`.
     public static func noteUndoing(_ id: ObjectID, run: Run) async throws {
+        let reverting = try await run.database.findAll(
+            StateCollection.migrations,
+            filter: ["state": "reverting", "runs": .objectID(id), "checkpoint.direction": "down"])
+        if let row = reverting.compactMap(LedgerRow.init).first {
+            throw EngineError.refused(
+                "Step \(row.version) (\(row.name)) is half taken back by its own down; finish that first, with `migrate down`."
+            )
+        }
         for row in try await rows(of: id, ["applied", "applying", "failed"], run.database) {
             guard try await count(Undo.filter(id, row.version), run.database) > 0 else { continue }
             try await run.begin()

@@ -133,6 +133,7 @@ public struct MigrationRunner: Sendable {
             let missing = isBegun ? [] : try await step.preconditions(context.database)
             guard missing.isEmpty else { throw ConditionsUnmet(when: "before it could begin", conditions: missing) }
             try await step.up(context)
+            try await (step as? FileStep)?.nameUnknown(context)
             let broken = try await step.postconditions(context.database)
             guard broken.isEmpty else { throw ConditionsUnmet(when: "after it was applied", conditions: broken) }
         }
