@@ -1,4 +1,5 @@
 internal import CMongoC
+internal import Foundation
 public import Logging
 internal import Synchronization
 
@@ -8,8 +9,7 @@ public enum MongoRuntime {
     private static let logger = Mutex<Logger?>(nil)
 
     private static let started: Void = {
-        // The default handler writes to standard output, which belongs to results alone. Starting has things to say, too:
-        // that the shared memory for its counters is full of what killed processes have left there, for example.
+        // The default handler writes to standard output, which belongs to results alone.
         mongoc_log_set_handler(
             { level, domain, message, _ in
                 let text = message.map { String(cString: $0) } ?? ""
@@ -17,6 +17,9 @@ public enum MongoRuntime {
                 MongoRuntime.log(level, origin, text)
             }, nil)
         mongoc_init()
+        // libmongoc's counters are in shared memory of this name. A process that is killed would leave it behind, and the
+        // next one of the same number would warn of it. This process goes on to use what it has mapped.
+        _ = shm_unlink("/mongoc-\(getpid())")
     }()
 
     /// Starts libmongoc; calling it again does nothing.
