@@ -28,14 +28,13 @@ extension CommandRunner {
 
     /// What stands of a command in the journal, oldest first: entries that were retried later left out.
     func outlines(_ place: CommandPlace) async throws -> [Outline] {
-        let size = { (path: String) -> BSONValue in ["$size": ["$ifNull": [.string(path), []]]] }
         // Paths into an array skip the elements that have no such field.
-        let settled = BSONArray(["after", "absent", "digest", "same"].map { size("$items.\($0)") })
+        let settled = BSONArray(["after", "absent", "digest", "same"].map { Undo.size("items.\($0)") })
         let projection: BSONDocument = [
             "kind": 1, "first": ["$arrayElemAt": ["$items.id", 0]],
-            "hasBefore": ["$gt": [size("$items.before"), 0]],
-            "isSettled": ["$eq": [size("$items"), ["$add": .array(settled)]]],
-            "hasAgain": ["$gt": [size("$again"), 0]],
+            "hasBefore": ["$gt": [Undo.size("items.before"), 0]],
+            "isSettled": ["$eq": [Undo.size("items"), ["$add": .array(settled)]]],
+            "hasAgain": ["$gt": [Undo.size("again"), 0]],
         ]
         return try await standing(place, ["retry": ["$ne": true]], projection).compactMap { document in
             JournalKey(document["_id"]).map { key in

@@ -81,7 +81,6 @@ public struct Undo: Sendable {
         for key in ["undone", "parent", "state"] { filter[key] = nil }
         filter.append("state", ["$ne": .string(JournalEntry.State.abandoned.rawValue)])
         // Documents of which it isn't known count.
-        let size = { (field: String) -> BSONValue in ["$size": ["$ifNull": [.string("$" + field), []]]] }
         let changed: BSONValue = ["$gt": [size("items"), size("again")]]
         filter.append("$expr", ["$cond": [["$eq": ["$kind", "documents"]], changed, ["$gt": [documentsOfEntry, 0]]]])
         return try await !database.findAll(
@@ -99,9 +98,11 @@ public struct Undo: Sendable {
         return !some.isEmpty && rest.isEmpty
     }
 
+    /// The length of a list of an entry, which may have none, as the server counts it.
+    static func size(_ field: String) -> BSONValue { ["$size": ["$ifNull": [.string("$" + field), []]]] }
+
     /// The number of documents that an entry changed, as the server counts them.
     private static var documentsOfEntry: BSONValue {
-        let size = { (field: String) -> BSONValue in ["$size": ["$ifNull": [.string("$" + field), []]]] }
         let fields: BSONValue = ["$subtract": [size("items"), size("missed")]]
         let isFields: BSONValue = ["$in": ["$kind", ["fields", "documents"]]]
         let isInsert: BSONValue = ["$eq": ["$kind", "insert"]]

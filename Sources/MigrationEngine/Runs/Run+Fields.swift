@@ -60,14 +60,12 @@ extension Run {
             entry.isOnce = true
             entry.undoes = undone
             try await append([entry])
-            if !singly {
-                switch try await changeTogether(batch, in: collection, bypassesValidation: undone != nil) {
-                case .made(batch.count): try await close(entry, [])
-                case .made, .refused: unchanged.moved += try await settle(entry)
-                case .notSent: unchanged += try await executeSingly(entry)
-                }
-            } else {
-                unchanged += try await executeSingly(entry)
+            let together =
+                singly ? .notSent : try await changeTogether(batch, in: collection, bypassesValidation: undone != nil)
+            switch together {
+            case .made(batch.count): try await close(entry, [])
+            case .made, .refused: unchanged.moved += try await settle(entry)
+            case .notSent: unchanged += try await executeSingly(entry)
             }
         }
         return unchanged
