@@ -15,8 +15,8 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
     case dangerous(version: Int64, name: String, reasons: [String])
     /// A step is half applied, or half taken back, and can't be gone on with as asked; nothing was touched.
     case halfApplied(version: Int64, name: String, reason: String)
-    /// A step failed; its state is in the ledger.
-    case stepFailed(version: Int64, name: String, underlying: any Error)
+    /// A step failed; its state is in the ledger. It is kept as it was where what was to take it back had no effect.
+    case stepFailed(version: Int64, name: String, isKept: Bool = false, underlying: any Error)
     /// The caller asked for something that isn't there.
     case notFound(String)
     /// Something to be done can't be, for a reason in words.
@@ -50,7 +50,10 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
                 + "\n`migrate plan` shows what it would do; --allow-dangerous lets it."
         case .halfApplied(let version, let name, let reason):
             "Step \(version) (\(name)) can't be gone on with: \(reason)."
-        case .stepFailed(let version, let name, let underlying):
+        case .stepFailed(let version, let name, true, let underlying):
+            "Step \(version) (\(name)) couldn't be taken back: \(Self.withoutStop(underlying)). Nothing of it was changed, and "
+                + "it is applied as before."
+        case .stepFailed(let version, let name, false, let underlying):
             "Step \(version) (\(name)) failed: \(Self.withoutStop(underlying)). Its state is in the ledger; "
                 + "the same command goes on with it when the cause is gone."
         }

@@ -76,12 +76,18 @@ extension MongoClient {
                 return result
             } catch let error as MongoError {
                 guard ContinuousClock.now < deadline else { throw error }
-                if error.hasLabel("UnknownTransactionCommitResult"), error.kind != .timeout { continue }
+                if error.hasLabel("UnknownTransactionCommitResult"), error.kind != .timeout {
+                    try await Task.sleep(for: Self.commitPause)
+                    continue
+                }
                 guard error.hasLabel("TransientTransactionError") else { throw error }
                 return nil
             }
         }
     }
+
+    /// A commit that wasn't confirmed waits for members of the replica set that are away.
+    private static let commitPause = Duration.milliseconds(200)
 
     private func startSession(snapshot: Bool, isTransaction: Bool) throws -> ClientSession {
         guard let options = mongoc_session_opts_new() else { throw MongoError(.internal, "No session options.") }

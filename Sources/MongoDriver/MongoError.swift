@@ -65,13 +65,21 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
         case .unreachable: "No MongoDB server answered: \(message)"
         case .authentication: "MongoDB refused the user name or the password: \(message)"
         case .unauthorized:
-            "The MongoDB user may not do this: \(message). The roles readWrite and dbAdmin on the database allow "
-                + "everything that this tool does."
+            "The MongoDB user may not do this: \(message). "
+                + (isAboutUsers
+                    ? "The role userAdmin on the database allows it."
+                    : "The roles readWrite and dbAdmin on the database allow everything that this tool does by itself.")
         case .network: "The connection to MongoDB broke: \(message)"
         case .writeConcern: "MongoDB couldn't confirm that a write is durable: \(message)"
         case .timeout: "MongoDB ran out of time: \(message)"
         case .connectionString, .duplicateKey, .documentValidation, .server, .bson, .internal: message
         }
+    }
+
+    /// Whether a command was refused that is about users or roles.
+    private var isAboutUsers: Bool {
+        let command = message.split(separator: "`", omittingEmptySubsequences: false).dropFirst().first ?? ""
+        return ["User", "Role"].contains { command.contains($0) }
     }
 
     /// The server repeats the whole command that it refuses; its name is enough.

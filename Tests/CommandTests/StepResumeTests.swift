@@ -228,6 +228,37 @@ struct StepResumeTests {
         }
     }
 
+    @Test(
+        "whose answer was lost isn't taken for done because of what was there before",
+        arguments: [
+            (#"{"createUser": "USER", "pwd": "y", "roles": []}"#, FailCommand("createUser").closingConnection(), 3),
+            (#"{"dropIndexes": "c", "index": ["n_1", "typo_1"]}"#, FailCommand("dropIndexes").closingConnection(), 3),
+            (#"{"dropUser": "NOBODY"}"#, FailCommand("dropUser").closingConnection(), 3),
+            (#"{"dropUser": "USER"}"#, FailCommand("dropUser").failingWriteConcern(), 0),
+            (#"{"createUser": "NOBODY", "pwd": "y", "roles": []}"#, FailCommand("createUser").failingWriteConcern(), 0),
+            (#"{"dropIndexes": "c", "index": ["n_1"]}"#, FailCommand("dropIndexes").failingWriteConcern(), 0),
+            (#"{"dropIndexes": "c", "index": {"n": 1}}"#, FailCommand("dropIndexes").failingWriteConcern(), 0),
+        ])
+    func lostAnswer(command: String, fault: FailCommand, code: Int32) async throws {
+        try await withDatabase { database in
+            let user = "user-of-\(database.name)"
+            let nobody = "nobody-of-\(database.name)"
+            try await load(database, 1)
+            try await database.run(["createUser": .string(user), "pwd": "x", "roles": []])
+            try await database.run(["createIndexes": "c", "indexes": [["key": ["n": 1], "name": "n_1"]]])
+            let step = command.replacing("USER", with: user).replacing("NOBODY", with: nobody)
+            try await StepFolder.with(["001_step.up.json": "[\(step)]"]) { folder in
+                _ = try await database.withFailPoint(fault, mode: .times(1)) { _ in
+                    try await json(up(folder), on: database, expecting: code)
+                }
+                if code == 3 { _ = try await json(up(folder), on: database, expecting: 3) }
+                let indexes = try await database.withClient { try await $0.listIndexes(database.namespace("c")) }
+                #expect(indexes.count == (code == 0 && command.contains("dropIndexes") ? 1 : 2))
+            }
+            try await database.run(["dropAllUsersFromDatabase": 1])
+        }
+    }
+
     @Test("isn't guessed about: a pipeline that merges into its own input and got no answer")
     func unknownOutcome() async throws {
         try await withDatabase { database in

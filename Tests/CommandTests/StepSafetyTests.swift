@@ -127,7 +127,8 @@ struct StepSafetyTests {
                 try await database.run(["collMod": "c", "validator": ["n": ["$ne": 99]]])
                 let before = try await database.all("c")
                 let down = ["migrate", "down", "--yes", "--allow-dangerous"] + folder.arguments
-                _ = try await json(down, on: database, expecting: 3)
+                let failed = try await json(down, on: database, expecting: 3)
+                #expect(failed["error"]?.string?.contains("applied as before") == true, "\(failed)")
                 #expect(try await database.all("c") == before)
                 let rows = try await database.all("chat_admin.migrations")
                 #expect(rows.map { $0["state"] } == ["applied"])
@@ -138,6 +139,36 @@ struct StepSafetyTests {
                     #"[{"update": "c", "updates": [{"q": {"n": 1}, "u": {"$unset": {"m": ""}}}]}]"#)
                 _ = try await json(down, on: database, expecting: 0)
                 #expect(try await database.count("c", ["m": ["$exists": true]]) == 0)
+            }
+        }
+    }
+
+    @Test("whose .down.json was killed before it had an effect, and then fails, stays applied as it was")
+    func downKilledThenRefused() async throws {
+        try await withDatabase { database in
+            let step = #"[{"insert": "c", "documents": [{"_id": 1}]}]"#
+            let refused = #"[{"createUser": "u", "pwd": "p", "roles": ["nobody knows it"]}]"#
+            try await StepFolder.with(["001_set.up.json": step, "001_set.down.json": refused]) { folder in
+                _ = try await json(up(folder), on: database, expecting: 0)
+                let before = try await database.all("chat_admin.migrations")
+                let down = ["migrate", "down", "--yes"] + folder.arguments
+                try await database.withFailPoint(
+                    FailCommand("createUser").blocking(milliseconds: 1000), mode: .times(1)
+                ) {
+                    failPoint in
+                    let ended = try await Tool.run(down + target(database), sending: SIGKILL) { _ in
+                        try await failPoint.waitUntilEntered()
+                    }
+                    #expect(ended.wasSent)
+                }
+                try await database.update("chat_admin.lease", ["_id": "lease"], ["$set": ["expiresAt": .date(0)]])
+                _ = try await json(down, on: database, expecting: 3)
+                let after = try await database.all("chat_admin.migrations")
+                for field in ["state", "startedAt", "finishedAt", "durationMS", "attempt", "changes", "left"] {
+                    #expect(after[0][field] == before[0][field], "\(field)")
+                }
+                let text = try await Tool.run(["migrate", "status"] + folder.arguments + target(database))
+                #expect(text.output.contains("last `migrate down` failed"), "\(text)")
             }
         }
     }

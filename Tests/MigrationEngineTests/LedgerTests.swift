@@ -34,7 +34,9 @@ struct LedgerTests {
                     try await ledger.save(["n": 2], 1, run: next)
                     await #expect(throws: EngineError.self) { try await ledger.save(["n": 3], 1, run: dead) }
                     await #expect(throws: EngineError.self) {
-                        try await ledger.end(Ledger.End(version: 1, state: .applied, duration: .zero), run: dead)
+                        let end = Ledger.End(
+                            version: 1, state: .applied, durationMS: 0, changes: [], leftovers: [], error: nil)
+                        try await ledger.end(end, run: dead)
                     }
                     let row = try await ledger.rows()[1]
                     #expect(row?.state == .applying)

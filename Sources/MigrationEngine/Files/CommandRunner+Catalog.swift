@@ -193,7 +193,7 @@ extension CommandRunner {
             return index.replacing("collation", with: collation)
         }
         let own = indexes.filter { $0["name"]?.string != "_id_" }
-        try await note(.dropped(options: [:], indexes: own), command.name, collection, place)
+        if !own.isEmpty { try await note(.dropped(options: [:], indexes: own), command.name, collection, place) }
         try await journalDocuments(of: collection, after: .absent, command.name, place)
         try await note(.dropped(options: found.options, indexes: []), command.name, collection, place)
     }
@@ -201,9 +201,11 @@ extension CommandRunner {
     /// Runs a command that the journal knows nothing of, or not all.
     func runAsItIs(_ command: DatabaseCommand, _ place: CommandPlace, _ begun: BSONDocument?) async throws {
         try await run.recording(command.name, in: command.collection ?? "") {
-            let isNoted = command.isInJournal && command.isOther ? false : try await context.noteUnjournalled()
+            var isNoted = command.isInJournal && command.isOther ? false : try await context.noteUnjournalled()
+            // An attempt that was killed had noted it, for this command.
+            if begun?["noted"]?.bool == true { isNoted = true }
             do {
-                try await send(command, place, begun)
+                try await send(command, place, begun, isNoted: isNoted)
             } catch let error as MongoError where error.isRefusal && isNoted && command.isUntouched(by: error) {
                 try await context.retractUnjournalled()
                 throw error
@@ -214,21 +216,52 @@ extension CommandRunner {
         }
     }
 
-    private func send(_ command: DatabaseCommand, _ place: CommandPlace, _ begun: BSONDocument?) async throws {
+    private func send(
+        _ command: DatabaseCommand, _ place: CommandPlace, _ begun: BSONDocument?, isNoted: Bool
+    ) async throws {
+        var mark = begun ?? [:]
+        if begun == nil, isNoted { mark.append("noted", true) }
         if command.canBeDoneAlready {
-            // Only an attempt that got no answer may have done it.
-            try await begin(place, [:]) {
+            if begun == nil, let presence = try await presence(of: command) {
+                mark.append("presence", .string(presence.rawValue))
+            }
+            try await begin(place, mark) {
                 do {
                     try await send(command.document)
                 } catch let error as MongoError where begun != nil && command.meansDone(error) {
-                    return
+                    // Only an attempt that got no answer may have done it, and only what wasn't so before.
+                    guard let before = mark["presence"]?.string.flatMap(Presence.init) else {
+                        throw HalfApplied.unknown(version)
+                    }
+                    guard before == command.presenceToChange else { throw error }
                 }
             }
-        } else if command.isRepeatable {
+        } else if command.isRepeatable, mark.isEmpty {
             try await send(command.document)
         } else {
-            guard begun == nil else { throw HalfApplied.unknown(version) }
-            try await begin(place, [:], isUntouched: command.isUntouched) { try await send(command.document) }
+            guard begun == nil || command.isRepeatable else { throw HalfApplied.unknown(version) }
+            try await begin(place, mark, isUntouched: command.isUntouched) { try await send(command.document) }
+        }
+    }
+
+    /// Looks whether what a command makes or takes away is there; nil where the server doesn't say so to this user.
+    private func presence(of command: DatabaseCommand) async throws -> Presence? {
+        if command.name == "dropIndexes" {
+            let indexes = try await database.client.listIndexes(database.namespace(command.collection ?? ""))
+            let found = command.droppedIndexes.map { wanted in
+                indexes.contains { $0["name"] == wanted || $0["key"] == wanted }
+            }
+            return found.allSatisfy { $0 } ? .present : found.contains(true) ? .partly : .absent
+        }
+        let isAboutRoles = command.name.hasSuffix("Role")
+        let name = command.document[command.name] ?? .null
+        do {
+            let reply = try await database.client.run(
+                [isAboutRoles ? "rolesInfo" : "usersInfo": name], on: database.name)
+            let found = reply[isAboutRoles ? "roles" : "users"]?.array?.values ?? []
+            return found.isEmpty ? .absent : .present
+        } catch let error as MongoError where error.kind == .unauthorized {
+            return nil
         }
     }
 
@@ -251,7 +284,24 @@ extension CommandRunner {
     func send(_ command: BSONDocument) async throws { try await run.writer.run(command, on: database.name) }
 }
 
+/// Whether what a command makes or takes away was there before it ran.
+private enum Presence: String {
+    case present
+    case absent
+    /// Some of it.
+    case partly
+}
+
 extension DatabaseCommand {
+    /// What the command changes: where it was otherwise, the command was refused.
+    fileprivate var presenceToChange: Presence { name.hasPrefix("create") ? .absent : .present }
+
+    /// The indexes that `dropIndexes` is about, by name or by key.
+    fileprivate var droppedIndexes: [BSONValue] {
+        guard let index = document["index"] else { return [] }
+        return index.array?.values ?? [index]
+    }
+
     /// Whether running the command twice does what running it once does.
     var isRepeatable: Bool {
         switch kind {

@@ -51,7 +51,9 @@ extension CommandRunner {
                 }
             }
             if let place = context.place {
-                let save = try place.update(position(file.commands.count).document)
+                let done = try file.checkpoint(
+                    direction, position: file.commands.count, balance: StepAccount.Balance(changes: changes))
+                let save = place.update(done.document)
                 try await client.bulkWrite(save.namespace, [save.write], session: session)
             }
             return changes

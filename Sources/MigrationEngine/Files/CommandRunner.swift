@@ -33,7 +33,7 @@ struct CommandRunner {
         let first = checkpoint?.position ?? 0
         for index in first..<commands.count {
             try await run.breathe()
-            if index > first { try await context.save(checkpoint: position(index).document) }
+            if index > first { try await pass(to: index) }
             try await attempt(index) {
                 let begun = index == first ? checkpoint?.begun : nil
                 if isResumed { try await checkUnedited(index, checkpoint, begun) }
@@ -44,8 +44,14 @@ struct CommandRunner {
         if case .change(let statements)? = commands.last?.kind, first < commands.count,
             statements.contains(where: \.isMulti)
         {
-            try await context.save(checkpoint: position(commands.count).document)
+            try await pass(to: commands.count)
         }
+    }
+
+    /// Writes down that the commands in front of one are done, with what they have left.
+    private func pass(to index: Int) async throws {
+        run.settleBalance(of: version)
+        try await context.save(checkpoint: position(index).document)
     }
 
     /// A command that was begun, and did something, has to be the same now.
@@ -82,7 +88,8 @@ struct CommandRunner {
     }
 
     func position(_ index: Int, begun: BSONDocument? = nil) throws -> StepCheckpoint {
-        try file.checkpoint(direction, position: index, begun: begun)
+        try file.checkpoint(
+            direction, position: index, begun: begun, balance: run.settledBalance(of: version))
     }
 
     private func perform(_ index: Int, wasBegun begun: BSONDocument?, isResumed: Bool) async throws {

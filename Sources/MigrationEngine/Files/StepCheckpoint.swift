@@ -11,13 +11,19 @@ struct StepCheckpoint {
     let command: String?
     /// Present while that command, which the journal can't resolve, may have been run: what it found.
     let begun: BSONDocument?
+    /// What the commands in front of it have changed and left.
+    let balance: StepAccount.Balance
 
-    init(direction: MigrationDirection, position: Int, digest: String, command: String?, begun: BSONDocument?) {
+    init(
+        direction: MigrationDirection, position: Int, digest: String, command: String?, begun: BSONDocument?,
+        balance: StepAccount.Balance
+    ) {
         self.direction = direction
         self.position = position
         self.digest = digest
         self.command = command
         self.begun = begun
+        self.balance = balance
     }
 
     init?(_ document: BSONDocument) {
@@ -26,7 +32,9 @@ struct StepCheckpoint {
         else { return nil }
         self.init(
             direction: direction, position: Int(position), digest: digest, command: document["command"]?.string,
-            begun: document["begun"]?.document)
+            begun: document["begun"]?.document,
+            balance: StepAccount.Balance(
+                changes: Change.list(document["changes"]), leftovers: Leftover.list(document["left"])))
     }
 
     var document: BSONDocument {
@@ -35,6 +43,12 @@ struct StepCheckpoint {
         ]
         if let command { document.append("command", .string(command)) }
         if let begun { document.append("begun", .document(begun)) }
+        if !balance.changes.isEmpty {
+            document.append("changes", .array(BSONArray(balance.changes.map(\.bson))))
+        }
+        if !balance.leftovers.isEmpty {
+            document.append("left", .array(BSONArray(balance.leftovers.map(\.bson))))
+        }
         return document
     }
 }

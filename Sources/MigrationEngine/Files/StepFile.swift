@@ -80,11 +80,12 @@ package struct StepFile: Sendable {
 
     /// A place among the commands, as the ledger keeps it.
     func checkpoint(
-        _ direction: MigrationDirection, position: Int, begun: BSONDocument? = nil
+        _ direction: MigrationDirection, position: Int, begun: BSONDocument? = nil,
+        balance: StepAccount.Balance = StepAccount.Balance()
     ) throws(StepFileError) -> StepCheckpoint {
         StepCheckpoint(
             direction: direction, position: position, digest: try digest(ofFirst: position),
-            command: try digest(of: position), begun: begun)
+            command: try digest(of: position), begun: begun, balance: balance)
     }
 
     private static func digest(_ bytes: [UInt8], _ path: String) throws(StepFileError) -> String {

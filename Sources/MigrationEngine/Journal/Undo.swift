@@ -98,17 +98,50 @@ public struct Undo: Sendable {
         return !some.isEmpty && rest.isEmpty
     }
 
+    /// Adds what a run changed in a step to a tally, as it counted it itself: from the journal, for it was killed.
+    ///
+    /// - Parameter first: The first command and statement to count.
+    static func count(
+        _ database: Database, run id: ObjectID, step: Int64, from first: Int64, into tally: Tally
+    ) async throws {
+        var filter = filter(id, step)
+        filter.append("position", ["$gte": .int64(first)])
+        // Images of a collection that a command of the server changes; that command counts itself.
+        filter.append("code", ["$ne": "drop"])
+        let changed: BSONValue = [
+            "$subtract": [["$add": [size("items.after"), size("items.absent")]], size("missed")]
+        ]
+        let groups = try await database.aggregateAll(
+            StateCollection.journal,
+            [
+                ["$match": .document(filter)],
+                [
+                    "$group": [
+                        "_id": ["code": "$code", "collection": "$collection"],
+                        "n": ["$sum": ["$cond": [["$eq": ["$kind", "documents"]], changed, documentsOfEntry]]],
+                    ]
+                ],
+            ])
+        for group in groups {
+            tally.changed(
+                group.value(at: "_id", "code")?.string ?? "", group.value(at: "_id", "collection")?.string ?? "",
+                Int(group["n"]?.integer ?? 0))
+        }
+    }
+
     /// The length of a list of an entry, which may have none, as the server counts it.
     static func size(_ field: String) -> BSONValue { ["$size": ["$ifNull": [.string("$" + field), []]]] }
 
     /// The number of documents that an entry changed, as the server counts them.
     private static var documentsOfEntry: BSONValue {
-        let fields: BSONValue = ["$subtract": [size("items"), size("missed")]]
+        let fields: BSONValue = ["$subtract": [size("items"), ["$add": [size("items.same"), size("missed")]]]]
         let isFields: BSONValue = ["$in": ["$kind", ["fields", "documents"]]]
         let isInsert: BSONValue = ["$eq": ["$kind", "insert"]]
         let inserted: BSONValue = ["$subtract": [size("documents"), size("missed")]]
         let isIndexes: BSONValue = ["$eq": ["$kind", "indexes"]]
-        let others: BSONValue = ["$cond": [isIndexes, size("indexes"), 1]]
+        // A collection that was dropped has an entry for its indexes, and one for itself.
+        let dropped: BSONValue = ["$cond": [["$gt": [size("indexes"), 0]], 0, 1]]
+        let others: BSONValue = ["$cond": [isIndexes, size("indexes"), dropped]]
         return ["$cond": [isFields, fields, ["$cond": [isInsert, inserted, others]]]]
     }
 

@@ -40,7 +40,7 @@ public struct RetryPolicy: Sendable {
         switch error {
         case let error as MongoError: error.isTransient ? error : nil
         case let error as FailureTwice: transientCause(of: error.first)
-        case EngineError.stepFailed(_, _, let underlying): transientCause(of: underlying)
+        case EngineError.stepFailed(_, _, _, let underlying): transientCause(of: underlying)
         default: nil
         }
     }

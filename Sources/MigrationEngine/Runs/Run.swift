@@ -32,8 +32,8 @@ public final class Run: Sendable {
         var counted: Set<JournalKey> = []
         /// How many entries have come to their end.
         var closed: Int64 = 0
-        /// What had been changed when each step was begun first.
-        var baselines: [Int64: [Change]] = [:]
+        /// What is changed and left by each step that was begun.
+        var accounts: [Int64: StepAccount] = [:]
         /// What the run did, for its record.
         var operations: [OperationRecord] = []
     }
@@ -102,16 +102,6 @@ public final class Run: Sendable {
 
     /// How far the run has come: grows with every journal entry that has come to its end.
     public var mark: Int64 { shared.state.withLock { $0.closed } }
-
-    /// What the run had changed when a step was begun, however often it has been begun since.
-    func baseline(of step: Int64) -> [Change] {
-        let changes = tally.changes
-        return shared.state.withLock { state in
-            let baseline = state.baselines[step] ?? changes
-            state.baselines[step] = baseline
-            return baseline
-        }
-    }
 
     /// Counts an entry's changes, once: finishing it again after a failure finds them counted.
     func count(_ entry: JournalEntry, _ changed: Int) {
@@ -260,6 +250,15 @@ extension Change {
 }
 
 extension Leftover {
+    /// Reads a list of leftovers from a record; none where there is no list.
+    static func list(_ value: BSONValue?) -> [Leftover] {
+        (value?.array?.values ?? []).compactMap(\.document).map { left in
+            Leftover(
+                code: left["code"]?.string ?? "", collection: left["collection"]?.string ?? "",
+                count: Int(left["count"]?.integer ?? 0), reason: left["reason"]?.string ?? "")
+        }
+    }
+
     var bson: BSONValue {
         [
             "code": .string(code), "collection": .string(collection), "count": .int64(Int64(count)),

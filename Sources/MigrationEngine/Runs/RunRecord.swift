@@ -13,6 +13,8 @@ public struct RunRecord: Sendable {
     public let document: BSONDocument
     /// What it changed.
     public let changes: [Change]
+    /// What it left as it was, and why.
+    public let leftovers: [Leftover]
     /// What it did, one by one; empty for a run that was killed, whose journal tells.
     public let operations: [OperationRecord]
     /// Whether it took another run back.
@@ -76,7 +78,9 @@ public struct RunRecord: Sendable {
                             "kind": "$kind", "collection": "$collection", "code": "$code", "state": "$state",
                         ],
                         "entries": ["$sum": 1],
-                        "documents": ["$sum": ["$size": ["$ifNull": ["$items", ["$ifNull": ["$documents", [0]]]]]]],
+                        "documents": [
+                            "$sum": ["$size": ["$ifNull": ["$items", "$documents", "$indexes", [0]]]]
+                        ],
                         "undone": ["$sum": ["$cond": [["$gt": ["$undone", .null]], 1, 0]]],
                     ]
                 ],
@@ -92,6 +96,7 @@ public struct RunRecord: Sendable {
         command = document["command"]?.string ?? ""
         state = document["state"]?.string ?? ""
         operations = (document["operations"]?.array?.values ?? []).compactMap(\.document).map(OperationRecord.init)
+        leftovers = Leftover.list(document["left"])
         isUndo = document["undoes"]?.objectID != nil
         isUndone = try await Undo.isComplete(database, run: id)
         // A run that was killed never wrote down what it changed; its journal knows.
@@ -115,7 +120,7 @@ public struct JournalSummary: Sendable, Codable {
     public let state: String
     /// The number of entries.
     public let entries: Int
-    /// The number of documents that they speak of.
+    /// The number of documents that they speak of, or of indexes.
     public let documents: Int
     /// The number of entries taken back.
     public let undone: Int

@@ -20,9 +20,13 @@ struct Ledger: Sendable {
     /// How a step's work ended.
     struct End {
         let version: Int64
-        let state: StepState
-        let duration: Duration
-        var changes: [Change] = []
+        /// Where the step stands; nil where it stays what it is, because the run was asked to stop.
+        let state: StepState?
+        /// In milliseconds.
+        let durationMS: Int64
+        /// What was changed; nil where the step was taken back.
+        let changes: [Change]?
+        let leftovers: [Leftover]
         var error: (any Error)?
     }
 
@@ -51,15 +55,20 @@ struct Ledger: Sendable {
                 removed.append("checksum", "")
             }
         }
-        let isResumed = row.map { $0.state == .applying || $0.state == .failed || $0.state == .reverting } ?? false
+        let isResumed = row?.isHalfDone ?? false
+        if !isResumed {
+            for field in ["accounted", "left"] { removed.append(field, "") }
+            if state == .applying { removed.append("changes", "") }
+        }
         // A step that is taken back from the journal goes on where it was applied, should it be applied again.
         let keepsAttempt = state == .applying || isOwnDown
         if state == .applying {
-            removed.append("appliedUnjournalled", "")
+            for field in ["appliedUnjournalled", "applied"] { removed.append(field, "") }
         } else if isOwnDown, !isResumed, row?.isUnjournalled ?? false {
             // Should the step's own way back be given up, the journal's is still not the whole one.
             fields.append("appliedUnjournalled", true)
         }
+        if isOwnDown, !isResumed, let row { fields.append("applied", .document(row.toRestore)) }
         if !isResumed, keepsAttempt {
             removed.append("unjournalled", "")
             fields.append("attempt", [.objectID(run.id)])
@@ -108,23 +117,19 @@ struct Ledger: Sendable {
     }
 
     /// Notes durably that taking a step back failed before it had an effect: it is applied, as it was.
+    ///
+    /// - Parameter row: The row as it stands, with what it said when the step was applied.
     func keepApplied(_ row: LedgerRow, error: any Error, run: Run) async throws {
         var fields: BSONDocument = [
             "state": .string(StepState.applied.rawValue), "error": .string(Redaction.redact("\(error)")),
         ]
-        // A step that was marked has none.
-        if !row.attempt.isEmpty { fields.append("attempt", .array(BSONArray(row.attempt.map { .objectID($0) }))) }
-        fields.append("startedAt", row.startedAt.map { .date($0) } ?? .null)
-        fields.append("finishedAt", row.finishedAt.map { .date($0) } ?? .null)
-        for (name, value) in [("host", row.host), ("user", row.user), ("toolVersion", row.toolVersion)] {
-            if let value { fields.append(name, .string(value)) }
+        var removed: BSONDocument = ["checkpoint": "", "appliedUnjournalled": "", "applied": "", "accounted": ""]
+        for name in LedgerRow.restored {
+            if let value = row.applied?[name] { fields.append(name, value) } else { removed.append(name, "") }
         }
-        if row.isUnjournalled { fields.append("unjournalled", true) }
-        if row.isMarked { fields.append("marked", true) }
-        var removed: BSONDocument = ["checkpoint": "", "appliedUnjournalled": ""]
-        if row.attempt.isEmpty { removed.append("attempt", "") }
         let update: BSONDocument = [
-            "$set": .document(fields), "$unset": .document(removed), "$pull": ["revertedBy": .objectID(run.id)],
+            "$set": .document(fields), "$unset": .document(removed),
+            "$pull": ["revertedBy": ["$in": .array(BSONArray(row.attempt.map { .objectID($0) }))]],
         ]
         // Only where the step stands as it was looked at.
         var filter = filter(row.version, run)
@@ -160,7 +165,10 @@ struct Ledger: Sendable {
             }
             return [
                 "q": ["_id": id(of: step.version)],
-                "u": ["$set": .document(fields), "$unset": ["checkpoint": "", "attempt": ""]], "upsert": true,
+                "u": [
+                    "$set": .document(fields),
+                    "$unset": ["checkpoint": "", "attempt": "", "left": "", "accounted": "", "applied": ""],
+                ], "upsert": true,
             ]
         }
         try await write(statements, run)
@@ -168,13 +176,19 @@ struct Ledger: Sendable {
 
     private func statement(_ end: End, _ run: Run) -> BSONValue {
         var fields: BSONDocument = [
-            "state": .string(end.state.rawValue), "finishedAt": WallClock.now,
-            "durationMS": .int64(end.duration.milliseconds),
+            "durationMS": .int64(end.durationMS), "accounted": .objectID(run.id),
+            "left": .array(BSONArray(end.leftovers.map(\.bson))),
         ]
-        if end.state == .applied { fields.append("changes", .array(BSONArray(end.changes.map(\.bson)))) }
-        fields.append("error", end.error.map { .string(Redaction.redact("\($0)")) } ?? .null)
+        if let changes = end.changes { fields.append("changes", .array(BSONArray(changes.map(\.bson)))) }
+        if let state = end.state {
+            fields.append("state", .string(state.rawValue))
+            fields.append("finishedAt", WallClock.now)
+            fields.append("error", end.error.map { .string(Redaction.redact("\($0)")) } ?? .null)
+        }
         var update: BSONDocument = ["$set": .document(fields)]
-        if end.state == .applied || end.state == .reverted { update.append("$unset", ["checkpoint": ""]) }
+        if end.state == .applied || end.state == .reverted {
+            update.append("$unset", ["checkpoint": "", "applied": ""])
+        }
         return ["q": .document(filter(end.version, run)), "u": .document(update)]
     }
 

@@ -37,6 +37,12 @@ public struct LedgerRow: Sendable {
     public var durationMS: Int64?
     /// What it changed.
     public var changes: [Change] = []
+    /// What it left as it was, and why.
+    public var leftovers: [Leftover] = []
+    /// The last run whose work is in ``changes``, ``leftovers`` and ``durationMS``; later ones were killed.
+    var accounted: ObjectID?
+    /// What the row said of the step when it was applied, while its own way back is under way.
+    var applied: BSONDocument?
     /// The machine it was run from.
     public var host: String?
     /// The operating system's user who ran it.
@@ -60,6 +66,9 @@ public struct LedgerRow: Sendable {
     /// Whether it was declared applied, or reverted, without being run.
     public var isMarked = false
 
+    /// Whether a run that goes on with the step finds something of it done, or begun.
+    var isHalfDone: Bool { state == .applying || state == .failed || state == .reverting }
+
     /// The row's `_id`.
     var id: String { "\(series)/\(version)" }
 
@@ -82,16 +91,32 @@ public struct LedgerRow: Sendable {
         finishedAt = document["finishedAt"]?.date
         durationMS = document["durationMS"]?.integer
         changes = Change.list(document["changes"])
+        applied = document["applied"]?.document
+        accounted = document["accounted"]?.objectID
         host = document["host"]?.string
         user = document["user"]?.string
         toolVersion = document["toolVersion"]?.string
         error = document["error"]?.string
         checksum = document["checksum"]?.string
         checkpoint = document["checkpoint"]?.document
+        // A run that was killed has said at its last command what those before had left.
+        leftovers = Leftover.list(document["left"] ?? checkpoint?["left"])
         attempt = document["attempt"]?.array?.values.compactMap(\.objectID) ?? []
         revertedBy = document["revertedBy"]?.array?.values.compactMap(\.objectID) ?? []
         isUnjournalled = document["unjournalled"]?.bool ?? false
         isAppliedUnjournalled = document["appliedUnjournalled"]?.bool ?? false
         isMarked = document["marked"]?.bool ?? false
+        toRestore = [:]
+        for name in Self.restored {
+            if let value = document[name] { toRestore.append(name, value) }
+        }
     }
+
+    /// What taking the step back by its own means overwrites, and puts back where it fails before it has an effect.
+    static let restored = [
+        "attempt", "startedAt", "finishedAt", "durationMS", "host", "user", "toolVersion", "unjournalled", "marked",
+        "left",
+    ]
+    /// That, as it is.
+    private(set) var toRestore: BSONDocument = [:]
 }

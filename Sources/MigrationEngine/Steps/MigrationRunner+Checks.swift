@@ -75,8 +75,8 @@ extension MigrationRunner {
             // What an undo has begun to take back is taken back as far as the journal goes.
             let isUndone = rows[step.version]?.state == .reverting && !step.usesOwnDown(rows[step.version])
             var reasons = isUndone ? [] : try await step.downBlockers(database)
-            if let row = rows[step.version], !step.usesOwnDown(row), reasons.isEmpty {
-                if row.isUnjournalled && row.state != .reverting || row.isAppliedUnjournalled {
+            if let row = rows[step.version], !step.usesOwnDown(row) {
+                if reasons.isEmpty, row.isUnjournalled && row.state != .reverting || row.isAppliedUnjournalled {
                     reasons.append("the journal doesn't hold all that it did")
                 }
                 if row.isMarked, row.runs.isEmpty {

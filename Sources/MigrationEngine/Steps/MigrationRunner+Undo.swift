@@ -120,7 +120,7 @@ extension MigrationRunner {
                     filter: ["_id": .string(row.id)],
                     update: [
                         "$set": .document(fields),
-                        "$unset": ["checkpoint": ""],
+                        "$unset": ["checkpoint": "", "applied": "", "accounted": "", "left": ""],
                     ])
             ])
     }

@@ -133,7 +133,6 @@ public struct MigrationRunner: Sendable {
             let missing = isBegun ? [] : try await step.preconditions(context.database)
             guard missing.isEmpty else { throw ConditionsUnmet(when: "before it could begin", conditions: missing) }
             try await step.up(context)
-            try await (step as? FileStep)?.nameUnknown(context)
             let broken = try await step.postconditions(context.database)
             guard broken.isEmpty else { throw ConditionsUnmet(when: "after it was applied", conditions: broken) }
         }
@@ -205,31 +204,42 @@ public struct MigrationRunner: Sendable {
         do {
             for step in selection {
                 try run.checkpoint()
-                let start = ContinuousClock.now
-                let before = run.baseline(of: step.version)
-                let left = run.tally.timesLeft
+                let row = rows[step.version]
+                let direction = during == .applying ? MigrationDirection.up : .down
+                let isOwnDown = direction == .down && step.usesOwnDown(row)
+                let account = try await run.account(of: step.version) {
+                    try await ledger.openAccount(row, direction, isOwnDown: isOwnDown, run)
+                }
+                let end = { (state: StepState?, error: (any Error)?) in
+                    let balance = account.balance(run.tally)
+                    return Ledger.End(
+                        version: step.version, state: state, durationMS: account.durationMS,
+                        changes: direction == .up ? balance.changes : nil, leftovers: balance.leftovers, error: error)
+                }
                 var context = context
                 context.place = try await ledger.begin(
-                    step, during, after: rows[step.version],
-                    isOwnDown: during == .reverting && step.usesOwnDown(rows[step.version]),
-                    run: run, description: description, ending: ended?.end)
+                    step, during, after: row, isOwnDown: isOwnDown, run: run, description: description,
+                    ending: ended?.end)
                 if let ended { finished(ended.result) }
                 ended = nil
                 run.step = step.version
                 defer { run.step = nil }
+                let left: Int
                 do {
-                    try await body(step, context, rows[step.version])
+                    if direction == .up || isOwnDown { try await (step as? FileStep)?.nameUnknown(context) }
+                    left = run.tally.timesLeft
+                    try await body(step, context, row)
                 } catch {
-                    throw try await fail(step, during, rows[step.version], ledger, run, since: start, error)
+                    throw try await fail(
+                        step, as: direction == .up ? .failed : .reverting, isOwnDown: isOwnDown, ledger, run, end, error
+                    )
                 }
-                let duration = ContinuousClock.now - start
-                let changes = Self.difference(run.tally.changes, before)
                 // A step of which something was left isn't taken back whole: it stays as it is for another try.
                 let isPartial = after == .reverted && run.tally.timesLeft != left
                 let state: StepState = isPartial ? .reverting : after
                 ended = (
-                    Ledger.End(version: step.version, state: state, duration: duration, changes: changes),
-                    StepResult(version: step.version, name: step.name, state: state, duration: duration)
+                    end(state, nil),
+                    StepResult(version: step.version, name: step.name, state: state, duration: account.duration)
                 )
             }
         } catch let error as EngineError {
@@ -247,40 +257,35 @@ public struct MigrationRunner: Sendable {
 
     /// Writes down that a step failed. One that was interrupted keeps its state: it is resumed, not failed.
     private func fail(
-        _ step: any Migration, _ during: StepState, _ before: LedgerRow?, _ ledger: Ledger, _ run: Run,
-        since start: ContinuousClock.Instant, _ error: any Error
+        _ step: any Migration, as failed: StepState, isOwnDown: Bool, _ ledger: Ledger, _ run: Run,
+        _ end: (StepState?, (any Error)?) -> Ledger.End, _ error: any Error
     ) async throws -> any Error {
+        let isInterrupted: Bool
         switch error {
-        case EngineError.interrupted, EngineError.leaseLost: return error
-        default: break
+        case EngineError.leaseLost: return error
+        case EngineError.interrupted: isInterrupted = true
+        default: isInterrupted = false
+        }
+        let failure = { (isKept: Bool, underlying: any Error) in
+            EngineError.stepFailed(version: step.version, name: step.name, isKept: isKept, underlying: underlying)
         }
         do {
-            let duration = ContinuousClock.now - start
-            if during == .reverting, let before, before.state == .applied, let file = step as? FileStep,
-                file.usesOwnDown(before), let row = try await ledger.rows()[step.version],
-                try await !file.hasEffect(row, run.database)
-            {
-                try await ledger.keepApplied(before, error: error, run: run)
-                return EngineError.stepFailed(version: step.version, name: step.name, underlying: error)
+            if isInterrupted {
+                try await ledger.end(end(nil, nil), run: run)
+                return error
             }
-            try await ledger.end(
-                Ledger.End(
-                    version: step.version, state: during == .reverting ? .reverting : .failed, duration: duration,
-                    error: error), run: run)
+            if isOwnDown, let file = step as? FileStep, let row = try await ledger.rows()[step.version],
+                row.applied != nil, try await !file.hasEffect(row, run.database)
+            {
+                try await ledger.keepApplied(row, error: error, run: run)
+                return failure(true, error)
+            }
+            try await ledger.end(end(failed, error), run: run)
         } catch let second {
-            return EngineError.stepFailed(
-                version: step.version, name: step.name, underlying: FailureTwice(first: error, second: second))
+            let both = FailureTwice(first: error, second: second)
+            return isInterrupted ? both : failure(false, both)
         }
-        return EngineError.stepFailed(version: step.version, name: step.name, underlying: error)
-    }
-
-    private static func difference(_ after: [Change], _ before: [Change]) -> [Change] {
-        after.compactMap { change in
-            let earlier =
-                before.first { $0.code == change.code && $0.collection == change.collection }?.changed ?? 0
-            guard change.changed > earlier else { return nil }
-            return Change(code: change.code, collection: change.collection, changed: change.changed - earlier)
-        }
+        return failure(false, error)
     }
 }
 

@@ -52,7 +52,7 @@ extension ExitStatus {
         switch error {
         case .leaseHeld, .leaseLost: self = .leaseHeld
         case .interrupted(let signal): self = signal == 15 ? .terminated : .interrupted
-        case .stepFailed(_, _, let underlying):
+        case .stepFailed(_, _, _, let underlying):
             // A server that went away, or a user who may not, says more to a script than the step that noticed it.
             let status = ExitStatus((underlying as? CommandFailure)?.underlying ?? underlying)
             self = status == .unreachable || status == .notAllowed ? status : .stepFailed

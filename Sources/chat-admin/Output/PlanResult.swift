@@ -119,6 +119,8 @@ struct StatusResult: CommandResult {
         let user: String?
         let toolVersion: String?
         let changes: [Change]
+        /// What it left as it was, and why.
+        let left: [ChangeResult.Left]
         let error: String?
     }
 
@@ -132,13 +134,18 @@ struct StatusResult: CommandResult {
     func text(_ style: TextStyle) -> String {
         let rows = steps.map { step in
             let changed = step.changes.reduce(0) { $0 + $1.changed }
+            let left = step.left.reduce(0) { $0 + $1.count }
+            let counts = (changed > 0 ? ["\(changed) changed"] : []) + (left > 0 ? ["\(left) left"] : [])
+            // A step that is applied and has an error is one that couldn't be taken back.
+            let prefix = step.state == StepState.applied.rawValue ? "last `migrate down` failed: " : ""
             let when = step.finishedAt ?? step.startedAt ?? ""
             let who = [step.user, step.host].compactMap { $0 }.joined(separator: "@")
             let took = step.durationMS.map { "\($0) ms" } ?? ""
             return [
                 "\(step.version)", step.name, step.marked ? "\(step.state) (marked)" : step.state, when, who, took,
-                changed > 0 ? "\(changed) changed" : "",
-                (step.problems.map(\.rawValue) + [step.error].compactMap { $0 }).joined(separator: "; "),
+                counts.joined(separator: ", "),
+                (step.problems.map(\.rawValue) + [step.error].compactMap { $0.map { prefix + $0 } }).joined(
+                    separator: "; "),
             ]
         }
         let heading =

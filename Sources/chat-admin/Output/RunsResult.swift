@@ -73,6 +73,7 @@ struct RunResult: CommandResult {
     let arguments: [String]
     let error: String?
     let changes: [Change]
+    let left: [Leftover]
     let operations: [Operation]
     let journal: [JournalSummary]
 
@@ -95,11 +96,27 @@ struct RunResult: CommandResult {
         lines += TextTable.lines(
             journal.map { item in
                 [
-                    item.kind, item.collection, item.code, item.state, "\(item.entries) entries",
-                    "\(item.documents) documents", item.undone > 0 ? "\(item.undone) undone" : "",
+                    item.kind, item.collection, item.code, item.state,
+                    item.entries == 1 ? "1 entry" : "\(item.entries) entries", Self.subject(item),
+                    item.undone > 0 ? "\(item.undone) undone" : "",
                 ]
             })
+        if !left.isEmpty {
+            lines.append(style.warning("Left as it is:"))
+            lines += TextTable.lines(left.map { [$0.code, $0.collection, "\($0.count)", $0.reason] })
+        }
         return lines.joined(separator: "\n")
+    }
+
+    /// What entries of a kind speak of, where it can be counted.
+    private static func subject(_ item: JournalSummary) -> String {
+        let noun: String
+        switch item.kind {
+        case "validator", "collection", "dropped": return ""
+        case "indexes": noun = item.documents == 1 ? "index" : "indexes"
+        default: noun = item.documents == 1 ? "document" : "documents"
+        }
+        return "\(item.documents) \(noun)"
     }
 }
 

@@ -17,6 +17,9 @@ final class ChangeTrail: Sendable {
     /// The id of the run, if it wrote anything.
     var run: String? { state.withLock { $0.run }.flatMap { $0.hasRecord ? $0.id.hex : nil } }
 
+    /// What it changed, and what it left, so far.
+    var tally: Tally? { state.withLock { $0.run }.flatMap { $0.hasRecord ? $0.tally : nil } }
+
     /// A run begins.
     func begin(_ run: Run) { state.withLock { $0.run = run } }
 
@@ -30,6 +33,7 @@ final class ChangeTrail: Sendable {
         guard let run else { return nil }
         let steps = steps.map { "\($0.state) step \($0.version) (\($0.name))" }
         let done = steps.isEmpty ? "" : "Before that it had \(steps.joined(separator: ", ")). "
-        return done + "What it did is recorded: `chat-admin runs show \(run)`."
+        let left = (tally?.leftovers ?? []).map { "It left \($0.count) in \($0.collection): \($0.reason). " }
+        return done + left.joined() + "What it did is recorded: `chat-admin runs show \(run)`."
     }
 }

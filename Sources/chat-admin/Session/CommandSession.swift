@@ -165,8 +165,10 @@ struct CommandSession: Sendable {
         let command: String
         let error: String
         let exitCode: Int32
-        /// The run, where something was written, and the steps that it had done.
+        /// The run, where something was written, what it had changed and left, and the steps that it had done.
         var run: String?
+        var changes: [Change]?
+        var left: [ChangeResult.Left]?
         var steps: [ChangeResult.Step]?
     }
 
@@ -182,6 +184,8 @@ struct CommandSession: Sendable {
         do {
             var result = ErrorResult(command: name, error: sentence, exitCode: status.rawValue)
             result.run = trail.run
+            result.changes = trail.tally?.changes
+            result.left = trail.tally?.leftovers.map { ChangeResult.Left($0) }
             if !trail.steps.isEmpty { result.steps = trail.steps }
             try console.result(JSON.text(result))
         } catch {

@@ -39,6 +39,8 @@ extension StatusResult.Step {
             startedAt: status.row?.startedAt.map(TimeText.iso8601),
             finishedAt: status.row?.finishedAt.map(TimeText.iso8601), durationMS: status.row?.durationMS,
             host: status.row?.host, user: status.row?.user, toolVersion: status.row?.toolVersion,
-            changes: status.row?.changes ?? [], error: status.row?.error.map(reword))
+            changes: status.row?.changes ?? [],
+            left: (status.row?.leftovers ?? []).map { ChangeResult.Left($0, rewording: reword) },
+            error: status.row?.error.map(reword))
     }
 }

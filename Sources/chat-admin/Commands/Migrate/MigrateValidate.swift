@@ -7,7 +7,7 @@ struct MigrateValidate: AsyncParsableCommand {
         commandName: "validate", abstract: "Look whether the steps and the database's ledger agree; change nothing.",
         discussion: """
             Exits 1 when a step was edited since it was applied, is missing here, is older than the newest applied one, \
-            failed, or is half applied; 65 when a step's file can't be used. Pending steps are no problem.
+            failed, is half applied, or has left something as it was; 65 when a step's file can't be used. Pending steps are no problem.
             """)
 
     @OptionGroup var options: GlobalOptions
@@ -34,7 +34,7 @@ struct ValidateResult: CommandResult {
     struct Problem: Encodable {
         let version: Int64
         let name: String
-        /// `edited`, `missing`, `out-of-order`, or the state of a step that isn't whole.
+        /// `edited`, `missing`, `out-of-order`, `left`, or the state of a step that isn't whole.
         let problem: String
         /// What it means, and what to do.
         let message: String
@@ -62,7 +62,20 @@ struct ValidateResult: CommandResult {
                             "it is half \(verb), or being \(verb) just now; `migrate \(command)` finishes it")))
             case .pending, .applied, .reverted: break
             }
-            return list
+            return list + left(status, reword)
+        }
+
+        /// What an applied step hasn't done.
+        private static func left(_ status: StepStatus, _ reword: (String) -> String) -> [Problem] {
+            guard status.state == .applied, let row = status.row, !row.leftovers.isEmpty else { return [] }
+            let list = row.leftovers.map { "\($0.count) in \($0.collection) (\($0.reason))" }
+            return [
+                Problem(
+                    version: status.version, name: status.name, problem: "left",
+                    message: reword(
+                        "it left \(list.joined(separator: ", ")). Look at them; once they are as they should be, say so "
+                            + "with `migrate mark \(status.version) applied`"))
+            ]
         }
     }
 
