@@ -56,6 +56,8 @@ struct StepAccountTests {
                 #expect(try await database.all("c").map { $0["n"]?.integer } == [1, 100, 1, 1])
                 let after = try await status(folder, database)
                 #expect(Self.sum(after["left"], "count") == 1, "\(after)")
+                let samples = after["left"]?.array?.values.first?.document?["samples"]
+                #expect(samples == [["_id": 1]] as BSONValue, "\(after)")
                 #expect(Self.sum(after["changes"], "changed") == 3, "\(after)")
 
                 let validate = ["migrate", "validate"] + folder.arguments

@@ -133,7 +133,8 @@ extension CommandRunner {
             let present = try await run.documents(made.map { $0["_id"] ?? .null }, in: collections.target)
             run.tally.left(
                 code, collections.target, present.count,
-                reason: "somebody else inserted a document of this _id while the pipeline ran; left as it is")
+                reason: "somebody else inserted a document of this _id while the pipeline ran; left as it is",
+                samples: present.keys)
             try await run.insert(
                 made.filter { present[$0["_id"] ?? .null] == nil }, into: collections.target, code: code,
                 place.journalPlace())
@@ -151,7 +152,7 @@ extension CommandRunner {
                 let left = try await run.apply(
                     documents: batch, in: collections.target, code: code, place.journalPlace(isRetry: true),
                     context.settings)
-                run.tally.left(code, collections.target, left.count, reason: Self.changedMeanwhile)
+                run.tally.left(code, collections.target, left.count, reason: Self.changedMeanwhile, samples: left)
             }
             return
         }
@@ -175,13 +176,12 @@ extension CommandRunner {
         let same = outcomes.filter { $0.after == .same }
         var batches = Run.batches(outcomes.filter { $0.after != .same })
         let first = batches.isEmpty ? [] : batches.removeFirst()
-        var left = 0
+        var left: [BSONValue] = []
         for batch in batches {
             try checkSize(batch, entry.collection)
             left += try await run.apply(
                 documents: batch, in: entry.collection, code: entry.code, place.journalPlace(isRetry: true),
-                context.settings
-            ).count
+                context.settings)
         }
         // The image's own entry comes last: as long as it isn't settled, an attempt that is killed begins the range again.
         try checkSize(first, entry.collection)
@@ -191,9 +191,9 @@ extension CommandRunner {
             here.contains(outcome.id)
                 ? outcome : index == 0 ? DocumentChange(id: outcome.id, before: nil, after: .same) : nil
         }
-        left += try await run.settle(entry, items, context.settings).count
+        left += try await run.settle(entry, items, context.settings)
         run.tally.left(
-            entry.code, entry.collection, left, reason: Self.changedMeanwhile)
+            entry.code, entry.collection, left.count, reason: Self.changedMeanwhile, samples: left)
     }
 }
 

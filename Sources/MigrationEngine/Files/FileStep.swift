@@ -114,15 +114,16 @@ public struct FileStep: Migration {
                     [
                         "$project": [
                             "code": 1, "collection": 1,
-                            "n": ["$size": ["$setDifference": [list("missed"), list("again")]]],
+                            "unknown": ["$setDifference": [list("missed"), list("again")]],
                         ]
                     ],
-                    ["$match": ["n": ["$gt": 0]]],
+                    ["$match": ["unknown": ["$ne": []]]],
                 ])
             for entry in found {
+                let unknown = entry["unknown"]?.array?.values ?? []
                 context.run.tally.left(
-                    entry["code"]?.string ?? "", entry["collection"]?.string ?? "", Int(entry["n"]?.integer ?? 0),
-                    reason: Run.unknownOutcome)
+                    entry["code"]?.string ?? "", entry["collection"]?.string ?? "", unknown.count,
+                    reason: Run.unknownOutcome, samples: unknown)
             }
         }
     }

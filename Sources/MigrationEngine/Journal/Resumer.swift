@@ -130,7 +130,7 @@ public struct Resumer: Sendable {
             // The old run's tally is nobody's to read any more.
             if old !== run {
                 for left in old.tally.leftovers where !before.contains(left) {
-                    run.tally.left(left.code, left.collection, left.count, reason: left.reason)
+                    run.tally.left(left.code, left.collection, left.count, reason: left.reason, samples: left.samples)
                 }
             }
         // Never open: it is written with the command that it speaks of.

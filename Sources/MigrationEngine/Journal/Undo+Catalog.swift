@@ -14,7 +14,9 @@ extension Undo {
             run.database.namespace(entry.collection),
             untouched.map { .deleteOne(filter: ExactMatch.document($0)) }, collation: ExactMatch.collation)
         run.tally.changed(entry.code, entry.collection, result.removed)
-        run.tally.left(entry.code, entry.collection, found.count - result.removed, reason: Undo.changedSince)
+        run.tally.left(
+            entry.code, entry.collection, found.count - result.removed, reason: Undo.changedSince,
+            samples: found.filter { !untouched.contains($0) }.compactMap { $0["_id"] })
         if result.removed == untouched.count, untouched.count < found.count {
             let left = Set(found.map { $0["_id"] ?? .null }).subtracting(untouched.map { $0["_id"] ?? .null })
             try await settle(entry, documents.map { $0["_id"] ?? .null }.filter { !left.contains($0) })

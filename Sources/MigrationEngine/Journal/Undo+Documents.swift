@@ -7,12 +7,12 @@ extension Undo {
     func revertDocuments(_ entry: JournalEntry, _ changes: [DocumentChange]) async throws {
         let missed = Set(entry.missed)
         let unknown = missed.subtracting(entry.again)
+        let unclear = changes.map(\.id).filter(unknown.contains)
         run.tally.left(
-            entry.code, entry.collection, changes.count { unknown.contains($0.id) },
-            reason: Run.unknownOutcome)
+            entry.code, entry.collection, unclear.count, reason: Run.unknownOutcome, samples: unclear)
         let wanted = changes.filter { !missed.contains($0.id) && $0.after != .same }
         let current = try await run.documents(wanted.map(\.id), in: entry.collection)
-        var writes: [WriteModel] = []
+        var writes: [(id: BSONValue, write: WriteModel)] = []
         var left: Set<BSONValue> = []
         for change in wanted where current[change.id] != change.before {
             guard try Self.isAsLeft(current[change.id], change.after) else {
@@ -20,26 +20,26 @@ extension Undo {
                 continue
             }
             switch (current[change.id], change.before) {
-            case (nil, let before?): writes.append(.insert(before))
-            case (let now?, let before?):
-                writes.append(ExactMatch.replacing(now, by: before))
-            case (let now?, nil): writes.append(.deleteOne(filter: ExactMatch.document(now)))
+            case (nil, let before?): writes.append((change.id, .insert(before)))
+            case (let now?, let before?): writes.append((change.id, ExactMatch.replacing(now, by: before)))
+            case (let now?, nil): writes.append((change.id, .deleteOne(filter: ExactMatch.document(now))))
             case (nil, nil): continue
             }
         }
         // An undo may write what a validator refuses, for it restores what was there.
         let result = try await run.writer.bulkWriteCollectingErrors(
-            run.database.namespace(entry.collection), writes, bypassValidation: true,
+            run.database.namespace(entry.collection), writes.map(\.write), bypassValidation: true,
             collation: ExactMatch.collation)
         let done = result.inserted + result.matched + result.removed
         run.tally.changed(entry.code, entry.collection, done)
         for error in result.writeErrors {
             run.tally.left(
-                entry.code, entry.collection, 1, reason: "the server refused to restore it: \(error.message)")
+                entry.code, entry.collection, 1, reason: "the server refused to restore it: \(error.message)",
+                samples: [writes[error.index].id])
         }
         run.tally.left(
             entry.code, entry.collection, left.count + writes.count - done - result.writeErrors.count,
-            reason: Undo.changedSince)
+            reason: Undo.changedSince, samples: left)
         if !left.isEmpty, done == writes.count {
             try await settle(entry, wanted.map(\.id).filter { !left.contains($0) })
         }

@@ -201,7 +201,7 @@ public struct Undo: Sendable {
             let kept = Set(left)
             try await run.settle(entry.key, changes.map(\.id).filter { !kept.contains($0) })
         }
-        run.tally.left(entry.code, entry.collection, left.count, reason: Undo.changedSince)
+        run.tally.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
     }
 
     static let changedSince = "changed since; left as it is"

@@ -93,8 +93,9 @@ extension Run {
         documents entry: JournalEntry, _ changes: [DocumentChange], isResumed: Bool = false
     ) async throws -> [BSONValue] {
         let planned = changes.filter(\.isPlanned)
+        let writes = planned.compactMap { change in change.write.map { (id: change.id, write: $0) } }
         let result = try await writer.bulkWriteCollectingErrors(
-            database.namespace(entry.collection), planned.compactMap(\.write), collation: ExactMatch.collation)
+            database.namespace(entry.collection), writes.map(\.write), collation: ExactMatch.collation)
         var missed: [BSONValue] = []
         var unknown: [BSONValue] = []
         let shortfall = planned.count - result.matched - result.removed
@@ -102,7 +103,8 @@ extension Run {
             let current = try await documents(planned.map(\.id), in: entry.collection)
             let others = planned.filter { !$0.isAfter(current[$0.id]) }
             let isCertain = !isResumed && others.count == shortfall
-            let refused = Set(entry.again)
+            // Those, before or now, were as they were when the server refused to change them.
+            let refused = Set(entry.again + result.writeErrors.map { writes[$0.index].id })
             for change in others {
                 switch isCertain || refused.contains(change.id) ? false : change.isPart(of: current[change.id]) {
                 case true?: continue
@@ -157,7 +159,7 @@ extension Run {
         count(entry, changed)
         tally.left(
             entry.code, entry.collection, unknown.count,
-            reason: Self.unknownOutcome)
+            reason: Self.unknownOutcome, samples: unknown)
         try await setState(.done, of: [entry.key])
     }
 

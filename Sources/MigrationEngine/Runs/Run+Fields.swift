@@ -139,7 +139,9 @@ extension Run {
             bypassValidation: bypassesValidation, collation: ExactMatch.collation)
         if !bypassesValidation {
             for error in result.writeErrors {
-                tally.left(code, collection, 1, reason: "the server refused the change: \(error.message)")
+                tally.left(
+                    code, collection, 1, reason: "the server refused the change: \(error.message)",
+                    samples: [changes[error.index].id])
             }
         }
         guard result.matched != changes.count || !result.writeErrors.isEmpty else { return Unchanged() }

@@ -248,21 +248,3 @@ extension Change {
         ["code": .string(code), "collection": .string(collection), "changed": .int64(Int64(changed))]
     }
 }
-
-extension Leftover {
-    /// Reads a list of leftovers from a record; none where there is no list.
-    static func list(_ value: BSONValue?) -> [Leftover] {
-        (value?.array?.values ?? []).compactMap(\.document).map { left in
-            Leftover(
-                code: left["code"]?.string ?? "", collection: left["collection"]?.string ?? "",
-                count: Int(left["count"]?.integer ?? 0), reason: left["reason"]?.string ?? "")
-        }
-    }
-
-    var bson: BSONValue {
-        [
-            "code": .string(code), "collection": .string(collection), "count": .int64(Int64(count)),
-            "reason": .string(reason),
-        ]
-    }
-}

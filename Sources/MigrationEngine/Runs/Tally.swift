@@ -1,3 +1,4 @@
+public import BSON
 internal import Synchronization
 
 /// A number of changes of one kind in one collection.
@@ -17,26 +18,6 @@ public struct Change: Sendable, Codable, Hashable {
     }
 }
 
-/// What a run found and couldn't or mustn't change.
-public struct Leftover: Sendable, Codable, Hashable {
-    /// The finding's code.
-    public let code: String
-    /// The collection.
-    public let collection: String
-    /// The number of documents left.
-    public let count: Int
-    /// Why, in words.
-    public let reason: String
-
-    /// Counts what was left.
-    public init(code: String, collection: String, count: Int, reason: String) {
-        self.code = code
-        self.collection = collection
-        self.count = count
-        self.reason = reason
-    }
-}
-
 /// Adds up the changes of a run, from whichever task makes them.
 public final class Tally: Sendable {
     private struct Key: Hashable {
@@ -45,11 +26,19 @@ public final class Tally: Sendable {
         let reason: String
     }
 
+    /// How many documents are left, and the `_id`s of some.
+    private struct Rest {
+        var count = 0
+        var samples: [BSONValue] = []
+
+        static func larger(_ first: Rest, _ second: Rest) -> Rest { second.count > first.count ? second : first }
+    }
+
     private struct State {
         var changes: [Key: Int] = [:]
-        var leftovers: [Key: Int] = [:]
+        var leftovers: [Key: Rest] = [:]
         /// What earlier attempts of the same run had left, at most.
-        var earlierLeftovers: [Key: Int] = [:]
+        var earlierLeftovers: [Key: Rest] = [:]
         var timesLeft = 0
     }
 
@@ -65,10 +54,18 @@ public final class Tally: Sendable {
     }
 
     /// Counts what was left, with the reason.
-    public func left(_ code: String, _ collection: String, _ count: Int, reason: String) {
+    ///
+    /// - Parameter samples: The `_id`s of the documents, or of some, where they are known.
+    public func left(
+        _ code: String, _ collection: String, _ count: Int, reason: String, samples: some Collection<BSONValue> = []
+    ) {
         guard count != 0 else { return }
+        let key = Key(code: code, collection: collection, reason: reason)
         state.withLock { state in
-            state.leftovers[Key(code: code, collection: collection, reason: reason), default: 0] += count
+            var rest = state.leftovers[key] ?? Rest()
+            rest.count += count
+            rest.samples += samples.prefix(Leftover.mostSamples - rest.samples.count)
+            state.leftovers[key] = rest
             state.timesLeft += 1
         }
     }
@@ -79,7 +76,7 @@ public final class Tally: Sendable {
     /// Begins to count anew what is left, because everything is looked at again; what is met again isn't counted twice.
     public func beginAttempt() {
         state.withLock { state in
-            state.earlierLeftovers.merge(state.leftovers) { max($0, $1) }
+            state.earlierLeftovers.merge(state.leftovers, uniquingKeysWith: Rest.larger)
             state.leftovers = [:]
         }
     }
@@ -96,10 +93,11 @@ public final class Tally: Sendable {
     /// What was left so far, sorted by collection and code.
     public var leftovers: [Leftover] {
         state.withLock { state in
-            state.earlierLeftovers.merging(state.leftovers) { max($0, $1) }
+            state.earlierLeftovers.merging(state.leftovers, uniquingKeysWith: Rest.larger)
                 .map {
                     Leftover(
-                        code: $0.key.code, collection: $0.key.collection, count: $0.value, reason: $0.key.reason)
+                        code: $0.key.code, collection: $0.key.collection, count: $0.value.count,
+                        reason: $0.key.reason, samples: $0.value.samples)
                 }
                 .sorted { ($0.collection, $0.code, $0.reason) < ($1.collection, $1.code, $1.reason) }
         }

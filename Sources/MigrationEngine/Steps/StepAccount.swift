@@ -32,7 +32,7 @@ struct StepAccount: Sendable {
         self.settled = settled
         before = Balance(changes: tally.changes, leftovers: tally.leftovers)
         for left in earlier.leftovers {
-            tally.left(left.code, left.collection, left.count, reason: left.reason)
+            tally.left(left.code, left.collection, left.count, reason: left.reason, samples: left.samples)
         }
     }
 
@@ -47,10 +47,9 @@ struct StepAccount: Sendable {
         let sum = Tally()
         for change in earlier.changes + tally.changes { sum.changed(change.code, change.collection, change.changed) }
         for change in before.changes { sum.changed(change.code, change.collection, -change.changed) }
-        for left in tally.leftovers { sum.left(left.code, left.collection, left.count, reason: left.reason) }
-        for left in before.leftovers { sum.left(left.code, left.collection, -left.count, reason: left.reason) }
         return Balance(
-            changes: sum.changes.filter { $0.changed > 0 }, leftovers: sum.leftovers.filter { $0.count > 0 })
+            changes: sum.changes.filter { $0.changed > 0 },
+            leftovers: tally.leftovers.compactMap { $0.without(before.leftovers) })
     }
 }
 

@@ -109,7 +109,8 @@ struct RunsShow: AsyncParsableCommand {
                 database: session.database.name, run: RunsResult.Item(record),
                 arguments: record.document["arguments"]?.array?.values.compactMap(\.string) ?? [],
                 error: record.document["error"]?.string, changes: record.changes,
-                left: record.leftovers, operations: record.operations.map(RunResult.Operation.init),
+                left: record.leftovers.map { ChangeResult.Left($0) },
+                operations: record.operations.map(RunResult.Operation.init),
                 journal: try await record.journal(session.database))
             try session.console.print(result, options.format)
             return .done

@@ -1,3 +1,4 @@
+internal import BSON
 internal import MigrationEngine
 
 /// What every command prints that changes the database: `repair`, `migrate up`, `migrate down`, `seed`, `runs undo`.
@@ -17,12 +18,20 @@ struct ChangeResult: CommandResult {
         let reason: String
         let samples: [JSONValue]
 
-        init(_ leftover: Leftover, samples: [JSONValue] = [], rewording: (String) -> String = { $0 }) {
+        init(_ leftover: Leftover, samples: [JSONValue]? = nil, rewording: (String) -> String = { $0 }) {
             code = leftover.code
             collection = leftover.collection
             count = leftover.count
             reason = rewording(leftover.reason)
-            self.samples = samples
+            self.samples = samples ?? leftover.samples.map { JSONValue(["_id": $0]) }
+        }
+
+        /// The lines that show a list of them; none for an empty list.
+        static func lines(_ left: [Left], _ style: TextStyle) -> [String] {
+            guard !left.isEmpty else { return [] }
+            let rows = TextTable.lines(left.map { [$0.code, $0.collection, "\($0.count)", $0.reason] })
+            let samples = left.map { $0.samples.map { style.faint("    \($0.text)") } }
+            return [style.warning("Left as it is:")] + zip(rows, samples).flatMap { [$0] + $1 }
         }
     }
 
@@ -67,15 +76,7 @@ struct ChangeResult: CommandResult {
             lines.append(style.bold(dryRun ? "Would change \(total):" : "Changed \(total):"))
             lines += TextTable.lines(changes.map { [$0.code, $0.collection, "\($0.changed)"] })
         }
-        if !left.isEmpty {
-            lines.append(style.warning("Left as it is:"))
-            for (row, item) in zip(
-                TextTable.lines(left.map { [$0.code, $0.collection, "\($0.count)", $0.reason] }), left)
-            {
-                lines.append(row)
-                lines += item.samples.map { style.faint("    \($0.text)") }
-            }
-        }
+        lines += Left.lines(left, style)
         if let run {
             let isFinal = ["runs undo", "migrate down", "migrate mark", "migrate baseline"].contains(command)
             let what = isUnjournalled ? "what the journal holds of it, not all," : "it"

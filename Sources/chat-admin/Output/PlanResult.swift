@@ -13,7 +13,7 @@ struct PlanResult: CommandResult {
         let operations: [Operation]
         /// Why the step can't be applied to the data as it is.
         let blockers: [String]
-        let left: [Leftover]
+        let left: [ChangeResult.Left]
         /// About how long it would take.
         let estimatedMS: Int64
     }

@@ -73,7 +73,7 @@ struct RunResult: CommandResult {
     let arguments: [String]
     let error: String?
     let changes: [Change]
-    let left: [Leftover]
+    let left: [ChangeResult.Left]
     let operations: [Operation]
     let journal: [JournalSummary]
 
@@ -101,10 +101,7 @@ struct RunResult: CommandResult {
                     item.undone > 0 ? "\(item.undone) undone" : "",
                 ]
             })
-        if !left.isEmpty {
-            lines.append(style.warning("Left as it is:"))
-            lines += TextTable.lines(left.map { [$0.code, $0.collection, "\($0.count)", $0.reason] })
-        }
+        lines += ChangeResult.Left.lines(left, style)
         return lines.joined(separator: "\n")
     }
 

@@ -52,7 +52,8 @@ struct MigrationSession {
                     version: step.version, name: step.name, summary: step.summary,
                     state: (status?.state ?? .pending).rawValue, problems: status?.problems ?? [],
                     operations: plan.operations.map(PlanResult.Operation.init), blockers: blockers,
-                    left: plan.leftovers, estimatedMS: plan.estimatedMS(looking: looking)))
+                    left: plan.leftovers.map { ChangeResult.Left($0) }, estimatedMS: plan.estimatedMS(looking: looking))
+            )
         }
         return PlanResult(
             database: database.name, series: runner.series, pending: steps.count, steps: steps, warnings: warnings,

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BSON
 internal import MigrationEngine
 
 /// Looks whether steps and ledger agree.
@@ -68,7 +69,10 @@ struct ValidateResult: CommandResult {
         /// What an applied step hasn't done.
         private static func left(_ status: StepStatus, _ reword: (String) -> String) -> [Problem] {
             guard status.state == .applied, let row = status.row, !row.leftovers.isEmpty else { return [] }
-            let list = row.leftovers.map { "\($0.count) in \($0.collection) (\($0.reason))" }
+            let list = row.leftovers.map { left in
+                let samples = left.samples.map { ", " + JSONValue(["_id": $0]).text }
+                return "\(left.count) in \(left.collection) (\(left.reason)\(samples.joined()))"
+            }
             return [
                 Problem(
                     version: status.version, name: status.name, problem: "left",
