@@ -7,6 +7,8 @@ package struct FailCommand: Sendable {
     package var commands: [String]
     /// Only those of clients with this name; nil concerns everybody.
     package var appName: String?
+    /// Only those about this collection, with the name of its database in front; nil concerns all.
+    package var namespace: String?
     /// Break the connection instead of answering.
     package var closeConnection = false
     /// Answer with this error instead of running the command.
@@ -19,9 +21,10 @@ package struct FailCommand: Sendable {
     package var blockTimeMS: Int32?
 
     /// Names the commands, and the clients whose commands are meant.
-    package init(_ commands: String..., appName: String? = nil) {
+    package init(_ commands: String..., appName: String? = nil, on namespace: String? = nil) {
         self.commands = commands
         self.appName = appName
+        self.namespace = namespace
     }
 
     /// A copy that breaks the connection.
@@ -48,6 +51,7 @@ package struct FailCommand: Sendable {
     var document: BSONDocument {
         var document: BSONDocument = ["failCommands": .array(BSONArray(commands.map { .string($0) }))]
         if let appName { document.append("appName", .string(appName)) }
+        if let namespace { document.append("namespace", .string(namespace)) }
         if closeConnection { document.append("closeConnection", true) }
         if let errorCode { document.append("errorCode", .int32(errorCode)) }
         if let errorLabels { document.append("errorLabels", .array(BSONArray(errorLabels.map { .string($0) }))) }

@@ -40,6 +40,29 @@ struct StepResumeTests {
         }
     }
 
+    @Test("that was killed goes on with a document that the server refuses, and doesn't call it unknown")
+    func refusedAfterKill() async throws {
+        try await withDatabase { database in
+            try await load(database, 4)
+            try await database.update("c", ["_id": 2], ["$set": ["n": 100]])
+            try await database.run(["collMod": "c", "validator": ["n": ["$lt": 50]]])
+            try await StepFolder.with(["001_inc.up.json": Self.increment]) { folder in
+                let block = FailCommand("update", on: "\(database.name).c").blocking(milliseconds: 1000)
+                try await database.withFailPoint(block, mode: .times(1)) { failPoint in
+                    let ended = try await Tool.run(up(folder) + target(database), sending: SIGKILL) { _ in
+                        try await failPoint.waitUntilEntered()
+                    }
+                    #expect(ended.wasSent)
+                }
+                try await database.update("chat_admin.lease", ["_id": "lease"], ["$set": ["expiresAt": .date(0)]])
+                _ = try await json(up(folder) + ["--wait", "60"], on: database, expecting: 3)
+                try await database.update("c", ["_id": 2], ["$set": ["n": 0]])
+                _ = try await json(up(folder), on: database, expecting: 0)
+                #expect(try await numbers(database) == Array(repeating: 1, count: 4))
+            }
+        }
+    }
+
     @Test("inserts each document once, under the _id that it got at first")
     func refusedInserts() async throws {
         try await withDatabase { database in
