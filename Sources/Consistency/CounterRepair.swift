@@ -25,16 +25,13 @@ public struct CounterRepair: Sendable {
         var plan = StepPlan()
         for (collection, counter, isCounted) in try await all() {
             let scan = try await CounterScan(database: database, collection: collection, counter: counter)
+            guard isCounted else {
+                plan.leftovers += try await Self.leftWithoutCounted(scan)
+                continue
+            }
             let counts = try await Self.drifts(scan)
             for code in FindingCode.allCases {
                 guard let count = counts[code] else { continue }
-                guard isCounted else {
-                    plan.leftovers.append(
-                        Leftover(
-                            code: code.rawValue, collection: collection.name, count: count,
-                            reason: Self.nothingToCount(counter)))
-                    continue
-                }
                 let field = code == .wrongLatest ? counter.latestField : counter.field
                 plan.operations.append(
                     PlannedOperation(
@@ -58,8 +55,19 @@ public struct CounterRepair: Sendable {
         return counts
     }
 
-    private static func nothingToCount(_ counter: Counter) -> String {
-        "there is no collection \(counter.counted), so nothing is set to zero: was the database restored in part?"
+    /// What is left of counters where there is nothing at all that they could count.
+    private static func leftWithoutCounted(_ scan: CounterScan) async throws -> [Leftover] {
+        let counts = try await drifts(scan)
+        return FindingCode.allCases.compactMap { code in
+            counts[code].map { count in
+                Leftover(
+                    code: code.rawValue, collection: scan.collection.name, count: count,
+                    reason:
+                        "there is no collection \(scan.counter.counted), so nothing is set to zero: was the database "
+                        + "restored in part?",
+                    samples: counts.samples(code).compactMap { $0["_id"] })
+            }
+        }
     }
 
     /// Recounts until a look at everything finds nothing wrong, or time is up, or nothing comes to rest any more.
@@ -72,11 +80,7 @@ public struct CounterRepair: Sendable {
         for (collection, counter, isCounted) in try await all() {
             guard isCounted else {
                 let scan = try await CounterScan(database: database, collection: collection, counter: counter)
-                let counts = try await Self.drifts(scan)
-                for code in FindingCode.allCases {
-                    run.tally.left(
-                        code.rawValue, collection.name, counts[code] ?? 0, reason: Self.nothingToCount(counter))
-                }
+                for left in try await Self.leftWithoutCounted(scan) { run.tally.left(left) }
                 continue
             }
             try await run.recording("recount \(counter.field)", in: collection.name) {
@@ -122,7 +126,9 @@ public struct CounterRepair: Sendable {
             let isOver = deadline.map { ContinuousClock.now >= $0 } ?? false
             if isQuiet || isOver || fruitlessRounds >= Self.patience {
                 for (code, count) in moved.counts {
-                    run.tally.left(code.rawValue, scan.collection.name, count, reason: code.reasonLeft)
+                    run.tally.left(
+                        code.rawValue, scan.collection.name, count, reason: code.reasonLeft,
+                        samples: moved.samples(code))
                 }
                 return
             }
@@ -148,7 +154,8 @@ public struct CounterRepair: Sendable {
             for (code, count) in outcome.moved.counts {
                 run.tally.left(
                     code.rawValue, scan.collection.name, count,
-                    reason: "changed while it was being counted, though --offline says that nobody writes")
+                    reason: "changed while it was being counted, though --offline says that nobody writes",
+                    samples: outcome.moved.samples(code))
             }
         }
     }

@@ -91,7 +91,7 @@ public struct IdentityRepair: Sendable {
             quietLooks = found == 0 ? quietLooks + 1 : 0
         }
         for refusal in refused {
-            run.tally.left(refusal.code.rawValue, refusal.collection, 1, reason: refusal.reason)
+            run.tally.left(refusal.leftover)
         }
     }
 
@@ -103,7 +103,7 @@ public struct IdentityRepair: Sendable {
         let reason: String
 
         var leftover: Leftover {
-            Leftover(code: code.rawValue, collection: collection, count: 1, reason: reason)
+            Leftover(code: code.rawValue, collection: collection, count: 1, reason: reason, samples: [id])
         }
     }
 

@@ -1,4 +1,5 @@
 internal import BSON
+internal import MigrationEngine
 
 /// Counters that were wrong at two looks, each time in another way: the application was at work on them.
 ///
@@ -12,6 +13,11 @@ struct MovedCounters: Sendable {
     private(set) var counts: [FindingCode: Int] = [:]
     private var codes: [BSONValue: [FindingCode]] = [:]
     private var isWhole = true
+
+    /// A few of them.
+    func samples(_ code: FindingCode) -> [BSONValue] {
+        Array(codes.lazy.filter { $0.value.contains(code) }.map(\.key).prefix(Leftover.mostSamples))
+    }
 
     var isEmpty: Bool { counts.isEmpty }
 

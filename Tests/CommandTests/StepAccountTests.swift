@@ -19,23 +19,21 @@ struct StepAccountTests {
         (list?.array?.values ?? []).compactMap { $0.document?[number]?.integer }.reduce(0, +)
     }
 
-    /// A pipeline that takes about two seconds, so that a document can be changed while it runs.
-    private static let slowOut = """
-        {"aggregate": "c", "cursor": {}, "pipeline": [
-          {"$set": {"n": {"$function": {"lang": "js", "args": ["$n"], "body": "function(n) { sleep(500); return NumberInt(n + 1) }"}}}},
-          {"$out": "c"}]}
+    private static let out = """
+        {"aggregate": "c", "cursor": {}, "pipeline": [{"$set": {"n": {"$add": ["$n", 1]}}}, {"$out": "c"}]}
         """
 
-    /// Runs the tool, and changes a document as soon as the pipeline's images are in the journal.
+    /// Runs the tool, and changes a document after the pipeline's images are in the journal, and before it is changed.
     private func runWhileChanging(
         _ arguments: [String], _ database: TestDatabase, expecting code: Int32
     ) async throws -> BSONDocument {
-        async let result = json(arguments, on: database, expecting: code)
-        try await waitUntil("the images are in the journal") {
-            try await database.count("chat_admin.journal", ["kind": "documents"]) > 0
+        let block = FailCommand("update", on: "\(database.name).chat_admin.journal").blocking(milliseconds: 3000)
+        return try await database.withFailPoint(block, mode: .times(1)) { failPoint in
+            async let result = json(arguments, on: database, expecting: code)
+            try await failPoint.waitUntilEntered()
+            try await database.update("c", ["_id": 1], ["$set": ["n": 100]])
+            return try await result
         }
-        try await database.update("c", ["_id": 1], ["$set": ["n": 100]])
-        return try await result
     }
 
     @Test("is in the ledger though the run that left it failed at a later command")
@@ -43,14 +41,14 @@ struct StepAccountTests {
         try await withDatabase { database in
             try await database.load("c", (0..<4).map { ["_id": .int32($0), "n": 0] })
             let refused = #"{"createIndexes": "c", "indexes": [{"key": {"n": "nothing"}, "name": "n"}]}"#
-            try await StepFolder.with(["001_out.up.json": "[\(Self.slowOut), \(refused)]"]) { folder in
+            try await StepFolder.with(["001_out.up.json": "[\(Self.out), \(refused)]"]) { folder in
                 let failed = try await runWhileChanging(up(folder), database, expecting: 3)
                 #expect(Self.sum(failed["left"], "count") == 1, "\(failed)")
                 #expect(try await database.all("c").map { $0["n"]?.integer } == [1, 100, 1, 1])
                 let half = try await status(folder, database)
                 #expect(Self.sum(half["left"], "count") == 1, "\(half)")
 
-                try folder.write("001_out.up.json", "[\(Self.slowOut)]")
+                try folder.write("001_out.up.json", "[\(Self.out)]")
                 let done = try await json(up(folder), on: database, expecting: 1)
                 #expect(Self.sum(done["left"], "count") == 1, "\(done)")
                 #expect(try await database.all("c").map { $0["n"]?.integer } == [1, 100, 1, 1])
@@ -74,7 +72,7 @@ struct StepAccountTests {
     func runRecord() async throws {
         try await withDatabase { database in
             try await database.load("c", (0..<4).map { ["_id": .int32($0), "n": 0] })
-            try await StepFolder.with(["001_out.up.json": "[\(Self.slowOut)]"]) { folder in
+            try await StepFolder.with(["001_out.up.json": "[\(Self.out)]"]) { folder in
                 let result = try await runWhileChanging(up(folder), database, expecting: 1)
                 let run = try #require(result["run"]?.string)
                 let shown = try await json(["runs", "show", run], on: database, expecting: 0)
@@ -95,12 +93,13 @@ struct StepAccountTests {
                 """
             try await StepFolder.with(["001_inc.up.json": step]) { folder in
                 let arguments = up(folder) + target(database)
-                let ended = try await Tool.run(arguments, sending: SIGKILL) { _ in
-                    try await waitUntil("a batch is done") {
-                        try await database.count("chat_admin.journal", ["kind": "documents", "state": "done"]) > 0
+                let block = FailCommand("update", on: "\(database.name).c").blocking(milliseconds: 3000)
+                try await database.withFailPoint(block, mode: .skip(1500)) { failPoint in
+                    let ended = try await Tool.run(arguments, sending: SIGKILL) { _ in
+                        try await failPoint.waitUntilEntered()
                     }
+                    #expect(ended.wasSent)
                 }
-                #expect(ended.wasSent)
                 try await database.update("chat_admin.lease", ["_id": "lease"], ["$set": ["expiresAt": .date(0)]])
                 _ = try await json(up(folder) + ["--wait", "60"], on: database, expecting: 3)
                 let failed = try await status(folder, database)

@@ -130,7 +130,7 @@ public struct Resumer: Sendable {
             // The old run's tally is nobody's to read any more.
             if old !== run {
                 for left in old.tally.leftovers where !before.contains(left) {
-                    run.tally.left(left.code, left.collection, left.count, reason: left.reason, samples: left.samples)
+                    run.tally.left(left)
                 }
             }
         // Never open: it is written with the command that it speaks of.

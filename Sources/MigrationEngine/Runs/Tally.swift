@@ -70,6 +70,12 @@ public final class Tally: Sendable {
         }
     }
 
+    /// Counts what was left.
+    public func left(_ leftover: Leftover) {
+        left(
+            leftover.code, leftover.collection, leftover.count, reason: leftover.reason, samples: leftover.samples)
+    }
+
     /// How often something was left: a number that only grows, to tell whether a piece of work left anything.
     public var timesLeft: Int { state.withLock { $0.timesLeft } }
 

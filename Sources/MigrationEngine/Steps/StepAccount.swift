@@ -32,7 +32,7 @@ struct StepAccount: Sendable {
         self.settled = settled
         before = Balance(changes: tally.changes, leftovers: tally.leftovers)
         for left in earlier.leftovers {
-            tally.left(left.code, left.collection, left.count, reason: left.reason, samples: left.samples)
+            tally.left(left)
         }
     }
 

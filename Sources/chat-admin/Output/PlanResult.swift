@@ -133,7 +133,9 @@ struct StatusResult: CommandResult {
 
     func text(_ style: TextStyle) -> String {
         let rows = steps.map { step in
-            let changed = step.changes.reduce(0) { $0 + $1.changed }
+            // What was changed and taken back isn't changed any more.
+            let isReverted = step.state == StepState.reverted.rawValue
+            let changed = isReverted ? 0 : step.changes.reduce(0) { $0 + $1.changed }
             let left = step.left.reduce(0) { $0 + $1.count }
             let counts = (changed > 0 ? ["\(changed) changed"] : []) + (left > 0 ? ["\(left) left"] : [])
             // A step that is applied and has an error is one that couldn't be taken back.

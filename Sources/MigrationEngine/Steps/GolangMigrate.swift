@@ -1,0 +1,29 @@
+internal import BSON
+
+/// What golang-migrate remembers of a database.
+public enum GolangMigrate {
+    /// The collection that it keeps its version in, unless its connection string says otherwise.
+    public static let collection = "schema_migrations"
+
+    /// The version that golang-migrate has brought a database to.
+    ///
+    /// - Parameters:
+    ///   - database: The database.
+    ///   - collection: Where golang-migrate keeps its version.
+    /// - Throws: ``EngineError/refused(_:)`` when it was never there, or when its last step failed; `MongoError`.
+    public static func version(_ database: Database, collection: String = collection) async throws -> Int64 {
+        let found = try await database.findAll(collection, filter: [:], options: ["limit": 2])
+        guard found.count == 1, let version = found[0]["version"]?.integer, version > 0 else {
+            throw EngineError.refused(
+                "golang-migrate hasn't migrated `\(database.name)`: \(collection) has no version. If it keeps it in another "
+                    + "collection, name that with --from-collection.")
+        }
+        guard found[0]["dirty"]?.bool == false else {
+            throw EngineError.refused(
+                "golang-migrate left `\(database.name)` dirty: its step \(version) failed, and may be half applied. Repair "
+                    + "what it left, set the version right with `migrate force VERSION` (golang-migrate's own), and try "
+                    + "again.")
+        }
+        return version
+    }
+}
