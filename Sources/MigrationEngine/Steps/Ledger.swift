@@ -123,12 +123,9 @@ struct Ledger: Sendable {
         var fields: BSONDocument = [
             "state": .string(StepState.applied.rawValue), "error": .string(Redaction.redact("\(error)")),
         ]
-        var removed: BSONDocument = ["checkpoint": "", "appliedUnjournalled": "", "applied": "", "accounted": ""]
-        for name in LedgerRow.restored {
-            if let value = row.applied?[name] { fields.append(name, value) } else { removed.append(name, "") }
-        }
+        for element in row.restoration.set.rawElements { fields.append(raw: element) }
         let update: BSONDocument = [
-            "$set": .document(fields), "$unset": .document(removed),
+            "$set": .document(fields), "$unset": .document(row.restoration.unset),
             "$pull": ["revertedBy": ["$in": .array(BSONArray(row.attempt.map { .objectID($0) }))]],
         ]
         // Only where the step stands as it was looked at.
@@ -186,8 +183,11 @@ struct Ledger: Sendable {
             fields.append("error", end.error.map { .string(Redaction.redact("\($0)")) } ?? .null)
         }
         var update: BSONDocument = ["$set": .document(fields)]
-        if end.state == .applied || end.state == .reverted {
+        if end.state == .applied {
             update.append("$unset", ["checkpoint": "", "applied": ""])
+        } else if end.state == .reverted {
+            // Should its taking back be undone, the step is applied as it was.
+            update.append("$unset", ["checkpoint": ""])
         }
         return ["q": .document(filter(end.version, run)), "u": .document(update)]
     }

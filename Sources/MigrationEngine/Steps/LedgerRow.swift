@@ -119,4 +119,14 @@ public struct LedgerRow: Sendable {
     ]
     /// That, as it is.
     private(set) var toRestore: BSONDocument = [:]
+
+    /// The fields to set and to remove so that the row says what it said when the step was applied.
+    var restoration: (set: BSONDocument, unset: BSONDocument) {
+        var set: BSONDocument = [:]
+        var unset: BSONDocument = ["checkpoint": "", "appliedUnjournalled": "", "applied": "", "accounted": ""]
+        for name in Self.restored {
+            if let value = applied?[name] { set.append(name, value) } else { unset.append(name, "") }
+        }
+        return (set, unset)
+    }
 }

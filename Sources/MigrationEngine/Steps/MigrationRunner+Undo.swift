@@ -73,7 +73,7 @@ extension MigrationRunner {
                     reason: "not all that its down did could be taken back; say what the step is with `migrate mark`")
                 if undone > 0 { try await set(.reverting, row, run) }
             } else if undone > 0 {
-                try await set(.applied, row, run, attempt: row.runs)
+                try await setApplied(row, run)
                 // What that run had closed for good can be taken back again.
                 try await run.writer.bulkWrite(
                     run.journal,
@@ -108,20 +108,32 @@ extension MigrationRunner {
         try await count(Undo.filter(run, step), database)
     }
 
-    private static func set(
-        _ state: StepState, _ row: LedgerRow, _ run: Run, attempt: [ObjectID]? = nil
+    private static func set(_ state: StepState, _ row: LedgerRow, _ run: Run) async throws {
+        try await update(
+            row, set: ["state": .string(state.rawValue), "finishedAt": WallClock.now],
+            unset: ["checkpoint": "", "applied": "", "accounted": "", "left": ""], run)
+    }
+
+    /// The step is applied again, as it was before it was taken back.
+    private static func setApplied(_ row: LedgerRow, _ run: Run) async throws {
+        var (fields, removed) = row.restoration
+        if row.applied == nil {  // Taken back by an earlier version.
+            (fields, removed) = (["finishedAt": WallClock.now], ["checkpoint": ""])
+            fields.append("attempt", .array(BSONArray(row.runs.map { .objectID($0) })))
+        }
+        fields.append("state", .string(StepState.applied.rawValue))
+        try await update(row, set: fields, unset: removed, run)
+    }
+
+    private static func update(
+        _ row: LedgerRow, set: BSONDocument, unset: BSONDocument, _ run: Run
     ) async throws {
-        var fields: BSONDocument = ["state": .string(state.rawValue), "finishedAt": WallClock.now]
-        if let attempt { fields.append("attempt", .array(BSONArray(attempt.map { .objectID($0) }))) }
         try await run.writer.bulkWrite(
             run.database.namespace(StateCollection.migrations),
             [
                 .updateOne(
                     filter: ["_id": .string(row.id)],
-                    update: [
-                        "$set": .document(fields),
-                        "$unset": ["checkpoint": "", "applied": "", "accounted": "", "left": ""],
-                    ])
+                    update: ["$set": .document(set), "$unset": .document(unset)])
             ])
     }
 }
