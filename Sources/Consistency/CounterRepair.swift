@@ -132,7 +132,7 @@ public struct CounterRepair: Sendable {
                 }
                 return
             }
-            try await run.settle(settings.settle)
+            try await run.waitToSettle(settings.settle)
             run.tally.beginAttempt()
         }
     }

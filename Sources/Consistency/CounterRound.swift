@@ -150,7 +150,7 @@ private final class Settling: Sendable {
 
 extension Run {
     /// Waits for a settling time, ready to stop.
-    func settle(_ duration: Duration) async throws {
+    func waitToSettle(_ duration: Duration) async throws {
         let end = ContinuousClock.now + duration
         while ContinuousClock.now < end {
             try checkpoint()

@@ -191,7 +191,7 @@ extension CommandRunner {
             here.contains(outcome.id)
                 ? outcome : index == 0 ? DocumentChange(id: outcome.id, before: nil, after: .same) : nil
         }
-        left += try await run.settle(entry, items, context.settings)
+        left += try await run.carryOut(entry, items, context.settings)
         run.tally.left(
             entry.code, entry.collection, left.count, reason: Self.changedMeanwhile, samples: left)
     }

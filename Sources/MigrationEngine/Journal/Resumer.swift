@@ -144,7 +144,7 @@ public struct Resumer: Sendable {
         guard let undone = entry.undoes else { return }
         let record = try await run.database.findAll(StateCollection.runs, filter: ["_id": .objectID(entry.key.run)])
         guard let original = record.first?["undoes"]?.objectID else { return }
-        try await run.settle(
+        try await run.release(
             JournalKey(run: original, number: undone),
             entry.fieldChanges.map(\.id).filter { !unchanged.contains($0) })
     }

@@ -19,7 +19,7 @@ extension Undo {
             samples: found.filter { !untouched.contains($0) }.compactMap { $0["_id"] })
         if result.removed == untouched.count, untouched.count < found.count {
             let left = Set(found.map { $0["_id"] ?? .null }).subtracting(untouched.map { $0["_id"] ?? .null })
-            try await settle(entry, documents.map { $0["_id"] ?? .null }.filter { !left.contains($0) })
+            try await release(entry, documents.map { $0["_id"] ?? .null }.filter { !left.contains($0) })
         }
     }
 

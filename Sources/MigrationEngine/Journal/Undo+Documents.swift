@@ -41,13 +41,13 @@ extension Undo {
             entry.code, entry.collection, left.count + writes.count - done - result.writeErrors.count,
             reason: Undo.changedSince, samples: left)
         if !left.isEmpty, done == writes.count {
-            try await settle(entry, wanted.map(\.id).filter { !left.contains($0) })
+            try await release(entry, wanted.map(\.id).filter { !left.contains($0) })
         }
     }
 
     /// What went back is out of an entry's hands while others of it are left: another undo must not touch it, and a step
     /// that is applied again has to look at it again.
-    func settle(_ entry: JournalEntry, _ ids: [BSONValue]) async throws {
+    func release(_ entry: JournalEntry, _ ids: [BSONValue]) async throws {
         let each: BSONValue = ["$each": .array(BSONArray(ids))]
         try await run.amend(entry.key, ["$addToSet": ["missed": each, "again": each]])
     }

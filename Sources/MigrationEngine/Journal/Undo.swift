@@ -199,7 +199,7 @@ public struct Undo: Sendable {
             : try await run.apply(pending, in: entry.collection, code: entry.code, bypassesValidation: true).all
         if !left.isEmpty {
             let kept = Set(left)
-            try await run.settle(entry.key, changes.map(\.id).filter { !kept.contains($0) })
+            try await run.release(entry.key, changes.map(\.id).filter { !kept.contains($0) })
         }
         run.tally.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
     }
@@ -209,7 +209,7 @@ public struct Undo: Sendable {
 
 extension Run {
     /// Takes documents that went back out of an entry's hands: another undo must not touch them, whoever sets them later.
-    func settle(_ key: JournalKey, _ ids: [BSONValue]) async throws {
+    func release(_ key: JournalKey, _ ids: [BSONValue]) async throws {
         try await amend(key, ["$addToSet": ["missed": ["$each": .array(BSONArray(ids))]]])
     }
 

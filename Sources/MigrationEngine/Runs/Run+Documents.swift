@@ -62,7 +62,7 @@ extension Run {
     }
 
     /// Makes an entry that held images alone one of changes, and makes them.
-    func settle(
+    func carryOut(
         _ entry: JournalEntry, _ changes: [DocumentChange], _ settings: RepairSettings
     ) async throws -> [BSONValue] {
         let items = BSONArray(changes.map { .document($0.document) })
