@@ -52,7 +52,7 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
             "Step \(version) (\(name)) can't be gone on with: \(reason)."
         case .stepFailed(let version, let name, true, let underlying):
             "Step \(version) (\(name)) couldn't be taken back: \(Self.withoutStop(underlying)). Nothing of it was changed, and "
-                + "it is applied as before."
+                + "it is applied as before. If there is nothing to take back, say so with `migrate mark \(version) reverted`."
         case .stepFailed(let version, let name, false, let underlying):
             "Step \(version) (\(name)) failed: \(Self.withoutStop(underlying)). Its state is in the ledger; "
                 + "the same command goes on with it when the cause is gone."

@@ -80,15 +80,15 @@ extension MigrationRunner {
                     reasons.append("the journal doesn't hold all that it did")
                 }
                 if row.isMarked, row.runs.isEmpty {
-                    reasons.append(
-                        "it was declared applied and never run, so the journal holds nothing of it; declare it reverted with "
-                            + "`migrate mark \(step.version) reverted` once it is")
+                    reasons.append("it was declared applied and never run, so the journal holds nothing of it")
                 }
             }
             guard reasons.isEmpty else {
                 throw EngineError.refused(
                     "Step \(step.version) (\(step.name)) can't be taken back, so nothing was touched:\n"
-                        + reasons.map { "  - \($0)" }.joined(separator: "\n"))
+                        + reasons.map { "  - \($0)" }.joined(separator: "\n")
+                        + "\nTake it back by hand, and say so with `migrate mark \(step.version) reverted`"
+                        + (step is FileStep && !step.hasOwnDown ? ", or write its .down.json." : "."))
             }
         }
     }

@@ -16,7 +16,7 @@ extension MigrationRunner {
             if row.state != .applied {
                 throw EngineError.refused(
                     "Step \(row.version) (\(row.name)) is \(row.state.rawValue). Finish it first, or declare what it is with "
-                        + "`migrate mark`.")
+                        + "`migrate mark \(row.version) applied`, or reverted.")
             }
             if row.version > version {
                 throw EngineError.refused(
