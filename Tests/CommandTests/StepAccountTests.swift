@@ -81,6 +81,34 @@ struct StepAccountTests {
         }
     }
 
+    @Test(
+        "counts what was done before the connection broke once",
+        arguments: [
+            (#"{"collMod": "c", "validator": {"n": {"$lt": 50}}}"#, "update", "chat_admin.migrations", 3, 1),
+            (#"{"drop": "c"}"#, "update", "chat_admin.migrations", 2, 1),
+            (
+                #"{"createIndexes": "c", "indexes": [{"key": {"n": 1}, "name": "n"}, {"key": {"m": 1}, "name": "m"}]}"#,
+                "createIndexes", "c", 0, 2
+            ),
+        ])
+    func countedOnce(command: String, broken: String, collection: String, skip: Int32, changes: Int64) async throws {
+        try await withDatabase { database in
+            try await database.load("c", [["_id": 1, "n": 1]])
+            try await StepFolder.with(["001_step.up.json": #"[\#(command), {"ping": 1}]"#]) { folder in
+                let cut = FailCommand(broken, on: "\(database.name).\(collection)").closingConnection()
+                let applied = try await database.withFailPoint(cut, mode: .skip(skip)) { failPoint in
+                    let applied = Task { try await json(up(folder), on: database, expecting: 0) }
+                    try await failPoint.waitUntilEntered()
+                    return applied
+                }
+                let result = try await applied.value
+                #expect(Self.sum(result["changes"], "changed") == changes, "\(result)")
+                let after = try await status(folder, database)
+                #expect(Self.sum(after["changes"], "changed") == changes, "\(after)")
+            }
+        }
+    }
+
     @Test("is added up over the runs that it took, one of them killed")
     func addedUp() async throws {
         try await withDatabase { database in

@@ -118,7 +118,7 @@ extension CommandRunner {
                 }
             }
             if isJournalled, !isDrop { _ = try await recordOutcome(in: collection, place) }
-            run.tally.changed(command.name, collection, 1)
+            run.count(command: place.number, command.name, collection)
         }
     }
 
@@ -211,7 +211,7 @@ extension CommandRunner {
                 throw error
             }
             if command.risk != .safe || command.name.hasPrefix("create") {
-                run.tally.changed(command.name, command.collection ?? "", 1)
+                run.count(command: place.number, command.name, command.collection ?? "")
             }
         }
     }

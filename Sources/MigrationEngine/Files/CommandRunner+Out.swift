@@ -94,7 +94,7 @@ extension CommandRunner {
                     throw error
                 }
             }
-            run.tally.changed(command.name, collection, 1)
+            run.count(command: place.number, command.name, collection)
         }
     }
 

@@ -111,7 +111,7 @@ public struct Resumer: Sendable {
                 try await run.writer.collMod(run.database.namespace(entry.collection), after)
             }
         case .indexes(let indexes):
-            try await attempt(entry, old) {
+            try await attempt(entry, old, changes: indexes.count) {
                 try await run.writer.createIndexes(run.database.namespace(entry.collection), indexes)
             }
         case .collection:
@@ -151,10 +151,12 @@ public struct Resumer: Sendable {
 
     /// Changes the catalogue as an entry says. What the server refuses now is given up and reported: one entry must not
     /// stand in the way of every later run.
-    private func attempt(_ entry: JournalEntry, _ old: Run, _ change: () async throws -> Void) async throws {
+    private func attempt(
+        _ entry: JournalEntry, _ old: Run, changes: Int = 1, _ change: () async throws -> Void
+    ) async throws {
         do {
             try await change()
-            old.count(entry, 1)
+            old.count(entry, changes)
             try await old.setState(.done, of: [entry.key])
         } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
             try await old.setState(.abandoned, of: [entry.key])

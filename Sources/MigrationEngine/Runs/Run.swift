@@ -30,6 +30,8 @@ public final class Run: Sendable {
         var isUnjournalled = false
         /// Entries whose changes are counted and whose end isn't written down yet.
         var counted: Set<JournalKey> = []
+        /// Commands of steps that count as one change each, and are counted: the step, and the command's number.
+        var countedCommands: Set<[Int64]> = []
         /// How many entries have come to their end.
         var closed: Int64 = 0
         /// What is changed and left by each step that was begun.
@@ -107,6 +109,12 @@ public final class Run: Sendable {
     func count(_ entry: JournalEntry, _ changed: Int) {
         guard shared.state.withLock({ $0.counted.insert(entry.key).inserted }) else { return }
         for code in [entry.code] + entry.also { tally.changed(code, entry.collection, changed) }
+    }
+
+    /// Counts a command of the step's file as one change, once: a run that goes on after a failure may come by it again.
+    func count(command number: Int64, _ code: String, _ collection: String) {
+        let isNew = shared.state.withLock { $0.countedCommands.insert([$0.step ?? 0, number]).inserted }
+        if isNew { tally.changed(code, collection, 1) }
     }
 
     /// Forgets entries whose end is written down: they won't be finished again.
