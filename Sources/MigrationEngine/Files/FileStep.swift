@@ -104,13 +104,13 @@ public struct FileStep: Migration {
     }
 
     /// Counts as left what earlier attempts couldn't tell of: whoever ended them may have said nothing of it.
-    func nameUnknown(_ context: StepContext) async throws {
+    func nameUnknown(of runs: [ObjectID], _ run: Run) async throws {
         let list = { (field: String) -> BSONValue in ["$ifNull": [.string("$" + field), []]] }
-        for run in context.place?.runs ?? [] where run != context.run.id {
-            let found = try await context.database.aggregateAll(
+        for id in runs where id != run.id {
+            let found = try await run.database.aggregateAll(
                 StateCollection.journal,
                 [
-                    ["$match": .document(Undo.filter(run, version))], ["$match": ["kind": "documents"]],
+                    ["$match": .document(Undo.filter(id, version))], ["$match": ["kind": "documents"]],
                     [
                         "$project": [
                             "code": 1, "collection": 1,
@@ -121,7 +121,7 @@ public struct FileStep: Migration {
                 ])
             for entry in found {
                 let unknown = entry["unknown"]?.array?.values ?? []
-                context.run.tally.left(
+                run.tally.left(
                     entry["code"]?.string ?? "", entry["collection"]?.string ?? "", unknown.count,
                     reason: Run.unknownOutcome, samples: unknown)
             }

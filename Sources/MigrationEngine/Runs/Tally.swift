@@ -32,6 +32,12 @@ public final class Tally: Sendable {
         var samples: [BSONValue] = []
 
         static func larger(_ first: Rest, _ second: Rest) -> Rest { second.count > first.count ? second : first }
+
+        static func + (first: Rest, second: Rest) -> Rest {
+            let room = Leftover.mostSamples - first.samples.count
+            return Rest(
+                count: first.count + second.count, samples: first.samples + second.samples.prefix(max(room, 0)))
+        }
     }
 
     private struct State {
@@ -39,7 +45,15 @@ public final class Tally: Sendable {
         var leftovers: [Key: Rest] = [:]
         /// What earlier attempts of the same run had left, at most.
         var earlierLeftovers: [Key: Rest] = [:]
+        /// What was left by work that is done, and isn't looked at again.
+        var keptLeftovers: [Key: Rest] = [:]
         var timesLeft = 0
+
+        /// What is left in all.
+        var allLeftovers: [Key: Rest] {
+            keptLeftovers.merging(
+                earlierLeftovers.merging(leftovers, uniquingKeysWith: Rest.larger), uniquingKeysWith: +)
+        }
     }
 
     private let state = Mutex(State())
@@ -62,10 +76,8 @@ public final class Tally: Sendable {
         guard count != 0 else { return }
         let key = Key(code: code, collection: collection, reason: reason)
         state.withLock { state in
-            var rest = state.leftovers[key] ?? Rest()
-            rest.count += count
-            rest.samples += samples.prefix(Leftover.mostSamples - rest.samples.count)
-            state.leftovers[key] = rest
+            let more = Rest(count: count, samples: Array(samples.prefix(Leftover.mostSamples)))
+            state.leftovers[key] = (state.leftovers[key] ?? Rest()) + more
             state.timesLeft += 1
         }
     }
@@ -87,6 +99,15 @@ public final class Tally: Sendable {
         }
     }
 
+    /// Takes what is left by now for good: the work that left it is done, and an attempt that begins anew won't meet it.
+    public func keepLeftovers() {
+        state.withLock { state in
+            state.keptLeftovers = state.allLeftovers
+            state.earlierLeftovers = [:]
+            state.leftovers = [:]
+        }
+    }
+
     /// The changes so far, sorted by collection and code.
     public var changes: [Change] {
         state.withLock { state in
@@ -99,7 +120,7 @@ public final class Tally: Sendable {
     /// What was left so far, sorted by collection and code.
     public var leftovers: [Leftover] {
         state.withLock { state in
-            state.earlierLeftovers.merging(state.leftovers, uniquingKeysWith: Rest.larger)
+            state.allLeftovers
                 .map {
                     Leftover(
                         code: $0.key.code, collection: $0.key.collection, count: $0.value.count,

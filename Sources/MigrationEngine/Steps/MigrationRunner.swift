@@ -207,9 +207,7 @@ public struct MigrationRunner: Sendable {
                 let row = rows[step.version]
                 let direction = during == .applying ? MigrationDirection.up : .down
                 let isOwnDown = direction == .down && step.usesOwnDown(row)
-                let account = try await run.account(of: step.version) {
-                    try await ledger.openAccount(row, direction, isOwnDown: isOwnDown, run)
-                }
+                let account = try await account(of: step, row, direction, isOwnDown: isOwnDown, ledger, run)
                 let end = { (state: StepState?, error: (any Error)?) in
                     let balance = account.balance(run.tally)
                     return Ledger.End(
@@ -220,14 +218,14 @@ public struct MigrationRunner: Sendable {
                 context.place = try await ledger.begin(
                     step, during, after: row, isOwnDown: isOwnDown, run: run, description: description,
                     ending: ended?.end)
+                // Nobody comes back to the step before this one, unless something of it is still to be taken back.
+                if ended.map({ $0.result.state == after }) ?? true { run.tally.keepLeftovers() }
                 if let ended { finished(ended.result) }
                 ended = nil
                 run.step = step.version
                 defer { run.step = nil }
-                let left: Int
+                let left = run.tally.timesLeft
                 do {
-                    if direction == .up || isOwnDown { try await (step as? FileStep)?.nameUnknown(context) }
-                    left = run.tally.timesLeft
                     try await body(step, context, row)
                 } catch {
                     throw try await fail(
@@ -252,6 +250,20 @@ public struct MigrationRunner: Sendable {
         if let ended {
             try await ledger.end(ended.end, run: run)
             finished(ended.result)
+        }
+    }
+
+    /// The account of a step, opened with what earlier runs have changed and left.
+    private func account(
+        of step: any Migration, _ row: LedgerRow?, _ direction: MigrationDirection, isOwnDown: Bool, _ ledger: Ledger,
+        _ run: Run
+    ) async throws -> StepAccount {
+        try await run.account(of: step.version) {
+            let account = try await ledger.openAccount(row, direction, isOwnDown: isOwnDown, run)
+            if let file = step as? FileStep, let row, row.isHalfDone, direction == .up || isOwnDown {
+                try await file.nameUnknown(of: row.attempt, run)
+            }
+            return account
         }
     }
 

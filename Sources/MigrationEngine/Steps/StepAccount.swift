@@ -70,6 +70,7 @@ extension Run {
     /// Takes what was done by now as done by commands that aren't looked at again.
     func settleBalance(of step: Int64) {
         let tally = tally
+        tally.keepLeftovers()
         shared.state.withLock { state in
             guard var account = state.accounts[step] else { return }
             account.settled = account.balance(tally)

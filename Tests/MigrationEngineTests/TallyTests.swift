@@ -1,0 +1,52 @@
+import BSON
+import Testing
+
+@testable import MigrationEngine
+
+@Suite("A run's tally")
+struct TallyTests {
+    private func counts(_ tally: Tally) -> [Int] { tally.leftovers.map(\.count) }
+
+    @Test("counts what two looks at the same leave once")
+    func anew() {
+        let tally = Tally()
+        tally.left("update", "c", 3, reason: "changed", samples: [1, 2, 3])
+        tally.beginAttempt()
+        tally.left("update", "c", 2, reason: "changed", samples: [1, 2])
+        #expect(
+            tally.leftovers == [
+                Leftover(code: "update", collection: "c", count: 3, reason: "changed", samples: [1, 2, 3])
+            ])
+        tally.left("update", "c", 2, reason: "changed", samples: [3, 4])
+        #expect(counts(tally) == [4])
+    }
+
+    @Test("adds what is left by work that is done to what is left by the work after it")
+    func kept() {
+        let tally = Tally()
+        tally.left("aggregate", "c", 1, reason: "changed", samples: [1])
+        tally.keepLeftovers()
+        tally.left("aggregate", "c", 2, reason: "changed", samples: [2, 3])
+        tally.beginAttempt()
+        #expect(counts(tally) == [3])
+        tally.left("aggregate", "c", 2, reason: "changed", samples: [2, 3])
+        #expect(
+            tally.leftovers == [
+                Leftover(code: "aggregate", collection: "c", count: 3, reason: "changed", samples: [1, 2, 3])
+            ])
+        tally.keepLeftovers()
+        tally.beginAttempt()
+        #expect(counts(tally) == [3])
+    }
+
+    @Test("keeps a few samples, however many there are")
+    func samples() {
+        let tally = Tally()
+        for start in [0, 100] {
+            tally.left("delete", "c", 50, reason: "changed", samples: (start..<start + 50).map { .int32(Int32($0)) })
+            tally.keepLeftovers()
+        }
+        #expect(tally.leftovers.map(\.samples.count) == [Leftover.mostSamples])
+        #expect(counts(tally) == [100])
+    }
+}
