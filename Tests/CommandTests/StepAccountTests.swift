@@ -68,6 +68,42 @@ struct StepAccountTests {
         }
     }
 
+    @Test("is in the ledger though the run that left it was killed before the end of the step")
+    func leftBeforeKill() async throws {
+        try await withDatabase { database in
+            try await database.load("c", (0..<4).map { ["_id": .int32($0), "n": 0] })
+            // Slow, so that there is time to change a document meanwhile.
+            let out = Self.out.replacing(
+                #"{"$add": ["$n", 1]}"#,
+                with: """
+                    {"$function": {"lang": "js", "args": ["$n"], "body": "function(n) { sleep(1000); return NumberInt(n + 1) }"}}
+                    """)
+            try await StepFolder.with(["001_out.up.json": "[\(out)]"]) { folder in
+                // What the pipeline made is dropped when all of it is done.
+                let drop = FailCommand("drop").blocking(milliseconds: 1000)
+                let wasKilled = try await database.withFailPoint(drop, mode: .times(1)) { failPoint in
+                    let ended = try await Tool.run(up(folder) + target(database), sending: SIGKILL) { _ in
+                        try await waitUntil("the images are in the journal") {
+                            try await database.count("chat_admin.journal", ["kind": "documents"]) > 0
+                        }
+                        try await database.update("c", ["_id": 1], ["$set": ["n": 100]])
+                        try await failPoint.waitUntilEntered()
+                    }
+                    return ended.wasSent
+                }
+                #expect(wasKilled)
+                try await database.update("chat_admin.lease", ["_id": "lease"], ["$set": ["expiresAt": .date(0)]])
+                let done = try await json(up(folder) + ["--wait", "60"], on: database, expecting: 1)
+                #expect(Self.sum(done["left"], "count") == 1, "\(done)")
+                let after = try await status(folder, database)
+                #expect(Self.sum(after["left"], "count") == 1, "\(after)")
+                #expect(Self.sum(after["changes"], "changed") == 3, "\(after)")
+                #expect(try await database.all("c").map { $0["n"]?.integer } == [1, 100, 1, 1])
+                #expect(try await database.names().filter { $0.hasPrefix("chat_admin.output") } == [])
+            }
+        }
+    }
+
     @Test("is in the run's record")
     func runRecord() async throws {
         try await withDatabase { database in

@@ -173,6 +173,27 @@ struct StepSafetyTests {
         }
     }
 
+    @Test("changes the document that an application inserts while the step is about to insert it itself")
+    func upsertRace() async throws {
+        try await withDatabase { database in
+            let step =
+                #"[{"update": "c", "updates": [{"q": {"_id": "k"}, "u": {"$inc": {"n": 1}}, "upsert": true}]}]"#
+            try await load(database, 1)
+            try await StepFolder.with(["001_upsert.up.json": step]) { folder in
+                let block = FailCommand("insert", on: "\(database.name).c").blocking(milliseconds: 2000)
+                try await database.withFailPoint(block, mode: .times(1)) { failPoint in
+                    async let applied = json(up(folder), on: database, expecting: 0)
+                    try await failPoint.waitUntilEntered()
+                    try await database.load("c", [["_id": "k", "n": 100]])
+                    _ = try await applied
+                }
+                #expect(try await database.find("c", ["_id": "k"]) == [["_id": "k", "n": 101]])
+                _ = try await json(["migrate", "down", "--yes"] + folder.arguments, on: database, expecting: 0)
+                #expect(try await database.find("c", ["_id": "k"]) == [["_id": "k", "n": 100]])
+            }
+        }
+    }
+
     @Test("that failed before it changed anything can be taken back, by whatever means", arguments: [false, true])
     func upRefused(hasDown: Bool) async throws {
         try await withDatabase { database in

@@ -39,6 +39,23 @@ struct TallyTests {
         #expect(counts(tally) == [3])
     }
 
+    @Test("tells steps apart, and adds them up")
+    func steps() {
+        let tally = Tally()
+        for step in [1, 2] as [Int64] {
+            tally.step = step
+            tally.left("aggregate", "c", 1, reason: "changed", samples: [7])
+            tally.beginAttempt()
+        }
+        #expect(counts(tally) == [2])
+        let one = [Leftover(code: "aggregate", collection: "c", count: 1, reason: "changed", samples: [7])]
+        #expect(tally.leftovers(of: 1) == one && tally.leftovers(of: 2) == one)
+        // The first is tried again.
+        tally.step = 1
+        tally.left("aggregate", "c", 1, reason: "changed", samples: [7])
+        #expect(counts(tally) == [2])
+    }
+
     @Test("keeps a few samples, however many there are")
     func samples() {
         let tally = Tally()

@@ -249,7 +249,7 @@ extension CommandRunner {
         if command.name == "dropIndexes" {
             let indexes = try await database.client.listIndexes(database.namespace(command.collection ?? ""))
             let found = command.droppedIndexes.map { wanted in
-                indexes.contains { $0["name"] == wanted || $0["key"] == wanted }
+                indexes.contains { $0["name"] == wanted || IndexMatch.sameKey($0, ["key": wanted]) }
             }
             return found.allSatisfy { $0 } ? .present : found.contains(true) ? .partly : .absent
         }

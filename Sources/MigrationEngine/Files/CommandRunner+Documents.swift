@@ -151,7 +151,13 @@ extension CommandRunner {
             try await run.breathe()
             guard let first = try await find(statement, collection, limit: 1).first else {
                 guard statement.isUpsert else { return }
-                return try await upsert(statement, collection, place)
+                do {
+                    return try await upsert(statement, collection, place)
+                } catch let error as MongoError where error.kind == .duplicateKey {
+                    // Where somebody has inserted such a document just now, that one is changed.
+                    guard try await !find(statement, collection, limit: 1).isEmpty else { throw error }
+                    continue
+                }
             }
             if try await change([first], statement, collection, place.journalPlace()).isEmpty { return }
         }

@@ -52,6 +52,20 @@ extension CommandRunner {
                 return
             }
             try await apply(from: output, to: collection, command.name, place)
+            // What was left has to be written down as long as it can be found again.
+            try await pass(to: place.index + 1)
+            try await run.writer.run(["drop": .string(output)], on: database.name)
+        }
+    }
+
+    /// Removes what pipelines had made that were carried out by a run which was killed before it could.
+    func removeOutputs(before position: Int) async throws {
+        let places = file.commands.prefix(position).enumerated().compactMap { index, command in
+            if case .aggregate(_, _, true) = command.kind { CommandPlace(index: index, isResumed: true) } else { nil }
+        }
+        guard !places.isEmpty else { return }
+        let present = try await database.client.listCollections(database.name)
+        for output in try places.map(outputName) where present[output] != nil {
             try await run.writer.run(["drop": .string(output)], on: database.name)
         }
     }

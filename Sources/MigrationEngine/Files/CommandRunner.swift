@@ -31,6 +31,7 @@ struct CommandRunner {
             if !isBegun { return try await executeInTransaction() }
         }
         let first = checkpoint?.position ?? 0
+        if isResumed { try await removeOutputs(before: first) }
         for index in first..<commands.count {
             try await run.breathe()
             if index > first { try await pass(to: index) }
@@ -49,7 +50,7 @@ struct CommandRunner {
     }
 
     /// Writes down that the commands in front of one are done, with what they have left.
-    private func pass(to index: Int) async throws {
+    func pass(to index: Int) async throws {
         run.settleBalance(of: version)
         try await context.save(checkpoint: position(index).document)
     }

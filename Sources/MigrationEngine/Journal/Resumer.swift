@@ -119,19 +119,13 @@ public struct Resumer: Sendable {
             if exists { old.count(entry, 1) }
             try await old.setState(exists ? .done : .abandoned, of: [entry.key])
         case .documents(let changes):
-            let before = old.tally.leftovers
+            // What isn't known then is named by whoever ends the step that the entry belongs to.
             do {
                 _ = try await old.execute(documents: entry, changes, isResumed: true)
             } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
                 // Noted in the entry; the step that it belongs to tries again.
                 run.tally.left(
                     entry.code, entry.collection, 1, reason: "the server refuses the change: \(error.message)")
-            }
-            // The old run's tally is nobody's to read any more.
-            if old !== run {
-                for left in old.tally.leftovers where !before.contains(left) {
-                    run.tally.left(left)
-                }
             }
         // Never open: it is written with the command that it speaks of.
         case .dropped: try await old.setState(.done, of: [entry.key])

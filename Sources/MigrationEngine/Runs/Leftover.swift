@@ -47,14 +47,4 @@ extension Leftover {
         if !samples.isEmpty { document.append("samples", .array(BSONArray(samples))) }
         return .document(document)
     }
-
-    /// What is left of it without what an earlier list has of the same kind; nil where nothing is.
-    func without(_ earlier: [Leftover]) -> Leftover? {
-        guard let other = earlier.first(where: { ($0.code, $0.collection, $0.reason) == (code, collection, reason) })
-        else { return self }
-        guard count > other.count else { return nil }
-        return Leftover(
-            code: code, collection: collection, count: count - other.count, reason: reason,
-            samples: samples.filter { !other.samples.contains($0) })
-    }
 }

@@ -99,7 +99,11 @@ public enum IndexMatch {
     /// Whether two indexes have the same fields in the same order and direction, whatever number type says so.
     public static func sameKey(_ first: BSONDocument, _ second: BSONDocument) -> Bool {
         guard let first = first["key"]?.document, let second = second["key"]?.document else { return false }
-        return first.keys == second.keys && first.keys.allSatisfy { first[$0]?.number == second[$0]?.number }
+        return first.keys == second.keys
+            && first.keys.allSatisfy { key in
+                // The direction is a number, or the kind of index is text.
+                first[key]?.number.map { $0 == second[key]?.number } ?? (first[key] == second[key])
+            }
     }
 }
 

@@ -131,7 +131,10 @@ public final class Run: Sendable {
     /// The step that the next journal entries belong to.
     public var step: Int64? {
         get { shared.state.withLock { $0.step } }
-        set { shared.state.withLock { $0.step = newValue } }
+        set {
+            shared.state.withLock { $0.step = newValue }
+            tally.step = newValue
+        }
     }
 
     /// Whether it did something that the journal can't take back.

@@ -40,20 +40,25 @@ public final class Tally: Sendable {
         }
     }
 
-    private struct State {
-        var changes: [Key: Int] = [:]
+    /// What one step has left, or what belongs to none.
+    private struct Part {
         var leftovers: [Key: Rest] = [:]
         /// What earlier attempts of the same run had left, at most.
-        var earlierLeftovers: [Key: Rest] = [:]
+        var earlier: [Key: Rest] = [:]
         /// What was left by work that is done, and isn't looked at again.
-        var keptLeftovers: [Key: Rest] = [:]
-        var timesLeft = 0
+        var kept: [Key: Rest] = [:]
 
         /// What is left in all.
-        var allLeftovers: [Key: Rest] {
-            keptLeftovers.merging(
-                earlierLeftovers.merging(leftovers, uniquingKeysWith: Rest.larger), uniquingKeysWith: +)
+        var all: [Key: Rest] {
+            kept.merging(earlier.merging(leftovers, uniquingKeysWith: Rest.larger), uniquingKeysWith: +)
         }
+    }
+
+    private struct State {
+        var changes: [Key: Int] = [:]
+        var step: Int64?
+        var parts: [Int64?: Part] = [:]
+        var timesLeft = 0
     }
 
     private let state = Mutex(State())
@@ -77,7 +82,8 @@ public final class Tally: Sendable {
         let key = Key(code: code, collection: collection, reason: reason)
         state.withLock { state in
             let more = Rest(count: count, samples: Array(samples.prefix(Leftover.mostSamples)))
-            state.leftovers[key] = (state.leftovers[key] ?? Rest()) + more
+            let rest = state.parts[state.step]?.leftovers[key] ?? Rest()
+            state.parts[state.step, default: Part()].leftovers[key] = rest + more
             state.timesLeft += 1
         }
     }
@@ -94,18 +100,22 @@ public final class Tally: Sendable {
     /// Begins to count anew what is left, because everything is looked at again; what is met again isn't counted twice.
     public func beginAttempt() {
         state.withLock { state in
-            state.earlierLeftovers.merge(state.leftovers, uniquingKeysWith: Rest.larger)
-            state.leftovers = [:]
+            for (step, part) in state.parts {
+                let earlier = part.earlier.merging(part.leftovers, uniquingKeysWith: Rest.larger)
+                state.parts[step] = Part(earlier: earlier, kept: part.kept)
+            }
         }
     }
 
-    /// Takes what is left by now for good: the work that left it is done, and an attempt that begins anew won't meet it.
-    public func keepLeftovers() {
-        state.withLock { state in
-            state.keptLeftovers = state.allLeftovers
-            state.earlierLeftovers = [:]
-            state.leftovers = [:]
-        }
+    /// Takes what the step at work has left by now for good: an attempt that begins anew won't meet it.
+    func keepLeftovers() {
+        state.withLock { $0.parts[$0.step] = Part(kept: $0.parts[$0.step]?.all ?? [:]) }
+    }
+
+    /// The step that leaves what is left from now on; nil for none.
+    var step: Int64? {
+        get { state.withLock { $0.step } }
+        set { state.withLock { $0.step = newValue } }
     }
 
     /// The changes so far, sorted by collection and code.
@@ -119,15 +129,18 @@ public final class Tally: Sendable {
 
     /// What was left so far, sorted by collection and code.
     public var leftovers: [Leftover] {
-        state.withLock { state in
-            state.allLeftovers
-                .map {
-                    Leftover(
-                        code: $0.key.code, collection: $0.key.collection, count: $0.value.count,
-                        reason: $0.key.reason, samples: $0.value.samples)
-                }
-                .sorted { ($0.collection, $0.code, $0.reason) < ($1.collection, $1.code, $1.reason) }
-        }
+        Self.list(state.withLock { $0.parts.values.reduce(into: [:]) { $0.merge($1.all, uniquingKeysWith: +) } })
+    }
+
+    /// What one step has left so far.
+    func leftovers(of step: Int64) -> [Leftover] { Self.list(state.withLock { $0.parts[step]?.all ?? [:] }) }
+
+    private static func list(_ leftovers: [Key: Rest]) -> [Leftover] {
+        leftovers.map {
+            Leftover(
+                code: $0.key.code, collection: $0.key.collection, count: $0.value.count, reason: $0.key.reason,
+                samples: $0.value.samples)
+        }.sorted { ($0.collection, $0.code, $0.reason) < ($1.collection, $1.code, $1.reason) }
     }
 
     /// The number of changes so far.

@@ -207,6 +207,8 @@ public struct MigrationRunner: Sendable {
                 let row = rows[step.version]
                 let direction = during == .applying ? MigrationDirection.up : .down
                 let isOwnDown = direction == .down && step.usesOwnDown(row)
+                run.step = step.version
+                defer { run.step = nil }
                 let account = try await account(of: step, row, direction, isOwnDown: isOwnDown, ledger, run)
                 let end = { (state: StepState?, error: (any Error)?) in
                     let balance = account.balance(run.tally)
@@ -218,12 +220,8 @@ public struct MigrationRunner: Sendable {
                 context.place = try await ledger.begin(
                     step, during, after: row, isOwnDown: isOwnDown, run: run, description: description,
                     ending: ended?.end)
-                // Nobody comes back to the step before this one, unless something of it is still to be taken back.
-                if ended.map({ $0.result.state == after }) ?? true { run.tally.keepLeftovers() }
                 if let ended { finished(ended.result) }
                 ended = nil
-                run.step = step.version
-                defer { run.step = nil }
                 let left = run.tally.timesLeft
                 do {
                     try await body(step, context, row)
@@ -232,8 +230,9 @@ public struct MigrationRunner: Sendable {
                         step, as: direction == .up ? .failed : .reverting, isOwnDown: isOwnDown, ledger, run, end, error
                     )
                 }
-                // A step of which something was left isn't taken back whole: it stays as it is for another try.
-                let isPartial = after == .reverted && run.tally.timesLeft != left
+                // A step of which the journal's undo left something isn't taken back whole: it stays as it is for another
+                // try. One's own way back has come to its end.
+                let isPartial = after == .reverted && !isOwnDown && run.tally.timesLeft != left
                 let state: StepState = isPartial ? .reverting : after
                 ended = (
                     end(state, nil),
@@ -259,7 +258,7 @@ public struct MigrationRunner: Sendable {
         _ run: Run
     ) async throws -> StepAccount {
         try await run.account(of: step.version) {
-            let account = try await ledger.openAccount(row, direction, isOwnDown: isOwnDown, run)
+            let account = try await ledger.openAccount(of: step.version, row, direction, isOwnDown: isOwnDown, run)
             if let file = step as? FileStep, let row, row.isHalfDone, direction == .up || isOwnDown {
                 try await file.nameUnknown(of: row.attempt, run)
             }

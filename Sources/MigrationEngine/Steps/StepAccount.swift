@@ -10,11 +10,12 @@ struct StepAccount: Sendable {
         var leftovers: [Leftover] = []
     }
 
-    /// What the runs before this one did; of what they left, what this run doesn't look at again.
-    private let earlier: Balance
+    private let step: Int64
+    /// What the runs before this one changed.
+    private let earlier: [Change]
     private let earlierMS: Int64
-    /// What this run had done when it came to the step.
-    private let before: Balance
+    /// What this run had changed when it came to the step.
+    private let before: [Change]
     private let start = ContinuousClock.now
     /// What the commands in front of the step's checkpoint have done.
     fileprivate(set) var settled: Balance
@@ -22,15 +23,17 @@ struct StepAccount: Sendable {
     /// Opens the account when a run begins the step first.
     ///
     /// - Parameters:
-    ///   - earlier: What the runs before this one did.
+    ///   - step: The step's version.
+    ///   - earlier: What the runs before this one did; of what they left, what this run doesn't look at again.
     ///   - settled: What the commands in front of the step's checkpoint have done.
     ///   - earlierMS: How long they took, in milliseconds.
     ///   - tally: The run's own.
-    init(_ earlier: Balance, settled: Balance, earlierMS: Int64, _ tally: Tally) {
-        self.earlier = earlier
+    init(_ step: Int64, _ earlier: Balance, settled: Balance, earlierMS: Int64, _ tally: Tally) {
+        self.step = step
+        self.earlier = earlier.changes
         self.earlierMS = earlierMS
         self.settled = settled
-        before = Balance(changes: tally.changes, leftovers: tally.leftovers)
+        before = tally.changes
         for left in earlier.leftovers {
             tally.left(left)
         }
@@ -45,11 +48,11 @@ struct StepAccount: Sendable {
     /// What all runs have done.
     func balance(_ tally: Tally) -> Balance {
         let sum = Tally()
-        for change in earlier.changes + tally.changes { sum.changed(change.code, change.collection, change.changed) }
-        for change in before.changes { sum.changed(change.code, change.collection, -change.changed) }
+        for change in earlier + tally.changes { sum.changed(change.code, change.collection, change.changed) }
+        for change in before { sum.changed(change.code, change.collection, -change.changed) }
         return Balance(
             changes: sum.changes.filter { $0.changed > 0 },
-            leftovers: tally.leftovers.compactMap { $0.without(before.leftovers) })
+            leftovers: tally.leftovers(of: step))
     }
 }
 
@@ -85,21 +88,22 @@ extension Ledger {
     /// Opens the account of a step that a run is about to begin, or to go on with.
     ///
     /// - Parameters:
+    ///   - step: The step's version.
     ///   - row: What the ledger knows of the step.
     ///   - direction: Whether it is about to be applied or taken back.
     ///   - isOwnDown: Whether it is taken back by its own means.
     ///   - run: The run.
     func openAccount(
-        _ row: LedgerRow?, _ direction: MigrationDirection, isOwnDown: Bool, _ run: Run
+        of step: Int64, _ row: LedgerRow?, _ direction: MigrationDirection, isOwnDown: Bool, _ run: Run
     ) async throws -> StepAccount {
         guard let row, row.isHalfDone else {
-            return StepAccount(StepAccount.Balance(), settled: StepAccount.Balance(), earlierMS: 0, run.tally)
+            return StepAccount(step, StepAccount.Balance(), settled: StepAccount.Balance(), earlierMS: 0, run.tally)
         }
         let earlierMS = row.accounted == nil ? 0 : row.durationMS ?? 0
         var earlier = StepAccount.Balance()
         guard direction == .up || isOwnDown, let checkpoint = row.checkpoint.flatMap(StepCheckpoint.init) else {
             if direction == .up { earlier.changes = try await changesWithoutCheckpoint(row, run) }
-            return StepAccount(earlier, settled: StepAccount.Balance(), earlierMS: earlierMS, run.tally)
+            return StepAccount(step, earlier, settled: StepAccount.Balance(), earlierMS: earlierMS, run.tally)
         }
         let tally = Tally()
         for change in checkpoint.balance.changes { tally.changed(change.code, change.collection, change.changed) }
@@ -110,7 +114,7 @@ extension Ledger {
         }
         earlier.changes = tally.changes
         earlier.leftovers = checkpoint.balance.leftovers
-        return StepAccount(earlier, settled: checkpoint.balance, earlierMS: earlierMS, run.tally)
+        return StepAccount(step, earlier, settled: checkpoint.balance, earlierMS: earlierMS, run.tally)
     }
 
     /// Of runs that were stopped the row says it, of those that were killed, and where a part was taken back, the journal.

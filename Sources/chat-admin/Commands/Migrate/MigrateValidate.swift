@@ -66,9 +66,11 @@ struct ValidateResult: CommandResult {
             return list + left(status, reword)
         }
 
-        /// What an applied step hasn't done.
+        /// What a step hasn't done, or taken back.
         private static func left(_ status: StepStatus, _ reword: (String) -> String) -> [Problem] {
-            guard status.state == .applied, let row = status.row, !row.leftovers.isEmpty else { return [] }
+            guard [.applied, .reverted].contains(status.state), let row = status.row, !row.leftovers.isEmpty else {
+                return []
+            }
             let list = row.leftovers.map { left in
                 let samples = left.samples.map { ", " + JSONValue(["_id": $0]).text }
                 return "\(left.count) in \(left.collection) (\(left.reason)\(samples.joined()))"
@@ -78,7 +80,7 @@ struct ValidateResult: CommandResult {
                     version: status.version, name: status.name, problem: "left",
                     message: reword(
                         "it left \(list.joined(separator: ", ")). Look at them; once they are as they should be, say so "
-                            + "with `migrate mark \(status.version) applied`"))
+                            + "with `migrate mark \(status.version) \(status.state.rawValue)`"))
             ]
         }
     }
