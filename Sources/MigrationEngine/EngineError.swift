@@ -54,8 +54,9 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
             "Step \(version) (\(name)) couldn't be taken back: \(Self.withoutStop(underlying)). Nothing of it was changed, and "
                 + "it is applied as before. If there is nothing to take back, say so with `migrate mark \(version) reverted`."
         case .stepFailed(let version, let name, false, let underlying):
-            "Step \(version) (\(name)) failed: \(Self.withoutStop(underlying)). Its state is in the ledger; "
-                + "the same command goes on with it when the cause is gone."
+            "Step \(version) (\(name)) failed: \(Self.withoutStop(underlying)). Its state is in the ledger"
+                + (HalfApplied.isCause(of: underlying)
+                    ? "." : "; the same command goes on with it when the cause is gone.")
         }
     }
 }

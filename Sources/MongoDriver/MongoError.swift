@@ -110,6 +110,9 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
         !isOfOneWrite && (kind == .unauthorized || kind == .authentication || Self.early.contains(code))
     }
 
+    /// Whether the server found no way to look for what a filter asks for, because it needs an index that isn't there.
+    public var isOfPlanning: Bool { code == ServerCode.indexNotFound || code == ServerCode.noQueryPlan }
+
     /// Failed to parse, no such collection, no such command, invalid options or name, unknown stage, unknown field.
     private static let early: Set<Int32> = [9, ServerCode.namespaceNotFound, 59, 72, 73, 40324, 40415]
 
@@ -146,6 +149,8 @@ extension MongoError {
         public static let namespaceNotFound: Int32 = 26
         /// The index doesn't exist.
         public static let indexNotFound: Int32 = 27
+        /// No index, and no other way, serves a query, such as `$near`.
+        public static let noQueryPlan: Int32 = 291
         /// The collection exists already.
         public static let namespaceExists: Int32 = 48
         /// The operation exceeded its `maxTimeMS`.

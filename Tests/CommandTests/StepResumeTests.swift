@@ -63,6 +63,28 @@ struct StepResumeTests {
         }
     }
 
+    @Test("that was killed deletes what was to be deleted, though somebody has touched it since")
+    func deletionAfterKill() async throws {
+        try await withDatabase { database in
+            try await load(database, 8)
+            let step = #"[{"delete": "c", "deletes": [{"q": {"n": 0}, "limit": 0}]}]"#
+            try await StepFolder.with(["001_delete.up.json": step]) { folder in
+                let block = FailCommand("delete", on: "\(database.name).c").blocking(milliseconds: 1000)
+                try await database.withFailPoint(block, mode: .alwaysOn) { failPoint in
+                    let ended = try await Tool.run(up(folder) + target(database), sending: SIGKILL) { _ in
+                        try await failPoint.waitUntilEntered()
+                    }
+                    #expect(ended.wasSent)
+                }
+                try await database.update("c", ["_id": 6], ["$set": ["seen": true]])
+                try await database.update("c", ["_id": 7], ["$set": ["n": 9]])
+                try await database.update("chat_admin.lease", ["_id": "lease"], ["$set": ["expiresAt": .date(0)]])
+                _ = try await json(up(folder) + ["--wait", "60"], on: database, expecting: 0)
+                #expect(try await database.all("c").map { $0["_id"] } == [7])
+            }
+        }
+    }
+
     @Test("inserts each document once, under the _id that it got at first")
     func refusedInserts() async throws {
         try await withDatabase { database in

@@ -18,12 +18,20 @@ struct HalfApplied: Error, CustomStringConvertible {
     let description: String
 
     /// A command may have been done, which nothing tells.
-    static func unknown(_ version: Int64) -> HalfApplied {
-        HalfApplied(
+    static func unknown(_ version: Int64, _ direction: MigrationDirection) -> HalfApplied {
+        let (done, other) = direction == .up ? ("applied", "reverted") : ("reverted", "applied")
+        let back =
+            direction == .up
+            ? "take back what the step did, with `runs undo` and by hand" : "put back by hand what its .down.json did"
+        return HalfApplied(
             description:
                 "it was begun by a run that was killed, or failed on the way, and may have been done, or half done. Look. If "
-                + "it was, do by hand what comes behind it in the file and say `migrate mark \(version) applied`. Or take "
-                + "back what the step did, with "
-                + "`runs undo` and by hand, and say `migrate mark \(version) reverted`")
+                + "it was, do by hand what comes behind it in the file and say `migrate mark \(version) \(done)`. Or \(back), "
+                + "and say `migrate mark \(version) \(other)`")
+    }
+
+    /// Whether that is what made a step fail: trying again doesn't help.
+    static func isCause(of error: any Error) -> Bool {
+        ((error as? CommandFailure)?.underlying ?? error) is HalfApplied
     }
 }

@@ -69,8 +69,11 @@ struct CommandPlanner {
             var dangers: [String] = []
             for statement in statements where statement.update == nil && statement.isMulti && !statement.matchesAll {
                 let total = try await database.documentCount(of: collection)
-                if total > 0, try await count(statement, collection) == total {
-                    dangers.append("deletes every document of \(collection): its filter matches them all")
+                // What the server refuses to look for isn't deleted.
+                _ = try await refusal {
+                    if total > 0, try await count(statement, collection) == total {
+                        dangers.append("deletes every document of \(collection): its filter matches them all")
+                    }
                 }
             }
             return dangers
@@ -90,6 +93,20 @@ struct CommandPlanner {
         return false
     }
 
+    /// Looks at the data, and returns the server's words where it refuses the question itself.
+    private func refusal(_ look: () async throws -> Void) async throws -> String? {
+        do {
+            try await look()
+            return nil
+        } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
+            return error.message
+        }
+    }
+
+    private static func sentence(_ refusal: String, _ collection: String) -> String {
+        "the server can't look for what it is about in \(collection): \(refusal)"
+    }
+
     private static let asItIs = "run as it is; the journal can't take it back"
 
     /// So many documents are shown.
@@ -100,22 +117,28 @@ struct CommandPlanner {
     ) async throws -> PlannedOperation {
         let collection = command.collection ?? ""
         let start = ContinuousClock.now
-        let matched = try await count(statement, collection)
+        var matched = 0
+        var samples: [BSONDocument] = []
+        var access = Access.scan
         var options = statement.readOptions
         options.append("projection", ["_id": 1])
         options.append("limit", .int64(statement.isMulti ? Self.samples : 1))
-        let samples = try await database.findAll(collection, filter: statement.filter, options: options)
+        let refused = try await refusal {
+            matched = try await count(statement, collection)
+            samples = try await database.findAll(collection, filter: statement.filter, options: options)
+            access = try await database.access(
+                finding: statement.filter, in: collection, collation: statement.collation)
+        }
+        let unseen = objections.isEmpty ? refused.map { [Self.sentence($0, collection)] } ?? [] : []
         let looking = ContinuousClock.now - start
         let verb = statement.code
         let what = statement.matchesAll ? "\(verb) every document" : "\(verb) where \(Self.text(statement.filter))"
         let changed = statement.isMulti ? matched : min(matched, 1)
         let isDangerous = command.risk == .dangerous || !dangers.isEmpty
         return PlannedOperation(
-            code: verb, collection: collection, operation: what, matched: changed,
-            access: try await database.access(
-                finding: statement.filter, in: collection, collation: statement.collation),
+            code: verb, collection: collection, operation: what, matched: changed, access: access,
             risk: isDangerous ? .dangerous : command.risk,
-            warnings: objections
+            warnings: objections + unseen
                 + (isDangerous ? command.dangers + dangers + (try await limitWarnings(collection)) : [])
                 + (command.isInJournal ? [] : [Self.asItIs]),
             samples: samples, estimatedMS: looking.milliseconds + Cost.changed.of(changed))
@@ -188,8 +211,12 @@ struct CommandPlanner {
     /// Says how many documents a new validator wouldn't let through.
     private func validatorWarnings(_ command: DatabaseCommand, _ collection: String) async throws -> [String] {
         guard let validator = command.document["validator"]?.document, !validator.isEmpty else { return [] }
-        let groups = try await database.aggregateAll(
-            collection, [["$match": ["$nor": [.document(validator)]]], ["$count": "n"]])
+        var groups: [BSONDocument] = []
+        let refused = try await refusal {
+            groups = try await database.aggregateAll(
+                collection, [["$match": ["$nor": [.document(validator)]]], ["$count": "n"]])
+        }
+        if let refused { return ["the server may refuse its validator: \(refused)"] }
         guard let count = groups.first?["n"]?.integer else { return [] }
         return ["\(count) documents of \(collection) don't satisfy the validator; changing them later may fail"]
     }
@@ -219,7 +246,19 @@ struct CommandPlanner {
             guard found != nil else { return [] }
             return try await indexObjections(indexes, collection)
         case .insert(let documents): return try await insertObjections(documents, collection, found)
-        case .change, .aggregate, .other: return []
+        case .change(let statements):
+            // Without the variables the server would miss them.
+            for statement in statements where statement.variables == nil {
+                let refused = try await refusal {
+                    var find: BSONDocument = ["find": .string(collection), "filter": .document(statement.filter)]
+                    if let collation = statement.collation { find.append("collation", .document(collation)) }
+                    _ = try await database.client.run(
+                        ["explain": .document(find), "verbosity": "queryPlanner"], on: database.name, mode: .read)
+                }
+                if let refused { return [Self.sentence(refused, collection)] }
+            }
+            return []
+        case .aggregate, .other: return []
         }
     }
 

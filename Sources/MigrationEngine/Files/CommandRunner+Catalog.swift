@@ -84,7 +84,7 @@ extension CommandRunner {
                 (isDone, isJournalled) = (true, true)
             }
             if !isDone {
-                if begun != nil, !isDrop { throw HalfApplied.unknown(version) }
+                if begun != nil, !isDrop { throw HalfApplied.unknown(version, direction) }
                 isJournalled = try await fitsJournal(collection, found)
                 var isNoted = false
                 if isJournalled {
@@ -231,7 +231,7 @@ extension CommandRunner {
                 } catch let error as MongoError where begun != nil && command.meansDone(error) {
                     // Only an attempt that got no answer may have done it, and only what wasn't so before.
                     guard let before = mark["presence"]?.string.flatMap(Presence.init) else {
-                        throw HalfApplied.unknown(version)
+                        throw HalfApplied.unknown(version, direction)
                     }
                     guard before == command.presenceToChange else { throw error }
                 }
@@ -239,7 +239,7 @@ extension CommandRunner {
         } else if command.isRepeatable, mark.isEmpty {
             try await send(command.document)
         } else {
-            guard begun == nil || command.isRepeatable else { throw HalfApplied.unknown(version) }
+            guard begun == nil || command.isRepeatable else { throw HalfApplied.unknown(version, direction) }
             try await begin(place, mark, isUntouched: command.isUntouched) { try await send(command.document) }
         }
     }
@@ -346,6 +346,7 @@ extension DatabaseCommand {
     /// Whether the server's refusal says that the command has done nothing.
     fileprivate func isUntouched(by error: MongoError) -> Bool {
         if isAtomic { return true }
+        if case .change(let statements) = kind, statements.count == 1, error.isOfPlanning { return true }
         // These pass on what one of the operations in them met.
         guard !["applyOps", "mapReduce", "mapreduce", "bulkWrite"].contains(name) else {
             return error.kind == .unauthorized || error.kind == .authentication

@@ -64,8 +64,8 @@ struct CommandRunner {
         guard hasDone else { return }
         throw HalfApplied(
             description:
-                "it is half done, and has been edited since; restore it in \(file.path), or take back what it did "
-                + "with `runs undo`")
+                "it is half done, and has been edited since; restore it in \(file.path), or take back what it did, "
+                + "with `runs undo` or by hand, and say `migrate mark \(version) reverted`")
     }
 
     /// Does a command's work, and says which it was that failed.

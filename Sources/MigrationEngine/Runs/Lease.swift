@@ -141,9 +141,11 @@ public final class Lease: Sendable {
         let found = try await database.aggregateAll(
             StateCollection.lease,
             [["$match": ["_id": "lease"]], ["$set": ["isOver": ["$lte": ["$expiresAt", "$$NOW"]]]]])
-        guard let document = found.first, document["released"]?.bool == false else { return .wasFree }
+        guard let document = found.first else { return .wasFree }
         let owner = document["owner"]?.string ?? "unknown"
         let isOver = document["isOver"]?.bool ?? false
+        // Taken by force before, from a run whose time isn't over.
+        guard document["released"]?.bool == false else { return isOver ? .wasFree : .taken(owner: owner) }
         guard isOver || force else {
             throw EngineError.leaseHeld(owner: owner, since: since(document))
         }

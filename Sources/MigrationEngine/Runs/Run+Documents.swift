@@ -211,6 +211,8 @@ extension DocumentChange {
 
     /// Whether the change is in a document that others have changed too; nil where the fields that it is about don't tell.
     fileprivate func isPart(of current: BSONDocument?) -> Bool? {
+        // What was to be deleted and is there wasn't.
+        if case .absent = after, current != nil { return false }
         guard case .document(let after) = after, let before, let current else { return nil }
         let names = Set(before.keys + after.keys).filter { before[$0] != after[$0] }
         // Others who count in the same field may have come to the same number.

@@ -47,7 +47,7 @@ struct Ledger: Sendable {
         ]
         fields.append("finishedAt", .null)
         fields.append("error", .null)
-        var removed: BSONDocument = ["marked": ""]
+        var removed: BSONDocument = ["marked": "", "undecided": ""]
         if state == .applying {
             if let checksum = step.checksum {
                 fields.append("checksum", .string(checksum))
@@ -164,7 +164,9 @@ struct Ledger: Sendable {
                 "q": ["_id": id(of: step.version)],
                 "u": [
                     "$set": .document(fields),
-                    "$unset": ["checkpoint": "", "attempt": "", "left": "", "accounted": "", "applied": ""],
+                    "$unset": [
+                        "checkpoint": "", "attempt": "", "left": "", "accounted": "", "applied": "", "undecided": "",
+                    ],
                 ], "upsert": true,
             ]
         }
@@ -181,6 +183,7 @@ struct Ledger: Sendable {
             fields.append("state", .string(state.rawValue))
             fields.append("finishedAt", WallClock.now)
             fields.append("error", end.error.map { .string(Redaction.redact("\($0)")) } ?? .null)
+            fields.append("undecided", .bool(end.error.map(HalfApplied.isCause) ?? false))
         }
         var update: BSONDocument = ["$set": .document(fields)]
         if end.state == .applied {

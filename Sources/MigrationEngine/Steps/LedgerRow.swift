@@ -51,6 +51,8 @@ public struct LedgerRow: Sendable {
     public var toolVersion: String?
     /// Why it failed.
     public var error: String?
+    /// Whether trying again doesn't help, because nothing tells whether a command was done.
+    public var isUndecided = false
     /// SHA-256 of the source that it was begun with last.
     public var checksum: String?
     /// How far the step had come when it was last at work; what it holds is the step's own affair.
@@ -105,6 +107,7 @@ public struct LedgerRow: Sendable {
         revertedBy = document["revertedBy"]?.array?.values.compactMap(\.objectID) ?? []
         isUnjournalled = document["unjournalled"]?.bool ?? false
         isAppliedUnjournalled = document["appliedUnjournalled"]?.bool ?? false
+        isUndecided = document["undecided"]?.bool ?? false
         isMarked = document["marked"]?.bool ?? false
         toRestore = [:]
         for name in Self.restored {

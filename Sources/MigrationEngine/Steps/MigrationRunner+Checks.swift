@@ -74,7 +74,9 @@ extension MigrationRunner {
         for step in selection {
             // What an undo has begun to take back is taken back as far as the journal goes.
             let isUndone = rows[step.version]?.state == .reverting && !step.usesOwnDown(rows[step.version])
-            var reasons = isUndone ? [] : try await step.downBlockers(database)
+            // Of what failed, or was killed, on its way the ledger knows whether it did what the journal doesn't hold.
+            let isPartial = step is FileStep && !step.hasOwnDown && rows[step.version]?.state != .applied
+            var reasons = isUndone || isPartial ? [] : try await step.downBlockers(database)
             if let row = rows[step.version], !step.usesOwnDown(row) {
                 if reasons.isEmpty, row.isUnjournalled && row.state != .reverting || row.isAppliedUnjournalled {
                     reasons.append("the journal doesn't hold all that it did")

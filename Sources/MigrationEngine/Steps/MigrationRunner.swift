@@ -107,7 +107,11 @@ public struct MigrationRunner: Sendable {
             let row = rows[step.version]
             let isBegun = try await file.isBegun(row, database)
             let plan = try await file.plan(database, from: isBegun ? row?.checkpoint : nil, ignoring: touched)
-            let blockers = isBegun ? [] : try await file.blockers(database, ignoring: touched)
+            var blockers = isBegun ? [] : try await file.blockers(database, ignoring: touched)
+            if let row, row.isHalfDone {
+                if row.isUndecided { blockers += [row.error].compactMap { $0 } }
+                blockers += try [file.objection(to: .up, row)].compactMap { $0 }
+            }
             try each(step, plan, blockers, ContinuousClock.now - start)
             touched.formUnion(file.touched)
         }

@@ -68,7 +68,10 @@ struct ChangeResult: CommandResult {
 
     func text(_ style: TextStyle) -> String {
         var lines: [String] = []
-        for step in steps ?? [] { lines.append("Step \(step.version) (\(step.name)): \(step.state)") }
+        for step in steps ?? [] {
+            let state = dryRun && command == "migrate down" ? " would be taken back" : ": \(step.state)"
+            lines.append("Step \(step.version) (\(step.name))\(state)")
+        }
         if changes.isEmpty {
             lines.append(dryRun ? "Nothing would be changed." : "Nothing to change.")
         } else {

@@ -49,7 +49,7 @@ private struct UnlockResult: CommandResult {
         case "taken":
             style.warning(
                 "The lease was taken from \(owner ?? "unknown"), which stops as soon as it notices. Within half a minute the "
-                    + "next run can begin.")
+                    + "next run can begin; `--wait 40` lets it wait.")
         default: "Nobody holds the lease."
         }
     }

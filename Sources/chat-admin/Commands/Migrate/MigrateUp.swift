@@ -42,7 +42,7 @@ struct MigrateUp: AsyncParsableCommand {
             }
             if change.dryRun {
                 var plans: [StepPlan] = []
-                for step in selection { plans.append(try await step.plan(session.database)) }
+                try await runner.plan(selection, session.database) { _, plan, _, _ in plans.append(plan) }
                 try session.console.print(session.result(plans, since: start), options.format)
                 return .done
             }

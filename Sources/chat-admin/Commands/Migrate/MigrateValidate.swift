@@ -49,18 +49,22 @@ struct ValidateResult: CommandResult {
             switch status.state {
             case .failed:
                 let reason = status.row?.error.map { " (\($0))" } ?? ""
+                let advice =
+                    status.row?.isUndecided ?? false ? "" : "; remove the cause, then the same command goes on with it"
                 list.append(
                     Problem(
                         version: status.version, name: status.name, problem: "failed",
-                        message: "it failed\(reason); remove the cause, then the same command goes on with it"))
+                        message: reword("it failed\(reason)\(advice)")))
             case .applying, .reverting:
                 let verb = status.state == .applying ? "applied" : "taken back"
                 let command = status.state == .applying ? "up" : "down"
+                let undecided = status.row?.isUndecided ?? false ? status.row?.error : nil
                 list.append(
                     Problem(
                         version: status.version, name: status.name, problem: status.state.rawValue,
                         message: reword(
-                            "it is half \(verb), or being \(verb) just now; `migrate \(command)` finishes it")))
+                            undecided
+                                ?? "it is half \(verb), or being \(verb) just now; `migrate \(command)` finishes it")))
             case .pending, .applied, .reverted: break
             }
             return list + left(status, reword)
@@ -68,9 +72,8 @@ struct ValidateResult: CommandResult {
 
         /// What a step hasn't done, or taken back.
         private static func left(_ status: StepStatus, _ reword: (String) -> String) -> [Problem] {
-            guard [.applied, .reverted].contains(status.state), let row = status.row, !row.leftovers.isEmpty else {
-                return []
-            }
+            guard let row = status.row, !row.leftovers.isEmpty else { return [] }
+            let isTakenBack = status.state == .reverted || status.state == .reverting
             let list = row.leftovers.map { left in
                 let samples = left.samples.map { ", " + JSONValue(["_id": $0]).text }
                 return "\(left.count) in \(left.collection) (\(left.reason)\(samples.joined()))"
@@ -80,7 +83,7 @@ struct ValidateResult: CommandResult {
                     version: status.version, name: status.name, problem: "left",
                     message: reword(
                         "it left \(list.joined(separator: ", ")). Look at them; once they are as they should be, say so "
-                            + "with `migrate mark \(status.version) \(status.state.rawValue)`"))
+                            + "with `migrate mark \(status.version) \(isTakenBack ? "reverted" : "applied")`"))
             ]
         }
     }
