@@ -20,7 +20,10 @@ package struct StepFile: Sendable {
         do {
             data = try Data(contentsOf: URL(fileURLWithPath: path))
         } catch {
-            throw StepFileError(.inputOutput, path: path, reason: "it can't be read (\(error.localizedDescription))")
+            var isDirectory: ObjCBool = false
+            let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+            let reason = exists && isDirectory.boolValue ? "it is a directory" : error.localizedDescription
+            throw StepFileError(.inputOutput, path: path, reason: "it can't be read (\(reason))")
         }
         try self.init(path: path, bytes: [UInt8](data))
     }
