@@ -129,7 +129,13 @@ public final class Tally: Sendable {
 
     /// What was left so far, sorted by collection and code.
     public var leftovers: [Leftover] {
-        Self.list(state.withLock { $0.parts.values.reduce(into: [:]) { $0.merge($1.all, uniquingKeysWith: +) } })
+        Self.list(
+            state.withLock { state in
+                // In order, for the samples' sake.
+                state.parts.sorted { ($0.key ?? 0) < ($1.key ?? 0) }.reduce(into: [:]) { all, part in
+                    all.merge(part.value.all, uniquingKeysWith: +)
+                }
+            })
     }
 
     /// What one step has left so far.
