@@ -10,8 +10,7 @@ extension Database {
     public func access(explaining command: BSONDocument) async throws -> Access? {
         let reply: BSONDocument
         do {
-            reply = try await client.run(
-                ["explain": .document(command), "verbosity": "queryPlanner"], on: name, mode: .read)
+            reply = try await explain(command)
         } catch let error as MongoError where error.kind == .server && !error.isTransient {
             return nil
         }
@@ -24,9 +23,24 @@ extension Database {
     public func access(
         finding filter: BSONDocument, in collection: String, collation: BSONDocument? = nil
     ) async throws -> Access {
+        try await access(explaining: Self.find(filter, collection, collation)) ?? .scan
+    }
+
+    /// Asks the server how it would find the documents that match a filter.
+    ///
+    /// - Throws: `MongoError`, also where it refuses the filter.
+    func explain(finding filter: BSONDocument, in collection: String, collation: BSONDocument?) async throws {
+        _ = try await explain(Self.find(filter, collection, collation))
+    }
+
+    private func explain(_ command: BSONDocument) async throws -> BSONDocument {
+        try await client.run(["explain": .document(command), "verbosity": "queryPlanner"], on: name, mode: .read)
+    }
+
+    private static func find(_ filter: BSONDocument, _ collection: String, _ collation: BSONDocument?) -> BSONDocument {
         var command: BSONDocument = ["find": .string(collection), "filter": .document(filter)]
         if let collation { command.append("collation", .document(collation)) }
-        return try await access(explaining: command) ?? .scan
+        return command
     }
 
     private static func hasCollectionScan(_ value: BSONValue) -> Bool {

@@ -156,15 +156,8 @@ struct StepAccountTests {
                  {"update": "c", "updates": [{"q": {"_id": {"$gte": 0}}, "u": {"$inc": {"n": 1}}, "multi": true}]}]
                 """
             try await StepFolder.with(["001_inc.up.json": step]) { folder in
-                let arguments = up(folder) + target(database)
                 let block = FailCommand("update", on: "\(database.name).c").blocking(milliseconds: 3000)
-                try await database.withFailPoint(block, mode: .skip(1500)) { failPoint in
-                    let ended = try await Tool.run(arguments, sending: SIGKILL) { _ in
-                        try await failPoint.waitUntilEntered()
-                    }
-                    #expect(ended.wasSent)
-                }
-                try await database.update("chat_admin.lease", ["_id": "lease"], ["$set": ["expiresAt": .date(0)]])
+                try await kill(up(folder), on: database, holdingBack: block, mode: .skip(1500))
                 _ = try await json(up(folder) + ["--wait", "60"], on: database, expecting: 3)
                 let failed = try await status(folder, database)
                 try await database.update("c", ["_id": 2500], ["$set": ["n": 0]])

@@ -48,13 +48,7 @@ struct StepResumeTests {
             try await database.run(["collMod": "c", "validator": ["n": ["$lt": 50]]])
             try await StepFolder.with(["001_inc.up.json": Self.increment]) { folder in
                 let block = FailCommand("update", on: "\(database.name).c").blocking(milliseconds: 1000)
-                try await database.withFailPoint(block, mode: .times(1)) { failPoint in
-                    let ended = try await Tool.run(up(folder) + target(database), sending: SIGKILL) { _ in
-                        try await failPoint.waitUntilEntered()
-                    }
-                    #expect(ended.wasSent)
-                }
-                try await database.update("chat_admin.lease", ["_id": "lease"], ["$set": ["expiresAt": .date(0)]])
+                try await kill(up(folder), on: database, holdingBack: block, mode: .times(1))
                 _ = try await json(up(folder) + ["--wait", "60"], on: database, expecting: 3)
                 try await database.update("c", ["_id": 2], ["$set": ["n": 0]])
                 _ = try await json(up(folder), on: database, expecting: 0)
@@ -70,15 +64,9 @@ struct StepResumeTests {
             let step = #"[{"delete": "c", "deletes": [{"q": {"n": 0}, "limit": 0}]}]"#
             try await StepFolder.with(["001_delete.up.json": step]) { folder in
                 let block = FailCommand("delete", on: "\(database.name).c").blocking(milliseconds: 1000)
-                try await database.withFailPoint(block, mode: .alwaysOn) { failPoint in
-                    let ended = try await Tool.run(up(folder) + target(database), sending: SIGKILL) { _ in
-                        try await failPoint.waitUntilEntered()
-                    }
-                    #expect(ended.wasSent)
-                }
+                try await kill(up(folder), on: database, holdingBack: block, mode: .alwaysOn)
                 try await database.update("c", ["_id": 6], ["$set": ["seen": true]])
                 try await database.update("c", ["_id": 7], ["$set": ["n": 9]])
-                try await database.update("chat_admin.lease", ["_id": "lease"], ["$set": ["expiresAt": .date(0)]])
                 _ = try await json(up(folder) + ["--wait", "60"], on: database, expecting: 0)
                 #expect(try await database.all("c").map { $0["_id"] } == [7])
             }

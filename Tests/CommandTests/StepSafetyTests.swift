@@ -152,16 +152,8 @@ struct StepSafetyTests {
                 _ = try await json(up(folder), on: database, expecting: 0)
                 let before = try await database.all("chat_admin.migrations")
                 let down = ["migrate", "down", "--yes"] + folder.arguments
-                try await database.withFailPoint(
-                    FailCommand("createUser").blocking(milliseconds: 1000), mode: .times(1)
-                ) {
-                    failPoint in
-                    let ended = try await Tool.run(down + target(database), sending: SIGKILL) { _ in
-                        try await failPoint.waitUntilEntered()
-                    }
-                    #expect(ended.wasSent)
-                }
-                try await database.update("chat_admin.lease", ["_id": "lease"], ["$set": ["expiresAt": .date(0)]])
+                let block = FailCommand("createUser").blocking(milliseconds: 1000)
+                try await kill(down, on: database, holdingBack: block, mode: .times(1))
                 _ = try await json(down, on: database, expecting: 3)
                 let after = try await database.all("chat_admin.migrations")
                 for field in ["state", "startedAt", "finishedAt", "durationMS", "attempt", "changes", "left"] {

@@ -1,4 +1,5 @@
 import BSON
+import Foundation
 import MongoDriver
 import TestSupport
 import Testing
@@ -51,4 +52,17 @@ struct Catalogue: Equatable {
             indexes[name] = try await database.withClient { try await $0.listIndexes(database.namespace(name)) }
         }
     }
+}
+
+/// Kills the tool while the server holds a command of it back, and stands for the time until its lease is over.
+func kill(
+    _ arguments: [String], on database: TestDatabase, holdingBack fault: FailCommand, mode: FailPoint.Mode
+) async throws {
+    try await database.withFailPoint(fault, mode: mode) { failPoint in
+        let ended = try await Tool.run(arguments + target(database), sending: SIGKILL) { _ in
+            try await failPoint.waitUntilEntered()
+        }
+        #expect(ended.wasSent)
+    }
+    try await database.update("chat_admin.lease", ["_id": "lease"], ["$set": ["expiresAt": .date(0)]])
 }

@@ -250,10 +250,8 @@ struct CommandPlanner {
             // Without the variables the server would miss them.
             for statement in statements where statement.variables == nil {
                 let refused = try await refusal {
-                    var find: BSONDocument = ["find": .string(collection), "filter": .document(statement.filter)]
-                    if let collation = statement.collation { find.append("collation", .document(collation)) }
-                    _ = try await database.client.run(
-                        ["explain": .document(find), "verbosity": "queryPlanner"], on: database.name, mode: .read)
+                    try await database.explain(
+                        finding: statement.filter, in: collection, collation: statement.collation)
                 }
                 if let refused { return [Self.sentence(refused, collection)] }
             }

@@ -60,11 +60,20 @@ public struct Undo: Sendable {
         if let refusal = try await refusal(of: record, database) { throw EngineError.refused(refusal) }
         var filter = filter(id, step)
         filter["parent"] = nil
+        return try await changes(database, filter, documentsOfEntry)
+    }
+
+    /// Counts what entries of the journal changed, by code and collection.
+    ///
+    /// - Parameter documents: The number of documents that an entry changed, as the server counts them.
+    private static func changes(
+        _ database: Database, _ filter: BSONDocument, _ documents: BSONValue
+    ) async throws -> [Change] {
         let groups = try await database.aggregateAll(
             StateCollection.journal,
             [
                 ["$match": .document(filter)],
-                ["$group": ["_id": ["code": "$code", "collection": "$collection"], "n": ["$sum": documentsOfEntry]]],
+                ["$group": ["_id": ["code": "$code", "collection": "$collection"], "n": ["$sum": documents]]],
                 ["$sort": ["_id.collection": 1, "_id.code": 1]],
             ])
         return groups.map { group in
@@ -98,12 +107,12 @@ public struct Undo: Sendable {
         return !some.isEmpty && rest.isEmpty
     }
 
-    /// Adds what a run changed in a step to a tally, as it counted it itself: from the journal, for it was killed.
+    /// What a run changed in a step, as it counted it itself: from the journal, for it was killed.
     ///
     /// - Parameter first: The first command and statement to count.
-    static func count(
-        _ database: Database, run id: ObjectID, step: Int64, from first: Int64, into tally: Tally
-    ) async throws {
+    static func counted(
+        _ database: Database, run id: ObjectID, step: Int64, from first: Int64
+    ) async throws -> [Change] {
         var filter = filter(id, step)
         filter.append("position", ["$gte": .int64(first)])
         // Images of a collection that a command of the server changes; that command counts itself.
@@ -111,22 +120,8 @@ public struct Undo: Sendable {
         let changed: BSONValue = [
             "$subtract": [["$add": [size("items.after"), size("items.absent")]], size("missed")]
         ]
-        let groups = try await database.aggregateAll(
-            StateCollection.journal,
-            [
-                ["$match": .document(filter)],
-                [
-                    "$group": [
-                        "_id": ["code": "$code", "collection": "$collection"],
-                        "n": ["$sum": ["$cond": [["$eq": ["$kind", "documents"]], changed, documentsOfEntry]]],
-                    ]
-                ],
-            ])
-        for group in groups {
-            tally.changed(
-                group.value(at: "_id", "code")?.string ?? "", group.value(at: "_id", "collection")?.string ?? "",
-                Int(group["n"]?.integer ?? 0))
-        }
+        return try await changes(
+            database, filter, ["$cond": [["$eq": ["$kind", "documents"]], changed, documentsOfEntry]])
     }
 
     /// The length of a list of an entry, which may have none, as the server counts it.

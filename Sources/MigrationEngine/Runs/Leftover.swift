@@ -14,7 +14,7 @@ public struct Leftover: Sendable, Hashable {
     public let samples: [BSONValue]
 
     /// So many documents stand for all.
-    public static let mostSamples = 5
+    public static let mostSamples = PlannedOperation.mostSamples
 
     /// Counts what was left.
     ///

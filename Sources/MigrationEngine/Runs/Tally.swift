@@ -72,6 +72,11 @@ public final class Tally: Sendable {
         state.withLock { $0.changes[Key(code: code, collection: collection, reason: ""), default: 0] += count }
     }
 
+    /// Counts changes made.
+    public func changed(_ changes: [Change]) {
+        for change in changes { changed(change.code, change.collection, change.changed) }
+    }
+
     /// Counts what was left, with the reason.
     ///
     /// - Parameter samples: The `_id`s of the documents, or of some, where they are known.

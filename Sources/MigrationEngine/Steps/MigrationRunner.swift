@@ -187,9 +187,7 @@ public struct MigrationRunner: Sendable {
                 continue
             }
             for run in rows[step.version]?.runs ?? [] {
-                for change in try await Undo.plan(database, run: run, step: step.version) {
-                    tally.changed(change.code, change.collection, change.changed)
-                }
+                tally.changed(try await Undo.plan(database, run: run, step: step.version))
             }
         }
         return tally.changes

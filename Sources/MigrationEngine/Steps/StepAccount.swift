@@ -34,9 +34,7 @@ struct StepAccount: Sendable {
         self.earlierMS = earlierMS
         self.settled = settled
         before = tally.changes
-        for left in earlier.leftovers {
-            tally.left(left)
-        }
+        for left in earlier.leftovers { tally.left(left) }
     }
 
     /// How long this run has been at the step.
@@ -48,7 +46,7 @@ struct StepAccount: Sendable {
     /// What all runs have done.
     func balance(_ tally: Tally) -> Balance {
         let sum = Tally()
-        for change in earlier + tally.changes { sum.changed(change.code, change.collection, change.changed) }
+        sum.changed(earlier + tally.changes)
         for change in before { sum.changed(change.code, change.collection, -change.changed) }
         return Balance(
             changes: sum.changes.filter { $0.changed > 0 },
@@ -106,11 +104,11 @@ extension Ledger {
             return StepAccount(step, earlier, settled: StepAccount.Balance(), earlierMS: earlierMS, run.tally)
         }
         let tally = Tally()
-        for change in checkpoint.balance.changes { tally.changed(change.code, change.collection, change.changed) }
+        tally.changed(checkpoint.balance.changes)
         // The command at the checkpoint, as far as it came.
         let first = CommandPlace.numbers(ofCommand: checkpoint.position).lowerBound
         for id in row.attempt where id != run.id {
-            try await Undo.count(database, run: id, step: row.version, from: first, into: tally)
+            tally.changed(try await Undo.counted(database, run: id, step: row.version, from: first))
         }
         earlier.changes = tally.changes
         earlier.leftovers = checkpoint.balance.leftovers
@@ -121,11 +119,9 @@ extension Ledger {
     private func changesWithoutCheckpoint(_ row: LedgerRow, _ run: Run) async throws -> [Change] {
         let known = row.state == .reverting ? nil : row.accounted.flatMap { row.attempt.firstIndex(of: $0) }
         let tally = Tally()
-        for change in known == nil ? [] : row.changes { tally.changed(change.code, change.collection, change.changed) }
+        if known != nil { tally.changed(row.changes) }
         for id in row.attempt.dropFirst(known.map { $0 + 1 } ?? 0) where id != run.id {
-            for change in try await Undo.plan(database, run: id, step: row.version) {
-                tally.changed(change.code, change.collection, change.changed)
-            }
+            tally.changed(try await Undo.plan(database, run: id, step: row.version))
         }
         return tally.changes
     }
