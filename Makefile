@@ -17,7 +17,7 @@ SWIFT_SOURCES = Sources Tests Plugins Examples Package.swift
 TOOLS = CHAT_ADMIN_MONGOD="$$(scripts/mongod.sh path)" CHAT_ADMIN_PYTHON="$${CHAT_ADMIN_PYTHON:-$(CURDIR)/.tools/venv/bin/python}"
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: C libraries, a Python environment, a mongod of each version that is tested
 	@$(if $(CHAT_ADMIN_PHASES),scripts/timed.sh setup) scripts/setup.sh
@@ -50,6 +50,10 @@ test: setup ## Build with warnings as errors, lint, test, and test BSON under Ad
 test-faults: setup ## Kill the tool at every write, and fail its every command: an hour or two, where `make test` runs a sample
 	@scripts/timed.sh 'build (tests)' swift build --build-tests
 	@$(TOOLS) CHAT_ADMIN_FAULTS=all scripts/timed.sh 'test (all faults)' swift test --skip-build --disable-xctest --filter FaultTests
+
+test-versions: setup ## Run the tests of commands and faults on every other MongoDB that is supported: half an hour or more
+	@scripts/timed.sh 'build (tests)' swift build --build-tests
+	@$(TOOLS) scripts/test-versions.sh
 
 bench: setup-build ## Measure against what the server itself and plain scripts need
 	@$(TOOLS) Benchmarks/run.sh

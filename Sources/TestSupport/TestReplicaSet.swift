@@ -20,7 +20,8 @@ package final class TestReplicaSet: Sendable {
         let folder = try TestServer.makeFolder()
         let ports = try (0..<memberCount).map { _ in try LoopbackPort.free() }
         let keeper = try await SupervisedProcess(["/bin/sleep", "infinity"], folder: folder)
-        let server = try TestServer(kind: .replicaSet, port: ports[0], process: keeper, ports: ports)
+        let model = TestServer.Model(kind: .replicaSet, version: .standard)
+        let server = try TestServer(model: model, port: ports[0], process: keeper, ports: ports)
         let set = try TestReplicaSet(server: server, folder: folder, ports: ports)
         for index in 0..<memberCount { try await set.startMember(index) }
         try await set.initiate()
@@ -42,8 +43,7 @@ package final class TestReplicaSet: Sendable {
     package func startMember(_ index: Int) async throws {
         let data = folder + "/\(index)"
         try FileManager.default.createDirectory(atPath: data + "/db", withIntermediateDirectories: true)
-        let command = TestServer.command(
-            try MongodProgram.path(), .replicaSet, port: ports[index], folder: data)
+        let command = try TestServer.command(server.model, port: ports[index], folder: data)
         let process = try await SupervisedProcess(command, folder: TestServer.makeFolder())
         members.withLock { $0[index] = process }
         try await waitUntil("an answer of member \(index)", within: TestServer.readyWithin) {

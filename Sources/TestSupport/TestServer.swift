@@ -11,8 +11,9 @@ package import MongoDriver
 /// database of its own (``withDatabase(on:_:)``); a test that stops the server, or looks at the whole of it, starts one
 /// with ``start(_:extraArguments:)``.
 package final class TestServer: Sendable {
+    let model: Model
     /// What it was started as.
-    package let kind: Kind
+    package var kind: Kind { model.kind }
     /// Its address, always loopback.
     package let host = "127.0.0.1"
     /// Its port.
@@ -29,11 +30,12 @@ package final class TestServer: Sendable {
     private let ports: [Int]
 
     /// - Parameter ports: The ports of a replica set's members; nil where there is one.
-    init(kind: Kind, port: Int, process: SupervisedProcess, ports: [Int]? = nil) throws {
-        self.kind = kind
+    init(model: Model, port: Int, process: SupervisedProcess, ports: [Int]? = nil) throws {
+        self.model = model
         self.port = port
         self.ports = ports ?? [port]
         self.process = process
+        let kind = model.kind
         credentials = kind == .authenticated ? Self.root : nil
         let uri = Self.uri(kind: kind, ports: self.ports, credentials: credentials)
         admin = try Self.makePool(uri, appName: "tests")
@@ -57,8 +59,8 @@ package final class TestServer: Sendable {
     package var uriWithoutCredentials: String { Self.uri(kind: kind, ports: ports, credentials: nil) }
 
     /// The server shared by all tests of this process, started when it is asked for first.
-    package static func shared(_ kind: Kind) async throws -> TestServer {
-        try await SharedServers.all.server(kind)
+    package static func shared(_ kind: Kind, version: ServerVersion = .standard) async throws -> TestServer {
+        try await SharedServers.all.server(Model(kind: kind, version: version))
     }
 
     /// Makes connections as the user who may do everything.

@@ -42,7 +42,10 @@ extension Undo {
             guard let name = index["name"]?.string,
                 let found = present.first(where: { $0["name"]?.string == name })
             else { continue }
-            guard found == index || IndexMatch.serves(found, index, collation: collation) else {
+            guard
+                found == index || IndexMatch.serves(found, index, collation: collation)
+                    || IndexMatch.isMade(found, of: index)
+            else {
                 run.tally.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
                 continue
             }

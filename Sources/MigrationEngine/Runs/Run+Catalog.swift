@@ -96,6 +96,20 @@ public enum IndexMatch {
             && !(present["sparse"]?.bool ?? false)
     }
 
+    /// Whether an index that is there is what the server makes of a specification: it adds versions and defaults.
+    static func isMade(_ present: BSONDocument, of specification: BSONDocument) -> Bool {
+        let asked = specification.elements.filter { $0.key != "key" && !byServer.contains($0.key) }
+        return sameKey(present, specification)
+            && asked.allSatisfy { present[$0.key] == $0.value }
+            && present.keys.allSatisfy { byServer.contains($0) || specification[$0] != nil }
+    }
+
+    /// What a server before 5.0 adds to an index, or leaves out, by itself.
+    private static let byServer: Set<String> = [
+        "v", "ns", "background", "2dsphereIndexVersion", "textIndexVersion", "weights", "default_language",
+        "language_override",
+    ]
+
     /// Whether two indexes have the same fields in the same order and direction, whatever number type says so.
     public static func sameKey(_ first: BSONDocument, _ second: BSONDocument) -> Bool {
         guard let first = first["key"]?.document, let second = second["key"]?.document else { return false }
