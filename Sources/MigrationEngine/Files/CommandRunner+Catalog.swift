@@ -282,7 +282,13 @@ extension CommandRunner {
         }
     }
 
-    func send(_ command: BSONDocument) async throws { try await run.writer.run(command, on: database.name) }
+    func send(_ command: BSONDocument) async throws {
+        if CatalogCommand.names.contains(command.keys.first ?? "") {
+            try await run.changeCatalog(command)
+        } else {
+            try await run.writer.run(command, on: database.name)
+        }
+    }
 }
 
 /// Whether what a command makes or takes away was there before it ran.

@@ -9,7 +9,7 @@ extension Run {
         let entries = makeEntries([(collection, "create collection", .collection, nil)])
         try await append(entries)
         do {
-            try await writer.createCollection(database.namespace(collection))
+            try await changeCatalog(CatalogCommand.create(collection))
         } catch let error as MongoError where error.kind == .unauthorized {
             try await setState(.abandoned, of: entries.map(\.key))
             throw error
@@ -36,7 +36,7 @@ extension Run {
         let entries = makeEntries([(collection, "validator", .validator(before: before, after: options), nil)])
         try await append(entries)
         do {
-            try await writer.collMod(database.namespace(collection), options)
+            try await changeCatalog(CatalogCommand.collMod(collection, options))
         } catch let error as MongoError where error.isRefusal {
             try await setState(.abandoned, of: entries.map(\.key))
             throw error
@@ -61,7 +61,7 @@ extension Run {
             let entries = makeEntries([(collection, "create index", .indexes([index]), nil)])
             try await append(entries)
             do {
-                try await writer.createIndexes(database.namespace(collection), [index])
+                try await changeCatalog(CatalogCommand.createIndexes(collection, [index]))
             } catch let error as MongoError where error.isRefusal {
                 try await setState(.abandoned, of: entries.map(\.key))
                 throw error

@@ -218,7 +218,7 @@ public final class Run: Sendable {
     /// Makes the state collections and the run's record, once.
     func begin() async throws {
         guard !hasRecord else { return }
-        try await StateCollection.prepare(database)
+        try await StateCollection.prepare(self)
         var record: BSONDocument = ["_id": .objectID(id), "state": "running", "startedAt": WallClock.now]
         for element in description.document.rawElements { record.append(raw: element) }
         for element in shared.state.withLock({ $0.annotations }).rawElements { record.append(raw: element) }
