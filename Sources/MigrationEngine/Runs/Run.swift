@@ -221,6 +221,19 @@ public final class Run: Sendable {
         if hasRecord { try await updateRecord(["$set": .document([key: value])]) }
     }
 
+    /// What ``annotate(_:_:)`` has added under a key.
+    public func note(_ key: String) -> BSONValue? { shared.state.withLock { $0.annotations[key] } }
+
+    /// Takes a note out of the records of all runs.
+    ///
+    /// - Throws: ``EngineError``, `MongoError`.
+    public func forgetNote(_ key: String) async throws {
+        shared.state.withLock { $0.annotations[key] = nil }
+        try await writer.bulkWrite(
+            database.namespace(StateCollection.runs),
+            [.updateMany(filter: BSONDocument([(key, .document(["$exists": true]))]), update: ["$unset": .document([key: ""])])])
+    }
+
     private func updateRecord(_ update: BSONDocument) async throws {
         try await writer.bulkWrite(
             database.namespace(StateCollection.runs),
