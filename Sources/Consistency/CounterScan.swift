@@ -13,6 +13,8 @@ struct CounterScan: Sendable {
     let collection: CollectionSchema
     let counter: Counter
     let access: CounterAccess
+    /// Whether nothing may be set to zero, because what is counted isn't there at all (``CounterSafeguard``).
+    var isProtected = false
 
     /// Prepares a scan, choosing how the counted documents are read.
     init(database: Database, collection: CollectionSchema, counter: Counter) async throws {
@@ -27,6 +29,7 @@ struct CounterScan: Sendable {
         collection = scan.collection
         counter = scan.counter
         access = scan.access
+        isProtected = scan.isProtected
     }
 
     /// The same scan through another connection.

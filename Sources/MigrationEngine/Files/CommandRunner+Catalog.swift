@@ -58,12 +58,12 @@ extension CommandRunner {
         do {
             try await body()
         } catch let error as MongoError where error.isRefusal {
-            try await run.setState(.abandoned, of: entries.map(\.key))
+            try await run.setState(.abandoned, of: entries)
             throw error
         }
         let number = if case .indexes(let indexes) = content { indexes.count } else { 1 }
         run.count(entries[0], number)
-        try await run.setState(.done, of: entries.map(\.key))
+        try await run.setState(.done, of: entries)
     }
 
     /// Runs a command that takes away, or changes, what a collection holds, after its documents are in the journal: `drop`,

@@ -27,6 +27,7 @@ public struct Resumer: Sendable {
     /// - Returns: The runs that had left some, with the number of their open entries.
     /// - Throws: ``EngineError``, ``MongoError``.
     public func resume() async throws -> [(run: ObjectID, entries: Int)] {
+        try await run.claimOpenEntries()
         let open = try await run.database.findAll(
             StateCollection.journal, filter: ["open": true], options: ["sort": ["_id": 1]])
         let entries = open.compactMap(JournalEntry.init)
@@ -80,15 +81,15 @@ public struct Resumer: Sendable {
     private func finishMoves(_ entries: [JournalEntry], _ old: Run) async throws {
         let moves = entries.compactMap { entry -> Rekeyer.Item? in
             guard case .rekey(let move) = entry.content else { return nil }
-            return Rekeyer.Item(entry: entry, move: move, isDeleted: entry.state == .references)
+            return Rekeyer.Item(entry: entry, move: move, isResumed: true)
         }
         for (collection, group) in Dictionary(grouping: moves, by: \.entry.collection) {
             for (isUndo, items) in Dictionary(grouping: group, by: { $0.move.undoes != nil }) {
                 let source: any ReferenceSource = isUndo ? UndoReferenceSource(run: old) : self.source
                 let rekeyer = Rekeyer(run: old, source: source, isUndo: isUndo)
-                let finished = try await rekeyer.moveByStates(items, isNew: false)
-                for case .refused(let reason)? in finished.map(\.outcome) {
-                    run.tally.left("resume", collection, 1, reason: reason)
+                for item in try await rekeyer.moveByStates(items) {
+                    guard let reason = item.leftover else { continue }
+                    run.tally.left(item.entry.code, collection, 1, reason: reason, samples: [item.move.oldID])
                 }
             }
         }
@@ -117,7 +118,7 @@ public struct Resumer: Sendable {
         case .collection:
             let exists = try await run.database.client.listCollections(run.database.name)[entry.collection] != nil
             if exists { old.count(entry, 1) }
-            try await old.setState(exists ? .done : .abandoned, of: [entry.key])
+            try await old.setState(exists ? .done : .abandoned, of: [entry])
         case .documents(let changes):
             // What isn't known then is named by whoever ends the step that the entry belongs to.
             do {
@@ -128,7 +129,7 @@ public struct Resumer: Sendable {
                     entry.code, entry.collection, 1, reason: "the server refuses the change: \(error.message)")
             }
         // Never open: it is written with the command that it speaks of.
-        case .dropped: try await old.setState(.done, of: [entry.key])
+        case .dropped: try await old.setState(.done, of: [entry])
         }
     }
 
@@ -151,12 +152,23 @@ public struct Resumer: Sendable {
         do {
             try await change()
             old.count(entry, changes)
-            try await old.setState(.done, of: [entry.key])
+            try await old.setState(.done, of: [entry])
         } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
-            try await old.setState(.abandoned, of: [entry.key])
+            try await old.setState(.abandoned, of: [entry])
             run.tally.left(
                 entry.code, entry.collection, 1,
                 reason: "begun by run \(entry.key.run.hex), and can't be finished: \(error.message)")
+        }
+    }
+}
+
+extension Rekeyer.Item {
+    /// What has to be told of a move that a killed run had begun.
+    fileprivate var leftover: String? {
+        switch outcome {
+        case .refused(let reason): reason
+        case .conflict: Rekeyer.changedTwice
+        default: remark
         }
     }
 }

@@ -25,6 +25,11 @@ extension StateCollection {
                         "key": ["collection": 1, "oldId": 1], "name": "oldId",
                         "partialFilterExpression": ["oldId": ["$exists": true]],
                     ],
+                    // A document is on its way by one entry at a time, whoever writes it.
+                    [
+                        "key": ["oldId": 1, "collection": 1], "name": "holds", "unique": true,
+                        "partialFilterExpression": ["holds": true],
+                    ],
                     // The references that followed a moved document.
                     [
                         "key": ["_id.r": 1, "parent": 1], "name": "parent",

@@ -26,16 +26,21 @@ public struct RekeyMove: Sendable {
     public let referrers: [Referrer]
     /// How many references to the new `_id` there were before it existed; only a text `_id` has such.
     public let earlierReferences: Int
+    /// Whether its copy may stand already: made by a move that the journal doesn't know of any more, or that it calls done
+    /// while the original is there again, as after a restore.
+    public var isRepeated = false
     /// The journal entry that this move takes back, for an undo.
     package let undoes: JournalKey?
 
     /// Describes a move.
     public init(
-        oldID: BSONValue, newID: BSONValue, image: BSONDocument, referrers: [Referrer], earlierReferences: Int = 0
+        oldID: BSONValue, newID: BSONValue, image: BSONDocument, referrers: [Referrer], earlierReferences: Int = 0,
+        isRepeated: Bool = false
     ) {
         self.init(
             oldID: oldID, newID: newID, image: image, referrers: referrers, earlierReferences: earlierReferences,
             undoes: nil)
+        self.isRepeated = isRepeated
     }
 
     init(

@@ -11,15 +11,15 @@ extension Run {
         do {
             try await changeCatalog(CatalogCommand.create(collection))
         } catch let error as MongoError where error.kind == .unauthorized {
-            try await setState(.abandoned, of: entries.map(\.key))
+            try await setState(.abandoned, of: entries)
             throw error
         } catch let error as MongoError where error.code == MongoError.ServerCode.namespaceExists {
             // Somebody was faster: it isn't ours to drop.
-            try await setState(.abandoned, of: entries.map(\.key))
+            try await setState(.abandoned, of: entries)
             return
         }
         count(entries[0], 1)
-        try await setState(.done, of: entries.map(\.key))
+        try await setState(.done, of: entries)
     }
 
     /// Sets a collection's validator, journalled with the one that was there.
@@ -38,11 +38,11 @@ extension Run {
         do {
             try await changeCatalog(CatalogCommand.collMod(collection, options))
         } catch let error as MongoError where error.isRefusal {
-            try await setState(.abandoned, of: entries.map(\.key))
+            try await setState(.abandoned, of: entries)
             throw error
         }
         count(entries[0], 1)
-        try await setState(.done, of: entries.map(\.key))
+        try await setState(.done, of: entries)
     }
 
     /// Creates those of the indexes that aren't there, journalled.
@@ -63,11 +63,11 @@ extension Run {
             do {
                 try await changeCatalog(CatalogCommand.createIndexes(collection, [index]))
             } catch let error as MongoError where error.isRefusal {
-                try await setState(.abandoned, of: entries.map(\.key))
+                try await setState(.abandoned, of: entries)
                 throw error
             }
             count(entries[0], 1)
-            try await setState(.done, of: entries.map(\.key))
+            try await setState(.done, of: entries)
         }
     }
 

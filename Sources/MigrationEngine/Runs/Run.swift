@@ -52,7 +52,9 @@ public final class Run: Sendable {
     public let progress: ProgressReport
     /// What makes it wait between two batches.
     public let throttle: Throttle
-    private let lease: Lease?
+    let lease: Lease?
+    /// Knows which references follow a moved document, and tells it from another one.
+    let source: any ReferenceSource
     private let description: RunDescription
     let shared: Shared
 
@@ -63,17 +65,20 @@ public final class Run: Sendable {
     ///   - description: Who runs what.
     ///   - lease: The right to change it, checked before every batch.
     ///   - interruption: The request to stop.
+    ///   - source: Knows which references follow a moved document, and tells it from another one.
     ///   - throttle: What makes it wait between two batches.
     ///   - progress: Where progress is shown.
     public init(
         database: Database, description: RunDescription, lease: Lease?, interruption: Interruption,
-        throttle: Throttle = Throttle(), progress: @escaping ProgressReport
+        source: any ReferenceSource = NoReferences(), throttle: Throttle = Throttle(),
+        progress: @escaping ProgressReport
     ) {
         id = .now()
         self.database = database
         self.description = description
         self.lease = lease
         self.interruption = interruption
+        self.source = source
         self.throttle = throttle
         self.progress = progress
         shared = Shared(State(hasRecord: false, nextNumber: 1, step: nil))
@@ -98,6 +103,7 @@ public final class Run: Sendable {
         description = run.description
         lease = run.lease
         interruption = run.interruption
+        source = run.source
         throttle = run.throttle
         progress = run.progress
     }
@@ -176,6 +182,12 @@ public final class Run: Sendable {
         }
     }
 
+    /// What tells this run's lease from every other one; nil without a lease.
+    var token: Int64? { lease?.token }
+
+    /// Asks the server whether the lease is still this run's.
+    func confirmLease() async throws { try await lease?.confirm(database.client) }
+
     /// The same boundary within a transaction, where a takeover of the lease and the writes exclude each other.
     func confirmLease(_ session: ClientSession) async throws {
         try await lease?.confirm(database.client, session)
@@ -209,6 +221,19 @@ public final class Run: Sendable {
         if hasRecord { try await updateRecord(["$set": .document([key: value])]) }
     }
 
+    /// What ``annotate(_:_:)`` has added under a key.
+    public func note(_ key: String) -> BSONValue? { shared.state.withLock { $0.annotations[key] } }
+
+    /// Takes a note out of the records of all runs.
+    ///
+    /// - Throws: ``EngineError``, `MongoError`.
+    public func forgetNote(_ key: String) async throws {
+        shared.state.withLock { $0.annotations[key] = nil }
+        try await writer.bulkWrite(
+            database.namespace(StateCollection.runs),
+            [.updateMany(filter: BSONDocument([(key, .document(["$exists": true]))]), update: ["$unset": .document([key: ""])])])
+    }
+
     private func updateRecord(_ update: BSONDocument) async throws {
         try await writer.bulkWrite(
             database.namespace(StateCollection.runs),
@@ -220,6 +245,7 @@ public final class Run: Sendable {
         guard !hasRecord else { return }
         try await StateCollection.prepare(self)
         var record: BSONDocument = ["_id": .objectID(id), "state": "running", "startedAt": WallClock.now]
+        if let token { record.append("token", .int64(token)) }
         for element in description.document.rawElements { record.append(raw: element) }
         for element in shared.state.withLock({ $0.annotations }).rawElements { record.append(raw: element) }
         record.append(

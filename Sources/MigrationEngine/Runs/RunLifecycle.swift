@@ -54,7 +54,7 @@ public struct RunLifecycle: Sendable {
         let lease = try await Lease.acquire(
             pool: pool, database: database.name, owner: description.owner, wait: wait, interruption: interruption)
         let run = Run(
-            database: database, description: description, lease: lease, interruption: interruption,
+            database: database, description: description, lease: lease, interruption: interruption, source: source,
             throttle: throttle, progress: progress)
         do {
             try await persist(run, lease) {
@@ -85,6 +85,11 @@ public struct RunLifecycle: Sendable {
             do {
                 return try await work()
             } catch {
+                if error is MoveIsOpen, policy.mayRepeat() {
+                    // Resuming finishes what another run has left open.
+                    run.tally.beginAttempt()
+                    continue
+                }
                 guard let pause = policy.pause(after: error, mark: run.mark) else { throw error }
                 let cause = RetryPolicy.transientCause(of: error).map { "\($0)" } ?? "\(error)"
                 remark("\(cause)\(cause.hasSuffix(".") ? "" : ".") Going on as soon as a server answers.")
@@ -113,6 +118,7 @@ public struct RunLifecycle: Sendable {
         for resumed in try await Resumer(run: run, source: source).resume() where resumed.run != run.id {
             remark("Finished what run \(resumed.run) had begun (\(resumed.entries) journal entries).")
         }
+        try await LateReferences(run: run).resume()
     }
 }
 

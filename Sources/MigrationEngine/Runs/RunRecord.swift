@@ -52,6 +52,16 @@ public struct RunRecord: Sendable {
         return found
     }
 
+    /// What runs have noted under a key, the latest last.
+    ///
+    /// - Throws: `MongoError`.
+    public static func notes(_ key: String, _ database: Database) async throws -> [BSONValue] {
+        try await database.findAll(
+            StateCollection.runs, filter: BSONDocument([(key, .document(["$exists": true]))]),
+            options: ["sort": ["_id": 1], "projection": .document([key: 1])]
+        ).compactMap { $0[key] }
+    }
+
     /// Asks a run to pause at its next batch boundary, or to go on.
     ///
     /// - Throws: ``EngineError/refused(_:)`` when the run isn't at work, `MongoError`.

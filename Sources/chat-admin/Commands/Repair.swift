@@ -79,14 +79,15 @@ enum RepairScope: String {
     func run(_ options: GlobalOptions, _ change: ChangeOptions, _ recount: RecountOptions) async throws {
         try await CommandSession.run("repair \(rawValue)", options, requires: .chatDatabase) { session in
             let start = ContinuousClock.now
+            let settings = recount.settings(maxTime: options.maxTime)
             if change.dryRun {
-                try session.console.print(session.result(try await plans(session), since: start), options.format)
+                let plans = try await plans(session, settings)
+                try session.console.print(session.result(plans, since: start), options.format)
                 return .done
             }
-            let settings = recount.settings(maxTime: options.maxTime)
             let unresolved = Atomic(0)
             let run = try await session.change(change) {
-                var result = session.result(try await plans(session), since: start)
+                var result = session.result(try await plans(session, settings), since: start)
                 result.isQuestion = true
                 return (result.changes.reduce(0) { $0 + $1.changed }, result.text(TextStyle(usesColor: false)))
             } _: { run, _ in
@@ -105,7 +106,7 @@ enum RepairScope: String {
         }
     }
 
-    private func plans(_ session: CommandSession) async throws -> [StepPlan] {
+    private func plans(_ session: CommandSession, _ settings: RepairSettings) async throws -> [StepPlan] {
         var plans: [StepPlan] = []
         if self == .ids || self == .all {
             plans.append(try await IdentityRepair(database: session.database, schema: .chat).plan())
@@ -114,7 +115,7 @@ enum RepairScope: String {
             plans.append(try await ReferenceRepair(database: session.database, schema: .chat).plan())
         }
         if self == .counts || self == .all {
-            plans.append(try await CounterRepair(database: session.database, schema: .chat).plan())
+            plans.append(try await CounterRepair(database: session.database, schema: .chat).plan(settings))
         }
         return plans
     }
@@ -122,6 +123,9 @@ enum RepairScope: String {
     /// - Returns: How many references were left, where they were repaired.
     private func apply(_ run: Run, _ settings: RepairSettings) async throws -> Int {
         var left = 0
+        if self == .counts || self == .all {
+            try await CounterSafeguard(database: run.database, schema: .chat).note(run, settings)
+        }
         if self == .ids || self == .all {
             try await IdentityRepair(database: run.database, schema: .chat).apply(run)
         }

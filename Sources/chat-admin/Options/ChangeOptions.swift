@@ -46,6 +46,12 @@ struct RecountOptions: ParsableArguments {
             "How many connections work at once; as many again where counts settle meanwhile.", valueName: "n"))
     var workers = RepairSettings.defaultWorkers
 
+    @Flag(
+        help: ArgumentHelp(
+            "Set counts to zero also where there isn't a single message: without it they are left, for a database that was "
+                + "restored in part looks like that."))
+    var zeroCounts = false
+
     func validate() throws {
         guard (1...Self.mostWorkers).contains(workers) else {
             throw ValidationError("--workers must be between 1 and \(Self.mostWorkers).")
@@ -60,6 +66,7 @@ struct RecountOptions: ParsableArguments {
         var settings = RepairSettings()
         settings.workers = workers
         settings.offline = offline
+        settings.setsZero = zeroCounts
         settings.settle = .seconds(settle)
         settings.maxTime = maxTime.map { .seconds($0) }
         return settings
