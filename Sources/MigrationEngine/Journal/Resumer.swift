@@ -54,9 +54,12 @@ public struct Resumer: Sendable {
     /// - Returns: The runs that had left some, with the number of their open entries.
     /// - Throws: ``EngineError``, ``MongoError``.
     public func resume() async throws -> [(run: ObjectID, entries: Int)] {
-        try await run.claimOpenEntries()
-        let open = try await run.database.findAll(
-            StateCollection.journal, filter: ["open": true], options: ["sort": ["_id": 1]])
+        var open: [BSONDocument] = []
+        if try await Self.isNeeded(run.database) {
+            try await run.claimOpenEntries()
+            open = try await run.database.findAll(
+                StateCollection.journal, filter: ["open": true], options: ["sort": ["_id": 1]])
+        }
         let entries = open.compactMap(JournalEntry.init)
         guard entries.count == open.count else {
             throw EngineError.refused(
