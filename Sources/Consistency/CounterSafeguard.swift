@@ -64,11 +64,11 @@ public struct CounterSafeguard: Sendable {
         ).isEmpty
     }
 
-    /// Whether any document says that it counts something: a number other than zero, or a time.
+    /// Whether any document says that it counts something: a number above zero, or a time.
     private func counts(_ collection: CollectionSchema, _ counter: Counter) async throws -> Bool {
         let something: BSONValue = [
-            .document([counter.field: ["$not": ["$in": [0, nil]]]]),
-            .document([counter.latestField: ["$ne": nil]]),
+            .document([counter.field: ["$gt": 0]]),
+            .document([counter.latestField: ["$type": "date"]]),
         ]
         return try await !database.findAll(
             collection.name, filter: ["$or": something], options: ["limit": 1, "projection": ["_id": 1]]

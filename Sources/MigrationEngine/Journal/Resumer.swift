@@ -22,14 +22,44 @@ public struct Resumer: Sendable {
         ).isEmpty
     }
 
+    /// What runs that are no longer at work have left open. Changes nothing.
+    ///
+    /// - Parameter interruption: Ends the waiting: whether a run is at work can take a few seconds to see.
+    /// - Returns: For each collection the number of its open entries, and of some what they are about.
+    /// - Throws: ``EngineError``, ``MongoError``.
+    public static func left(
+        _ database: Database, _ interruption: Interruption
+    ) async throws -> [(count: Int, samples: [BSONDocument])] {
+        guard try await isNeeded(database), try await !Lease.isAtWork(database, interruption) else { return [] }
+        let groups = try await database.aggregateAll(
+            StateCollection.journal,
+            [
+                ["$match": ["open": true]], ["$sort": ["_id": 1]],
+                [
+                    "$group": [
+                        "_id": "$collection", "n": ["$sum": 1], "run": ["$first": "$_id.r"], "entry": ["$first": "$_id.n"],
+                        "oldId": ["$first": "$oldId"],
+                    ]
+                ], ["$sort": ["_id": 1]],
+            ])
+        return groups.map { group in
+            var sample: BSONDocument = ["collection": group["_id"] ?? .null]
+            for key in ["run", "entry", "oldId"] { if let value = group[key] { sample.append(key, value) } }
+            return (Int(group["n"]?.integer ?? 0), [sample])
+        }
+    }
+
     /// Finishes every open entry, oldest first.
     ///
     /// - Returns: The runs that had left some, with the number of their open entries.
     /// - Throws: ``EngineError``, ``MongoError``.
     public func resume() async throws -> [(run: ObjectID, entries: Int)] {
-        try await run.claimOpenEntries()
-        let open = try await run.database.findAll(
-            StateCollection.journal, filter: ["open": true], options: ["sort": ["_id": 1]])
+        var open: [BSONDocument] = []
+        if try await Self.isNeeded(run.database) {
+            try await run.claimOpenEntries()
+            open = try await run.database.findAll(
+                StateCollection.journal, filter: ["open": true], options: ["sort": ["_id": 1]])
+        }
         let entries = open.compactMap(JournalEntry.init)
         guard entries.count == open.count else {
             throw EngineError.refused(

@@ -217,6 +217,24 @@ public final class Lease: Sendable {
         ).isEmpty
     }
 
+    /// Whether a run is really at work: one that was killed holds the lease until its time is over, and doesn't renew it.
+    ///
+    /// - Parameter interruption: Ends the waiting for a renewal, which takes a third of a lease's life at most.
+    /// - Throws: ``EngineError/interrupted(signal:)``, ``MongoError``.
+    static func isAtWork(_ database: Database, _ interruption: Interruption) async throws -> Bool {
+        guard try await isTaken(database) else { return false }
+        let first = try await database.findAll(StateCollection.lease, filter: ["_id": "lease"]).first
+        let deadline = ContinuousClock.now + lifetime / 2
+        while ContinuousClock.now < deadline {
+            try interruption.check()
+            try await Task.sleep(for: .milliseconds(100))
+            guard try await database.findAll(StateCollection.lease, filter: ["_id": "lease"]).first == first else {
+                return true
+            }
+        }
+        return false
+    }
+
     private static func since(_ document: BSONDocument?) -> String {
         document?["acquiredAt"]?.date.map { Date(timeIntervalSince1970: Double($0) / 1000).description } ?? "unknown"
     }

@@ -28,6 +28,7 @@ public final class Run: Sendable {
         var annotations: BSONDocument = [:]
         var isUninterruptible = false
         var isUnjournalled = false
+        var isCutShort = false
         /// Entries whose changes are counted and whose end isn't written down yet.
         var counted: Set<JournalKey> = []
         /// Commands of steps that count as one change each, and are counted: the step, and the command's number.
@@ -147,6 +148,12 @@ public final class Run: Sendable {
     public internal(set) var isUnjournalled: Bool {
         get { shared.state.withLock { $0.isUnjournalled } }
         set { shared.state.withLock { $0.isUnjournalled = newValue } }
+    }
+
+    /// Whether its time was over before its end.
+    public internal(set) var isCutShort: Bool {
+        get { shared.state.withLock { $0.isCutShort } }
+        set { shared.state.withLock { $0.isCutShort = newValue } }
     }
 
     /// The boundary between two batches: the place where a run stops when it must.

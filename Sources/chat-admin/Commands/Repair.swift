@@ -77,7 +77,7 @@ enum RepairScope: String {
     }
 
     func run(_ options: GlobalOptions, _ change: ChangeOptions, _ recount: RecountOptions) async throws {
-        try await CommandSession.run("repair \(rawValue)", options, requires: .chatDatabase) { session in
+        try await CommandSession.run("repair \(rawValue)", options, requires: .chatDatabase, changes: true) { session in
             let start = ContinuousClock.now
             let settings = recount.settings(maxTime: options.maxTime)
             if change.dryRun {
@@ -94,15 +94,12 @@ enum RepairScope: String {
                 unresolved.store(try await apply(run, settings), ordering: .relaxed)
             }
             // Counting knows by itself what it left: it looked at everything, and set it. A check would also see what the
-            // application is between its two halves with. Repairing references knows whether it left any; which, a check tells. What was cut short knows nothing.
-            var checked = codes
-            if session.interruption.requestedSignal == nil {
-                checked = checked.filter { !$0.isOfCounter }
-                if self == .references, unresolved.load(ordering: .relaxed) == 0 { checked = [] }
-            }
+            // application is between its two halves with. Repairing references knows whether it left any; which, a check tells.
+            var checked = codes.filter { !$0.isOfCounter }
+            if self == .references, unresolved.load(ordering: .relaxed) == 0 { checked = [] }
             let left = try await session.leftovers(checked, run)
             try session.console.print(session.result(run, left: left, since: start), options.format)
-            return left.isEmpty ? .done : .findings
+            return session.status(run, isWhole: left.isEmpty)
         }
     }
 

@@ -22,6 +22,9 @@ struct CheckResult: CommandResult {
     let command = "check"
     let database: String
     let clean: Bool
+    let complete: Bool
+    /// What wasn't looked at, where the check isn't complete.
+    let unchecked: [String]?
     let server: Server
     let findings: [Item]
     let scanned: [String: Int]
@@ -29,7 +32,10 @@ struct CheckResult: CommandResult {
 
     init(_ report: CheckReport, _ database: Database, duration: Duration) {
         self.database = database.name
-        clean = report.isClean
+        complete = report.unchecked.isEmpty
+        // What nobody has looked at isn't clean.
+        clean = report.isClean && complete
+        unchecked = complete ? nil : report.unchecked
         server = Server(version: database.server.version, topology: database.server.topology.rawValue)
         findings = report.findings.map { finding in
             Item(
@@ -43,9 +49,15 @@ struct CheckResult: CommandResult {
 
     func text(_ style: TextStyle) -> String {
         let looked = scanned.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-        let footer = style.faint("Looked at \(looked) in \(durationMS) ms.")
-        guard !findings.isEmpty else {
+        var footer = style.faint("Looked at \(looked.isEmpty ? "nothing" : looked) in \(durationMS) ms.")
+        if let unchecked {
+            footer += "\n" + style.warning("Not looked at: \(unchecked.joined(separator: ", ")).")
+        }
+        guard !complete || !findings.isEmpty else {
             return style.good("\(database) is clean.") + "\n" + footer
+        }
+        guard !findings.isEmpty else {
+            return style.bold("Nothing was found in \(database) so far.") + "\n" + footer
         }
         let rows = findings.map { item in
             [
@@ -62,7 +74,7 @@ struct CheckResult: CommandResult {
         }
         let errors = findings.filter { $0.severity == "error" }.reduce(0) { $0 + $1.count }
         let heading =
-            errors == 0
+            errors == 0 && complete
             ? style.good("\(database) is clean, with warnings:")
             : style.bold("\(database) has \(errors) error\(errors == 1 ? "" : "s"):")
         return ([heading] + lines + [footer]).joined(separator: "\n")
