@@ -45,11 +45,11 @@ can_run_servers() { [[ $(uname -sm) == 'Linux x86_64' ]]; }
 # The versions in the list but for the first.
 other_versions() { awk '!/^#/ && NF { if (n++) print $1 }' "$servers"; }
 
-# Whether everything is here that tests on other versions need; nothing is where they can't run.
+# Whether everything is here that tests need besides: other versions, and openssl to make certificates; nothing is where they can't run.
 have_other_versions() {
     local version
     [[ $wanted == all ]] && can_run_servers || return 0
-    [[ -e $openssl/libssl.so.1.1 ]] || return 1
+    command -v openssl >/dev/null && [[ -e $openssl/libssl.so.1.1 ]] || return 1
     for version in $(other_versions); do
         [[ -x $tools/mongodb/$version/mongod ]] || return 1
     done
@@ -173,7 +173,7 @@ install_openssl() {
 
 install_other_versions() {
     local version
-    ! command -v apt-get >/dev/null || install_packages libcurl4 libssl3 liblzma5
+    ! command -v apt-get >/dev/null || install_packages libcurl4 libssl3 liblzma5 openssl
     install_openssl
     for version in $(other_versions); do
         install_server "$version"

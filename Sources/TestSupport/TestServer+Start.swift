@@ -14,14 +14,15 @@ extension TestServer {
     ///   - kind: What it is to be.
     ///   - version: Which MongoDB.
     ///   - extraArguments: More arguments for `mongod`.
+    ///   - options: What connection strings to it have to say besides.
     /// - Throws: ``TestSupportError`` when it doesn't start, with the end of its log.
     package static func start(
-        _ kind: Kind, version: ServerVersion = .standard, extraArguments: [String] = []
+        _ kind: Kind, version: ServerVersion = .standard, extraArguments: [String] = [], options: [String] = []
     ) async throws -> TestServer {
         var lastFailure: any Error = TestSupportError("mongod wasn't started")
         // A port that was free may be taken a moment later, by another test process for example.
         for _ in 0..<attempts {
-            let server = try await launch(Model(kind: kind, version: version), extraArguments)
+            let server = try await launch(Model(kind: kind, version: version), extraArguments, options)
             do {
                 try await server.makeReady()
                 return server
@@ -33,12 +34,14 @@ extension TestServer {
         throw lastFailure
     }
 
-    private static func launch(_ model: Model, _ extra: [String]) async throws -> TestServer {
+    private static func launch(
+        _ model: Model, _ extra: [String], _ options: [String]
+    ) async throws -> TestServer {
         let folder = try makeFolder()
         let port = try LoopbackPort.free()
         let command = try command(model, port: port, folder: folder)
         let process = try await SupervisedProcess(command + extra, folder: folder)
-        return try TestServer(model: model, port: port, process: process)
+        return try TestServer(model: model, port: port, process: process, options: options)
     }
 
     /// A folder for a server, with room for its data in `db`.
@@ -60,7 +63,9 @@ extension TestServer {
     /// Waits until the server answers and is what its kind says.
     private func makeReady() async throws {
         let anyone = try Self.makePool(
-            "mongodb://\(host):\(port)/?directConnection=true&serverSelectionTimeoutMS=200", appName: "tests")
+            "mongodb://\(host):\(port)/?"
+                + (["directConnection=true", "serverSelectionTimeoutMS=200"] + options).joined(separator: "&"),
+            appName: "tests")
         try await waitUntil("an answer on port \(port)", within: Self.readyWithin) {
             guard isRunning else { throw TestSupportError("mongod \(pid) ended") }
             return await Self.answers(anyone)
