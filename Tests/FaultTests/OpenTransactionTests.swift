@@ -34,7 +34,10 @@ struct OpenTransactionTests {
     @Test("writers go on, and the step is done when the transaction has ended", arguments: cases)
     func waits(item: Case) async throws {
         try await ServerFleet.shared.withServer(.replicaSet) { server in
-            try await server.withDatabase { try await Self.play(item, $0, for: .seconds(Effort.isFull ? 10 : 5)) }
+            try await server.withDatabase { database in
+                try await database.loadIncident()
+                try await Self.play(item, database, at: database.uri, for: .seconds(Effort.isFull ? 10 : 5))
+            }
         }
     }
 
@@ -44,13 +47,15 @@ struct OpenTransactionTests {
     func olderServers(version: ServerVersion) async throws {
         for item in Self.cases.prefix(2) {
             try await ServerFleet.shared.withServer(.replicaSet, version: version) { server in
-                try await server.withDatabase { try await Self.play(item, $0, for: .seconds(4)) }
+                try await server.withDatabase { database in
+                    try await database.loadIncident()
+                    try await Self.play(item, database, at: database.uri, for: .seconds(4))
+                }
             }
         }
     }
 
-    private static func play(_ item: Case, _ database: TestDatabase, for time: Duration) async throws {
-        try await database.loadIncident()
+    static func play(_ item: Case, _ database: TestDatabase, at uri: String, for time: Duration) async throws {
         // Two documents that nothing is wrong with: one for the transaction, one for the other writers.
         let ids = [FreshID.make(), FreshID.make()].map { BSONValue.objectID($0) }
         try await database.load(
@@ -59,7 +64,7 @@ struct OpenTransactionTests {
                 let name = BSONValue.string(id.objectID?.hex ?? "")
                 return ["_id": id, "mark": 0, "username": name, "email": name]
             })
-        let target = ["--uri", database.uri, "--database", database.name]
+        let target = ["--uri", uri, "--database", database.name]
         for command in item.before {
             let result = try await Tool.run(command + target)
             try #require([0, 1].contains(result.exitCode), "\(result)")
