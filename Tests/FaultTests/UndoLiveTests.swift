@@ -41,8 +41,7 @@ struct UndoLiveTests {
     }
 
     /// What the application does until it is told to stop: by ObjectId, as it looks everything up.
-    private static func work(_ database: TestDatabase, _ writer: Int, until isOver: Flag) async throws
-    {
+    private static func work(_ database: TestDatabase, _ writer: Int, until isOver: Flag) async throws {
         var turn = writer
         while !isOver.isSet {
             turn += 7
