@@ -104,7 +104,8 @@ extension CounterScan {
             counts[code].map { count in
                 Leftover(
                     code: code.rawValue, collection: collection.name, count: count,
-                    reason: "\(counter.counted) held nothing when it was looked at first, so nothing is set to zero: was "
+                    reason:
+                        "\(counter.counted) held nothing when it was looked at first, so nothing is set to zero: was "
                         + "the database restored in part? If zero is right, say --zero-counts",
                     samples: counts.samples(code).compactMap { $0["_id"] })
             }

@@ -37,7 +37,8 @@ public struct Resumer: Sendable {
                 ["$match": ["open": true]], ["$sort": ["_id": 1]],
                 [
                     "$group": [
-                        "_id": "$collection", "n": ["$sum": 1], "run": ["$first": "$_id.r"], "entry": ["$first": "$_id.n"],
+                        "_id": "$collection", "n": ["$sum": 1], "run": ["$first": "$_id.r"],
+                        "entry": ["$first": "$_id.n"],
                         "oldId": ["$first": "$oldId"],
                     ]
                 ], ["$sort": ["_id": 1]],
@@ -56,9 +57,13 @@ public struct Resumer: Sendable {
     public func resume() async throws -> [(run: ObjectID, entries: Int)] {
         var open: [BSONDocument] = []
         if try await Self.isNeeded(run.database) {
+            // What belongs to a later holder of the lease isn't this run's to finish.
+            try await run.confirmLease()
             try await run.claimOpenEntries()
+            var mine: BSONDocument = ["open": true]
+            if let token = run.token { mine.append("token", .int64(token)) }
             open = try await run.database.findAll(
-                StateCollection.journal, filter: ["open": true], options: ["sort": ["_id": 1]])
+                StateCollection.journal, filter: mine, options: ["sort": ["_id": 1]])
         }
         let entries = open.compactMap(JournalEntry.init)
         guard entries.count == open.count else {

@@ -28,6 +28,8 @@ extension Run {
         do {
             try await writer.bulkWrite(journal, entries.map { .insert(openDocument($0)) }, ordered: true)
         } catch let error as MongoError where error.kind == .duplicateKey {
+            // A run that goes on for this one writes under its numbers; or a document is on its way already.
+            try await confirmLease()
             throw MoveIsOpen()
         }
         do {

@@ -238,7 +238,11 @@ public final class Run: Sendable {
         shared.state.withLock { $0.annotations[key] = nil }
         try await writer.bulkWrite(
             database.namespace(StateCollection.runs),
-            [.updateMany(filter: BSONDocument([(key, .document(["$exists": true]))]), update: ["$unset": .document([key: ""])])])
+            [
+                .updateMany(
+                    filter: BSONDocument([(key, .document(["$exists": true]))]),
+                    update: ["$unset": .document([key: ""])])
+            ])
     }
 
     private func updateRecord(_ update: BSONDocument) async throws {

@@ -31,7 +31,8 @@ struct Seed: AsyncParsableCommand {
     var allowRemote = false
 
     func run() async throws {
-        try await CommandSession.run("seed", options, requires: .nothing, changes: true, beforeConnecting: refuseRemote) { session in
+        try await CommandSession.run("seed", options, requires: .nothing, changes: true, beforeConnecting: refuseRemote)
+        { session in
             let start = ContinuousClock.now
             let users = try selected()
             let isLocal = session.database.isLocal

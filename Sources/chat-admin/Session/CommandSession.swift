@@ -98,7 +98,10 @@ struct CommandSession: Sendable {
     }
 
     private static func forever() async {
-        while true { await Task.yield(); try? await Task.sleep(for: .seconds(1)) }
+        while true {
+            await Task.yield()
+            try? await Task.sleep(for: .seconds(1))
+        }
     }
 
     private static func sentence(_ error: any Error) -> String {
@@ -113,11 +116,13 @@ struct CommandSession: Sendable {
         let what =
             switch signal {
             case nil: "The server doesn't answer, so the lease couldn't be taken in the time given by --wait."
-            case timeIsUp?: "The time given by --max-time is over, in the middle of a command that the server is still at."
+            case timeIsUp?:
+                "The time given by --max-time is over, in the middle of a command that the server is still at."
             case .some: "Stopped in the middle of a command that the server is still at."
             }
         guard trail.run != nil else { return what }
-        return what + " What was begun is finished by the next run; the lease of this one is over in half a minute at most."
+        return what
+            + " What was begun is finished by the next run; the lease of this one is over in half a minute at most."
     }
 
     private static func connect(

@@ -26,7 +26,8 @@ struct MigrationSession {
         var steps: SeriesOptions.Steps?
         let readSteps = { (_: ConnectionString) in steps = try series.read(journalLimit: journalLimit) }
         try await CommandSession.run(
-            name, options, requires: series.areBuiltIn ? .chatDatabase : .nothing, changes: changes, rewording: series.reword,
+            name, options, requires: series.areBuiltIn ? .chatDatabase : .nothing, changes: changes,
+            rewording: series.reword,
             beforeConnecting: readSteps
         ) { session in
             guard let steps else { throw Failure(.internalError, "The steps weren't read.") }

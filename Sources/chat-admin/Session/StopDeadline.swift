@@ -47,7 +47,6 @@ final class StopDeadline: Sendable {
         after(duration + Self.grace) { [self] in
             if state.withLock({ $0.watches == watch && !$0.isOver }), take() { end(nil) }
         }
-
     }
 
     /// The waiting came to its end.
