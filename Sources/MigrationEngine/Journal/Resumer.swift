@@ -144,11 +144,11 @@ public struct Resumer: Sendable {
         case .validator(let before, let after):
             try await attempt(entry, old) {
                 guard try await old.validatorOptions(of: entry.collection) == before else { return }
-                try await run.writer.collMod(run.database.namespace(entry.collection), after)
+                try await run.changeCatalog(CatalogCommand.collMod(entry.collection, after))
             }
         case .indexes(let indexes):
             try await attempt(entry, old, changes: indexes.count) {
-                try await run.writer.createIndexes(run.database.namespace(entry.collection), indexes)
+                try await run.changeCatalog(CatalogCommand.createIndexes(entry.collection, indexes))
             }
         case .collection:
             let exists = try await run.database.client.listCollections(run.database.name)[entry.collection] != nil

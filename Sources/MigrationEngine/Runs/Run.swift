@@ -254,7 +254,7 @@ public final class Run: Sendable {
     /// Makes the state collections and the run's record, once.
     func begin() async throws {
         guard !hasRecord else { return }
-        try await StateCollection.prepare(database)
+        try await StateCollection.prepare(self)
         var record: BSONDocument = ["_id": .objectID(id), "state": "running", "startedAt": WallClock.now]
         if let token { record.append("token", .int64(token)) }
         for element in description.document.rawElements { record.append(raw: element) }

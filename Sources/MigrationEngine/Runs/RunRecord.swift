@@ -78,6 +78,8 @@ public struct RunRecord: Sendable {
     ///
     /// - Throws: `MongoError`.
     public func journal(_ database: Database) async throws -> [JournalSummary] {
+        // Two operands each: more are taken from MongoDB 5.0 on.
+        let items: BSONValue = ["$ifNull": ["$items", ["$ifNull": ["$documents", ["$ifNull": ["$indexes", [0]]]]]]]
         let groups = try await database.aggregateAll(
             StateCollection.journal,
             [
@@ -88,9 +90,7 @@ public struct RunRecord: Sendable {
                             "kind": "$kind", "collection": "$collection", "code": "$code", "state": "$state",
                         ],
                         "entries": ["$sum": 1],
-                        "documents": [
-                            "$sum": ["$size": ["$ifNull": ["$items", "$documents", "$indexes", [0]]]]
-                        ],
+                        "documents": ["$sum": ["$size": items]],
                         "undone": ["$sum": ["$cond": [["$gt": ["$undone", .null]], 1, 0]]],
                     ]
                 ],
