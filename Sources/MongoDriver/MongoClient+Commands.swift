@@ -34,7 +34,7 @@ extension MongoClient {
         let (succeeded, reply) = try withReply { reply in
             withBSON(command) { command in
                 withBSON(options) { options in
-                    ReadPreference.withPointer(readPreference) { preference in
+                    ReadPreference.withPointer(readPreference, connectionString) { preference in
                         switch mode {
                         case .plain:
                             mongoc_client_command_with_opts(

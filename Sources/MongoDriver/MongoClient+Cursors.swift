@@ -42,7 +42,7 @@ extension MongoClient {
         let cursor = try withCollection(namespace) { collection in
             withBSON(filter) { filter in
                 withBSON(options) { options in
-                    ReadPreference.withPointer(readPreference) { preference in
+                    ReadPreference.withPointer(readPreference, connectionString) { preference in
                         mongoc_collection_find_with_opts(collection, filter, options, preference)
                     }
                 }
@@ -69,7 +69,7 @@ extension MongoClient {
         let cursor = try withCollection(namespace) { collection in
             withBSON(stages) { stages in
                 withBSON(options) { options in
-                    ReadPreference.withPointer(readPreference) { preference in
+                    ReadPreference.withPointer(readPreference, connectionString) { preference in
                         mongoc_collection_aggregate(collection, MONGOC_QUERY_NONE, stages, options, preference)
                     }
                 }

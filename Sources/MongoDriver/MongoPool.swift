@@ -8,7 +8,8 @@ internal import Synchronization
 /// `@unchecked Sendable`: "mongoc_client_pool_t is thread-safe" (mongoc_client_pool_t(3)), except for its
 /// construction and destruction, which happen in `init` and `deinit` alone.
 public final class MongoPool: @unchecked Sendable {
-    /// How the pool behaves where the connection string doesn't say.
+    /// How the pool behaves where the connection string doesn't say. What it says of read and write concerns and of read
+    /// preferences counts for nothing here: each command has its own.
     public struct Options: Sendable {
         /// The name under which the server sees the clients.
         public var appName = "chat-admin"
@@ -42,15 +43,7 @@ public final class MongoPool: @unchecked Sendable {
         self.connectionString = connectionString
         monitor = CommandMonitor(logger: logger)
         pool = try connectionString.withURI { uri throws(MongoError) in
-            try Self.checkPassword(uri)
-            let primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY)
-            defer { mongoc_read_prefs_destroy(primary) }
-            mongoc_uri_set_read_prefs_t(uri, primary)
-            if mongoc_uri_get_appname(uri) == nil { mongoc_uri_set_appname(uri, options.appName) }
-            Self.setDefault(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, options.serverSelectionTimeoutMS)
-            Self.setDefault(uri, MONGOC_URI_SOCKETTIMEOUTMS, options.socketTimeoutMS)
-            Self.setDefault(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, options.waitQueueTimeoutMS)
-            if let size = options.maxPoolSize { mongoc_uri_set_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, size) }
+            try Self.complete(uri, options)
             var error = bson_error_t()
             guard let pool = mongoc_client_pool_new_with_error(uri, &error) else {
                 // A name that DNS doesn't know is a server that can't be reached, however the string reads.
@@ -98,16 +91,4 @@ public final class MongoPool: @unchecked Sendable {
     }
 
     func push(_ client: OpaquePointer) { mongoc_client_pool_push(pool, client) }
-
-    /// libmongoc takes the length of a password that isn't there (`strlen (scram->pass)`, mongoc-scram.c) and crashes.
-    private static func checkPassword(_ uri: OpaquePointer) throws(MongoError) {
-        guard mongoc_uri_get_username(uri) != nil, mongoc_uri_get_password(uri) == nil else { return }
-        let mechanism = mongoc_uri_get_auth_mechanism(uri).map { String(cString: $0).uppercased() }
-        guard mechanism == nil || mechanism?.hasPrefix("SCRAM-") == true || mechanism == "PLAIN" else { return }
-        throw MongoError(.connectionString, "The connection string names a user, but there is no password.")
-    }
-
-    private static func setDefault(_ uri: OpaquePointer, _ option: String, _ value: Int32) {
-        if !mongoc_uri_has_option(uri, option) { mongoc_uri_set_option_as_int32(uri, option, value) }
-    }
 }
