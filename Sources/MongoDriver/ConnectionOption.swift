@@ -49,7 +49,7 @@ enum ConnectionOption {
 
     /// `minPoolSize` belongs here: in libmongoc it is how many clients are kept, "its behavior does not match its name".
     private static let replacedNames: Set<String> = [
-        "journal", "minpoolsize", "readconcernlevel", "safe", "serverselectiontryonce", "slaveok", "w",
+        "journal", "minpoolsize", "readconcernlevel", "safe", "serverselectiontryonce", "w",
         "waitqueuemultiple", "wtimeoutms",
     ]
 
@@ -58,7 +58,8 @@ enum ConnectionOption {
         "autoreconnect", "connect", "datetime_conversion", "enableutf8validation", "family", "forceserverobjectid",
         "fsync", "ignoreundefined", "j", "keepalive", "keepaliveinitialdelay", "maxconnecting", "maxlifetimems",
         "monitorcommands", "nodelay", "poolsize", "promotebuffers", "promotelongs", "promotevalues",
-        "servermonitoringmode", "tz_aware", "unicode_decode_error_handler", "usenewurlparser", "useunifiedtopology",
+        "servermonitoringmode", "slaveok", "tz_aware", "unicode_decode_error_handler", "usenewurlparser",
+        "useunifiedtopology",
         "uuidrepresentation", "wtimeout",
     ]
 

@@ -27,9 +27,23 @@ extension MongoClient {
         _ command: BSONDocument, on database: String, mode: CommandMode = .plain,
         readPreference: ReadPreference? = nil, session: ClientSession? = nil
     ) throws -> BSONDocument {
+        let reply = try send(
+            command, on: database, mode: mode, readPreference: readPreference, options([:], session: session))
+        if mode == .read { pool.reads.note(reply) }
+        try Self.checkWrites(in: reply)
+        return reply
+    }
+
+    /// Sends a command and waits for its reply.
+    ///
+    /// - Parameter options: What libmongoc takes besides the command: `sessionId`, `serverId`, `readConcern`.
+    /// - Throws: ``MongoError`` when no reply came, or one that says that the command failed.
+    func send(
+        _ command: BSONDocument, on database: String, mode: CommandMode, readPreference: ReadPreference?,
+        _ options: BSONDocument
+    ) throws(MongoError) -> BSONDocument {
         try Self.checkName(database)
         let client = try client()
-        let options = options([:], session: session)
         var error = bson_error_t()
         let (succeeded, reply) = try withReply { reply in
             withBSON(command) { command in
@@ -50,7 +64,6 @@ extension MongoClient {
             }
         }
         guard succeeded else { throw MongoError(error, reply: reply) }
-        try Self.checkWrites(in: reply)
         return reply
     }
 

@@ -7,8 +7,8 @@ extension MongoPool {
     private static let shortestSelectionMS: Int32 = 2_000
     /// The shortest time for a connection, in milliseconds: it takes round trips, encryption and a password's hashing.
     private static let shortestConnectMS: Int32 = 1_000
-    /// The shortest wait for an answer, in milliseconds: a write waits for the disks of a majority.
-    private static let shortestAnswerMS: Int32 = 1_000
+    /// The shortest wait for an answer, in milliseconds: a write waits for the disks of a majority, which may be busy.
+    private static let shortestAnswerMS: Int32 = 5_000
     /// The time for a connection where the string says none, or 0, libmongoc's own.
     static let defaultConnectMS: Int32 = 10_000
 

@@ -30,6 +30,8 @@ public final class MongoPool: @unchecked Sendable {
     /// Where the pool connects to.
     public let connectionString: ConnectionString
     private let pool: OpaquePointer
+    /// When the data were true that the pool's clients have read.
+    let reads = ReadMoments()
     /// libmongoc points at it without retaining it; it must be released after the pool is destroyed.
     private let monitor: CommandMonitor
 
