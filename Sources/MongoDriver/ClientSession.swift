@@ -144,14 +144,16 @@ extension MongoClient {
             throw MongoError(.internal, "A session was used after its end.")
         }
         var error = bson_error_t()
-        let (committed, reply) = try withReply { mongoc_client_session_commit_transaction(handle, $0, &error) }
+        let (committed, reply) = try withReply { reply in
+            waiting(isQuick: true) { mongoc_client_session_commit_transaction(handle, reply, &error) }
+        }
         guard committed else { throw MongoError(error, reply: reply) }
     }
 
     /// Ends a transaction without effect. An abort that fails is no error: the server ends the transaction by itself.
     private func abortTransaction(_ session: ClientSession) {
         guard let handle = sessions[session.identifier], mongoc_client_session_in_transaction(handle) else { return }
-        mongoc_client_session_abort_transaction(handle, nil)
+        _ = waiting(isQuick: true) { mongoc_client_session_abort_transaction(handle, nil) }
     }
 
     private func endSession(_ session: ClientSession) {

@@ -149,10 +149,7 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
         var hosts: [String] = []
         var next = mongoc_uri_get_hosts(uri)
         while let host = next {
-            hosts.append(
-                withUnsafeBytes(of: host.pointee.host_and_port) { bytes in
-                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-                })
+            hosts.append(host.pointee.name)
             next = UnsafePointer(host.pointee.next)
         }
         return hosts

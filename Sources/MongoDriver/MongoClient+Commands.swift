@@ -45,19 +45,22 @@ extension MongoClient {
         try Self.checkName(database)
         let client = try client()
         var error = bson_error_t()
+        let isQuick = CommandTime.isQuick(command)
         let (succeeded, reply) = try withReply { reply in
             withBSON(command) { command in
                 withBSON(options) { options in
                     ReadPreference.withPointer(readPreference, connectionString) { preference in
-                        switch mode {
-                        case .plain:
-                            mongoc_client_command_with_opts(
-                                client, database, command, preference, options, reply, &error)
-                        case .read:
-                            mongoc_client_read_command_with_opts(
-                                client, database, command, preference, options, reply, &error)
-                        case .write:
-                            mongoc_client_write_command_with_opts(client, database, command, options, reply, &error)
+                        waiting(isQuick: isQuick) {
+                            switch mode {
+                            case .plain:
+                                mongoc_client_command_with_opts(
+                                    client, database, command, preference, options, reply, &error)
+                            case .read:
+                                mongoc_client_read_command_with_opts(
+                                    client, database, command, preference, options, reply, &error)
+                            case .write:
+                                mongoc_client_write_command_with_opts(client, database, command, options, reply, &error)
+                            }
                         }
                     }
                 }

@@ -16,6 +16,7 @@ public actor MongoClient {
     let pool: MongoPool
     private let executor: ClientExecutor
     private var handle: OpaquePointer?
+    private var watched: WatchedClient?
     var cursors: [Int: OpenCursor] = [:]
     var sessions: [Int: OpaquePointer] = [:]
     private var nextIdentifier = 0
@@ -50,7 +51,7 @@ public actor MongoClient {
         }
     }
 
-    func open() throws(MongoError) { handle = try pool.pop() }
+    func open() throws(MongoError) { (handle, watched) = try pool.pop() }
 
     /// Closes what was left open and gives the connection back.
     func close() {
@@ -59,6 +60,13 @@ public actor MongoClient {
         sessions = [:]
         if let handle { pool.push(handle) }
         handle = nil
+        watched = nil
+    }
+
+    /// Runs a closure that waits for a server: not for long where that can't be because of the data.
+    func waiting<R, E: Error>(isQuick: Bool, _ body: () throws(E) -> R) throws(E) -> R {
+        guard let watched, isQuick else { return try body() }
+        return try watched.within(pool.quickCommandTimeout, body)
     }
 
     /// The C client, while it is lent.

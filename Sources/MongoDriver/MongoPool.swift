@@ -18,6 +18,9 @@ public final class MongoPool: @unchecked Sendable {
         /// How long to wait for an answer, in milliseconds: an hour. A server groups tens of millions of messages for longer
         /// than the driver's own five minutes; one that is gone is noticed by keep-alive probes before.
         public var socketTimeoutMS: Int32 = 3_600_000
+        /// How long a command may take whose work doesn't grow with the data, in milliseconds, before its connection counts
+        /// as lost: two minutes, twice what a write waits for a majority.
+        public var quickCommandTimeoutMS = 120_000
         /// How long to wait for a free client, in milliseconds.
         public var waitQueueTimeoutMS: Int32 = 60_000
         /// The largest number of clients, whatever the connection string says; nil leaves it to the string.
@@ -30,6 +33,10 @@ public final class MongoPool: @unchecked Sendable {
     /// Where the pool connects to.
     public let connectionString: ConnectionString
     private let pool: OpaquePointer
+    /// Breaks connections that wait for nothing; it must be released after the pool is destroyed, too.
+    private let watch: LivenessWatch
+    /// How long a quick command may take (``CommandTime``).
+    let quickCommandTimeout: Duration
     /// When the data were true that the pool's clients have read.
     let reads = ReadMoments()
     /// libmongoc points at it without retaining it; it must be released after the pool is destroyed.
@@ -43,22 +50,30 @@ public final class MongoPool: @unchecked Sendable {
     ) throws(MongoError) {
         MongoRuntime.start()
         self.connectionString = connectionString
-        monitor = CommandMonitor(logger: logger)
-        pool = try connectionString.withURI { uri throws(MongoError) in
+        quickCommandTimeout = .milliseconds(options.quickCommandTimeoutMS)
+        (pool, watch) = try connectionString.withURI { uri throws(MongoError) in
             try Self.complete(uri, options)
+            let connectMS = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, Self.defaultConnectMS)
             var error = bson_error_t()
             guard let pool = mongoc_client_pool_new_with_error(uri, &error) else {
                 // A name that DNS doesn't know is a server that can't be reached, however the string reads.
                 throw MongoError(error.text.contains("look up") ? .unreachable : .connectionString, error.text)
             }
-            return pool
+            return (pool, LivenessWatch(connectTimeout: .milliseconds(connectMS)))
         }
+        monitor = CommandMonitor(logger: logger, watch: watch)
         // Both "must be called before the first mongoc_client_pool_pop".
         mongoc_client_pool_set_error_api(pool, 2)
         monitor.register(with: pool)
     }
 
-    deinit { mongoc_client_pool_destroy(pool) }
+    /// libmongoc says good-bye to the servers when a pool is destroyed, and waits for their answers.
+    private static let farewell = Duration.seconds(5)
+
+    deinit {
+        watch.hurry(Self.farewell)
+        mongoc_client_pool_destroy(pool)
+    }
 
     private static let kept = Mutex<[MongoPool]>([])
 
@@ -84,12 +99,12 @@ public final class MongoPool: @unchecked Sendable {
         }
     }
 
-    /// Waits for a free client; called on the client's own queue.
-    func pop() throws(MongoError) -> OpaquePointer {
+    /// Waits for a free client, and sees to it that it is watched; called on the client's own queue.
+    func pop() throws(MongoError) -> (handle: OpaquePointer, watched: WatchedClient) {
         guard let client = mongoc_client_pool_pop(pool) else {
             throw MongoError(.timeout, "No connection of the pool became free in time.")
         }
-        return client
+        return (client, watch.watch(client))
     }
 
     func push(_ client: OpaquePointer) { mongoc_client_pool_push(pool, client) }
