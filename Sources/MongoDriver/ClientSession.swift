@@ -97,18 +97,28 @@ extension MongoClient {
         guard let session = mongoc_client_start_session(try client(), options, &error) else {
             throw MongoError(error)
         }
-        guard let carrier = bson_new() else { throw MongoError(.internal, "No memory for a session.") }
-        defer { bson_destroy(carrier) }
-        guard mongoc_client_session_append(session, carrier, &error) else {
+        let option: BSONValue
+        do {
+            option = try Self.option(session)
+        } catch {
             mongoc_client_session_destroy(session)
-            throw MongoError(error)
+            throw error
         }
         let identifier = makeIdentifier()
         sessions[identifier] = session
+        return ClientSession(option: option, identifier: identifier, isTransaction: isTransaction)
+    }
+
+    /// What names a session in a command's options.
+    static func option(_ session: OpaquePointer) throws(MongoError) -> BSONValue {
+        guard let carrier = bson_new() else { throw MongoError(.internal, "No memory for a session.") }
+        defer { bson_destroy(carrier) }
+        var error = bson_error_t()
+        guard mongoc_client_session_append(session, carrier, &error) else { throw MongoError(error) }
         guard let option = try copyDocument(carrier)["sessionId"] else {
             throw MongoError(.internal, "libmongoc named no session.")
         }
-        return ClientSession(option: option, identifier: identifier, isTransaction: isTransaction)
+        return option
     }
 
     private func startTransaction(_ session: ClientSession) throws {
@@ -134,14 +144,16 @@ extension MongoClient {
             throw MongoError(.internal, "A session was used after its end.")
         }
         var error = bson_error_t()
-        let (committed, reply) = try withReply { mongoc_client_session_commit_transaction(handle, $0, &error) }
+        let (committed, reply) = try withReply { reply in
+            waiting(isQuick: true) { mongoc_client_session_commit_transaction(handle, reply, &error) }
+        }
         guard committed else { throw MongoError(error, reply: reply) }
     }
 
     /// Ends a transaction without effect. An abort that fails is no error: the server ends the transaction by itself.
     private func abortTransaction(_ session: ClientSession) {
         guard let handle = sessions[session.identifier], mongoc_client_session_in_transaction(handle) else { return }
-        mongoc_client_session_abort_transaction(handle, nil)
+        _ = waiting(isQuick: true) { mongoc_client_session_abort_transaction(handle, nil) }
     }
 
     private func endSession(_ session: ClientSession) {

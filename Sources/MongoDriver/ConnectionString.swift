@@ -2,7 +2,7 @@ internal import BSON
 internal import CMongoC
 internal import Foundation
 
-/// A MongoDB connection string, checked by libmongoc, whose printed form never shows a password.
+/// A MongoDB connection string, checked here and by libmongoc, whose printed form never shows a password.
 ///
 /// The text itself can't be read back: ``description`` names user, hosts and database only, so that a connection
 /// string that is printed, logged or stored by mistake gives nothing away.
@@ -20,6 +20,12 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
     /// A connection reads from the primary all the same, unless a read is told otherwise: what is about to be changed must
     /// not be read from a member that lags behind.
     public let readPreference: ReadPreference
+    /// The sets of tags that a member must have to answer a read that isn't for the primary alone, as
+    /// `readPreferenceTags` gives them: an array's document.
+    let readTags: BSONDocument?
+    /// How far a member may lag behind to answer such a read, in seconds; -1 means however far.
+    let maxStalenessSeconds: Int64
+    /// The string without the options that libmongoc isn't to see (``ConnectionOption``).
     private let text: String
 
     /// Checks a connection string.
@@ -32,19 +38,26 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
             throw MongoError(.connectionString, "The connection string contains a NUL character.")
         }
         try Self.checkCredentials(text)
+        let parts = Parts(text)
+        let known = try parts.text { if case .ignored = $0 { false } else { true } }
         var error = bson_error_t()
-        guard let uri = mongoc_uri_new_with_error(text, &error) else {
+        guard let uri = mongoc_uri_new_with_error(known, &error) else {
             let reason = Redaction.withoutQuotations(error.text)
             throw MongoError(.connectionString, "The connection string can't be used: \(reason)")
         }
         defer { mongoc_uri_destroy(uri) }
-        self.text = text
+        try Self.check(uri)
+        self.text = try parts.text { if case .obeyed = $0 { true } else { false } }
         hosts = Self.hosts(of: uri)
         database = Self.string(mongoc_uri_get_database(uri))
         username = Self.string(mongoc_uri_get_username(uri))
         hasPassword = Self.string(mongoc_uri_get_password(uri)) != nil
         appName = Self.string(mongoc_uri_get_appname(uri))
-        readPreference = ReadPreference(mongoc_read_prefs_get_mode(mongoc_uri_get_read_prefs_t(uri)))
+        let preferences = mongoc_uri_get_read_prefs_t(uri)
+        readPreference = ReadPreference(mongoc_read_prefs_get_mode(preferences))
+        readTags = try mongoc_read_prefs_get_tags(preferences).map { (tags) throws(MongoError) in try copyDocument(tags)
+        }
+        maxStalenessSeconds = mongoc_read_prefs_get_max_staleness_seconds(preferences)
     }
 
     /// Builds a connection string from its parts, as the chat application's own variables name them.
@@ -136,10 +149,7 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
         var hosts: [String] = []
         var next = mongoc_uri_get_hosts(uri)
         while let host = next {
-            hosts.append(
-                withUnsafeBytes(of: host.pointee.host_and_port) { bytes in
-                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-                })
+            hosts.append(host.pointee.name)
             next = UnsafePointer(host.pointee.next)
         }
         return hosts

@@ -1,5 +1,4 @@
 public import BSON
-internal import CMongoC
 
 /// A collection, a view or a time series, as `listCollections` describes it.
 public struct CollectionDescription: Sendable {
@@ -25,12 +24,8 @@ extension MongoClient {
     /// - Throws: ``MongoError``.
     public func listCollections(_ database: String) async throws -> [String: CollectionDescription] {
         try Self.checkName(database)
-        guard let handle = mongoc_client_get_database(try client(), database) else {
-            throw MongoError(.internal, "No handle for the database \(database).")
-        }
-        let found = mongoc_database_find_collections_with_opts(handle, nil)
-        mongoc_database_destroy(handle)
-        let documents = try await all(try register(found))
+        let command: BSONDocument = ["listCollections": 1]
+        let documents = try await all(register(CursorRequest(command, on: database)))
         return documents.reduce(into: [:]) { result, document in
             guard let name = document["name"]?.string, !name.hasPrefix("system.") else { return }
             result[name] = CollectionDescription(
@@ -44,8 +39,9 @@ extension MongoClient {
     /// - Throws: ``MongoError``.
     public func listIndexes(_ namespace: Namespace) async throws -> [BSONDocument] {
         do {
-            let cursor = try withCollection(namespace) { mongoc_collection_find_indexes_with_opts($0, nil) }
-            return try await all(try register(cursor))
+            try Self.check(namespace)
+            let command: BSONDocument = ["listIndexes": .string(namespace.collection)]
+            return try await all(register(CursorRequest(command, on: namespace.database)))
         } catch let error as MongoError where error.code == MongoError.ServerCode.namespaceNotFound {
             return []
         }

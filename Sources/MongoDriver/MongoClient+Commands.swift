@@ -27,30 +27,46 @@ extension MongoClient {
         _ command: BSONDocument, on database: String, mode: CommandMode = .plain,
         readPreference: ReadPreference? = nil, session: ClientSession? = nil
     ) throws -> BSONDocument {
+        let reply = try send(
+            command, on: database, mode: mode, readPreference: readPreference, options([:], session: session))
+        if mode == .read { pool.reads.note(reply) }
+        try Self.checkWrites(in: reply)
+        return reply
+    }
+
+    /// Sends a command and waits for its reply.
+    ///
+    /// - Parameter options: What libmongoc takes besides the command: `sessionId`, `serverId`, `readConcern`.
+    /// - Throws: ``MongoError`` when no reply came, or one that says that the command failed.
+    func send(
+        _ command: BSONDocument, on database: String, mode: CommandMode, readPreference: ReadPreference?,
+        _ options: BSONDocument
+    ) throws(MongoError) -> BSONDocument {
         try Self.checkName(database)
         let client = try client()
-        let options = options([:], session: session)
         var error = bson_error_t()
+        let isQuick = CommandTime.isQuick(command)
         let (succeeded, reply) = try withReply { reply in
             withBSON(command) { command in
                 withBSON(options) { options in
-                    ReadPreference.withPointer(readPreference) { preference in
-                        switch mode {
-                        case .plain:
-                            mongoc_client_command_with_opts(
-                                client, database, command, preference, options, reply, &error)
-                        case .read:
-                            mongoc_client_read_command_with_opts(
-                                client, database, command, preference, options, reply, &error)
-                        case .write:
-                            mongoc_client_write_command_with_opts(client, database, command, options, reply, &error)
+                    ReadPreference.withPointer(readPreference, connectionString) { preference in
+                        waiting(isQuick: isQuick) {
+                            switch mode {
+                            case .plain:
+                                mongoc_client_command_with_opts(
+                                    client, database, command, preference, options, reply, &error)
+                            case .read:
+                                mongoc_client_read_command_with_opts(
+                                    client, database, command, preference, options, reply, &error)
+                            case .write:
+                                mongoc_client_write_command_with_opts(client, database, command, options, reply, &error)
+                            }
                         }
                     }
                 }
             }
         }
         guard succeeded else { throw MongoError(error, reply: reply) }
-        try Self.checkWrites(in: reply)
         return reply
     }
 

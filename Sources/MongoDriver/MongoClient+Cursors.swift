@@ -1,31 +1,11 @@
 public import BSON
-internal import CMongoC
-
-/// An open cursor of a ``MongoClient``; it lives on that client's executor.
-public struct MongoCursor: Sendable {
-    let client: MongoClient
-    let identifier: Int
-
-    /// Reads on until a batch is full.
-    ///
-    /// - Parameters:
-    ///   - maximum: The largest number of documents to return.
-    ///   - maximumBytes: Stop when the documents together exceed this size, which bounds memory.
-    /// - Returns: The next documents; empty at the end.
-    /// - Throws: ``MongoError``: a cursor that broke never looks like one that ended.
-    public func nextBatch(maximum: Int = 1000, maximumBytes: Int = 4 << 20) async throws -> [BSONDocument] {
-        try await client.nextBatch(identifier, maximum: maximum, maximumBytes: maximumBytes)
-    }
-
-    /// Closes the cursor, on the server too.
-    public func close() async { await client.closeCursor(identifier) }
-}
 
 extension MongoClient {
-    /// Opens a cursor over the documents that match. Nothing is sent until the first batch is read.
+    /// Opens a cursor over the documents that match. Nothing is sent until the first batch is read, so an error of the
+    /// filter or the options is thrown there.
     ///
-    /// libmongoc's cursors refuse a filter, or a pipeline, that has an empty key in it at any depth, such as a literal
-    /// document. Commands (``run(_:on:mode:readPreference:session:)``) and bulk writes take it.
+    /// The filter is sent byte by byte as it is: keys may be empty at any depth, as in a literal document. The server is
+    /// the judge of it.
     ///
     /// - Parameters:
     ///   - namespace: The collection.
@@ -38,20 +18,17 @@ extension MongoClient {
         _ namespace: Namespace, filter: BSONDocument, options: BSONDocument = [:],
         readPreference: ReadPreference? = nil, session: ClientSession? = nil
     ) throws -> MongoCursor {
-        let options = self.options(options, session: session)
-        let cursor = try withCollection(namespace) { collection in
-            withBSON(filter) { filter in
-                withBSON(options) { options in
-                    ReadPreference.withPointer(readPreference) { preference in
-                        mongoc_collection_find_with_opts(collection, filter, options, preference)
-                    }
-                }
-            }
-        }
-        return try register(cursor)
+        try Self.check(namespace)
+        let command: BSONDocument = ["find": .string(namespace.collection), "filter": .document(filter)]
+        return try register(
+            CursorRequest(
+                command, on: namespace.database, options, readPreference: readPreference, session: session))
     }
 
-    /// Opens a cursor over an aggregation's results.
+    /// Opens a cursor over an aggregation's results. Nothing is sent until the first batch is read: a pipeline that ends
+    /// in `$out` or `$merge` has written when its cursor is at its end.
+    ///
+    /// The stages are sent byte by byte as they are, empty keys included.
     ///
     /// - Parameters:
     ///   - namespace: The collection.
@@ -64,18 +41,15 @@ extension MongoClient {
         _ namespace: Namespace, pipeline: [BSONDocument], options: BSONDocument = [:],
         readPreference: ReadPreference? = nil, session: ClientSession? = nil
     ) throws -> MongoCursor {
-        let options = self.options(options, session: session)
-        let stages: BSONDocument = ["pipeline": .array(BSONArray(pipeline.map { .document($0) }))]
-        let cursor = try withCollection(namespace) { collection in
-            withBSON(stages) { stages in
-                withBSON(options) { options in
-                    ReadPreference.withPointer(readPreference) { preference in
-                        mongoc_collection_aggregate(collection, MONGOC_QUERY_NONE, stages, options, preference)
-                    }
-                }
-            }
-        }
-        return try register(cursor)
+        try Self.check(namespace)
+        let command: BSONDocument = [
+            "aggregate": .string(namespace.collection), "pipeline": .array(BSONArray(pipeline.map { .document($0) })),
+        ]
+        let isWriting = ["$out", "$merge"].contains(pipeline.last?.keys.first)
+        return try register(
+            CursorRequest(
+                command, on: namespace.database, options, isAggregate: true, isWriting: isWriting,
+                readPreference: readPreference, session: session))
     }
 
     /// Hands every batch of a cursor to a closure, then closes the cursor, whatever happens.
@@ -105,52 +79,42 @@ extension MongoClient {
         return documents
     }
 
-    /// Keeps a cursor under a number, closing it at once when it was born broken.
-    func register(_ cursor: OpaquePointer?) throws -> MongoCursor {
-        guard let cursor else { throw MongoError(.internal, "libmongoc made no cursor.") }
-        do {
-            try Self.check(cursor)
-        } catch {
-            mongoc_cursor_destroy(cursor)
-            throw error
-        }
+    /// Keeps a cursor under a number.
+    func register(_ request: CursorRequest) throws(MongoError) -> MongoCursor {
+        _ = try client()
         let identifier = makeIdentifier()
-        cursors[identifier] = cursor
+        cursors[identifier] = OpenCursor(request)
         return MongoCursor(client: self, identifier: identifier)
     }
 
-    func nextBatch(_ identifier: Int, maximum: Int, maximumBytes: Int) throws -> [BSONDocument] {
-        guard let cursor = cursors[identifier] else {
+    func nextBatch(_ identifier: Int, maximum: Int, maximumBytes: Int) throws(MongoError) -> [BSONDocument] {
+        guard var cursor = cursors.removeValue(forKey: identifier) else {
             throw MongoError(.internal, "A cursor was read after it had been closed.")
         }
+        defer { cursors[identifier] = cursor }
         var documents: [BSONDocument] = []
         var bytes = 0
-        var next: OpaquePointer?
-        while documents.count < maximum, bytes < maximumBytes {
-            // "Cannot advance a completed or failed cursor": a read behind the end, or behind an error, asks first.
-            guard mongoc_cursor_more(cursor), mongoc_cursor_next(cursor, &next), let borrowed = next else {
-                try Self.check(cursor)
-                break
+        do {
+            while documents.count < maximum, bytes < maximumBytes {
+                if let document = try cursor.take() {
+                    bytes += document.byteCount
+                    documents.append(document)
+                } else if try !advance(&cursor) {
+                    break
+                }
             }
-            // "The bson_t … is valid until the next call": copied at once.
-            let document = try copyDocument(borrowed)
-            bytes += document.byteCount
-            documents.append(document)
+        } catch {
+            cursor.batch = nil
+            cursor.position = .failed(error)
+            cursor.endSession()
+            throw error
         }
         return documents
     }
 
     func closeCursor(_ identifier: Int) {
-        guard let cursor = cursors.removeValue(forKey: identifier) else { return }
-        mongoc_cursor_destroy(cursor)
-    }
-
-    private static func check(_ cursor: OpaquePointer) throws(MongoError) {
-        var error = bson_error_t()
-        var borrowed: OpaquePointer?
-        guard mongoc_cursor_error_document(cursor, &error, &borrowed) else { return }
-        var reply: BSONDocument?
-        if let borrowed { reply = try copyDocument(borrowed) }
-        throw MongoError(error, reply: reply)
+        guard var cursor = cursors.removeValue(forKey: identifier) else { return }
+        kill(cursor)
+        cursor.endSession()
     }
 }

@@ -16,7 +16,8 @@ public actor MongoClient {
     let pool: MongoPool
     private let executor: ClientExecutor
     private var handle: OpaquePointer?
-    var cursors: [Int: OpaquePointer] = [:]
+    private var watched: WatchedClient?
+    var cursors: [Int: OpenCursor] = [:]
     var sessions: [Int: OpaquePointer] = [:]
     private var nextIdentifier = 0
 
@@ -50,16 +51,22 @@ public actor MongoClient {
         }
     }
 
-    func open() throws(MongoError) { handle = try pool.pop() }
+    func open() throws(MongoError) { (handle, watched) = try pool.pop() }
 
     /// Closes what was left open and gives the connection back.
     func close() {
-        for cursor in cursors.values { mongoc_cursor_destroy(cursor) }
-        cursors = [:]
+        for identifier in Array(cursors.keys) { closeCursor(identifier) }
         for session in sessions.values { mongoc_client_session_destroy(session) }
         sessions = [:]
         if let handle { pool.push(handle) }
         handle = nil
+        watched = nil
+    }
+
+    /// Runs a closure that waits for a server: not for long where that can't be because of the data.
+    func waiting<R, E: Error>(isQuick: Bool, _ body: () throws(E) -> R) throws(E) -> R {
+        guard let watched, isQuick else { return try body() }
+        return try watched.within(pool.quickCommandTimeout, body)
     }
 
     /// The C client, while it is lent.
@@ -80,8 +87,7 @@ public actor MongoClient {
     func withCollection<R>(
         _ namespace: Namespace, _ body: (OpaquePointer) throws -> R
     ) throws -> R {
-        try Self.checkName(namespace.database)
-        try Self.checkName(namespace.collection)
+        try Self.check(namespace)
         guard let collection = mongoc_client_get_collection(try client(), namespace.database, namespace.collection)
         else { throw MongoError(.internal, "No handle for the collection \(namespace).") }
         defer { mongoc_collection_destroy(collection) }
@@ -93,6 +99,12 @@ public actor MongoClient {
         guard !name.utf8.contains(0) else {
             throw MongoError(.internal, "The name of a database or collection holds a NUL character.")
         }
+    }
+
+    /// Refuses the names of a collection and its database where C would cut one.
+    static func check(_ namespace: Namespace) throws(MongoError) {
+        try checkName(namespace.database)
+        try checkName(namespace.collection)
     }
 
     /// Adds a session to a command's options, as `mongoc_client_session_append` does.

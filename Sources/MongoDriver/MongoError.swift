@@ -131,6 +131,12 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether a read is tried once more: the connection broke, or the server is stepping or shutting down
+    /// (https://github.com/mongodb/specifications/blob/master/source/retryable-reads).
+    var isRetryableRead: Bool { kind == .network || Self.retryableReads.contains(code) }
+
+    private static let retryableReads: Set<Int32> = [91, 134, 189, 262, 10107, 11600, 11602, 13435, 13436]
+
     /// Says whether the server, or the driver on its behalf, put this label on the error.
     public func hasLabel(_ label: String) -> Bool { labels.contains(label) }
 }

@@ -8,7 +8,8 @@ internal import Synchronization
 /// `@unchecked Sendable`: "mongoc_client_pool_t is thread-safe" (mongoc_client_pool_t(3)), except for its
 /// construction and destruction, which happen in `init` and `deinit` alone.
 public final class MongoPool: @unchecked Sendable {
-    /// How the pool behaves where the connection string doesn't say.
+    /// How the pool behaves where the connection string doesn't say. What it says of read and write concerns and of read
+    /// preferences counts for nothing here: each command has its own.
     public struct Options: Sendable {
         /// The name under which the server sees the clients.
         public var appName = "chat-admin"
@@ -17,6 +18,9 @@ public final class MongoPool: @unchecked Sendable {
         /// How long to wait for an answer, in milliseconds: an hour. A server groups tens of millions of messages for longer
         /// than the driver's own five minutes; one that is gone is noticed by keep-alive probes before.
         public var socketTimeoutMS: Int32 = 3_600_000
+        /// How long a command may take whose work doesn't grow with the data, in milliseconds, before its connection counts
+        /// as lost: two minutes, twice what a write waits for a majority.
+        public var quickCommandTimeoutMS = 120_000
         /// How long to wait for a free client, in milliseconds.
         public var waitQueueTimeoutMS: Int32 = 60_000
         /// The largest number of clients, whatever the connection string says; nil leaves it to the string.
@@ -29,6 +33,12 @@ public final class MongoPool: @unchecked Sendable {
     /// Where the pool connects to.
     public let connectionString: ConnectionString
     private let pool: OpaquePointer
+    /// Breaks connections that wait for nothing; it must be released after the pool is destroyed, too.
+    private let watch: LivenessWatch
+    /// How long a quick command may take (``CommandTime``).
+    let quickCommandTimeout: Duration
+    /// When the data were true that the pool's clients have read.
+    let reads = ReadMoments()
     /// libmongoc points at it without retaining it; it must be released after the pool is destroyed.
     private let monitor: CommandMonitor
 
@@ -40,30 +50,30 @@ public final class MongoPool: @unchecked Sendable {
     ) throws(MongoError) {
         MongoRuntime.start()
         self.connectionString = connectionString
-        monitor = CommandMonitor(logger: logger)
-        pool = try connectionString.withURI { uri throws(MongoError) in
-            try Self.checkPassword(uri)
-            let primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY)
-            defer { mongoc_read_prefs_destroy(primary) }
-            mongoc_uri_set_read_prefs_t(uri, primary)
-            if mongoc_uri_get_appname(uri) == nil { mongoc_uri_set_appname(uri, options.appName) }
-            Self.setDefault(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, options.serverSelectionTimeoutMS)
-            Self.setDefault(uri, MONGOC_URI_SOCKETTIMEOUTMS, options.socketTimeoutMS)
-            Self.setDefault(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, options.waitQueueTimeoutMS)
-            if let size = options.maxPoolSize { mongoc_uri_set_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, size) }
+        quickCommandTimeout = .milliseconds(options.quickCommandTimeoutMS)
+        (pool, watch) = try connectionString.withURI { uri throws(MongoError) in
+            try Self.complete(uri, options)
+            let connectMS = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, Self.defaultConnectMS)
             var error = bson_error_t()
             guard let pool = mongoc_client_pool_new_with_error(uri, &error) else {
                 // A name that DNS doesn't know is a server that can't be reached, however the string reads.
                 throw MongoError(error.text.contains("look up") ? .unreachable : .connectionString, error.text)
             }
-            return pool
+            return (pool, LivenessWatch(connectTimeout: .milliseconds(connectMS)))
         }
+        monitor = CommandMonitor(logger: logger, watch: watch)
         // Both "must be called before the first mongoc_client_pool_pop".
         mongoc_client_pool_set_error_api(pool, 2)
         monitor.register(with: pool)
     }
 
-    deinit { mongoc_client_pool_destroy(pool) }
+    /// libmongoc says good-bye to the servers when a pool is destroyed, and waits for their answers.
+    private static let farewell = Duration.seconds(5)
+
+    deinit {
+        watch.hurry(Self.farewell)
+        mongoc_client_pool_destroy(pool)
+    }
 
     private static let kept = Mutex<[MongoPool]>([])
 
@@ -89,25 +99,13 @@ public final class MongoPool: @unchecked Sendable {
         }
     }
 
-    /// Waits for a free client; called on the client's own queue.
-    func pop() throws(MongoError) -> OpaquePointer {
+    /// Waits for a free client, and sees to it that it is watched; called on the client's own queue.
+    func pop() throws(MongoError) -> (handle: OpaquePointer, watched: WatchedClient) {
         guard let client = mongoc_client_pool_pop(pool) else {
             throw MongoError(.timeout, "No connection of the pool became free in time.")
         }
-        return client
+        return (client, watch.watch(client))
     }
 
     func push(_ client: OpaquePointer) { mongoc_client_pool_push(pool, client) }
-
-    /// libmongoc takes the length of a password that isn't there (`strlen (scram->pass)`, mongoc-scram.c) and crashes.
-    private static func checkPassword(_ uri: OpaquePointer) throws(MongoError) {
-        guard mongoc_uri_get_username(uri) != nil, mongoc_uri_get_password(uri) == nil else { return }
-        let mechanism = mongoc_uri_get_auth_mechanism(uri).map { String(cString: $0).uppercased() }
-        guard mechanism == nil || mechanism?.hasPrefix("SCRAM-") == true || mechanism == "PLAIN" else { return }
-        throw MongoError(.connectionString, "The connection string names a user, but there is no password.")
-    }
-
-    private static func setDefault(_ uri: OpaquePointer, _ option: String, _ value: Int32) {
-        if !mongoc_uri_has_option(uri, option) { mongoc_uri_set_option_as_int32(uri, option, value) }
-    }
 }

@@ -28,10 +28,17 @@ public enum ReadPreference: String, Sendable, CaseIterable {
         }
     }
 
-    /// Lends libmongoc a preference; nil leaves it to the connection, which reads from the primary.
-    static func withPointer<R>(_ preference: ReadPreference?, _ body: (OpaquePointer?) throws -> R) rethrows -> R {
+    /// Lends libmongoc a preference, with the tags and the staleness that the connection string asks for; nil leaves it to
+    /// the connection, which reads from the primary.
+    static func withPointer<R>(
+        _ preference: ReadPreference?, _ string: ConnectionString, _ body: (OpaquePointer?) throws -> R
+    ) rethrows -> R {
         guard let preference, let pointer = mongoc_read_prefs_new(preference.mode) else { return try body(nil) }
         defer { mongoc_read_prefs_destroy(pointer) }
+        if preference != .primary {
+            if let tags = string.readTags { withBSON(tags) { mongoc_read_prefs_set_tags(pointer, $0) } }
+            mongoc_read_prefs_set_max_staleness_seconds(pointer, string.maxStalenessSeconds)
+        }
         return try body(pointer)
     }
 }

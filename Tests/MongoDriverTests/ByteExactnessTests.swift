@@ -93,21 +93,6 @@ struct ByteExactnessTests {
         #expect(back.removed == 1)
     }
 
-    @Test("with empty keys can't be searched for by cursors, which say so")
-    func refusesEmptyKeysInFilters() async throws {
-        try await withDatabase { database in
-            try await database.withClient { client in
-                let namespace = database.namespace("things")
-                let filter: BSONDocument = ["a": ["": 1]]
-                await expectError(.internal) { _ = try await client.all(client.find(namespace, filter: filter)) }
-                await expectError(.internal) {
-                    let pipeline: [BSONDocument] = [["$match": .document(filter)]]
-                    _ = try await client.all(client.aggregate(namespace, pipeline: pipeline))
-                }
-            }
-        }
-    }
-
     @Test("near the limit of 16 MB go through bulk writes and cursors")
     func areKeptWhenLarge() async throws {
         try await withDatabase { database in

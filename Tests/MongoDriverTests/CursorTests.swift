@@ -113,6 +113,24 @@ struct CursorTests {
         }
     }
 
+    @Test("take filters and pipelines with empty keys in them", arguments: TestServer.Kind.allCases)
+    func takesEmptyKeys(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            let document: BSONDocument = ["_id": 1, "value": ["": ["": 5]]]
+            try await database.load("things", [document, ["_id": 2, "value": [:]]])
+            try await database.withClient { client in
+                let namespace = database.namespace("things")
+                let filter: BSONDocument = ["value": ["": ["": 5]]]
+                #expect(try await client.all(client.find(namespace, filter: filter)) == [document])
+                let pipeline: [BSONDocument] = [
+                    ["$match": .document(filter)], ["$set": ["new": ["$literal": ["": 1]]]],
+                ]
+                let changed = try await client.all(client.aggregate(namespace, pipeline: pipeline))
+                #expect(changed.map { $0.value(at: "new", "") } == [1])
+            }
+        }
+    }
+
     @Test("of a client are independent of each other")
     func areIndependent() async throws {
         try await withDatabase { database in

@@ -34,7 +34,7 @@ struct LogTests {
         #expect(text.contains("command succeeded"))
         #expect(text.contains("logs.createUser"))
         #expect(text.contains("command failed"))
-        #expect(text.contains("nonsense"))
+        #expect(text.contains("Invalid maxpoolsize"))
         #expect(!text.contains("s3cr3t"))
         #expect(!text.contains(root.password))
         #expect(!text.contains(PercentEncoding.encode(root.password)))

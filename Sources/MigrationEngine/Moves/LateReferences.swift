@@ -79,19 +79,22 @@ struct LateReferences {
     private func look(_ moves: [RekeyMove], in collection: String) async throws -> Int {
         let present = try await run.database.client.listCollections(run.database.name)
         let standing = try await standing(moves.map(\.newID), in: collection)
-        // Of those that were referred to before they had this `_id`, nobody can tell the late references.
-        let gone = moves.filter { !standing.contains($0.newID) && $0.earlierReferences == 0 }
+        let back = moves.filter { !standing.contains($0.newID) }
+        // References that were there before a document had this `_id` stay behind, as they were.
+        let staying = try await staying(back.filter { $0.earlierReferences > 0 }.map(\.newID), in: collection)
+        let gone = back.filter { $0.earlierReferences == 0 || staying[$0.newID] != nil }
         let oldIDs = Dictionary(gone.map { ($0.newID, $0.oldID) }, uniquingKeysWith: { first, _ in first })
         guard !oldIDs.isEmpty else { return 0 }
         var found = 0
         for referrer in Set(gone.flatMap(\.referrers)) where present[referrer.collection]?.isOrdinary ?? false {
+            let filter: BSONDocument = [referrer.field: ["$in": .array(BSONArray(oldIDs.keys))]]
             let cursor = try await run.database.client.find(
-                run.database.namespace(referrer.collection),
-                filter: [referrer.field: ["$in": .array(BSONArray(oldIDs.keys))]],
+                run.database.namespace(referrer.collection), filter: filter,
                 options: ["projection": ["_id": 1, referrer.field: 1]])
             try await run.database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
                 let changes = documents.compactMap { document -> FieldChange? in
-                    guard let id = document["_id"], let value = document[referrer.field], let old = oldIDs[value]
+                    guard let id = document["_id"], let value = document[referrer.field], let old = oldIDs[value],
+                        staying[value]?[referrer]?.contains(id) != true
                     else { return nil }
                     return FieldChange(id: id, before: [referrer.field: value], after: [referrer.field: old])
                 }
@@ -101,6 +104,20 @@ struct LateReferences {
             }
         }
         return found
+    }
+
+    /// The references that stay behind, as the entries of the undo name them, by the `_id` that was taken away.
+    private func staying(
+        _ ids: [BSONValue], in collection: String
+    ) async throws -> [BSONValue: [Referrer: Set<BSONValue>]] {
+        guard !ids.isEmpty else { return [:] }
+        let entries = try await run.database.findAll(
+            StateCollection.journal,
+            filter: [
+                "collection": .string(collection), "oldId": ["$in": .array(BSONArray(ids))], "kind": "rekey",
+                "state": "done", "undoes": ["$exists": true],
+            ], options: ["sort": ["_id": 1], "projection": ["oldId": 1, "staying": 1]])
+        return entries.reduce(into: [:]) { $0[$1["oldId"] ?? .null] = RekeyMove.staying($1) }
     }
 
     private func standing(_ ids: [BSONValue], in collection: String) async throws -> Set<BSONValue> {

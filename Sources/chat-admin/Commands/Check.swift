@@ -30,12 +30,14 @@ struct Check: AsyncParsableCommand {
             let start = ContinuousClock.now
             let soFar = CheckSoFar()
             let database = session.database
+            let freshness = try await Freshness(session, limit: options.maxStaleness)
             session.soFar.tell {
-                CheckResult(soFar.report, database, duration: ContinuousClock.now - start)
+                CheckResult(soFar.report, database, freshness, duration: ContinuousClock.now - start)
             }
             let checker = Checker(database: database, schema: .chat, progress: session.progress)
             let report = try await checker.check(try codes(), interruption: session.interruption, soFar: soFar)
-            let result = CheckResult(report, database, duration: ContinuousClock.now - start)
+            if report.unchecked.isEmpty { try await freshness.check() }
+            let result = CheckResult(report, database, freshness, duration: ContinuousClock.now - start)
             try session.console.print(result, options.format)
             if !report.unchecked.isEmpty, let signal = session.interruption.requestedSignal {
                 return ExitStatus(EngineError.interrupted(signal: signal))

@@ -1,0 +1,52 @@
+internal import BSON
+internal import CMongoC
+
+/// What a client keeps of a cursor that isn't closed.
+struct OpenCursor {
+    /// How far it has come.
+    enum Position {
+        /// Nothing was sent yet.
+        case unsent
+        /// The server holds more under this number.
+        case open(Int64)
+        /// The server has sent everything.
+        case complete
+        /// It failed, and gives the same error whenever it is asked again.
+        case failed(MongoError)
+    }
+
+    /// The command that opens it.
+    let request: CursorRequest
+    var position = Position.unsent
+    /// The documents that have come and weren't given out yet; nil where there are none.
+    var batch: BSONNestedValues?
+    /// The collection that the server keeps it under.
+    var collection = ""
+    /// The server that has it, by libmongoc's number; nil where its session decides.
+    var server: UInt32?
+    /// The session that all its commands belong to, where the caller gave none: a server gives a cursor to the session
+    /// alone that opened it.
+    var session: OpaquePointer?
+
+    init(_ request: CursorRequest) { self.request = request }
+
+    /// Gives out one of the documents that have come; nil when there are no more of them.
+    ///
+    /// - Throws: ``MongoError`` of kind `bson` when there is something else than a document.
+    mutating func take() throws(MongoError) -> BSONDocument? {
+        switch batch?.next() {
+        case .document(let document): return document
+        case nil:
+            // The reply takes memory that the next one may need.
+            batch = nil
+            return nil
+        default: throw CursorReply.malformed("something else where a document should be")
+        }
+    }
+
+    /// Ends the session of its own.
+    mutating func endSession() {
+        if let session { mongoc_client_session_destroy(session) }
+        session = nil
+    }
+}
