@@ -86,8 +86,8 @@ struct TLSTests {
             let without = try await Tool.run([
                 "check", "--uri", "\(server.uriWithoutCredentials)&\(known)", "--database", database.name,
             ])
-            #expect([77, 78].contains(without.exitCode), "\(without)")
-            #expect(without.errors.contains("X-509"), "\(without)")
+            #expect([64, 77, 78].contains(without.exitCode), "\(without)")
+            #expect(without.errors.contains("509"), "\(without)")
         }
     }
 

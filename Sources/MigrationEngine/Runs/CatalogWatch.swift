@@ -75,10 +75,11 @@ final class CatalogWatch: Sendable {
             do {
                 try await writer.run(command, on: run.database.name)
                 return true
-            } catch let error as MongoError where error.code == Self.interrupted && error.kind == .server {
+            } catch let error as MongoError where error.code == Self.interrupted {
                 let (stop, hasGivenWay) = state.withLock { ($0.stop, $0.hasGivenWay) }
                 if let stop { throw stop }
-                guard hasGivenWay else { throw error }
+                // Where only its durability couldn't be confirmed, the command is done.
+                guard hasGivenWay, error.kind == .server else { throw error }
                 return false
             }
         }
