@@ -31,7 +31,12 @@ struct CappedTests {
                 #expect(left[code]?[collection] == found[code]?[collection], "\(code)")
             }
             // A message whose session keeps its wrong _id can't be shown what it belongs to, but nothing else is left.
-            #expect(left["count.wrong"] == nil && left["count.type"] == nil && left["last.wrong"] == nil, "\(left)")
+            // Before 5.0 a document there can't become larger or smaller, which is said.
+            let reasons = (up["left"]?.array?.values ?? []).compactMap { $0.document?["reason"]?.string }
+            if !reasons.contains(where: { $0.contains("Cannot change the size of a document in a capped collection") })
+            {
+                #expect(left["count.wrong"] == nil && left["count.type"] == nil && left["last.wrong"] == nil, "\(left)")
+            }
             #expect(left["guard.missing"] == nil && left["index.missing"] == nil, "\(left)")
 
             let down = try await json(["migrate", "down", "--to", "0", "--yes"], on: database, expecting: 0)

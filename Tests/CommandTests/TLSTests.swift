@@ -41,7 +41,7 @@ struct TLSTests {
         }
     }
 
-    @Test("a certificate that has expired, is another host's, or of an authority that isn't known, is refused and named")
+    @Test("a certificate that has expired, is another host's, or of an unknown authority, is refused and named")
     func wrongCertificates() async throws {
         let certificates = try await TestCertificates.make()
         defer { certificates.remove() }
@@ -93,8 +93,8 @@ struct TLSTests {
 
     /// The command ends as if there were no server, or as misconfigured, and says why.
     private static func expectRefusal(_ uri: String, _ word: String) async throws {
-        let target = ["--uri", "\(uri)\(uri.contains("?") ? "&" : "?")serverSelectionTimeoutMS=2000", "--database", "chat"]
-        let result = try await Tool.run(["check"] + target)
+        let soon = (uri.contains("?") ? "&" : "?") + "serverSelectionTimeoutMS=2000"
+        let result = try await Tool.run(["check", "--uri", uri + soon, "--database", "chat"])
         #expect([69, 77, 78].contains(result.exitCode), "\(uri): \(result)")
         #expect(result.errors.contains(word), "\(uri): \(result)")
     }

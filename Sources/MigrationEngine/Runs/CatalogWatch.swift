@@ -11,8 +11,9 @@ internal import Synchronization
 /// asked through another connection, by a comment that no other command has, and only a command that waits for a lock is
 /// ended. Looking at one's own operations, and ending them, needs no privilege.
 final class CatalogWatch: Sendable {
-    /// How long a command may wait for a lock before it gives way.
-    static let patience = Duration.milliseconds(200)
+    /// How long a command may wait for a lock before it gives way, at first and at most: where much else wants a lock, it
+    /// would never have its turn otherwise.
+    static let patience = (first: Duration.milliseconds(200), longest: Duration.milliseconds(600))
     /// How long to rest between two looks. Most commands are over before the first.
     private static let interval = Duration.milliseconds(100)
     /// From when on it is said that a command takes its time.
@@ -35,12 +36,16 @@ final class CatalogWatch: Sendable {
     private let words: String
     private let comment: BSONValue
     private let isLengthy: Bool
+    private let patience: Duration
     private let start = ContinuousClock.now
     private let state = Mutex(State())
 
-    /// - Parameter command: A command of ``CatalogCommand``.
-    init(_ run: Run, _ command: BSONDocument) {
+    /// - Parameters:
+    ///   - command: A command of ``CatalogCommand``.
+    ///   - patience: How long it may wait for a lock.
+    init(_ run: Run, _ command: BSONDocument, patience: Duration) {
         self.run = run
+        self.patience = patience
         comment = .string("chat-admin \(ObjectID.now().hex)")
         words = CatalogCommand.words(command)
         isLengthy = CatalogCommand.lengthy.contains(command.keys.first ?? "")
@@ -102,7 +107,7 @@ final class CatalogWatch: Sendable {
         let isOver = state.withLock { state in
             if own != nil, !isWaiting { state.hasBegun = isLengthy }
             state.waitingSince = isWaiting ? state.waitingSince ?? now - Self.interval : nil
-            return !state.hasBegun && state.waitingSince.map { now - $0 >= Self.patience } ?? false
+            return !state.hasBegun && state.waitingSince.map { now - $0 >= patience } ?? false
         }
         do {
             try run.checkpoint()
@@ -169,10 +174,12 @@ extension Run {
     /// - Throws: ``MongoError``, ``EngineError`` when the run has to end before it could be done.
     func changeCatalog(_ command: BSONDocument) async throws {
         var rest = Self.shortestRest
+        var patience = CatalogWatch.patience.first
         let start = ContinuousClock.now
-        while try await !CatalogWatch(self, command).perform() {
+        while try await !CatalogWatch(self, command, patience: patience).perform() {
             let again = ContinuousClock.now + rest
             rest = min(rest * 2, Self.longestRest)
+            patience = min(patience * 2, CatalogWatch.patience.longest)
             repeat {
                 try checkpoint()
                 let seconds = (ContinuousClock.now - start).components.seconds
