@@ -40,9 +40,11 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CMongoC", pkgConfig: "libmongoc-1.0", providers: [.apt(["libmongoc-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         library("BSON"),
-        library("MongoDriver", ["BSON", "CMongoC", logging]),
+        library("TLSProbe", ["CSSL"]),
+        library("MongoDriver", ["BSON", "CMongoC", "TLSProbe", logging]),
         library("Checksums", ["CCrypto"]),
         .executableTarget(name: "source-checksums", dependencies: ["Checksums"], swiftSettings: settings),
         .plugin(name: "SourceChecksums", capability: .buildTool(), dependencies: ["source-checksums"]),

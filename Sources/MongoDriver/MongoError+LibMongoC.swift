@@ -23,6 +23,8 @@ extension MongoError {
         case MONGOC_ERROR_SERVER.rawValue: kind(ofServerCode: Int32(truncatingIfNeeded: code))
         case MONGOC_ERROR_WRITE_CONCERN.rawValue: .writeConcern
         case MONGOC_ERROR_SERVER_SELECTION.rawValue: .unreachable
+        // A server that is too old or too new for libmongoc.
+        case MONGOC_ERROR_PROTOCOL.rawValue where code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION.rawValue: .unreachable
         case MONGOC_ERROR_STREAM.rawValue: .network
         case MONGOC_ERROR_SCRAM.rawValue, MONGOC_ERROR_SASL.rawValue: .authentication
         case MONGOC_ERROR_CLIENT.rawValue where code == MONGOC_ERROR_CLIENT_AUTHENTICATE.rawValue: .authentication

@@ -163,6 +163,8 @@ extension MongoError {
         public static let maxTimeExpired: Int32 = 50
         /// The collection of a `collectionUUID` has another name, or is gone.
         public static let collectionUUIDMismatch: Int32 = 361
+        /// The member of a replica set is starting or recovering.
+        public static let notPrimaryOrSecondary: Int32 = 13436
         /// What a collection that isn't there any more is answered with.
         public static let collectionGone: Set<Int32> = [namespaceNotFound, collectionUUIDMismatch]
         /// An index of that name exists with other options.

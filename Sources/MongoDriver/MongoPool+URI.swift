@@ -8,7 +8,7 @@ extension MongoPool {
     /// The shortest time for a connection, in milliseconds: it takes round trips, encryption and a password's hashing.
     private static let shortestConnectMS: Int32 = 1_000
     /// The shortest wait for an answer, in milliseconds: a write waits for the disks of a majority, which may be busy.
-    private static let shortestAnswerMS: Int32 = 5_000
+    private static let shortestAnswerMS: Int32 = 10_000
     /// The time for a connection where the string says none, or 0, libmongoc's own.
     static let defaultConnectMS: Int32 = 10_000
 
@@ -17,6 +17,7 @@ extension MongoPool {
     /// A time of 0 means "for ever" to other drivers, and "not at all" to libmongoc; here it means the default.
     static func complete(_ uri: OpaquePointer, _ options: Options) throws(MongoError) {
         try checkPassword(uri)
+        try TLSFiles.check(uri)
         let primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY)
         defer { mongoc_read_prefs_destroy(primary) }
         mongoc_uri_set_read_prefs_t(uri, primary)

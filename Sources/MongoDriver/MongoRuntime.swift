@@ -8,6 +8,9 @@ public enum MongoRuntime {
     /// The logger that libmongoc's own messages go to; nil drops them.
     private static let logger = Mutex<Logger?>(nil)
 
+    /// The threads whose messages are dropped for a moment.
+    private static let silenced = Mutex<Set<pthread_t>>([])
+
     private static let started: Void = {
         // The default handler writes to standard output, which belongs to results alone.
         mongoc_log_set_handler(
@@ -34,8 +37,16 @@ public enum MongoRuntime {
     /// Frees libmongoc's process-wide state, for leak checkers. Nothing of this module may be used afterwards.
     public static func shutDown() { mongoc_cleanup() }
 
+    /// Runs a closure in which libmongoc may find something wrong that is told otherwise.
+    static func withoutLog<R>(_ body: () -> R) -> R {
+        let thread = pthread_self()
+        silenced.withLock { _ = $0.insert(thread) }
+        defer { silenced.withLock { _ = $0.remove(thread) } }
+        return body()
+    }
+
     private static func log(_ level: mongoc_log_level_t, _ origin: String, _ text: String) {
-        guard let logger = logger.withLock({ $0 }) else { return }
+        guard let logger = logger.withLock({ $0 }), !silenced.withLock({ $0.contains(pthread_self()) }) else { return }
         logger.log(level: severity(level), "\(Redaction.redact(text))", metadata: ["origin": "\(origin)"])
     }
 

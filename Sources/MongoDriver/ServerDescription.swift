@@ -28,20 +28,53 @@ public struct ServerDescription: Sendable {
 }
 
 extension MongoClient {
+    /// How long a server that is stepping down, starting or recovering is waited for at the first contact: most elections
+    /// and starts are over by then.
+    private static let patience = Duration.seconds(10)
+    private static let pause = Duration.milliseconds(200)
+
     /// Asks the server what it is. Also the first real contact: an unreachable server or a wrong password shows here.
     ///
-    /// - Throws: ``MongoError``.
-    public func describeServer() throws -> ServerDescription {
-        let hello = try run(["hello": 1], on: "admin")
-        let build = try run(["buildInfo": 1], on: "admin")
+    /// A server that is neither primary nor secondary at the moment is asked again for a few seconds.
+    ///
+    /// - Throws: ``MongoError``; of kind `unreachable`, with what is wrong with TLS where that is the cause, when no server
+    ///   answers that can be worked with.
+    public nonisolated func describeServer() async throws -> ServerDescription {
+        let deadline = ContinuousClock.now + Self.patience
+        while true {
+            do throws(MongoError) {
+                return try await describe()
+            } catch {
+                if error.kind == .unreachable || error.kind == .network {
+                    guard let cause = await tlsFinding() else { throw error }
+                    throw MongoError(.unreachable, cause)
+                }
+                guard error.kind == .server, error.isRetryableRead else { throw error }
+                guard ContinuousClock.now < deadline else {
+                    throw MongoError(.unreachable, error.message, code: error.code)
+                }
+            }
+            try await Task.sleep(for: Self.pause)
+        }
+    }
+
+    private func describe() throws(MongoError) -> ServerDescription {
+        let hello = try send(["hello": 1], on: "admin", mode: .plain, readPreference: nil, [:])
         let topology: Topology =
-            if hello["setName"]?.string != nil {
+            if hello["setName"]?.string != nil || hello["isreplicaset"]?.bool == true {
                 .replicaSet
             } else if hello["msg"]?.string == "isdbgrid" {
                 .sharded
             } else {
                 .standalone
             }
+        let isPrimary = (hello["isWritablePrimary"] ?? hello["ismaster"])?.bool == true
+        guard topology != .replicaSet || isPrimary || hello["secondary"]?.bool == true else {
+            throw MongoError(
+                .server, "The server is a member of a replica set, but neither primary nor secondary.",
+                code: MongoError.ServerCode.notPrimaryOrSecondary)
+        }
+        let build = try send(["buildInfo": 1], on: "admin", mode: .plain, readPreference: nil, [:])
         return ServerDescription(
             version: build["version"]?.string ?? "unknown", topology: topology,
             wireVersion: hello["maxWireVersion"]?.integer ?? 0,

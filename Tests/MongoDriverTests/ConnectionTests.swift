@@ -45,7 +45,7 @@ struct ConnectionTests {
     @Test("to a server that hangs fail as a network error when the socket's time is over")
     func reportsHangingServer() async throws {
         try await withDatabase { database in
-            try await database.withFailPoint(FailCommand("ping").blocking(milliseconds: 12_000)) { _ in
+            try await database.withFailPoint(FailCommand("ping").blocking(milliseconds: 30_000)) { _ in
                 await expectError(.network) { try await ping(database.uri + "&socketTimeoutMS=200") }
             }
         }
