@@ -3,7 +3,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo example test test-faults bench format lint clean
+.PHONY: help setup setup-build build demo example test test-faults test-versions bench format lint clean
 # One target at a time: they share .build, and a test run wants the machine for itself.
 .NOTPARALLEL:
 
@@ -17,18 +17,22 @@ SWIFT_SOURCES = Sources Tests Plugins Examples Package.swift
 TOOLS = CHAT_ADMIN_MONGOD="$$(scripts/mongod.sh path)" CHAT_ADMIN_PYTHON="$${CHAT_ADMIN_PYTHON:-$(CURDIR)/.tools/venv/bin/python}"
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what is missing: C libraries, a mongod, a Python environment
+setup: ## Install what is missing: C libraries, a Python environment, a mongod of each version that is tested
 	@$(if $(CHAT_ADMIN_PHASES),scripts/timed.sh setup) scripts/setup.sh
 
-build: setup ## Build chat-admin for release
+# What needs no other server than the first of scripts/mongodb.txt.
+setup-build:
+	@scripts/setup.sh build
+
+build: setup-build ## Build chat-admin for release
 	@scripts/timed.sh 'build (release)' swift build -c release --product chat-admin
 
 demo: build ## Repair a damaged chat database on a throwaway server, and watch it happen
 	@$(TOOLS) scripts/demo.sh
 
-example: setup ## Build the program with steps of its own, and run it on a throwaway server
+example: setup-build ## Build the program with steps of its own, and run it on a throwaway server
 	@$(TOOLS) scripts/timed.sh example scripts/example.sh
 
 lint: ## Check the layout and the style of the sources
@@ -47,7 +51,11 @@ test-faults: setup ## Kill the tool at every write, and fail its every command: 
 	@scripts/timed.sh 'build (tests)' swift build --build-tests
 	@$(TOOLS) CHAT_ADMIN_FAULTS=all scripts/timed.sh 'test (all faults)' swift test --skip-build --disable-xctest --filter FaultTests
 
-bench: setup ## Measure against what the server itself and plain scripts need
+test-versions: setup ## Run the tests of commands and faults on every other MongoDB that is supported: half an hour or more
+	@scripts/timed.sh 'build (tests)' swift build --build-tests
+	@$(TOOLS) scripts/test-versions.sh
+
+bench: setup-build ## Measure against what the server itself and plain scripts need
 	@$(TOOLS) Benchmarks/run.sh
 
 format: ## Lay the sources out as .swift-format says

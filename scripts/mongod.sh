@@ -22,11 +22,10 @@ mongod_path() {
     elif command -v mongod; then
         :
     else
-        local candidate found=
-        for candidate in "$root"/.tools/mongodb/*/mongod; do
-            [[ -x $candidate ]] && found=$candidate
-        done
-        [[ -n $found ]] || die "there is no mongod; run 'make setup'"
+        local version found
+        version=$(awk '!/^#/ && NF { print $1; exit }' "$root/scripts/mongodb.txt")
+        found=$root/.tools/mongodb/$version/mongod
+        [[ -x $found ]] || die "there is no mongod; run 'make setup'"
         printf '%s\n' "$found"
     fi
 }
@@ -95,8 +94,11 @@ start() {
         rm -rf "$dir/db" && mkdir "$dir/db"
         port=$(free_port)
         # A session of its own, so that Ctrl-C reaches whoever asked for the server and not the server.
-        setsid "$mongod" --dbpath "$dir/db" --port "$port" --bind_ip 127.0.0.1 --wiredTigerCacheSizeGB "${CHAT_ADMIN_MONGOD_CACHE_GB:-0.25}" \
-            --nounixsocket --logpath "$dir/mongod.log" --setParameter diagnosticDataCollectionEnabled=false "$@" \
+        # Some of the servers that setup fetches need what it put into openssl-1.1; no other program knows those names.
+        LD_LIBRARY_PATH=$root/.tools/openssl-1.1${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
+            setsid "$mongod" --dbpath "$dir/db" --port "$port" --bind_ip 127.0.0.1 \
+            --wiredTigerCacheSizeGB "${CHAT_ADMIN_MONGOD_CACHE_GB:-0.25}" --nounixsocket \
+            --logpath "$dir/mongod.log" --setParameter diagnosticDataCollectionEnabled=false "$@" \
             </dev/null >"$dir/output" 2>&1 &
         pid=$!
         if wait_until_ready "$port" "$pid"; then

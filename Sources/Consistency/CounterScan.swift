@@ -13,6 +13,10 @@ struct CounterScan: Sendable {
     let collection: CollectionSchema
     let counter: Counter
     let access: CounterAccess
+    /// Whether nothing may be set to zero, because what is counted isn't there at all (``CounterSafeguard``).
+    var isProtected = false
+    /// Whether one of its two collections is capped.
+    private let hasCapped: Bool
 
     /// Prepares a scan, choosing how the counted documents are read.
     init(database: Database, collection: CollectionSchema, counter: Counter) async throws {
@@ -20,6 +24,8 @@ struct CounterScan: Sendable {
         self.collection = collection
         self.counter = counter
         access = try await CounterAccess.choose(database, counter)
+        let present = try await database.client.listCollections(database.name)
+        hasCapped = [collection.name, counter.counted].contains { present[$0]?.isCapped ?? false }
     }
 
     private init(_ scan: CounterScan, on database: Database) {
@@ -27,10 +33,18 @@ struct CounterScan: Sendable {
         collection = scan.collection
         counter = scan.counter
         access = scan.access
+        hasCapped = scan.hasCapped
+        isProtected = scan.isProtected
     }
 
     /// The same scan through another connection.
     func on(_ database: Database) -> CounterScan { CounterScan(self, on: database) }
+
+    /// Runs reads that all see the data at one moment, where the server can show it: "Reading from capped collections with
+    /// readConcern snapshot is not supported".
+    private func atOneMoment<R: Sendable>(_ body: (ClientSession?) async throws -> R) async throws -> R {
+        hasCapped ? try await body(nil) : try await database.atOneMoment(body)
+    }
 
     /// So many rows cross the wire together; by itself the server would send up to 16 MB.
     static let batchSize = 5000
@@ -59,7 +73,7 @@ struct CounterScan: Sendable {
                 try await run?.breathe()
                 let scan = on(lane)
                 let start = ContinuousClock.now
-                let found = try await lane.atOneMoment { session in
+                let found = try await scan.atOneMoment { session in
                     try await scan.drifts(in: range, index: name, fingerprints: fingerprints, session)
                 }
                 await ranges.took(ContinuousClock.now - start, documents: found.scanned)
@@ -216,7 +230,7 @@ struct CounterScan: Sendable {
         try await IdentityScan(database: database).forEachBatch(collection.name) { ids in
             let others = ids.filter { !types.contains($0.type) }
             scanned += others.count
-            let observed = try await database.atOneMoment { session in
+            let observed = try await atOneMoment { session in
                 try await observe(others, session, fingerprints: fingerprints)
             }
             try await body(wrong(observed))

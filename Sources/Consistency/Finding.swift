@@ -20,6 +20,8 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
     case danglingReference = "ref.dangling"
     /// A document's owner isn't the owner of what it belongs to.
     case foreignOwner = "ref.owner"
+    /// A run has left entries of the journal open, and isn't at work any more.
+    case unfinishedRun = "run.unfinished"
     /// A counter differs from what it counts.
     case wrongCount = "count.wrong"
     /// A counter isn't an integer.
@@ -63,6 +65,7 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
         case .emptyReference, .textReference: "repair references"
         case .wrongCount, .countType, .wrongLatest: "repair counts"
         case .missingGuard, .missingIndex: "migrate up"
+        case .unfinishedRun: "repair all"
         case .foreignID, .missingReference, .danglingReference, .foreignOwner, .duplicateUser, .missingPassword: nil
         }
     }
@@ -78,6 +81,7 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
         case .danglingReference: "the document that it names doesn't exist"
         case .foreignOwner: "its owner isn't the owner of what it belongs to; decide by hand"
         case .wrongCount, .countType, .wrongLatest: "it never came to rest, or time was up (unsettled)"
+        case .unfinishedRun: "the next command that changes something finishes it"
         case .duplicateUser: "two users share it; decide by hand"
         case .missingPassword: "no password is known; `seed` completes its own users"
         case .missingGuard: "`migrate up` adds it"

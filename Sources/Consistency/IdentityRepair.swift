@@ -176,6 +176,7 @@ public struct IdentityRepair: Sendable {
         let isCapped = present[collection.name]?.isCapped ?? false
         let referrers = schema.referrers(to: collection.name)
         let wanted = Set(documents.compactMap { Identity.objectID($0["_id"]) })
+        let copies = try await StandingCopies(database: database, collection: collection).copies(of: documents)
         var taken = try await existing(wanted, in: collection)
         // How many references there are already to `_id`s that text is about to become.
         let named = try await database.countReferences(
@@ -194,10 +195,10 @@ public struct IdentityRepair: Sendable {
                 refused.append(Refusal(collection: collection.name, id: id, code: kind.code, reason: reason))
                 continue
             }
-            var newID = Self.freshID(for: document, collection)
+            var newID = copies[id] ?? Self.freshID(for: document, collection)
             var earlier = 0
             // Two texts that differ in case alone are one ObjectId: the second gets another.
-            if case .text(let same) = kind, taken.insert(same).inserted {
+            if copies[id] == nil, case .text(let same) = kind, taken.insert(same).inserted {
                 newID = same
                 earlier = named[.objectID(same)] ?? 0
             }
@@ -205,7 +206,7 @@ public struct IdentityRepair: Sendable {
                 (
                     RekeyMove(
                         oldID: id, newID: .objectID(newID), image: document, referrers: referrers,
-                        earlierReferences: earlier), kind.code
+                        earlierReferences: earlier, isRepeated: copies[id] != nil), kind.code
                 ))
         }
         return (moves, refused)
@@ -231,15 +232,22 @@ public struct IdentityRepair: Sendable {
     }
 
     /// A new ObjectId that carries the document's time of creation, so that sorting by `_id` stays chronological.
+    ///
+    /// The application writes local times without their zone, which may lie hours ahead: then it is the present.
     private static func freshID(for document: BSONDocument, _ collection: CollectionSchema) -> ObjectID {
+        let now = UInt32(clamping: Int64(Date().timeIntervalSince1970))
+        return created(document, collection).map { ObjectID(timestamp: min($0, now)) } ?? .now()
+    }
+
+    /// When a document was created, in seconds since 1970; nil where that isn't known, or can't stand in an ObjectId.
+    static func created(_ document: BSONDocument, _ collection: CollectionSchema) -> UInt32? {
         let milliseconds: Int64? =
             switch document[collection.createdField] {
             case .date(let milliseconds): milliseconds
             case .string(let text): ISO8601.milliseconds(text)
             default: nil
             }
-        guard let seconds = milliseconds.flatMap({ UInt32(exactly: $0 / 1000) }) else { return .now() }
-        return ObjectID(timestamp: seconds)
+        return milliseconds.flatMap { UInt32(exactly: $0 / 1000) }
     }
 
     private func warnings(for collection: CollectionSchema) async throws -> [String] {

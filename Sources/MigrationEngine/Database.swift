@@ -60,6 +60,20 @@ public struct Database: Sendable {
         return options
     }
 
+    /// Whether a pipeline may change a document whatever else it holds: before MongoDB 5.0 not where a field's name begins
+    /// with a dollar, at any depth, though the pipeline leaves that field alone. Update operators may.
+    var canChangeAnythingByPipeline: Bool { server.wireVersion >= Self.firstWithSnapshots }
+
+    /// Whether an update may put a document into another: before MongoDB 5.0 not where a field's name begins with a
+    /// dollar, at any depth. An insert may.
+    func canUpdate(toHold document: BSONDocument) -> Bool {
+        guard server.wireVersion < Self.firstWithSnapshots else { return true }
+        return document.elements.allSatisfy { element in
+            let inner = element.value.document.map { [$0] } ?? element.value.array?.values.compactMap(\.document) ?? []
+            return !element.key.hasPrefix("$") && inner.allSatisfy(canUpdate)
+        }
+    }
+
     private static let snapshotAttempts = 6
 
     /// The wire version of MongoDB 5.0.

@@ -12,6 +12,10 @@ struct Step005Recount: Migration {
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }
 
+    func prepare(_ context: StepContext) async throws {
+        try await CounterSafeguard(database: context.database, schema: .chat).note(context.run, context.settings)
+    }
+
     func up(_ context: StepContext) async throws {
         try await repair(context.database).apply(context.run, context.settings)
     }

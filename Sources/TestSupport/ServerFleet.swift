@@ -10,15 +10,15 @@ package actor ServerFleet {
     /// few more would starve those.
     package static let size = ProcessInfo.processInfo.environment["CHAT_ADMIN_FAULTS"] == "all" ? 4 : 2
 
-    private var idle: [TestServer.Kind: [TestServer]] = [:]
-    private var started: [TestServer.Kind: Int] = [:]
-    private var waiting: [TestServer.Kind: [CheckedContinuation<TestServer, Never>]] = [:]
+    private var idle: [TestServer.Model: [TestServer]] = [:]
+    private var started: [TestServer.Model: Int] = [:]
+    private var waiting: [TestServer.Model: [CheckedContinuation<TestServer, Never>]] = [:]
 
     /// Lends a server to a closure, waiting for one to become free.
     package nonisolated func withServer<R: Sendable>(
-        _ kind: TestServer.Kind, _ body: (TestServer) async throws -> R
+        _ kind: TestServer.Kind, version: ServerVersion = .standard, _ body: (TestServer) async throws -> R
     ) async throws -> R {
-        let server = try await take(kind)
+        let server = try await take(TestServer.Model(kind: kind, version: version))
         do {
             let result = try await body(server)
             await give(server)
@@ -29,26 +29,26 @@ package actor ServerFleet {
         }
     }
 
-    private func take(_ kind: TestServer.Kind) async throws -> TestServer {
-        if let server = idle[kind]?.popLast() { return server }
-        if started[kind, default: 0] < Self.size {
-            started[kind, default: 0] += 1
+    private func take(_ model: TestServer.Model) async throws -> TestServer {
+        if let server = idle[model]?.popLast() { return server }
+        if started[model, default: 0] < Self.size {
+            started[model, default: 0] += 1
             do {
-                return try await TestServer.start(kind)
+                return try await TestServer.start(model.kind, version: model.version)
             } catch {
-                started[kind, default: 0] -= 1
+                started[model, default: 0] -= 1
                 throw error
             }
         }
-        return await withCheckedContinuation { waiting[kind, default: []].append($0) }
+        return await withCheckedContinuation { waiting[model, default: []].append($0) }
     }
 
     private func give(_ server: TestServer) {
-        if let next = waiting[server.kind]?.first {
-            waiting[server.kind]?.removeFirst()
+        if let next = waiting[server.model]?.first {
+            waiting[server.model]?.removeFirst()
             next.resume(returning: server)
         } else {
-            idle[server.kind, default: []].append(server)
+            idle[server.model, default: []].append(server)
         }
     }
 }

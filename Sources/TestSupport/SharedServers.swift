@@ -2,11 +2,11 @@
 /// ask for it at the same moment.
 actor SharedServers {
     static let all = SharedServers()
-    private var servers: [TestServer.Kind: Task<TestServer, any Error>] = [:]
+    private var servers: [TestServer.Model: Task<TestServer, any Error>] = [:]
 
-    func server(_ kind: TestServer.Kind) async throws -> TestServer {
-        let starting = servers[kind] ?? Task { try await TestServer.start(kind) }
-        servers[kind] = starting
+    func server(_ model: TestServer.Model) async throws -> TestServer {
+        let starting = servers[model] ?? Task { try await TestServer.start(model.kind, version: model.version) }
+        servers[model] = starting
         return try await starting.value
     }
 }

@@ -37,10 +37,11 @@ package struct TestDatabase: Sendable {
 ///
 /// - Parameters:
 ///   - kind: Which of the shared servers it is to be on.
+///   - version: Which MongoDB that is.
 ///   - body: What to do with it.
 @discardableResult
 package func withDatabase<R: Sendable>(
-    on kind: TestServer.Kind = .standalone, _ body: (TestDatabase) async throws -> R
+    on kind: TestServer.Kind = .standalone, version: ServerVersion = .standard, _ body: (TestDatabase) async throws -> R
 ) async throws -> R {
-    try await TestServer.shared(kind).withDatabase(body)
+    try await TestServer.shared(kind, version: version).withDatabase(body)
 }

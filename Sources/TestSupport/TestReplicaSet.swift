@@ -10,31 +10,58 @@ package final class TestReplicaSet: Sendable {
     package let server: TestServer
     private let folder: String
     private let ports: [Int]
+    private let shape: Shape
+    /// Each member by itself, before there are users.
+    private let anyone: [MongoPool]
     fileprivate let direct: [MongoPool]
     private let members: Mutex<[SupervisedProcess?]>
 
     private static let memberCount = 3
 
+    /// What the members are.
+    package enum Shape: Sendable {
+        /// A primary and two secondaries.
+        case secondaries
+        /// A primary, a secondary and an arbiter, which is member 2.
+        case arbiter
+        /// A primary and two secondaries, of which member 2 is hidden, and never primary.
+        case hidden
+        /// A primary and two secondaries that know each other by a key file, and want a user.
+        case keyFile
+    }
+
     /// Starts a set, to be ended with ``stop()``.
-    package static func start() async throws -> TestReplicaSet {
+    package static func start(_ shape: Shape = .secondaries) async throws -> TestReplicaSet {
         let folder = try TestServer.makeFolder()
         let ports = try (0..<memberCount).map { _ in try LoopbackPort.free() }
         let keeper = try await SupervisedProcess(["/bin/sleep", "infinity"], folder: folder)
-        let server = try TestServer(kind: .replicaSet, port: ports[0], process: keeper, ports: ports)
-        let set = try TestReplicaSet(server: server, folder: folder, ports: ports)
+        let model = TestServer.Model(kind: .replicaSet, version: .standard)
+        let server = try TestServer(
+            model: model, port: ports[0], process: keeper, ports: ports,
+            credentials: shape == .keyFile ? TestServer.root : nil)
+        let set = try TestReplicaSet(server: server, folder: folder, ports: ports, shape)
+        if shape == .keyFile { try set.writeKeyFile() }
         for index in 0..<memberCount { try await set.startMember(index) }
         try await set.initiate()
         return set
     }
 
-    private init(server: TestServer, folder: String, ports: [Int]) throws {
+    private init(server: TestServer, folder: String, ports: [Int], _ shape: Shape) throws {
+        self.shape = shape
         self.server = server
         self.folder = folder
         self.ports = ports
-        direct = try ports.map {
-            let options = "directConnection=true&serverSelectionTimeoutMS=500&connectTimeoutMS=500"
-            return try TestServer.makePool("mongodb://127.0.0.1:\($0)/?\(options)", appName: "tests")
-        }
+        let options = "directConnection=true&serverSelectionTimeoutMS=500&connectTimeoutMS=500"
+        anyone = try ports.map { try TestServer.makePool("mongodb://127.0.0.1:\($0)/?\(options)", appName: "tests") }
+        direct =
+            shape != .keyFile
+            ? anyone
+            : try ports.map {
+                let root = TestServer.root
+                let user = "\(root.user):\(PercentEncoding.encode(root.password))"
+                return try TestServer.makePool(
+                    "mongodb://\(user)@127.0.0.1:\($0)/?authSource=admin&\(options)", appName: "tests")
+            }
         members = Mutex(Array(repeating: nil, count: ports.count))
     }
 
@@ -42,13 +69,13 @@ package final class TestReplicaSet: Sendable {
     package func startMember(_ index: Int) async throws {
         let data = folder + "/\(index)"
         try FileManager.default.createDirectory(atPath: data + "/db", withIntermediateDirectories: true)
-        let command = TestServer.command(
-            try MongodProgram.path(), .replicaSet, port: ports[index], folder: data)
+        var command = try TestServer.command(server.model, port: ports[index], folder: data)
+        if shape == .keyFile { command += ["--keyFile", keyFile] }
         let process = try await SupervisedProcess(command, folder: TestServer.makeFolder())
         members.withLock { $0[index] = process }
         try await waitUntil("an answer of member \(index)", within: TestServer.readyWithin) {
             guard process.isRunning else { throw TestSupportError("member \(index) ended") }
-            return await TestServer.answers(direct[index])
+            return await TestServer.answers(anyone[index])
         }
     }
 
@@ -90,7 +117,7 @@ package final class TestReplicaSet: Sendable {
         try await waitUntil("a healthy set", within: TestServer.readyWithin) {
             let status = try? await server.admin.withClient { try await $0.run(["replSetGetStatus": 1], on: "admin") }
             let states = (status?["members"]?.array?.values ?? []).map { $0.document?["stateStr"]?.string ?? "" }
-            return states.sorted() == ["PRIMARY", "SECONDARY", "SECONDARY"]
+            return states.sorted() == [shape == .arbiter ? "ARBITER" : "SECONDARY", "PRIMARY", "SECONDARY"].sorted()
         }
         _ = try await server.admin.withClient {
             try await $0.bulkWrite(Namespace("healthy", "writes"), [.insert(["at": .date(0)])])
@@ -100,13 +127,19 @@ package final class TestReplicaSet: Sendable {
     /// Ends all members and removes their data.
     package func stop() async throws {
         for index in ports.indices { try await killMember(index) }
-        for pool in direct { Graveyard.keep(pool) }
+        for pool in direct + anyone { Graveyard.keep(pool) }
         try await server.kill()
     }
 
     private func initiate() async throws {
         let members = ports.enumerated().map { index, port -> BSONValue in
-            ["_id": .int32(Int32(index)), "host": .string("127.0.0.1:\(port)")]
+            var member: BSONDocument = ["_id": .int32(Int32(index)), "host": .string("127.0.0.1:\(port)")]
+            if index == 2, shape == .arbiter { member.append("arbiterOnly", true) }
+            if index == 2, shape == .hidden {
+                member.append("hidden", true)
+                member.append("priority", 0)
+            }
+            return .document(member)
         }
         let configuration: BSONDocument = [
             "_id": .string(TestServer.replicaSetName), "members": .array(BSONArray(members)),
@@ -114,10 +147,37 @@ package final class TestReplicaSet: Sendable {
                 "electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500,
             ],
         ]
-        _ = try await direct[0].withClient {
+        _ = try await anyone[0].withClient {
             try await $0.run(["replSetInitiate": .document(configuration)], on: "admin")
         }
+        if shape == .keyFile { try await createRoot() }
         try await waitUntilHealthy()
+    }
+
+    private var keyFile: String { folder + "/key" }
+
+    /// By this the members know each other.
+    private func writeKeyFile() throws {
+        let key = Data((0..<96).map { _ in UInt8.random(in: .min ... .max) }).base64EncodedString()
+        try key.write(toFile: keyFile, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: keyFile)
+    }
+
+    /// Makes the first user, whom anybody on the same machine may make, on the primary.
+    private func createRoot() async throws {
+        let root = TestServer.root
+        let command: BSONDocument = [
+            "createUser": .string(root.user), "pwd": .string(root.password), "roles": ["root"],
+        ]
+        try await waitUntil("a primary that makes the first user", within: TestServer.readyWithin) {
+            for pool in anyone {
+                let hello = try await pool.withClient { try await $0.run(["hello": 1], on: "admin") }
+                guard hello["isWritablePrimary"]?.bool == true else { continue }
+                _ = try await pool.withClient { try await $0.run(command, on: "admin") }
+                return true
+            }
+            return false
+        }
     }
 }
 

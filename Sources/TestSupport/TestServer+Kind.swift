@@ -21,6 +21,12 @@ extension TestServer {
         }
     }
 
+    /// What a server was started as.
+    struct Model: Sendable, Hashable {
+        let kind: Kind
+        let version: ServerVersion
+    }
+
     /// A user and the password.
     package struct Credentials: Sendable {
         /// The user's name.

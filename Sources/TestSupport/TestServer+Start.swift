@@ -12,14 +12,17 @@ extension TestServer {
     ///
     /// - Parameters:
     ///   - kind: What it is to be.
+    ///   - version: Which MongoDB.
     ///   - extraArguments: More arguments for `mongod`.
+    ///   - options: What connection strings to it have to say besides.
     /// - Throws: ``TestSupportError`` when it doesn't start, with the end of its log.
-    package static func start(_ kind: Kind, extraArguments: [String] = []) async throws -> TestServer {
-        let program = try MongodProgram.path()
+    package static func start(
+        _ kind: Kind, version: ServerVersion = .standard, extraArguments: [String] = [], options: [String] = []
+    ) async throws -> TestServer {
         var lastFailure: any Error = TestSupportError("mongod wasn't started")
         // A port that was free may be taken a moment later, by another test process for example.
         for _ in 0..<attempts {
-            let server = try await launch(program, kind, extraArguments)
+            let server = try await launch(Model(kind: kind, version: version), extraArguments, options)
             do {
                 try await server.makeReady()
                 return server
@@ -31,12 +34,14 @@ extension TestServer {
         throw lastFailure
     }
 
-    private static func launch(_ program: String, _ kind: Kind, _ extra: [String]) async throws -> TestServer {
+    private static func launch(
+        _ model: Model, _ extra: [String], _ options: [String]
+    ) async throws -> TestServer {
         let folder = try makeFolder()
         let port = try LoopbackPort.free()
-        let command = command(program, kind, port: port, folder: folder)
+        let command = try command(model, port: port, folder: folder)
         let process = try await SupervisedProcess(command + extra, folder: folder)
-        return try TestServer(kind: kind, port: port, process: process)
+        return try TestServer(model: model, port: port, process: process, options: options)
     }
 
     /// A folder for a server, with room for its data in `db`.
@@ -47,18 +52,20 @@ extension TestServer {
     }
 
     /// The command line of a server on a folder.
-    static func command(_ program: String, _ kind: Kind, port: Int, folder: String) -> [String] {
-        [
-            program, "--dbpath", folder + "/db", "--port", String(port), "--bind_ip", "127.0.0.1", "--nounixsocket",
+    static func command(_ model: Model, port: Int, folder: String) throws -> [String] {
+        try MongodProgram.command(model.version) + [
+            "--dbpath", folder + "/db", "--port", String(port), "--bind_ip", "127.0.0.1", "--nounixsocket",
             "--logpath", folder + "/mongod.log", "--wiredTigerCacheSizeGB", "0.25",
             "--setParameter", "enableTestCommands=1", "--setParameter", "diagnosticDataCollectionEnabled=false",
-        ] + kind.arguments
+        ] + model.kind.arguments
     }
 
     /// Waits until the server answers and is what its kind says.
     private func makeReady() async throws {
         let anyone = try Self.makePool(
-            "mongodb://\(host):\(port)/?directConnection=true&serverSelectionTimeoutMS=200", appName: "tests")
+            "mongodb://\(host):\(port)/?"
+                + (["directConnection=true", "serverSelectionTimeoutMS=200"] + options).joined(separator: "&"),
+            appName: "tests")
         try await waitUntil("an answer on port \(port)", within: Self.readyWithin) {
             guard isRunning else { throw TestSupportError("mongod \(pid) ended") }
             return await Self.answers(anyone)

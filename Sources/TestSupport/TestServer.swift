@@ -11,8 +11,9 @@ package import MongoDriver
 /// database of its own (``withDatabase(on:_:)``); a test that stops the server, or looks at the whole of it, starts one
 /// with ``start(_:extraArguments:)``.
 package final class TestServer: Sendable {
+    let model: Model
     /// What it was started as.
-    package let kind: Kind
+    package var kind: Kind { model.kind }
     /// Its address, always loopback.
     package let host = "127.0.0.1"
     /// Its port.
@@ -28,14 +29,25 @@ package final class TestServer: Sendable {
     /// The ports of all members of a replica set; of anything else the one port.
     private let ports: [Int]
 
-    /// - Parameter ports: The ports of a replica set's members; nil where there is one.
-    init(kind: Kind, port: Int, process: SupervisedProcess, ports: [Int]? = nil) throws {
-        self.kind = kind
+    /// What connection strings say besides, such as how to use TLS.
+    let options: [String]
+
+    /// - Parameters:
+    ///   - ports: The ports of a replica set's members; nil where there is one.
+    ///   - credentials: The user who may do everything; nil means what the kind has.
+    ///   - options: What connection strings say besides.
+    init(
+        model: Model, port: Int, process: SupervisedProcess, ports: [Int]? = nil, credentials: Credentials? = nil,
+        options: [String] = []
+    ) throws {
+        self.model = model
         self.port = port
         self.ports = ports ?? [port]
         self.process = process
-        credentials = kind == .authenticated ? Self.root : nil
-        let uri = Self.uri(kind: kind, ports: self.ports, credentials: credentials)
+        self.options = options
+        let root = model.kind == .authenticated ? Self.root : credentials
+        self.credentials = root
+        let uri = Self.uri(kind: model.kind, ports: self.ports, credentials: root, options)
         admin = try Self.makePool(uri, appName: "tests")
     }
 
@@ -46,19 +58,19 @@ package final class TestServer: Sendable {
     package var isRunning: Bool { process.isRunning }
 
     /// The connection string of a user who may do everything.
-    package var uri: String { Self.uri(kind: kind, ports: ports, credentials: credentials) }
+    package var uri: String { Self.uri(kind: kind, ports: ports, credentials: credentials, options) }
 
     /// The connection string of another user, known to `admin`.
     package func uri(user: String, password: String) -> String {
-        Self.uri(kind: kind, ports: ports, credentials: Credentials(user: user, password: password))
+        Self.uri(kind: kind, ports: ports, credentials: Credentials(user: user, password: password), options)
     }
 
     /// The connection string of nobody.
-    package var uriWithoutCredentials: String { Self.uri(kind: kind, ports: ports, credentials: nil) }
+    package var uriWithoutCredentials: String { Self.uri(kind: kind, ports: ports, credentials: nil, options) }
 
     /// The server shared by all tests of this process, started when it is asked for first.
-    package static func shared(_ kind: Kind) async throws -> TestServer {
-        try await SharedServers.all.server(kind)
+    package static func shared(_ kind: Kind, version: ServerVersion = .standard) async throws -> TestServer {
+        try await SharedServers.all.server(Model(kind: kind, version: version))
     }
 
     /// Makes connections as the user who may do everything.
@@ -94,8 +106,8 @@ package final class TestServer: Sendable {
         return try MongoPool(ConnectionString(uri), options: options, logger: logger)
     }
 
-    private static func uri(kind: Kind, ports: [Int], credentials: Credentials?) -> String {
-        var options: [String] = []
+    private static func uri(kind: Kind, ports: [Int], credentials: Credentials?, _ further: [String]) -> String {
+        var options = further
         if kind == .replicaSet { options.append("replicaSet=\(replicaSetName)") }
         var user = ""
         if let credentials {

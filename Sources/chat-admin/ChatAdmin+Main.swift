@@ -17,9 +17,16 @@ extension ChatAdmin {
                 try command.run()
             }
         } catch {
-            Foundation.exit(report(error))
+            end(report(error))
         }
-        Foundation.exit(0)
+        end(0)
+    }
+
+    /// Ends without the C library's clean-up: OpenSSL's would take away what the driver's threads still use, and the exit code
+    /// would be that of a crash.
+    private static func end(_ code: Int32) -> Never {
+        fflush(nil)
+        _exit(code)
     }
 
     /// Says what is wrong with the command line, or prints the help that was asked for.

@@ -14,7 +14,8 @@ struct PartialUndoTests {
                     #"{"_id": {"$oid": "6909eac0304d4896f9e17fd\#(index)"}, "message_count": 9, "last_message_at": null}"#
                 )
             }
-            let repair = try await json(["repair", "counts", "--offline", "--yes"], on: database, expecting: 0)
+            let repair = try await json(
+                ["repair", "counts", "--zero-counts", "--offline", "--yes"], on: database, expecting: 0)
             let run = try #require(repair["run"]?.string)
             try await Self.setCount(of: 0, to: 4, database)
             _ = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 1)

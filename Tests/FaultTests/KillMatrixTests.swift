@@ -31,17 +31,28 @@ struct KillMatrixTests {
         var total = 0
         for fate in Fate.allCases {
             let start = (scenario.name.utf8.count + (fate == .happened ? 0 : 7)) % 5
-            total += try await Matrix.forEachPoint(on: kind, from: start, stride: 37) { database, point in
-                let stage = try await Stage(scenario, database)
-                guard try await Self.kill(stage.arguments, on: database, at: point, fate, commands: scenario.writes)
-                else { return false }
-                let problems = try await stage.finish()
-                #expect(problems == [], "\(scenario.name), \(kind), write \(point), \(fate)")
-                return true
-            }
+            total += try await Self.kill(scenario, on: kind, fate, from: start, stride: 37)
         }
         print("faults: \(scenario.name) on \(kind): killed at \(total) points")
         #expect(total > 0)
+    }
+
+    /// Kills a scenario's command at one write after another, each in a database of its own, and looks whether the next
+    /// run reaches the goal and can be taken back.
+    ///
+    /// - Returns: At how many writes.
+    static func kill(
+        _ scenario: Scenario, on kind: TestServer.Kind, version: ServerVersion = .standard, _ fate: Fate,
+        from start: Int, stride: Int
+    ) async throws -> Int {
+        try await Matrix.forEachPoint(on: kind, version: version, from: start, stride: stride) { database, point in
+            let stage = try await Stage(scenario, database)
+            guard try await kill(stage.arguments, on: database, at: point, fate, commands: scenario.writes)
+            else { return false }
+            let problems = try await stage.finish()
+            #expect(problems == [], "\(scenario.name), \(kind), \(version), write \(point), \(fate)")
+            return true
+        }
     }
 
     @Test("the next run waits for the transaction that a killed one left open")

@@ -8,20 +8,22 @@ enum Matrix {
     ///
     /// - Parameters:
     ///   - kind: What the servers are.
+    ///   - version: Which MongoDB they are.
     ///   - start: The first point of a sample; the whole matrix begins at 0.
     ///   - stride: How far apart the points of a sample are.
     ///   - body: Tries a point in a database of its own, and says whether the command got there.
     /// - Returns: How many points were reached.
     static func forEachPoint(
-        on kind: TestServer.Kind, from start: Int, stride: Int,
+        on kind: TestServer.Kind, version: ServerVersion = .standard, from start: Int, stride: Int,
         _ body: @escaping @Sendable (TestDatabase, Int) async throws -> Bool
     ) async throws -> Int {
-        let points = Points(start: Effort.isFull ? 0 : start, stride: Effort.isFull ? 1 : stride)
+        let isWhole = Effort.isFull && version == .standard
+        let points = Points(start: isWhole ? 0 : start, stride: isWhole ? 1 : stride)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<ServerFleet.size {
                 group.addTask {
                     while let point = points.next() {
-                        let isReached = try await ServerFleet.shared.withServer(kind) { server in
+                        let isReached = try await ServerFleet.shared.withServer(kind, version: version) { server in
                             try await server.withDatabase { try await body($0, point) }
                         }
                         points.report(isReached)

@@ -138,13 +138,13 @@ struct Stage {
     }
 
     /// The runs that changed something and can be taken back, newest first.
-    private static func runs(_ database: TestDatabase) async throws -> [String] {
+    static func runs(_ database: TestDatabase) async throws -> [String] {
         try await database.find("chat_admin.runs", ["undoes": ["$exists": false]])
             .sorted { ($0["startedAt"]?.date ?? 0) > ($1["startedAt"]?.date ?? 0) }
             .compactMap { $0["_id"]?.objectID?.hex }
     }
 
-    private static func application(_ database: TestDatabase) async throws -> [String: [BSONDocument]] {
+    static func application(_ database: TestDatabase) async throws -> [String: [BSONDocument]] {
         var documents: [String: [BSONDocument]] = [:]
         for name in TestDatabase.chatCollections { documents[name] = try await database.all(name) }
         return documents

@@ -11,25 +11,32 @@ struct LeaseTests {
             pool: database.pool, database: database.name, owner: owner, wait: wait, interruption: Interruption())
     }
 
+    private static func token(_ database: TestDatabase) async throws -> Int64 {
+        try await database.one("chat_admin.lease", [:])["token"]?.integer ?? 0
+    }
+
     @Test("is held by one at a time, and named to the next", arguments: TestServer.Kind.allCases)
     func oneAtATime(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
             let first = try await acquire(database, "first")
             try first.check()
+            let token = try await Self.token(database)
             let error = await #expect(throws: EngineError.self) { try await acquire(database, "second") }
             #expect("\(try #require(error))".contains("first, since 20"))
             try await first.release()
             #expect(throws: EngineError.self) { try first.check() }
             let second = try await acquire(database, "second")
             try await second.release()
-            let document = try await database.one("chat_admin.lease", [:])
-            #expect(document["token"] == .int64(2))
+            #expect(try await Self.token(database) == token + 1)
         }
     }
 
     @Test("many that try at once get it one after the other")
     func race() async throws {
         try await withDatabase { database in
+            let first = try await acquire(database, "first")
+            try await first.release()
+            let token = try await Self.token(database)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for index in 0..<8 {
                     group.addTask {
@@ -40,7 +47,7 @@ struct LeaseTests {
                 }
                 try await group.waitForAll()
             }
-            #expect(try await database.one("chat_admin.lease", [:])["token"] == .int64(8))
+            #expect(try await Self.token(database) == token + 8)
         }
     }
 
@@ -55,6 +62,48 @@ struct LeaseTests {
             try await next.release()
             try await crashed.release()
             #expect(try await database.one("chat_admin.lease", [:])["owner"] == "next")
+        }
+    }
+
+    @Test("whose document was dropped is another's, and the first holder writes nothing more")
+    func dropped() async throws {
+        try await withDatabase { database in
+            let first = try await acquire(database, "first")
+            let token = try await Self.token(database)
+            try await database.run(["drop": "chat_admin.lease"])
+            let second = try await acquire(database, "second")
+            #expect(try await Self.token(database) != token)
+            try first.check()  // By its own clock it is still the holder.
+            try await database.withClient { client in
+                let run = Run(
+                    database: Database(client: client, name: database.name, server: try await client.describeServer()),
+                    description: RunDescription(command: "test", arguments: [], toolVersion: "0"), lease: first,
+                    interruption: Interruption(), progress: { _ in })
+                await #expect(throws: EngineError.self) {
+                    try await run.insert([["_id": 1]], into: "things", code: "t")
+                }
+            }
+            #expect(try await database.all("things").isEmpty)
+            #expect(try await database.count("chat_admin.journal", ["open": true]) == 0)
+            try await second.release()
+        }
+    }
+
+    @Test("of a holder that doesn't renew is taken by who waits, though a clock was ahead")
+    func clockWasAhead() async throws {
+        try await withDatabase { database in
+            try await database.load(
+                "chat_admin.lease",
+                [
+                    [
+                        "_id": "lease", "token": .int64(7), "owner": "dead", "expiresAt": .date(4_000_000_000_000),
+                        "released": false,
+                    ]
+                ])
+            let next = try await acquire(database, "next", wait: .seconds(60))
+            try next.check()
+            #expect(try await Self.token(database) == 8)
+            try await next.release()
         }
     }
 

@@ -86,7 +86,7 @@ extension CommandRunner {
         }
         guard isMissing else { return try await journalDocuments(of: collection, after: .unknown, command.name, place) }
         try await journalled(.collection, "create collection", collection, place) {
-            try await run.writer.createCollection(database.namespace(collection))
+            try await run.changeCatalog(CatalogCommand.create(collection))
         }
     }
 

@@ -31,10 +31,11 @@ public enum ExactMatch {
     /// Matches a document while the whole of it is as given.
     ///
     /// `$eq` ignores the types of numbers; the size of the document tells most of them apart, and the types of the numbers
-    /// among its own fields the rest.
+    /// among its own fields the rest. The documents are compared within arrays, because servers before 6.0 take a bare
+    /// `$$ROOT` beside a literal for a path and fail ("FieldPath::tail() called on single element path").
     public static func document(_ image: BSONDocument) -> BSONDocument {
         var conditions: [BSONValue] = [
-            ["$eq": ["$$ROOT", ["$literal": .document(image)]]],
+            ["$eq": [["$$ROOT"], [["$literal": .document(image)]]]],
             ["$eq": [["$bsonSize": "$$ROOT"], .int32(Int32(image.byteCount))]],
         ]
         let numbers = image.elements.filter { element in

@@ -34,6 +34,8 @@ package struct JournalEntry: Sendable {
         case references
         /// Made.
         case done
+        /// A moved document: the copy is being taken away again, and what followed it goes back.
+        case withdrawing
         /// Given up before it had an effect.
         case abandoned
         /// Both the original and its copy were changed by others; both are kept.
@@ -87,6 +89,8 @@ package struct JournalEntry: Sendable {
     package var isOnce = false
     /// The number of the entry, of the run that is taken back, that this one takes back.
     package var undoes: Int64?
+    /// What a moved document was before changes of the application's that were carried over to its copy.
+    package var earlier: [BSONDocument] = []
 }
 
 extension JournalEntry {
@@ -119,7 +123,8 @@ extension JournalEntry {
             again: document["again"]?.array?.values ?? [], isUndone: document["undone"] != nil,
             isRetry: document["retry"]?.bool ?? false,
             position: document["position"]?.integer, isOnce: document["once"]?.bool ?? false,
-            undoes: document["undoes"]?.integer)
+            undoes: document["undoes"]?.integer,
+            earlier: document["earlier"]?.array?.values.compactMap(\.document) ?? [])
     }
 }
 

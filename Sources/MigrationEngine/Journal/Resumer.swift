@@ -22,13 +22,49 @@ public struct Resumer: Sendable {
         ).isEmpty
     }
 
+    /// What runs that are no longer at work have left open. Changes nothing.
+    ///
+    /// - Parameter interruption: Ends the waiting: whether a run is at work can take a few seconds to see.
+    /// - Returns: For each collection the number of its open entries, and of some what they are about.
+    /// - Throws: ``EngineError``, ``MongoError``.
+    public static func left(
+        _ database: Database, _ interruption: Interruption
+    ) async throws -> [(count: Int, samples: [BSONDocument])] {
+        guard try await isNeeded(database), try await !Lease.isAtWork(database, interruption) else { return [] }
+        let groups = try await database.aggregateAll(
+            StateCollection.journal,
+            [
+                ["$match": ["open": true]], ["$sort": ["_id": 1]],
+                [
+                    "$group": [
+                        "_id": "$collection", "n": ["$sum": 1], "run": ["$first": "$_id.r"],
+                        "entry": ["$first": "$_id.n"],
+                        "oldId": ["$first": "$oldId"],
+                    ]
+                ], ["$sort": ["_id": 1]],
+            ])
+        return groups.map { group in
+            var sample: BSONDocument = ["collection": group["_id"] ?? .null]
+            for key in ["run", "entry", "oldId"] { if let value = group[key] { sample.append(key, value) } }
+            return (Int(group["n"]?.integer ?? 0), [sample])
+        }
+    }
+
     /// Finishes every open entry, oldest first.
     ///
     /// - Returns: The runs that had left some, with the number of their open entries.
     /// - Throws: ``EngineError``, ``MongoError``.
     public func resume() async throws -> [(run: ObjectID, entries: Int)] {
-        let open = try await run.database.findAll(
-            StateCollection.journal, filter: ["open": true], options: ["sort": ["_id": 1]])
+        var open: [BSONDocument] = []
+        if try await Self.isNeeded(run.database) {
+            // What belongs to a later holder of the lease isn't this run's to finish.
+            try await run.confirmLease()
+            try await run.claimOpenEntries()
+            var mine: BSONDocument = ["open": true]
+            if let token = run.token { mine.append("token", .int64(token)) }
+            open = try await run.database.findAll(
+                StateCollection.journal, filter: mine, options: ["sort": ["_id": 1]])
+        }
         let entries = open.compactMap(JournalEntry.init)
         guard entries.count == open.count else {
             throw EngineError.refused(
@@ -80,15 +116,15 @@ public struct Resumer: Sendable {
     private func finishMoves(_ entries: [JournalEntry], _ old: Run) async throws {
         let moves = entries.compactMap { entry -> Rekeyer.Item? in
             guard case .rekey(let move) = entry.content else { return nil }
-            return Rekeyer.Item(entry: entry, move: move, isDeleted: entry.state == .references)
+            return Rekeyer.Item(entry: entry, move: move, isResumed: true)
         }
         for (collection, group) in Dictionary(grouping: moves, by: \.entry.collection) {
             for (isUndo, items) in Dictionary(grouping: group, by: { $0.move.undoes != nil }) {
                 let source: any ReferenceSource = isUndo ? UndoReferenceSource(run: old) : self.source
                 let rekeyer = Rekeyer(run: old, source: source, isUndo: isUndo)
-                let finished = try await rekeyer.moveByStates(items, isNew: false)
-                for case .refused(let reason)? in finished.map(\.outcome) {
-                    run.tally.left("resume", collection, 1, reason: reason)
+                for item in try await rekeyer.moveByStates(items) {
+                    guard let reason = item.leftover else { continue }
+                    run.tally.left(item.entry.code, collection, 1, reason: reason, samples: [item.move.oldID])
                 }
             }
         }
@@ -108,16 +144,16 @@ public struct Resumer: Sendable {
         case .validator(let before, let after):
             try await attempt(entry, old) {
                 guard try await old.validatorOptions(of: entry.collection) == before else { return }
-                try await run.writer.collMod(run.database.namespace(entry.collection), after)
+                try await run.changeCatalog(CatalogCommand.collMod(entry.collection, after))
             }
         case .indexes(let indexes):
             try await attempt(entry, old, changes: indexes.count) {
-                try await run.writer.createIndexes(run.database.namespace(entry.collection), indexes)
+                try await run.changeCatalog(CatalogCommand.createIndexes(entry.collection, indexes))
             }
         case .collection:
             let exists = try await run.database.client.listCollections(run.database.name)[entry.collection] != nil
             if exists { old.count(entry, 1) }
-            try await old.setState(exists ? .done : .abandoned, of: [entry.key])
+            try await old.setState(exists ? .done : .abandoned, of: [entry])
         case .documents(let changes):
             // What isn't known then is named by whoever ends the step that the entry belongs to.
             do {
@@ -128,7 +164,7 @@ public struct Resumer: Sendable {
                     entry.code, entry.collection, 1, reason: "the server refuses the change: \(error.message)")
             }
         // Never open: it is written with the command that it speaks of.
-        case .dropped: try await old.setState(.done, of: [entry.key])
+        case .dropped: try await old.setState(.done, of: [entry])
         }
     }
 
@@ -151,12 +187,23 @@ public struct Resumer: Sendable {
         do {
             try await change()
             old.count(entry, changes)
-            try await old.setState(.done, of: [entry.key])
+            try await old.setState(.done, of: [entry])
         } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
-            try await old.setState(.abandoned, of: [entry.key])
+            try await old.setState(.abandoned, of: [entry])
             run.tally.left(
                 entry.code, entry.collection, 1,
                 reason: "begun by run \(entry.key.run.hex), and can't be finished: \(error.message)")
+        }
+    }
+}
+
+extension Rekeyer.Item {
+    /// What has to be told of a move that a killed run had begun.
+    fileprivate var leftover: String? {
+        switch outcome {
+        case .refused(let reason): reason
+        case .conflict: Rekeyer.changedTwice
+        default: remark
         }
     }
 }

@@ -29,8 +29,7 @@ extension Undo {
         guard current == after else {
             return run.tally.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
         }
-        try await run.writer.collMod(
-            run.database.namespace(entry.collection), ValidatorOptions.completed(before))
+        try await run.changeCatalog(CatalogCommand.collMod(entry.collection, ValidatorOptions.completed(before)))
         run.tally.changed(entry.code, entry.collection, 1)
     }
 
@@ -42,17 +41,19 @@ extension Undo {
             guard let name = index["name"]?.string,
                 let found = present.first(where: { $0["name"]?.string == name })
             else { continue }
-            guard found == index || IndexMatch.serves(found, index, collation: collation) else {
+            guard
+                found == index || IndexMatch.serves(found, index, collation: collation)
+                    || IndexMatch.isMade(found, of: index)
+            else {
                 run.tally.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
                 continue
             }
-            try await run.writer.dropIndex(namespace, name: name)
+            try await run.changeCatalog(CatalogCommand.dropIndex(entry.collection, name: name))
             run.tally.changed(entry.code, entry.collection, 1)
         }
     }
 
     func revertCollection(_ entry: JournalEntry) async throws {
-        let namespace = run.database.namespace(entry.collection)
         guard let found = try await run.database.client.listCollections(run.database.name)[entry.collection] else {
             return
         }
@@ -62,8 +63,7 @@ extension Undo {
         guard documents.isEmpty else {
             return run.tally.left(entry.code, entry.collection, 1, reason: "holds documents now; left as it is")
         }
-        try await run.writer.run(
-            ["drop": .string(entry.collection)], on: namespace.database)
+        try await run.changeCatalog(CatalogCommand.drop(entry.collection))
         run.tally.changed(entry.code, entry.collection, 1)
     }
 }

@@ -67,13 +67,13 @@ extension Undo {
         let namespace = run.database.namespace(entry.collection)
         let isMissing = try await run.database.client.listCollections(run.database.name)[entry.collection] == nil
         if isMissing, indexes.isEmpty {
-            try await run.writer.createCollection(namespace, options: options)
+            try await run.changeCatalog(CatalogCommand.create(entry.collection, options))
             run.tally.changed(entry.code, entry.collection, 1)
         }
         let present = Set(try await run.database.client.listIndexes(namespace).compactMap { $0["name"]?.string })
         for index in indexes where !present.contains(index["name"]?.string ?? "") {
             do {
-                try await run.writer.createIndexes(namespace, [index])
+                try await run.changeCatalog(CatalogCommand.createIndexes(entry.collection, [index]))
             } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
                 run.tally.left(
                     entry.code, entry.collection, 1,

@@ -26,6 +26,7 @@ public struct Undo: Sendable {
         }
         if let refusal = try await Self.refusal(of: runs[0], run.database) { throw EngineError.refused(refusal) }
         try await run.annotate("undoes", .objectID(id))
+        try await LateReferences(run: run).announce(id)
         let cursor = try await run.database.client.find(
             run.database.namespace(StateCollection.journal), filter: Self.filter(id, step),
             options: ["sort": ["_id": -1], "batchSize": .int32(Self.replySize)])
@@ -38,6 +39,7 @@ public struct Undo: Sendable {
             }
             try await revert(entries)
         }
+        try await LateReferences(run: run).follow(undoing: id)
     }
 
     /// Why a run can't be taken back, if it can't: what took something back is itself taken back by doing it again.

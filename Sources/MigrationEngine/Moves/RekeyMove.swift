@@ -26,16 +26,23 @@ public struct RekeyMove: Sendable {
     public let referrers: [Referrer]
     /// How many references to the new `_id` there were before it existed; only a text `_id` has such.
     public let earlierReferences: Int
+    /// Whether its copy may stand already: made by a move that the journal doesn't know of any more, or that it calls done
+    /// while the original is there again, as after a restore.
+    public var isRepeated = false
+    /// The references to the old `_id` that stay behind, for an undo: they were there before the document had it.
+    package var staying: [Referrer: Set<BSONValue>] = [:]
     /// The journal entry that this move takes back, for an undo.
     package let undoes: JournalKey?
 
     /// Describes a move.
     public init(
-        oldID: BSONValue, newID: BSONValue, image: BSONDocument, referrers: [Referrer], earlierReferences: Int = 0
+        oldID: BSONValue, newID: BSONValue, image: BSONDocument, referrers: [Referrer], earlierReferences: Int = 0,
+        isRepeated: Bool = false
     ) {
         self.init(
             oldID: oldID, newID: newID, image: image, referrers: referrers, earlierReferences: earlierReferences,
             undoes: nil)
+        self.isRepeated = isRepeated
     }
 
     init(
@@ -61,7 +68,24 @@ public struct RekeyMove: Sendable {
             "earlierReferences": .int64(Int64(earlierReferences)),
         ]
         if let undoes { document.append("undoes", undoes.value) }
+        if !staying.isEmpty {
+            let lists = staying.map { referrer, ids -> BSONValue in
+                [
+                    "collection": .string(referrer.collection), "field": .string(referrer.field),
+                    "ids": .array(BSONArray(ids)),
+                ]
+            }
+            document.append("staying", .array(BSONArray(lists)))
+        }
         return document
+    }
+
+    /// Reads the references that stay behind from an undo's entry.
+    static func staying(_ document: BSONDocument) -> [Referrer: Set<BSONValue>] {
+        (document["staying"]?.array?.values ?? []).compactMap(\.document).reduce(into: [:]) { result, list in
+            guard let collection = list["collection"]?.string, let field = list["field"]?.string else { return }
+            result[Referrer(collection: collection, field: field)] = Set(list["ids"]?.array?.values ?? [])
+        }
     }
 
     init?(_ document: BSONDocument) {
@@ -76,5 +100,6 @@ public struct RekeyMove: Sendable {
         self.init(
             oldID: oldID, newID: newID, image: image, referrers: referrers,
             earlierReferences: Int(document["earlierReferences"]?.integer ?? 0), undoes: JournalKey(document["undoes"]))
+        staying = Self.staying(document)
     }
 }

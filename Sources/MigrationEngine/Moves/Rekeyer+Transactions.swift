@@ -7,6 +7,7 @@ extension Rekeyer {
 
     /// Moves each document in a transaction of its own, then the references that didn't fit.
     func moveInTransactions(_ items: [Item]) async throws -> [Item] {
+        guard !items.isEmpty else { return [] }
         try await run.begin()
         let known = try await gatherReferences(items)
         var items = items
@@ -19,13 +20,14 @@ extension Rekeyer {
                 continue
             }
             items[index].outcome = try await moveInTransaction(items[index], known[index] ?? [])
+            if items[index].outcome == .moved { items[index].entry.state = .references }
         }
         // A document that has moved takes its references along, whatever asks to stop.
         let moved = items.filter { $0.outcome == .moved }
         try await run.uninterrupted {
             try await follow(moved)
             count(moved)
-            try await run.setState(.done, of: moved.map(\.entry.key))
+            try await run.setState(.done, of: moved.map(\.entry))
         }
         if let stop { throw stop }
         return items
@@ -85,7 +87,7 @@ extension Rekeyer {
         entry.state = .references
         let relative = references.map { FollowingChange(move: 0, collection: $0.collection, change: $0.change) }
         let children = run.makeEntries(children(of: [item], relative), state: .done)
-        let documents = [entry.openDocument] + children.map(\.document)
+        let documents = [run.openDocument(entry)] + children.map(\.document)
         let client = try run.writer
         do {
             try await client.withTransaction { session in

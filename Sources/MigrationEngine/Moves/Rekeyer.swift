@@ -51,9 +51,19 @@ public struct Rekeyer: Sendable {
         guard !moves.isEmpty else { return [] }
         let entries = run.makeEntries(moves.map { (collection, $0.code, .rekey($0.move), nil) })
         let items = zip(entries, moves).map { Item(entry: $0, move: $1.move) }
-        let finished =
-            run.database.server.hasTransactions
-            ? try await moveInTransactions(items) : try await moveByStates(items, isNew: true)
+        guard run.database.server.hasTransactions else {
+            return try await moveByStates(items).map { $0.outcome ?? .changed }
+        }
+        // Where the copy stands already, a transaction that inserts it fails.
+        let repeated = items.indices.filter { items[$0].move.isRepeated }
+        var finished = items
+        for (index, item) in zip(repeated, try await moveByStates(repeated.map { items[$0] })) {
+            finished[index] = item
+        }
+        let others = items.indices.filter { !items[$0].move.isRepeated }
+        for (index, item) in zip(others, try await moveInTransactions(others.map { items[$0] })) {
+            finished[index] = item
+        }
         return finished.map { $0.outcome ?? .changed }
     }
 
@@ -70,8 +80,14 @@ public struct Rekeyer: Sendable {
         var move: RekeyMove
         /// Set once nothing is left to do.
         var outcome: Outcome?
-        /// Whether this process has seen its own delete of the original succeed.
+        /// Whether the original is gone: deleted by this process, or by a killed one.
         var isDeleted = false
+        /// Whether the copy has still to be inserted.
+        var needsCopy = true
+        /// Whether an earlier attempt, which may have come anywhere, wrote the entry.
+        var isResumed = false
+        /// What people should know of how it was finished.
+        var remark: String?
     }
 
     func namespace(_ item: Item) -> Namespace { run.database.namespace(item.entry.collection) }

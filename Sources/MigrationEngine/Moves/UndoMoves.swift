@@ -11,14 +11,12 @@ struct UndoMoves {
         for entry in entries {
             guard case .rekey(let move) = entry.content else { continue }
             switch try await look(entry, move, foreign) {
-            case .ready:
-                ready.append(
-                    (
-                        entry,
-                        RekeyMove(
-                            oldID: move.newID, newID: move.oldID, image: move.copy, referrers: move.referrers,
-                            earlierReferences: foreign[move.oldID] ?? 0, undoes: entry.key)
-                    ))
+            case .ready(let staying):
+                var back = RekeyMove(
+                    oldID: move.newID, newID: move.oldID, image: move.copy, referrers: move.referrers,
+                    earlierReferences: foreign[move.oldID] ?? 0, undoes: entry.key)
+                back.staying = staying
+                ready.append((entry, back))
             case .alreadyUndone: try await run.markUndone([entry.key])
             case .blocked(let reason): run.tally.left(entry.code, entry.collection, 1, reason: reason)
             }
@@ -33,7 +31,8 @@ struct UndoMoves {
     }
 
     private enum Look {
-        case ready
+        /// It can go back, and these references to it were there before it had this `_id`.
+        case ready(staying: [Referrer: Set<BSONValue>])
         case alreadyUndone
         case blocked(String)
     }
@@ -45,7 +44,9 @@ struct UndoMoves {
             entry.collection, filter: ["_id": ["$in": [move.newID, move.oldID]]])
         let original = found.first { $0["_id"] == move.oldID }
         guard let copy = found.first(where: { $0["_id"] == move.newID }) else {
-            return original == move.image ? .alreadyUndone : .blocked("gone since; left as it is")
+            // Changes that the application made meanwhile were carried over.
+            let isBack = original.map { run.source.isSameDocument($0, move.image) } ?? false
+            return isBack ? .alreadyUndone : .blocked("gone since; left as it is")
         }
         guard copy == move.copy else { return .blocked(Undo.changedSince) }
         guard original == nil else { return .blocked("another document has taken its old _id; left as it is") }
@@ -56,10 +57,44 @@ struct UndoMoves {
             }
         }
         let followed = children.reduce(0) { $0 + $1.changes.count }
-        guard references[move.newID, default: 0] <= followed + move.earlierReferences else {
-            return .blocked("documents have come to refer to it since; left as it is")
+        let isReferredTo = Self.Look.blocked("documents have come to refer to it since; left as it is")
+        guard references[move.newID, default: 0] <= followed + move.earlierReferences else { return isReferredTo }
+        guard move.earlierReferences > 0 else { return .ready(staying: [:]) }
+        let staying = try await staying(move, children)
+        let count = staying.values.reduce(0) { $0 + $1.count }
+        guard count <= move.earlierReferences else { return isReferredTo }
+        // Late references have to be told from them, by a list that fits a journal entry.
+        guard count <= Self.mostStaying else {
+            return .blocked("\(count) documents referred to it before it had its _id; left as it is")
         }
-        return .ready
+        return .ready(staying: staying)
+    }
+
+    /// With the `_id`s of so many an entry of the journal stays far below 16 MiB.
+    private static let mostStaying = 50_000
+
+    /// The references to a document that hadn't followed it.
+    private func staying(
+        _ move: RekeyMove, _ children: [(collection: String, changes: [FieldChange])]
+    ) async throws -> [Referrer: Set<BSONValue>] {
+        var followed: [Referrer: Set<BSONValue>] = [:]
+        for (collection, changes) in children {
+            for change in changes {
+                for name in change.names {
+                    followed[Referrer(collection: collection, field: name), default: []].insert(change.id)
+                }
+            }
+        }
+        let present = try await run.database.client.listCollections(run.database.name)
+        var staying: [Referrer: Set<BSONValue>] = [:]
+        for referrer in move.referrers where present[referrer.collection]?.isOrdinary ?? false {
+            let found = try await run.database.findAll(
+                referrer.collection, filter: BSONDocument([(referrer.field, .document(["$eq": move.newID]))]),
+                options: ["projection": ["_id": 1], "limit": .int32(Int32(Self.mostStaying) * 2)])
+            let ids = Set(found.compactMap { $0["_id"] }).subtracting(followed[referrer] ?? [])
+            if !ids.isEmpty { staying[referrer] = ids }
+        }
+        return staying
     }
 
     /// Counts the references to the documents' new and old `_id`s, in one pass for all of them.

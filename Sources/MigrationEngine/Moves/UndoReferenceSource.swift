@@ -21,8 +21,10 @@ struct UndoReferenceSource: ReferenceSource {
         }
     }
 
-    /// An ObjectId is never used twice: what stands under it is the same document.
-    func isSameDocument(_ first: BSONDocument, _ second: BSONDocument) -> Bool { true }
+    /// As the run's own source tells it: a document's old `_id` may have been taken by another one.
+    func isSameDocument(_ first: BSONDocument, _ second: BSONDocument) -> Bool {
+        run.source.isSameDocument(first, second)
+    }
 
     private func stillToMove(_ changes: [FieldChange], in collection: String) async throws -> [FieldChange] {
         let unapplied = Set(try await run.unapplied(changes, in: collection))

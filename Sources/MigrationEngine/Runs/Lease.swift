@@ -9,6 +9,10 @@ internal import Synchronization
 /// A document with an owner, a token that only grows, and a time of expiry. It is renewed over a connection of its own
 /// at a third of its life; a holder that can't renew in time stops before its next write. A crashed holder's lease
 /// expires by itself.
+///
+/// A clock can step, and somebody can drop the document, so a second run may begin while the first one still believes to
+/// hold the lease. The token tells them apart: every journal entry carries its run's, and only that run moves it on
+/// (``Run``). A lease that is made anew begins far behind every token that was ever given out.
 public final class Lease: Sendable {
     /// How long a lease lives without renewal.
     static let lifetime = Duration.seconds(30)
@@ -24,7 +28,8 @@ public final class Lease: Sendable {
 
     private let pool: MongoPool
     private let namespace: Namespace
-    private let token: Int64
+    /// What tells this holder from every other one, before and after it.
+    let token: Int64
     private let state: Mutex<State>
     private let renewal = Mutex<Task<Void, Never>?>(nil)
 
@@ -49,10 +54,11 @@ public final class Lease: Sendable {
     ) async throws -> Lease {
         let namespace = Namespace(database, StateCollection.lease)
         let deadline = ContinuousClock.now + wait
+        var watched = Watched()
         while true {
             try interruption.check()
             let asked = ContinuousClock.now
-            if let token = try await tryAcquire(pool, namespace, owner) {
+            if let token = try await tryAcquire(pool, namespace, owner, isDead: watched.dead) {
                 let lease = Lease(pool: pool, namespace: namespace, token: token, until: asked + lifetime)
                 // Behind a killed run's open transaction the answer can take a minute, and the lease be over by then.
                 if ContinuousClock.now - asked > lifetime / 2 {
@@ -63,7 +69,28 @@ public final class Lease: Sendable {
                 return lease
             }
             guard ContinuousClock.now < deadline else { throw try await held(pool, namespace) }
+            watched.see(try await find(pool, namespace))
             try await Task.sleep(for: .milliseconds(250))
+        }
+    }
+
+    /// A lease that somebody waits for, watched by a clock that doesn't step: a holder renews long before its life is over,
+    /// so one that hasn't for so long is dead, whatever the server's clock says of its expiry.
+    private struct Watched {
+        private var seen: (expiry: BSONDocument, since: ContinuousClock.Instant)?
+
+        mutating func see(_ document: BSONDocument?) {
+            guard let token = document?["token"], let expiresAt = document?["expiresAt"] else {
+                seen = nil
+                return
+            }
+            let expiry: BSONDocument = ["token": token, "expiresAt": expiresAt]
+            if seen?.expiry != expiry { seen = (expiry, .now) }
+        }
+
+        /// What the lease of a holder that has been seen dead looks like.
+        var dead: BSONDocument? {
+            seen.flatMap { ContinuousClock.now - $0.since > lifetime + lifetime / 6 ? $0.expiry : nil }
         }
     }
 
@@ -101,6 +128,20 @@ public final class Lease: Sendable {
         }
     }
 
+    /// Asks the server whether the lease is still this run's.
+    ///
+    /// Asked after an entry of the journal is durable and before what it speaks of is changed: whoever has taken the lease
+    /// by then may not know of the entry, and whoever takes it later finds the entry and goes on with it.
+    ///
+    /// - Throws: ``EngineError/leaseLost``, ``MongoError``.
+    func confirm(_ client: MongoClient) async throws {
+        let filter: BSONDocument = ["_id": "lease", "token": .int64(token)]
+        let found = try await client.all(client.find(namespace, filter: filter, options: ["limit": 1]))
+        guard found.isEmpty else { return }
+        state.withLock { $0 = .lost }
+        throw EngineError.leaseLost
+    }
+
     /// Confirms within a transaction that the lease is still this run's, so that the transaction's writes and a takeover
     /// exclude each other: both write the lease's document.
     ///
@@ -119,64 +160,28 @@ public final class Lease: Sendable {
         }
     }
 
-    /// What became of an attempt to free a lease.
-    public enum Unlocking: Sendable, Equatable {
-        /// Nobody held it.
-        case wasFree
-        /// It was freed; it had belonged to this owner, whose run had ended without giving it back.
-        case freed(owner: String)
-        /// It was taken from this owner by force.
-        case taken(owner: String)
-    }
-
-    /// Frees a lease whose time is over, or takes any lease by force.
-    ///
-    /// A holder that is still at work learns of it when it renews its lease, and stops. Until its time is over nobody else
-    /// can take the lease: as long as that, it may believe to hold it.
-    ///
-    /// - Throws: ``EngineError/leaseHeld(owner:since:)`` when a holder's time isn't over and `force` is false;
-    ///   ``MongoError``.
-    public static func unlock(_ database: Database, force: Bool) async throws -> Unlocking {
-        let namespace = database.namespace(StateCollection.lease)
-        let found = try await database.aggregateAll(
-            StateCollection.lease,
-            [["$match": ["_id": "lease"]], ["$set": ["isOver": ["$lte": ["$expiresAt", "$$NOW"]]]]])
-        guard let document = found.first else { return .wasFree }
-        let owner = document["owner"]?.string ?? "unknown"
-        let isOver = document["isOver"]?.bool ?? false
-        // Taken by force before, from a run whose time isn't over.
-        guard document["released"]?.bool == false else { return isOver ? .wasFree : .taken(owner: owner) }
-        guard isOver || force else {
-            throw EngineError.leaseHeld(owner: owner, since: since(document))
-        }
-        let freed = try await database.client.findAndModify(
-            namespace, query: ["_id": "lease", "token": document["token"] ?? .null],
-            [
-                "update": [
-                    ["$set": ["token": ["$add": ["$token", .int64(1)]], "released": true]]
-                ]
-            ])
-        guard freed != nil else { throw EngineError.refused("The lease changed hands just now. Look again.") }
-        return isOver ? .freed(owner: owner) : .taken(owner: owner)
-    }
-
-    /// Whether some run is at work on a database now.
-    ///
-    /// - Throws: ``MongoError``.
-    public static func isTaken(_ database: Database) async throws -> Bool {
-        try await !database.findAll(
-            StateCollection.lease, filter: ["_id": "lease", "$expr": ["$gt": ["$expiresAt", "$$NOW"]]]
-        ).isEmpty
-    }
-
-    private static func since(_ document: BSONDocument?) -> String {
+    /// Since when a lease is held, in words.
+    static func since(_ document: BSONDocument?) -> String {
         document?["acquiredAt"]?.date.map { Date(timeIntervalSince1970: Double($0) / 1000).description } ?? "unknown"
     }
 
-    private static func tryAcquire(_ pool: MongoPool, _ namespace: Namespace, _ owner: String) async throws -> Int64? {
+    private static func tryAcquire(
+        _ pool: MongoPool, _ namespace: Namespace, _ owner: String, isDead: BSONDocument?
+    ) async throws -> Int64? {
+        let isOver: BSONDocument = ["$expr": ["$lte": ["$expiresAt", "$$NOW"]]]
+        if let token = try await take(pool, namespace, owner, isDead ?? isOver) { return token }
+        guard try await find(pool, namespace) == nil else { return nil }
+        try await makeDocument(pool, namespace)
+        return try await take(pool, namespace, owner, isOver)
+    }
+
+    /// Takes a lease if it is as a condition says.
+    private static func take(
+        _ pool: MongoPool, _ namespace: Namespace, _ owner: String, _ condition: BSONDocument
+    ) async throws -> Int64? {
         let life = Int64(lifetime.components.seconds * 1000)
-        try await ensureDocument(pool, namespace)
-        let query: BSONDocument = ["_id": "lease", "$expr": ["$lte": ["$expiresAt", "$$NOW"]]]
+        var query: BSONDocument = ["_id": "lease"]
+        for element in condition.rawElements { query.append(raw: element) }
         let update: BSONValue = [
             [
                 "$set": [
@@ -191,22 +196,38 @@ public final class Lease: Sendable {
     }
 
     /// Makes the lease's document, expired from birth; of two that try at once one finds it made.
-    private static func ensureDocument(_ pool: MongoPool, _ namespace: Namespace) async throws {
+    ///
+    /// Its first token is larger than any that a run has recorded, by a random distance: a run that took the lease before
+    /// the document was dropped, and has recorded nothing yet, has another one.
+    private static func makeDocument(_ pool: MongoPool, _ namespace: Namespace) async throws {
         do {
-            _ = try await pool.withClient { client in
-                try await client.findAndModify(
+            try await pool.withClient { client in
+                let largest = try await client.all(
+                    client.find(
+                        Namespace(namespace.database, StateCollection.runs), filter: ["token": ["$type": "long"]],
+                        options: ["sort": ["token": -1], "limit": 1, "projection": ["token": 1]])
+                ).first?["token"]?.integer
+                let first = (largest ?? 0) &+ .random(in: 1...leap)
+                _ = try await client.findAndModify(
                     namespace, query: ["_id": "lease"],
-                    ["update": ["$setOnInsert": ["token": .int64(0), "expiresAt": .date(0)]], "upsert": true])
+                    ["update": ["$setOnInsert": ["token": .int64(first), "expiresAt": .date(0)]], "upsert": true])
             }
         } catch let error as MongoError where error.kind == .duplicateKey {
             return
         }
     }
 
-    private static func held(_ pool: MongoPool, _ namespace: Namespace) async throws -> EngineError {
-        let found = try await pool.withClient { client in
+    /// The longest distance between a token and the first one of a lease that is made anew.
+    private static let leap: Int64 = 1 << 32
+
+    private static func find(_ pool: MongoPool, _ namespace: Namespace) async throws -> BSONDocument? {
+        try await pool.withClient { client in
             try await client.all(client.find(namespace, filter: ["_id": "lease"])).first
         }
+    }
+
+    private static func held(_ pool: MongoPool, _ namespace: Namespace) async throws -> EngineError {
+        let found = try await find(pool, namespace)
         return .leaseHeld(owner: found?["owner"]?.string ?? "unknown", since: since(found))
     }
 
@@ -226,7 +247,8 @@ public final class Lease: Sendable {
     }
 
     /// Extends the lease. A renewal that fails leaves the old expiry in force, so that ``check()`` stops the run in
-    /// time; one that finds another token there means that the lease was taken.
+    /// time; one that finds another token there means that the lease was taken. One that is over by the server's clock,
+    /// which may have stepped, and that nobody has taken is still this run's.
     ///
     /// - Returns: Whether the server answered.
     private func renewOnce() async -> Bool {
@@ -236,7 +258,7 @@ public final class Lease: Sendable {
         let renewed: Bool? = try? await pool.withClient { client in
             try await client.findAndModify(
                 namespace,
-                query: ["_id": "lease", "token": .int64(token), "$expr": ["$gt": ["$expiresAt", "$$NOW"]]],
+                query: ["_id": "lease", "token": .int64(token), "released": false],
                 ["update": [["$set": ["expiresAt": ["$add": ["$$NOW", .int64(life)]]]]]]) != nil
         }
         state.withLock { state in

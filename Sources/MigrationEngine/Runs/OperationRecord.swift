@@ -1,4 +1,5 @@
 public import BSON
+internal import MongoDriver
 internal import Synchronization
 
 /// One thing that a run did, for its record: what `runs show` tells.
@@ -31,7 +32,8 @@ public struct OperationRecord: Sendable {
         step = document["step"]?.integer
         collection = document["collection"]?.string ?? ""
         operation = document["operation"]?.string ?? ""
-        filter = document["filter"]?.document
+        // Earlier versions stored it as it is.
+        filter = document["filter"]?.document ?? document["filter"]?.string.flatMap { try? ExtendedJSON.document($0) }
         changed = Int(document["changed"]?.integer ?? 0)
         durationMS = document["durationMS"]?.integer ?? 0
     }
@@ -42,7 +44,8 @@ public struct OperationRecord: Sendable {
             "durationMS": .int64(durationMS),
         ]
         if let step { document.append("step", .int64(step)) }
-        if let filter { document.append("filter", .document(filter)) }
+        // As text: servers before 5.0 refuse an update that stores a field whose name begins with a dollar.
+        if let filter, let text = try? ExtendedJSON.canonical(filter) { document.append("filter", .string(text)) }
         return document
     }
 }

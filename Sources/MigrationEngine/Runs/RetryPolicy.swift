@@ -35,6 +35,12 @@ public struct RetryPolicy: Sendable {
         return pause * (0.5 + jitter / 2)
     }
 
+    /// Whether something may be done again at once that is about to succeed; not without end.
+    mutating func mayRepeat() -> Bool {
+        failures += 1
+        return failures < Self.attempts
+    }
+
     /// The failure of connection or server behind an error, if it is one that passes by itself.
     public static func transientCause(of error: any Error) -> MongoError? {
         switch error {

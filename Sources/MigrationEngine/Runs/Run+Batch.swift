@@ -32,7 +32,9 @@ extension Run {
     func changeTogether(
         _ changes: [FieldChange], in collection: String, bypassesValidation: Bool
     ) async throws -> Together {
-        guard changes.count >= Self.fewest, let names = Self.commonNames(changes) else { return .notSent }
+        guard changes.count >= Self.fewest, database.canChangeAnythingByPipeline,
+            let names = Self.commonNames(changes)
+        else { return .notSent }
         let statements = stride(from: 0, to: changes.count, by: Self.perStatement).map { start in
             Self.statement(changes[start..<min(start + Self.perStatement, changes.count)], names)
         }

@@ -9,17 +9,17 @@ extension Run {
         let entries = makeEntries([(collection, "create collection", .collection, nil)])
         try await append(entries)
         do {
-            try await writer.createCollection(database.namespace(collection))
+            try await changeCatalog(CatalogCommand.create(collection))
         } catch let error as MongoError where error.kind == .unauthorized {
-            try await setState(.abandoned, of: entries.map(\.key))
+            try await setState(.abandoned, of: entries)
             throw error
         } catch let error as MongoError where error.code == MongoError.ServerCode.namespaceExists {
             // Somebody was faster: it isn't ours to drop.
-            try await setState(.abandoned, of: entries.map(\.key))
+            try await setState(.abandoned, of: entries)
             return
         }
         count(entries[0], 1)
-        try await setState(.done, of: entries.map(\.key))
+        try await setState(.done, of: entries)
     }
 
     /// Sets a collection's validator, journalled with the one that was there.
@@ -36,13 +36,13 @@ extension Run {
         let entries = makeEntries([(collection, "validator", .validator(before: before, after: options), nil)])
         try await append(entries)
         do {
-            try await writer.collMod(database.namespace(collection), options)
+            try await changeCatalog(CatalogCommand.collMod(collection, options))
         } catch let error as MongoError where error.isRefusal {
-            try await setState(.abandoned, of: entries.map(\.key))
+            try await setState(.abandoned, of: entries)
             throw error
         }
         count(entries[0], 1)
-        try await setState(.done, of: entries.map(\.key))
+        try await setState(.done, of: entries)
     }
 
     /// Creates those of the indexes that aren't there, journalled.
@@ -61,13 +61,13 @@ extension Run {
             let entries = makeEntries([(collection, "create index", .indexes([index]), nil)])
             try await append(entries)
             do {
-                try await writer.createIndexes(database.namespace(collection), [index])
+                try await changeCatalog(CatalogCommand.createIndexes(collection, [index]))
             } catch let error as MongoError where error.isRefusal {
-                try await setState(.abandoned, of: entries.map(\.key))
+                try await setState(.abandoned, of: entries)
                 throw error
             }
             count(entries[0], 1)
-            try await setState(.done, of: entries.map(\.key))
+            try await setState(.done, of: entries)
         }
     }
 
@@ -95,6 +95,20 @@ public enum IndexMatch {
             && present["partialFilterExpression"] == nil && present["collation"]?.document == collation
             && !(present["sparse"]?.bool ?? false)
     }
+
+    /// Whether an index that is there is what the server makes of a specification: it adds versions and defaults.
+    static func isMade(_ present: BSONDocument, of specification: BSONDocument) -> Bool {
+        let asked = specification.elements.filter { $0.key != "key" && !byServer.contains($0.key) }
+        return sameKey(present, specification)
+            && asked.allSatisfy { present[$0.key] == $0.value }
+            && present.keys.allSatisfy { byServer.contains($0) || specification[$0] != nil }
+    }
+
+    /// What a server before 5.0 adds to an index, or leaves out, by itself.
+    private static let byServer: Set<String> = [
+        "v", "ns", "background", "2dsphereIndexVersion", "textIndexVersion", "weights", "default_language",
+        "language_override",
+    ]
 
     /// Whether two indexes have the same fields in the same order and direction, whatever number type says so.
     public static func sameKey(_ first: BSONDocument, _ second: BSONDocument) -> Bool {

@@ -66,8 +66,12 @@ extension Run {
         _ entry: JournalEntry, _ changes: [DocumentChange], _ settings: RepairSettings
     ) async throws -> [BSONValue] {
         let items = BSONArray(changes.map { .document($0.document) })
-        let state = JournalEntry.State.planned.rawValue
-        try await amend(entry.key, ["$set": ["items": .array(items), "state": .string(state), "open": true]])
+        var entry = entry
+        entry.state = .planned
+        var fields: BSONDocument = ["items": .array(items), "state": .string(entry.state.rawValue), "open": true]
+        if let token { fields.append("token", .int64(token)) }
+        try await amend(entry.key, ["$set": .document(fields)])
+        try await confirmLease()
         return try await make(changes, of: entry, settings)
     }
 
@@ -153,14 +157,14 @@ extension Run {
     ) async throws {
         if !missed.isEmpty || !unknown.isEmpty {
             try await amend(
-                entry.key,
+                open: entry,
                 ["$set": ["missed": .array(BSONArray(missed + unknown)), "again": .array(BSONArray(missed))]])
         }
         count(entry, changed)
         tally.left(
             entry.code, entry.collection, unknown.count,
             reason: Self.unknownOutcome, samples: unknown)
-        try await setState(.done, of: [entry.key])
+        try await setState(.done, of: [entry])
     }
 
     /// Reads documents by their `_id`s. A collection's collation may add others, under their own.

@@ -156,10 +156,10 @@ extension Run {
         let ids = Set(entry.fieldChanges.map(\.id))
         let missed = unchanged.filter(ids.contains)
         if !missed.isEmpty {
-            try await amend(entry.key, ["$set": ["missed": .array(BSONArray(missed))]])
+            try await amend(open: entry, ["$set": ["missed": .array(BSONArray(missed))]])
         }
         count(entry, ids.count - missed.count)
-        try await setState(.done, of: [entry.key], concern: .acknowledged)
+        try await setState(.done, of: [entry], concern: .acknowledged)
     }
 
     /// Looks which documents aren't as the changes wanted them.

@@ -38,15 +38,15 @@ extension Run {
         let refused = result.writeErrors.filter { present[documents[$0.index]["_id"] ?? .null] == nil }
         guard let error = refused.first else {
             count(entry, documents.count)
-            return try await setState(.done, of: [entry.key], concern: .acknowledged)
+            return try await setState(.done, of: [entry], concern: .acknowledged)
         }
         // What the server refused is no part of what this run did: an undo leaves it, and it can be tried again.
         let missed = BSONArray(refused.map { documents[$0.index]["_id"] ?? .null })
         if refused.count < documents.count {
-            try await amend(entry.key, ["$set": ["missed": .array(missed), "again": .array(missed)]])
+            try await amend(open: entry, ["$set": ["missed": .array(missed), "again": .array(missed)]])
             count(entry, documents.count - refused.count)
         }
-        try await setState(refused.count < documents.count ? .done : .abandoned, of: [entry.key])
+        try await setState(refused.count < documents.count ? .done : .abandoned, of: [entry])
         throw MongoError(
             error.code == MongoError.ServerCode.duplicateKey ? .duplicateKey : .server, error.message,
             code: error.code)

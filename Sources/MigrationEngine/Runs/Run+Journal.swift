@@ -18,32 +18,80 @@ extension Run {
     }
 
     /// Writes entries durably. Only then may what they speak of be changed.
+    ///
+    /// - Throws: ``EngineError/leaseLost`` when another run has taken over, which may not know of these entries: nothing of
+    ///   what they speak of may be changed then. ``MoveIsOpen`` when a document is on its way already.
     func append(_ entries: [JournalEntry]) async throws {
         guard !entries.isEmpty else { return }
         try await breathe()
         try await begin()
-        try await writer.bulkWrite(
-            journal, entries.map { .insert($0.openDocument) }, ordered: true)
+        do {
+            try await writer.bulkWrite(journal, entries.map { .insert(openDocument($0)) }, ordered: true)
+        } catch let error as MongoError where error.kind == .duplicateKey {
+            // A run that goes on for this one writes under its numbers; or a document is on its way already.
+            try await confirmLease()
+            throw MoveIsOpen()
+        }
+        do {
+            try await confirmLease()
+        } catch EngineError.leaseLost {
+            // Nobody has to finish them; where that can't be noted, the next run finds that they had no effect.
+            try? await close(entries, as: .abandoned)
+            throw EngineError.leaseLost
+        }
     }
 
-    /// Moves open entries on to another state; a final one closes them, for good: what another run has finished meanwhile
-    /// stays as it left it.
+    /// The document to insert: entries that aren't final carry the mark that the next run looks for, and the token of the
+    /// lease under which alone they are moved on.
+    func openDocument(_ entry: JournalEntry) -> BSONDocument {
+        var document = entry.document
+        guard !entry.state.isFinal else { return document }
+        document.append("open", true)
+        if let token { document.append("token", .int64(token)) }
+        // A sharded collection may hold several documents of one `_id`.
+        if case .rekey = entry.content, database.server.topology != .sharded { document.append("holds", true) }
+        return document
+    }
+
+    /// Takes over what earlier runs have left open. From then on those runs, should they still be alive, can't move their
+    /// entries on.
+    func claimOpenEntries() async throws {
+        guard let token else { return }
+        let older: BSONDocument = ["open": true, "token": ["$not": ["$gte": .int64(token)]]]
+        try await writer.bulkWrite(journal, [.updateMany(filter: older, update: ["$set": ["token": .int64(token)]])])
+    }
+
+    /// Moves open entries on to another state, each from the one that this run knows and under its lease; a final one closes
+    /// them, for good.
     ///
     /// - Parameter concern: Final states may be acknowledged only: an entry that is still open after a crash is
     ///   looked at again, which changes nothing.
+    /// - Throws: ``EngineError/leaseLost`` when an entry isn't as this run knows it: another one has taken over.
     func setState(
-        _ state: JournalEntry.State, of keys: [JournalKey], concern: WriteConcern = .majorityJournaled
+        _ state: JournalEntry.State, of entries: [JournalEntry], concern: WriteConcern = .majorityJournaled
     ) async throws {
-        guard !keys.isEmpty else { return }
+        guard !entries.isEmpty else { return }
+        try lease?.check()
+        try await close(entries, as: state, concern: concern)
+        if state.isFinal { forget(entries.map(\.key)) }
+    }
+
+    private func close(
+        _ entries: [JournalEntry], as state: JournalEntry.State, concern: WriteConcern = .majorityJournaled
+    ) async throws {
         var update: BSONDocument = ["$set": ["state": .string(state.rawValue)]]
-        if state.isFinal { update.append("$unset", ["open": ""]) }
-        try await writer.bulkWrite(
-            journal,
-            [
-                .updateMany(
-                    filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))], "open": true], update: update)
-            ], concern: concern)
-        if state.isFinal { forget(keys) }
+        if state.isFinal { update.append("$unset", ["open": "", "holds": ""]) }
+        let groups = Dictionary(grouping: entries, by: \.state).sorted { $0.key.rawValue < $1.key.rawValue }
+        let writes = groups.map { known, group in
+            var filter: BSONDocument = [
+                "_id": ["$in": .array(BSONArray(group.map(\.key.value)))], "open": true,
+                "state": .string(known.rawValue),
+            ]
+            if let token { filter.append("token", .int64(token)) }
+            return WriteModel.updateMany(filter: filter, update: update)
+        }
+        let result = try await database.client.bulkWrite(journal, writes, concern: concern)
+        guard result.matched == entries.count else { throw EngineError.leaseLost }
     }
 
     /// Marks what earlier runs of a step had journalled as taken back by this run, which did it by other means.
@@ -67,10 +115,25 @@ extension Run {
             ])
     }
 
-    /// Changes fields of one entry durably.
+    /// Changes fields of one entry durably, whoever has written it.
     func amend(_ key: JournalKey, _ update: BSONDocument) async throws {
         try await writer.bulkWrite(journal, [.updateOne(filter: ["_id": key.value], update: update)])
     }
+
+    /// Changes fields of an open entry durably, for as long as it is this run's and as it knows it.
+    ///
+    /// - Throws: ``EngineError/leaseLost`` when another run has taken over.
+    func amend(open entry: JournalEntry, _ update: BSONDocument) async throws {
+        var filter: BSONDocument = ["_id": entry.key.value, "open": true, "state": .string(entry.state.rawValue)]
+        if let token { filter.append("token", .int64(token)) }
+        let result = try await writer.bulkWrite(journal, [.updateOne(filter: filter, update: update)])
+        guard result.matched == 1 else { throw EngineError.leaseLost }
+    }
+}
+
+/// A document is on its way by an entry that is still open: finished first, by whoever holds the lease.
+struct MoveIsOpen: Error, CustomStringConvertible {
+    var description: String { "A document is on its way by an entry of the journal that another run has left open." }
 }
 
 extension JournalEntry.State {
@@ -78,16 +141,7 @@ extension JournalEntry.State {
     var isFinal: Bool {
         switch self {
         case .done, .abandoned, .conflict: true
-        case .planned, .deleting, .deletingFirst, .references: false
+        case .planned, .deleting, .deletingFirst, .references, .withdrawing: false
         }
-    }
-}
-
-extension JournalEntry {
-    /// The document to insert; entries that aren't final carry the mark that the next run looks for.
-    var openDocument: BSONDocument {
-        var document = document
-        if !state.isFinal { document.append("open", true) }
-        return document
     }
 }

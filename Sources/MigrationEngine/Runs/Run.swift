@@ -28,6 +28,7 @@ public final class Run: Sendable {
         var annotations: BSONDocument = [:]
         var isUninterruptible = false
         var isUnjournalled = false
+        var isCutShort = false
         /// Entries whose changes are counted and whose end isn't written down yet.
         var counted: Set<JournalKey> = []
         /// Commands of steps that count as one change each, and are counted: the step, and the command's number.
@@ -52,7 +53,9 @@ public final class Run: Sendable {
     public let progress: ProgressReport
     /// What makes it wait between two batches.
     public let throttle: Throttle
-    private let lease: Lease?
+    let lease: Lease?
+    /// Knows which references follow a moved document, and tells it from another one.
+    let source: any ReferenceSource
     private let description: RunDescription
     let shared: Shared
 
@@ -63,17 +66,20 @@ public final class Run: Sendable {
     ///   - description: Who runs what.
     ///   - lease: The right to change it, checked before every batch.
     ///   - interruption: The request to stop.
+    ///   - source: Knows which references follow a moved document, and tells it from another one.
     ///   - throttle: What makes it wait between two batches.
     ///   - progress: Where progress is shown.
     public init(
         database: Database, description: RunDescription, lease: Lease?, interruption: Interruption,
-        throttle: Throttle = Throttle(), progress: @escaping ProgressReport
+        source: any ReferenceSource = NoReferences(), throttle: Throttle = Throttle(),
+        progress: @escaping ProgressReport
     ) {
         id = .now()
         self.database = database
         self.description = description
         self.lease = lease
         self.interruption = interruption
+        self.source = source
         self.throttle = throttle
         self.progress = progress
         shared = Shared(State(hasRecord: false, nextNumber: 1, step: nil))
@@ -98,6 +104,7 @@ public final class Run: Sendable {
         description = run.description
         lease = run.lease
         interruption = run.interruption
+        source = run.source
         throttle = run.throttle
         progress = run.progress
     }
@@ -143,6 +150,12 @@ public final class Run: Sendable {
         set { shared.state.withLock { $0.isUnjournalled = newValue } }
     }
 
+    /// Whether its time was over before its end.
+    public internal(set) var isCutShort: Bool {
+        get { shared.state.withLock { $0.isCutShort } }
+        set { shared.state.withLock { $0.isCutShort = newValue } }
+    }
+
     /// The boundary between two batches: the place where a run stops when it must.
     ///
     /// - Throws: ``EngineError/interrupted(signal:)`` or ``EngineError/leaseLost``.
@@ -175,6 +188,12 @@ public final class Run: Sendable {
             return database.client
         }
     }
+
+    /// What tells this run's lease from every other one; nil without a lease.
+    var token: Int64? { lease?.token }
+
+    /// Asks the server whether the lease is still this run's.
+    func confirmLease() async throws { try await lease?.confirm(database.client) }
 
     /// The same boundary within a transaction, where a takeover of the lease and the writes exclude each other.
     func confirmLease(_ session: ClientSession) async throws {
@@ -209,6 +228,23 @@ public final class Run: Sendable {
         if hasRecord { try await updateRecord(["$set": .document([key: value])]) }
     }
 
+    /// What ``annotate(_:_:)`` has added under a key.
+    public func note(_ key: String) -> BSONValue? { shared.state.withLock { $0.annotations[key] } }
+
+    /// Takes a note out of the records of all runs.
+    ///
+    /// - Throws: ``EngineError``, `MongoError`.
+    public func forgetNote(_ key: String) async throws {
+        shared.state.withLock { $0.annotations[key] = nil }
+        try await writer.bulkWrite(
+            database.namespace(StateCollection.runs),
+            [
+                .updateMany(
+                    filter: BSONDocument([(key, .document(["$exists": true]))]),
+                    update: ["$unset": .document([key: ""])])
+            ])
+    }
+
     private func updateRecord(_ update: BSONDocument) async throws {
         try await writer.bulkWrite(
             database.namespace(StateCollection.runs),
@@ -218,8 +254,9 @@ public final class Run: Sendable {
     /// Makes the state collections and the run's record, once.
     func begin() async throws {
         guard !hasRecord else { return }
-        try await StateCollection.prepare(database)
+        try await StateCollection.prepare(self)
         var record: BSONDocument = ["_id": .objectID(id), "state": "running", "startedAt": WallClock.now]
+        if let token { record.append("token", .int64(token)) }
         for element in description.document.rawElements { record.append(raw: element) }
         for element in shared.state.withLock({ $0.annotations }).rawElements { record.append(raw: element) }
         record.append(

@@ -20,12 +20,15 @@ public struct RunLifecycle: Sendable {
     public let progress: ProgressReport
     /// Says in a sentence what people should know while it goes on.
     public let remark: @Sendable (String) -> Void
+    /// Told that the lease is the run's.
+    public let acquired: @Sendable () -> Void
 
     /// Describes how runs are carried out.
     public init(
         database: Database, pool: MongoPool, source: any ReferenceSource = NoReferences(),
         interruption: Interruption = Interruption(), throttle: Throttle = Throttle(),
-        progress: @escaping ProgressReport = { _ in }, remark: @escaping @Sendable (String) -> Void = { _ in }
+        progress: @escaping ProgressReport = { _ in }, remark: @escaping @Sendable (String) -> Void = { _ in },
+        acquired: @escaping @Sendable () -> Void = {}
     ) {
         self.database = database
         self.pool = pool
@@ -34,6 +37,7 @@ public struct RunLifecycle: Sendable {
         self.throttle = throttle
         self.progress = progress
         self.remark = remark
+        self.acquired = acquired
     }
 
     /// The signal number that stands for "the time is up": a run that it stops has not failed.
@@ -53,8 +57,9 @@ public struct RunLifecycle: Sendable {
     ) async throws -> Run {
         let lease = try await Lease.acquire(
             pool: pool, database: database.name, owner: description.owner, wait: wait, interruption: interruption)
+        acquired()
         let run = Run(
-            database: database, description: description, lease: lease, interruption: interruption,
+            database: database, description: description, lease: lease, interruption: interruption, source: source,
             throttle: throttle, progress: progress)
         do {
             try await persist(run, lease) {
@@ -64,7 +69,7 @@ public struct RunLifecycle: Sendable {
             try await persist(run, lease) { try await run.finish() }
         } catch EngineError.interrupted(signal: Self.timeIsUp) {
             try await run.finish(error: EngineError.interrupted(signal: Self.timeIsUp))
-            remark("The time given by --max-time is over. Run the same command again to go on.")
+            run.isCutShort = true
         } catch {
             await close(run, lease, after: error)
             throw error
@@ -85,6 +90,11 @@ public struct RunLifecycle: Sendable {
             do {
                 return try await work()
             } catch {
+                if error is MoveIsOpen, policy.mayRepeat() {
+                    // Resuming finishes what another run has left open.
+                    run.tally.beginAttempt()
+                    continue
+                }
                 guard let pause = policy.pause(after: error, mark: run.mark) else { throw error }
                 let cause = RetryPolicy.transientCause(of: error).map { "\($0)" } ?? "\(error)"
                 remark("\(cause)\(cause.hasSuffix(".") ? "" : ".") Going on as soon as a server answers.")
@@ -113,6 +123,7 @@ public struct RunLifecycle: Sendable {
         for resumed in try await Resumer(run: run, source: source).resume() where resumed.run != run.id {
             remark("Finished what run \(resumed.run) had begun (\(resumed.entries) journal entries).")
         }
+        try await LateReferences(run: run).resume()
     }
 }
 

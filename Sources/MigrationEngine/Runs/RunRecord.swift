@@ -52,6 +52,16 @@ public struct RunRecord: Sendable {
         return found
     }
 
+    /// What runs have noted under a key, the latest last.
+    ///
+    /// - Throws: `MongoError`.
+    public static func notes(_ key: String, _ database: Database) async throws -> [BSONValue] {
+        try await database.findAll(
+            StateCollection.runs, filter: BSONDocument([(key, .document(["$exists": true]))]),
+            options: ["sort": ["_id": 1], "projection": .document([key: 1])]
+        ).compactMap { $0[key] }
+    }
+
     /// Asks a run to pause at its next batch boundary, or to go on.
     ///
     /// - Throws: ``EngineError/refused(_:)`` when the run isn't at work, `MongoError`.
@@ -68,6 +78,8 @@ public struct RunRecord: Sendable {
     ///
     /// - Throws: `MongoError`.
     public func journal(_ database: Database) async throws -> [JournalSummary] {
+        // Two operands each: more are taken from MongoDB 5.0 on.
+        let items: BSONValue = ["$ifNull": ["$items", ["$ifNull": ["$documents", ["$ifNull": ["$indexes", [0]]]]]]]
         let groups = try await database.aggregateAll(
             StateCollection.journal,
             [
@@ -78,9 +90,7 @@ public struct RunRecord: Sendable {
                             "kind": "$kind", "collection": "$collection", "code": "$code", "state": "$state",
                         ],
                         "entries": ["$sum": 1],
-                        "documents": [
-                            "$sum": ["$size": ["$ifNull": ["$items", "$documents", "$indexes", [0]]]]
-                        ],
+                        "documents": ["$sum": ["$size": items]],
                         "undone": ["$sum": ["$cond": [["$gt": ["$undone", .null]], 1, 0]]],
                     ]
                 ],

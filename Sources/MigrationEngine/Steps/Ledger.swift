@@ -45,6 +45,7 @@ struct Ledger: Sendable {
             "user": .string(description.user), "toolVersion": .string(description.toolVersion),
             "lastRun": .objectID(run.id),
         ]
+        if let token = run.token { fields.append("token", .int64(token)) }
         fields.append("finishedAt", .null)
         fields.append("error", .null)
         var removed: BSONDocument = ["marked": "", "undecided": ""]
@@ -86,9 +87,10 @@ struct Ledger: Sendable {
         // What belongs to earlier attempts, of which nothing is gone on with, is none of this one's.
         if isResumed, keepsAttempt { added.append("attempt", .objectID(run.id)) }
         if !added.isEmpty { update.append("$addToSet", .document(added)) }
-        let begin: BSONValue = [
-            "q": ["_id": id(of: step.version)], "u": .document(update), "upsert": true,
-        ]
+        // Not where a later holder of the lease has begun the step: the upsert then meets that row's `_id`.
+        var query: BSONDocument = ["_id": id(of: step.version)]
+        if let token = run.token { query.append("token", ["$not": ["$gt": .int64(token)]]) }
+        let begin: BSONValue = ["q": .document(query), "u": .document(update), "upsert": true]
         try await write((previous.map { [statement($0, run)] } ?? []) + [begin], run)
         let earlier = isResumed ? row?.attempt ?? [] : []
         return LedgerPlace(
@@ -201,11 +203,16 @@ struct Ledger: Sendable {
     /// - Throws: ``EngineError/leaseLost`` when another run has begun a step since, `MongoError`.
     @discardableResult
     private func write(_ statements: [BSONValue], _ run: Run) async throws -> Int64 {
-        let reply = try await run.writer.run(
-            [
-                "update": .string(namespace.collection), "updates": .array(BSONArray(statements)), "ordered": true,
-                "writeConcern": .document(WriteConcern.majorityJournaled.document),
-            ], on: namespace.database)
+        let command: BSONDocument = [
+            "update": .string(namespace.collection), "updates": .array(BSONArray(statements)), "ordered": true,
+            "writeConcern": .document(WriteConcern.majorityJournaled.document),
+        ]
+        let reply: BSONDocument
+        do {
+            reply = try await run.writer.run(command, on: namespace.database)
+        } catch let error as MongoError where error.kind == .duplicateKey {
+            throw EngineError.leaseLost
+        }
         guard reply["n"]?.integer == Int64(statements.count) else { throw EngineError.leaseLost }
         return reply["nModified"]?.integer ?? 0
     }

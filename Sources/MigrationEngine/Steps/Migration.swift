@@ -55,6 +55,11 @@ public protocol Migration: Sendable {
     /// - Throws: `MongoError`.
     func preconditions(_ database: Database) async throws -> [String]
 
+    /// Notes what the step has to know of the data as they are before the first of a run's steps is applied.
+    ///
+    /// - Throws: `EngineError`, `MongoError`.
+    func prepare(_ context: StepContext) async throws
+
     /// Applies the step. It must be repeatable: a step that was killed is applied again.
     ///
     /// - Throws: `EngineError`, `MongoError`.
@@ -100,6 +105,9 @@ extension Migration {
 
     /// Most steps ask for nothing.
     public func preconditions(_ database: Database) async throws -> [String] { [] }
+
+    /// Most steps look at the data when their turn comes.
+    public func prepare(_ context: StepContext) async throws {}
 
     /// Most steps promise nothing.
     public func postconditions(_ database: Database) async throws -> [String] { [] }
@@ -185,6 +193,8 @@ public struct RepairSettings: Sendable {
     public var maxTime: Duration?
     /// How many connections work at once.
     public var workers = RepairSettings.defaultWorkers
+    /// Whether counters are set to zero also where what they count isn't there at all.
+    public var setsZero = false
     /// Whether a step may do what can lose data.
     public var allowsDangerous = false
     /// The largest number of bytes of documents that are journalled before a command that destroys them; a larger

@@ -129,6 +129,7 @@ public struct MigrationRunner: Sendable {
         _ selection: [any Migration], _ context: StepContext, _ description: RunDescription,
         finished: (StepResult) -> Void
     ) async throws {
+        for step in selection { try await step.prepare(context) }
         try await work(
             selection, context, description, during: .applying, after: .applied, finished: finished
         ) { step, context, row in

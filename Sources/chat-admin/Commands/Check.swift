@@ -28,10 +28,20 @@ struct Check: AsyncParsableCommand {
     func run() async throws {
         try await CommandSession.run("check", options, requires: .chatDatabase) { session in
             let start = ContinuousClock.now
-            let checker = Checker(database: session.database, schema: .chat, progress: session.progress)
-            let report = try await checker.check(try codes(), interruption: session.interruption)
-            let result = CheckResult(report, session.database, duration: ContinuousClock.now - start)
+            let soFar = CheckSoFar()
+            let database = session.database
+            let freshness = try await Freshness(session, limit: options.maxStaleness)
+            session.soFar.tell {
+                CheckResult(soFar.report, database, freshness, duration: ContinuousClock.now - start)
+            }
+            let checker = Checker(database: database, schema: .chat, progress: session.progress)
+            let report = try await checker.check(try codes(), interruption: session.interruption, soFar: soFar)
+            if report.unchecked.isEmpty { try await freshness.check() }
+            let result = CheckResult(report, database, freshness, duration: ContinuousClock.now - start)
             try session.console.print(result, options.format)
+            if !report.unchecked.isEmpty, let signal = session.interruption.requestedSignal {
+                return ExitStatus(EngineError.interrupted(signal: signal))
+            }
             let isWrong = strict ? !report.findings.isEmpty : !report.isClean
             return isWrong ? .findings : .done
         }

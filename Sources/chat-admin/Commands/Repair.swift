@@ -77,35 +77,33 @@ enum RepairScope: String {
     }
 
     func run(_ options: GlobalOptions, _ change: ChangeOptions, _ recount: RecountOptions) async throws {
-        try await CommandSession.run("repair \(rawValue)", options, requires: .chatDatabase) { session in
+        try await CommandSession.run("repair \(rawValue)", options, requires: .chatDatabase, changes: true) { session in
             let start = ContinuousClock.now
+            let settings = recount.settings(maxTime: options.maxTime)
             if change.dryRun {
-                try session.console.print(session.result(try await plans(session), since: start), options.format)
+                let plans = try await plans(session, settings)
+                try session.console.print(session.result(plans, since: start), options.format)
                 return .done
             }
-            let settings = recount.settings(maxTime: options.maxTime)
             let unresolved = Atomic(0)
             let run = try await session.change(change) {
-                var result = session.result(try await plans(session), since: start)
+                var result = session.result(try await plans(session, settings), since: start)
                 result.isQuestion = true
                 return (result.changes.reduce(0) { $0 + $1.changed }, result.text(TextStyle(usesColor: false)))
             } _: { run, _ in
                 unresolved.store(try await apply(run, settings), ordering: .relaxed)
             }
             // Counting knows by itself what it left: it looked at everything, and set it. A check would also see what the
-            // application is between its two halves with. Repairing references knows whether it left any; which, a check tells. What was cut short knows nothing.
-            var checked = codes
-            if session.interruption.requestedSignal == nil {
-                checked = checked.filter { !$0.isOfCounter }
-                if self == .references, unresolved.load(ordering: .relaxed) == 0 { checked = [] }
-            }
+            // application is between its two halves with. Repairing references knows whether it left any; which, a check tells.
+            var checked = codes.filter { !$0.isOfCounter }
+            if self == .references, unresolved.load(ordering: .relaxed) == 0 { checked = [] }
             let left = try await session.leftovers(checked, run)
             try session.console.print(session.result(run, left: left, since: start), options.format)
-            return left.isEmpty ? .done : .findings
+            return session.status(run, isWhole: left.isEmpty)
         }
     }
 
-    private func plans(_ session: CommandSession) async throws -> [StepPlan] {
+    private func plans(_ session: CommandSession, _ settings: RepairSettings) async throws -> [StepPlan] {
         var plans: [StepPlan] = []
         if self == .ids || self == .all {
             plans.append(try await IdentityRepair(database: session.database, schema: .chat).plan())
@@ -114,7 +112,7 @@ enum RepairScope: String {
             plans.append(try await ReferenceRepair(database: session.database, schema: .chat).plan())
         }
         if self == .counts || self == .all {
-            plans.append(try await CounterRepair(database: session.database, schema: .chat).plan())
+            plans.append(try await CounterRepair(database: session.database, schema: .chat).plan(settings))
         }
         return plans
     }
@@ -122,6 +120,9 @@ enum RepairScope: String {
     /// - Returns: How many references were left, where they were repaired.
     private func apply(_ run: Run, _ settings: RepairSettings) async throws -> Int {
         var left = 0
+        if self == .counts || self == .all {
+            try await CounterSafeguard(database: run.database, schema: .chat).note(run, settings)
+        }
         if self == .ids || self == .all {
             try await IdentityRepair(database: run.database, schema: .chat).apply(run)
         }

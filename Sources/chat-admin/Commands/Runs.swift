@@ -43,7 +43,7 @@ private struct PauseRequest {
     let pause: Bool
 
     func send(_ run: String, _ options: GlobalOptions) async throws {
-        try await CommandSession.run(command, options) { session in
+        try await CommandSession.run(command, options, changes: true) { session in
             let record = try await RunRecord.find(session.database, id: run)
             try await RunRecord.setPause(pause, session.database, id: record.id)
             let result = PauseResult(
@@ -134,7 +134,7 @@ struct RunsUndo: AsyncParsableCommand {
     var run: String
 
     func run() async throws {
-        try await CommandSession.run("runs undo", options) { session in
+        try await CommandSession.run("runs undo", options, changes: true) { session in
             let start = ContinuousClock.now
             let record = try await RunRecord.find(session.database, id: run)
             if change.dryRun {
@@ -156,8 +156,7 @@ struct RunsUndo: AsyncParsableCommand {
             }
             let left = undo.tally.leftovers.map { ChangeResult.Left($0) }
             try session.console.print(session.result(undo, left: left, since: start), options.format)
-            let isStopped = session.interruption.requestedSignal != nil
-            return left.isEmpty && !isStopped ? .done : .findings
+            return session.status(undo, isWhole: left.isEmpty)
         }
     }
 }

@@ -31,7 +31,8 @@ struct Seed: AsyncParsableCommand {
     var allowRemote = false
 
     func run() async throws {
-        try await CommandSession.run("seed", options, requires: .nothing, beforeConnecting: refuseRemote) { session in
+        try await CommandSession.run("seed", options, requires: .nothing, changes: true, beforeConnecting: refuseRemote)
+        { session in
             let start = ContinuousClock.now
             let users = try selected()
             let isLocal = session.database.isLocal
@@ -59,7 +60,7 @@ struct Seed: AsyncParsableCommand {
             }
             let left = run.tally.leftovers.map { ChangeResult.Left($0) }
             try session.console.print(session.result(run, left: left, since: start), options.format)
-            return left.isEmpty ? .done : .findings
+            return session.status(run, isWhole: left.isEmpty)
         }
     }
 

@@ -15,14 +15,14 @@ struct ChangeOptions: ParsableArguments {
             valueName: "n|n%"))
     var maxChanges: ChangeLimit?
 
-    @Option(help: ArgumentHelp("Wait so many seconds for another run to end.", valueName: "seconds"))
-    var wait: Double = 0
+    @Option(help: ArgumentHelp("Wait this long for another run to end.", valueName: "duration"))
+    var wait: Span = Span(0)
 
     @Option(
         help: ArgumentHelp(
             "Wait between batches while a member of the replica set is further behind; needs the role clusterMonitor.",
-            valueName: "seconds"))
-    var maxLag: Double?
+            valueName: "duration"))
+    var maxLag: Span?
 
     func validate() throws {
         if let objection = Seconds.objection("--wait", to: wait) { throw ValidationError(objection) }
@@ -38,13 +38,19 @@ struct RecountOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "How long a wrong counter must stay as it is before it is set; more than the application's longest gap "
-                + "between a message and its count.", valueName: "seconds"))
-    var settle: Double = 10
+                + "between a message and its count.", valueName: "duration"))
+    var settle: Span = Span(10)
 
     @Option(
         help: ArgumentHelp(
             "How many connections work at once; as many again where counts settle meanwhile.", valueName: "n"))
     var workers = RepairSettings.defaultWorkers
+
+    @Flag(
+        help: ArgumentHelp(
+            "Set counts to zero also where there isn't a single message: without it they are left, for a database that was "
+                + "restored in part looks like that."))
+    var zeroCounts = false
 
     func validate() throws {
         guard (1...Self.mostWorkers).contains(workers) else {
@@ -56,12 +62,13 @@ struct RecountOptions: ParsableArguments {
     /// More would only wait for each other, and for the pool's connections.
     private static let mostWorkers = 32
 
-    func settings(maxTime: Double?) -> RepairSettings {
+    func settings(maxTime: Span?) -> RepairSettings {
         var settings = RepairSettings()
         settings.workers = workers
         settings.offline = offline
-        settings.settle = .seconds(settle)
-        settings.maxTime = maxTime.map { .seconds($0) }
+        settings.setsZero = zeroCounts
+        settings.settle = settle.duration
+        settings.maxTime = maxTime?.duration
         return settings
     }
 }

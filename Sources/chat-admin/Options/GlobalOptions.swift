@@ -43,13 +43,23 @@ struct GlobalOptions: ParsableArguments {
                 + "secondary, secondaryPreferred, nearest.", valueName: "mode"))
     var readPreference: ReadPreference?
 
-    @Option(help: ArgumentHelp("Stop at the next batch boundary after so many seconds.", valueName: "seconds"))
-    var maxTime: Double?
+    @Option(
+        help: ArgumentHelp(
+            "Stop after this time, such as 90, 90s, 5m or 1h30m: at the next batch boundary, or two seconds later wherever "
+                + "it is.", valueName: "duration"))
+    var maxTime: Span?
+
+    @Option(
+        help: ArgumentHelp(
+            "Refuse to answer from data that are older than this, as a lagging member of a replica set shows them.",
+            valueName: "duration"))
+    var maxStaleness: Span = Span(90)
 
     func validate() throws {
-        if let maxTime, !(maxTime > 0 && maxTime <= Seconds.maximum) {
+        if let maxTime, !(maxTime.seconds > 0 && maxTime.seconds <= Seconds.maximum) {
             throw ValidationError("--max-time must be more than 0 and at most \(Int(Seconds.maximum)) seconds.")
         }
+        if let objection = Seconds.objection("--max-staleness", to: maxStaleness) { throw ValidationError(objection) }
         if let database, let reason = DatabaseName.objection(to: database) { throw ValidationError(reason) }
         if let uri {
             do {
@@ -67,8 +77,8 @@ enum Seconds {
     static let maximum = 315_360_000.0
 
     /// Why a time can't be used, or nil.
-    static func objection(_ option: String, to value: Double) -> String? {
-        (0...maximum).contains(value) ? nil : "\(option) must be from 0 to \(Int(maximum)) seconds."
+    static func objection(_ option: String, to value: Span) -> String? {
+        (0...maximum).contains(value.seconds) ? nil : "\(option) must be from 0 to \(Int(maximum)) seconds."
     }
 }
 

@@ -1,4 +1,5 @@
 internal import Consistency
+internal import Foundation
 internal import MigrationEngine
 internal import MongoDriver
 
@@ -22,14 +23,32 @@ struct CheckResult: CommandResult {
     let command = "check"
     let database: String
     let clean: Bool
+    let complete: Bool
+    /// The moment that the data looked at are not older than, as ISO 8601 text.
+    let asOf: String
+    /// What wasn't looked at, where the check isn't complete.
+    let unchecked: [String]?
     let server: Server
+    /// Whether the data were so far behind that a person wants to know.
+    private let isOld: Bool
+    /// An idle primary writes every ten seconds.
+    private static let noticeable = Duration.seconds(15)
     let findings: [Item]
     let scanned: [String: Int]
     let durationMS: Int64
 
-    init(_ report: CheckReport, _ database: Database, duration: Duration) {
+    private enum CodingKeys: String, CodingKey {
+        case command, database, clean, complete, asOf, unchecked, server, findings, scanned, durationMS
+    }
+
+    init(_ report: CheckReport, _ database: Database, _ freshness: Freshness, duration: Duration) {
+        asOf = freshness.asOf.formatted(.iso8601)
+        isOld = freshness.lag >= Self.noticeable
         self.database = database.name
-        clean = report.isClean
+        complete = report.unchecked.isEmpty
+        // What nobody has looked at isn't clean.
+        clean = report.isClean && complete
+        unchecked = complete ? nil : report.unchecked
         server = Server(version: database.server.version, topology: database.server.topology.rawValue)
         findings = report.findings.map { finding in
             Item(
@@ -43,9 +62,16 @@ struct CheckResult: CommandResult {
 
     func text(_ style: TextStyle) -> String {
         let looked = scanned.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-        let footer = style.faint("Looked at \(looked) in \(durationMS) ms.")
-        guard !findings.isEmpty else {
+        var footer = style.faint("Looked at \(looked.isEmpty ? "nothing" : looked) in \(durationMS) ms.")
+        if isOld { footer += "\n" + style.warning("The data are as of \(asOf).") }
+        if let unchecked {
+            footer += "\n" + style.warning("Not looked at: \(unchecked.joined(separator: ", ")).")
+        }
+        guard !complete || !findings.isEmpty else {
             return style.good("\(database) is clean.") + "\n" + footer
+        }
+        guard !findings.isEmpty else {
+            return style.bold("Nothing was found in \(database) so far.") + "\n" + footer
         }
         let rows = findings.map { item in
             [
@@ -62,7 +88,7 @@ struct CheckResult: CommandResult {
         }
         let errors = findings.filter { $0.severity == "error" }.reduce(0) { $0 + $1.count }
         let heading =
-            errors == 0
+            errors == 0 && complete
             ? style.good("\(database) is clean, with warnings:")
             : style.bold("\(database) has \(errors) error\(errors == 1 ? "" : "s"):")
         return ([heading] + lines + [footer]).joined(separator: "\n")

@@ -10,6 +10,7 @@ enum ExitStatus: Int32, Sendable {
     case pending = 2
     case stepFailed = 3
     case refused = 4
+    case timeOver = 5
     case usage = 64
     case badInput = 65
     case unreachable = 69
@@ -51,6 +52,7 @@ extension ExitStatus {
     private init(engine error: EngineError) {
         switch error {
         case .leaseHeld, .leaseLost: self = .leaseHeld
+        case .interrupted(RunLifecycle.timeIsUp): self = .timeOver
         case .interrupted(let signal): self = signal == 15 ? .terminated : .interrupted
         case .stepFailed(_, _, _, let underlying):
             // A server that went away, or a user who may not, says more to a script than the step that noticed it.

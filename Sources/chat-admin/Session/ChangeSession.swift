@@ -26,9 +26,10 @@ extension CommandSession {
         let lifecycle = RunLifecycle(
             database: database, pool: pool, source: SchemaReferenceSource(database: database, schema: .chat),
             interruption: interruption,
-            throttle: Throttle(maxLag: change.maxLag.map { .seconds($0) }, pause: pause), progress: progress,
-            remark: { [console] in console.remark($0) })
-        return try await lifecycle.perform(description, wait: .seconds(change.wait)) { run in
+            throttle: Throttle(maxLag: change.maxLag?.duration, pause: pause), progress: progress,
+            remark: { [console] in console.remark($0) }, acquired: { [stop] in stop.release() })
+        if change.wait.seconds > 0 { stop.limit(change.wait.duration) }
+        return try await lifecycle.perform(description, wait: change.wait.duration) { run in
             trail.begin(run)
             try await body(run, description)
         }
@@ -106,6 +107,19 @@ extension CommandSession {
             durationMS: (ContinuousClock.now - start).milliseconds)
     }
 
+    /// The exit code of a run that has come to its end, or to that of its time.
+    ///
+    /// - Parameter isWhole: Whether nothing of what was asked for is left.
+    func status(_ run: Run, isWhole: Bool) -> ExitStatus {
+        guard !run.isCutShort else {
+            console.remark("The time given by --max-time is over. Run the same command again to go on.")
+            return .timeOver
+        }
+        if isWhole { return .done }
+        // What never came to rest was waited for until time was up.
+        return interruption.requestedSignal == Self.timeIsUp ? .timeOver : .findings
+    }
+
     /// What a plan would change, and what it would leave.
     func result(_ plans: [StepPlan], since start: ContinuousClock.Instant) -> ChangeResult {
         ChangeResult(
@@ -125,18 +139,17 @@ extension CommandSession {
     /// What is left of some findings after a repair: what the check finds, with the repair's own reasons where it gave
     /// one.
     func leftovers(_ codes: Set<FindingCode>, _ run: Run) async throws -> [ChangeResult.Left] {
-        guard !codes.isEmpty else { return run.tally.leftovers.map { ChangeResult.Left($0) } }
+        // Where time was up there is none left to look.
+        guard !codes.isEmpty, !run.isCutShort else { return run.tally.leftovers.map { ChangeResult.Left($0) } }
         let report = try await Checker(database: database, schema: .chat, progress: progress).check(codes)
         let told = run.tally.leftovers
-        let wasStopped = interruption.requestedSignal != nil
         let rest = report.findings.filter { $0.code.severity == .error }.compactMap { found -> ChangeResult.Left? in
             let known = told.filter { $0.code == found.code.rawValue && $0.collection == found.collection }
                 .reduce(0) { $0 + $1.count }
             guard found.count > known else { return nil }
             let leftover = Leftover(
                 code: found.code.rawValue, collection: found.collection, count: found.count - known,
-                reason: wasStopped && found.code.repair != nil
-                    ? "not reached before --max-time was over" : found.code.reasonLeft)
+                reason: found.code.reasonLeft)
             return ChangeResult.Left(leftover, samples: found.samples.map(JSONValue.init))
         }
         return told.map { ChangeResult.Left($0) } + rest

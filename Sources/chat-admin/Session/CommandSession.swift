@@ -19,6 +19,10 @@ struct CommandSession: Sendable {
     let pause: PauseSwitch
     /// What the command has changed so far.
     let trail: ChangeTrail
+    /// Ends the process where a request to stop can't be heeded in time.
+    let stop: StopDeadline
+    /// What can be printed of the result before the command has come to its end.
+    let soFar: ResultSoFar
 
     /// Where progress goes.
     var progress: ProgressReport { { [console] in console.progress($0) } }
@@ -38,13 +42,14 @@ struct CommandSession: Sendable {
     ///   - name: The command, as results and runs call it.
     ///   - options: The options that every command takes.
     ///   - requirement: What the database must hold.
+    ///   - changes: Whether it may change something: then it decides by the primary alone, whatever member may answer reads.
     ///   - rewording: Adapts the sentence of an error to the options.
     ///   - beforeConnecting: Refuses a server before anything is sent to it.
     ///   - body: The command.
     /// - Throws: `ExitCode`.
     static func run(
         _ name: String, _ options: GlobalOptions, requires requirement: Requirement = .knownDatabase,
-        rewording: (String) -> String = { $0 },
+        changes: Bool = false, rewording: @escaping @Sendable (String) -> String = { $0 },
         beforeConnecting: (ConnectionString) throws -> Void = { _ in },
         _ body: (CommandSession) async throws -> ExitStatus
     ) async throws {
@@ -52,26 +57,79 @@ struct CommandSession: Sendable {
         let interruption = Interruption()
         let pause = PauseSwitch()
         let trail = ChangeTrail()
+        let soFar = ResultSoFar()
+        let stop = StopDeadline(interruption) { signal in
+            let error = signal.map { EngineError.interrupted(signal: $0) }
+            let status = error.map { ExitStatus($0) } ?? .unreachable
+            let printed = soFar.print(console, options.format)
+            if !printed {
+                report(rewording(unanswered(signal, trail)), trail, status, name, options, console)
+            }
+            _exit(status.rawValue)
+        }
         let trap = await SignalTrap(interruption, pause, console)
         defer { trap.cancel() }
+        let parts = Parts(
+            console: console, interruption: interruption, pause: pause, trail: trail, stop: stop, soFar: soFar)
         let status: ExitStatus
         do {
             let target = try await ConnectionSource(options).target()
             try beforeConnecting(target.connection)
-            status = try await connect(name, options, target, console, (interruption, pause, trail), requirement, body)
+            status = try await connect(name, options, target, parts, requirement, changes, body)
         } catch {
+            // Whoever ends the process at the deadline has told what there is to tell.
+            guard stop.take() else { return await forever() }
             status = ExitStatus(error)
-            report(rewording("\(error)"), trail, status, name, options, console)
+            report(rewording(sentence(error)), trail, status, name, options, console)
+            throw ExitCode(status.rawValue)
         }
+        guard stop.take() else { return await forever() }
         if status != .done { throw ExitCode(status.rawValue) }
     }
 
+    /// What a command is made of before it is connected.
+    private struct Parts {
+        let console: Console
+        let interruption: Interruption
+        let pause: PauseSwitch
+        let trail: ChangeTrail
+        let stop: StopDeadline
+        let soFar: ResultSoFar
+    }
+
+    private static func forever() async {
+        while true {
+            await Task.yield()
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    private static func sentence(_ error: any Error) -> String {
+        if case EngineError.interrupted(timeIsUp) = error {
+            return "The time given by --max-time is over before the end was reached."
+        }
+        return "\(error)"
+    }
+
+    /// Why the process is ended in the middle of something.
+    private static func unanswered(_ signal: Int32?, _ trail: ChangeTrail) -> String {
+        let what =
+            switch signal {
+            case nil: "The server doesn't answer, so the lease couldn't be taken in the time given by --wait."
+            case timeIsUp?:
+                "The time given by --max-time is over, in the middle of a command that the server is still at."
+            case .some: "Stopped in the middle of a command that the server is still at."
+            }
+        guard trail.run != nil else { return what }
+        return what
+            + " What was begun is finished by the next run; the lease of this one is over in half a minute at most."
+    }
+
     private static func connect(
-        _ name: String, _ options: GlobalOptions, _ target: ConnectionSource.Target, _ console: Console,
-        _ shared: (interruption: Interruption, pause: PauseSwitch, trail: ChangeTrail), _ requirement: Requirement,
-        _ body: (CommandSession) async throws -> ExitStatus
+        _ name: String, _ options: GlobalOptions, _ target: ConnectionSource.Target, _ parts: Parts,
+        _ requirement: Requirement, _ changes: Bool, _ body: (CommandSession) async throws -> ExitStatus
     ) async throws -> ExitStatus {
-        if let warning = target.warning { console.remark(warning) }
+        if let warning = target.warning { parts.console.remark(warning) }
         let logger = makeLogger(options.verbose)
         MongoRuntime.log(to: logger)
         var poolOptions = MongoPool.Options()
@@ -79,25 +137,22 @@ struct CommandSession: Sendable {
         poolOptions.maxPoolSize = 128
         let pool = try MongoPool(target.connection, options: poolOptions, logger: logger)
         pool.keepUntilExit()
-        let timer = startTimer(options.maxTime, shared.interruption)
+        let timer = startTimer(options.maxTime, parts.interruption)
         defer { timer?.cancel() }
-        do {
-            return try await pool.withClient { client in
-                let server = try await client.describeServer()
-                guard server.wireVersion >= ServerDescription.minimumWireVersion else {
-                    throw Failure(.configuration, "MongoDB \(server.version) is too old; 4.4 or newer is needed.")
-                }
-                let database = Database(
-                    client: client, name: target.database, server: server,
-                    readPreference: options.readPreference ?? target.connection.readPreference)
-                try await check(database, requirement, name)
-                let session = CommandSession(
-                    command: name, console: console, pool: pool, database: database,
-                    interruption: shared.interruption, pause: shared.pause, trail: shared.trail)
-                return try await body(session)
+        return try await pool.withClient { client in
+            let server = try await client.describeServer()
+            guard server.wireVersion >= ServerDescription.minimumWireVersion else {
+                throw Failure(.unreachable, "MongoDB \(server.version) is too old; 4.4 or newer is needed.")
             }
-        } catch EngineError.interrupted(Self.timeIsUp) {
-            throw Failure(.unreachable, "The time given by --max-time is over before the end was reached.")
+            let reads = options.readPreference ?? target.connection.readPreference
+            let database = Database(
+                client: client, name: target.database, server: server, readPreference: changes ? nil : reads)
+            try await check(database, requirement, name)
+            let session = CommandSession(
+                command: name, console: parts.console, pool: pool, database: database,
+                interruption: parts.interruption, pause: parts.pause, trail: parts.trail, stop: parts.stop,
+                soFar: parts.soFar)
+            return try await body(session)
         }
     }
 
@@ -137,11 +192,11 @@ struct CommandSession: Sendable {
     /// Stands for "time is up" where a signal's number stands for an interruption.
     static let timeIsUp = RunLifecycle.timeIsUp
 
-    private static func startTimer(_ seconds: Double?, _ interruption: Interruption) -> Task<Void, Never>? {
-        seconds.map { seconds in
+    private static func startTimer(_ time: Span?, _ interruption: Interruption) -> Task<Void, Never>? {
+        time.map { time in
             Task {
                 do {
-                    try await Task.sleep(for: .seconds(seconds))
+                    try await Task.sleep(for: time.duration)
                 } catch {
                     return  // Cancelled: the command ended in time.
                 }

@@ -20,13 +20,14 @@ struct MigrationSession {
     /// wrong with them.
     static func run(
         _ name: String, _ options: GlobalOptions, _ series: SeriesOptions,
-        journalLimit: Int64 = RepairSettings.defaultJournalLimit,
+        changes: Bool = false, journalLimit: Int64 = RepairSettings.defaultJournalLimit,
         _ body: (MigrationSession) async throws -> ExitStatus
     ) async throws {
         var steps: SeriesOptions.Steps?
         let readSteps = { (_: ConnectionString) in steps = try series.read(journalLimit: journalLimit) }
         try await CommandSession.run(
-            name, options, requires: series.areBuiltIn ? .chatDatabase : .nothing, rewording: series.reword,
+            name, options, requires: series.areBuiltIn ? .chatDatabase : .nothing, changes: changes,
+            rewording: series.reword,
             beforeConnecting: readSteps
         ) { session in
             guard let steps else { throw Failure(.internalError, "The steps weren't read.") }

@@ -39,7 +39,7 @@ struct MigrateBaseline: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await MigrationSession.run("migrate baseline", options, series) { migration in
+        try await MigrationSession.run("migrate baseline", options, series, changes: true) { migration in
             let database = migration.database
             let target: Int64
             if let version {
@@ -80,7 +80,7 @@ struct MigrateMark: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await MigrationSession.run("migrate mark", options, series) { migration in
+        try await MigrationSession.run("migrate mark", options, series, changes: true) { migration in
             let marking = Marking(migration: migration, change: change, format: options.format)
             return try await marking.mark(state == .applied ? .applied : .reverted) {
                 [try await migration.runner.step(version, migration.database)]

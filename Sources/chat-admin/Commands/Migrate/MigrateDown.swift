@@ -26,7 +26,7 @@ struct MigrateDown: AsyncParsableCommand {
 
     func run() async throws {
         try await MigrationSession.run(
-            "migrate down", options, series, journalLimit: danger.journal.journalLimit.bytes
+            "migrate down", options, series, changes: true, journalLimit: danger.journal.journalLimit.bytes
         ) { migration in
             let start = ContinuousClock.now
             let (session, runner) = (migration.session, migration.runner)
@@ -70,7 +70,7 @@ struct MigrateDown: AsyncParsableCommand {
             // Something is still applied where time was up.
             let wanted = chosen ?? []
             let rest = try await runner.selection(.down(to: 0), session.database).filter { wanted.contains($0.version) }
-            return run.tally.leftovers.isEmpty && rest.isEmpty ? .done : .findings
+            return session.status(run, isWhole: run.tally.leftovers.isEmpty && rest.isEmpty)
         }
     }
 

@@ -21,7 +21,9 @@ struct MigratePlan: AsyncParsableCommand {
         try await MigrationSession.run(
             "migrate plan", options, series, journalLimit: journal.journalLimit.bytes
         ) { session in
+            let freshness = try await Freshness(session.session, limit: options.maxStaleness)
             var result = try await session.plan(to: to)
+            try await freshness.check()
             result.allowsOutOfOrder = allowOutOfOrder
             try session.console.print(result, options.format)
             return result.pending == 0 ? .done : .pending

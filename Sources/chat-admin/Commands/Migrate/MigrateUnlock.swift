@@ -17,7 +17,7 @@ struct MigrateUnlock: AsyncParsableCommand {
     var force = false
 
     func run() async throws {
-        try await CommandSession.run("migrate unlock", options) { session in
+        try await CommandSession.run("migrate unlock", options, changes: true) { session in
             let outcome = try await Lease.unlock(session.database, force: force)
             try session.console.print(
                 UnlockResult(database: session.database.name, outcome: outcome), options.format)

@@ -26,7 +26,7 @@ struct MigrateUp: AsyncParsableCommand {
 
     func run() async throws {
         try await MigrationSession.run(
-            "migrate up", options, series, journalLimit: danger.journal.journalLimit.bytes
+            "migrate up", options, series, changes: true, journalLimit: danger.journal.journalLimit.bytes
         ) { migration in
             let start = ContinuousClock.now
             let (session, runner) = (migration.session, migration.runner)
@@ -60,7 +60,7 @@ struct MigrateUp: AsyncParsableCommand {
             }
             var mended = try await migration.mended()
             // Counting tells by itself what it left; a check would also see what the application is in the middle of.
-            if session.interruption.requestedSignal == nil { mended = mended.filter { !$0.isOfCounter } }
+            mended = mended.filter { !$0.isOfCounter }
             let left = try await session.leftovers(mended, run)
             var result = session.result(run, left: left, since: start)
             result.steps = session.trail.steps
@@ -68,7 +68,7 @@ struct MigrateUp: AsyncParsableCommand {
             // Something is still pending where time was up.
             let rest = try await runner.selection(
                 .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
-            return left.isEmpty && rest.isEmpty ? .done : .findings
+            return session.status(run, isWhole: left.isEmpty && rest.isEmpty)
         }
     }
 }

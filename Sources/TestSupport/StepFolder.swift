@@ -1,12 +1,11 @@
-import Foundation
-import TestSupport
+internal import Foundation
 
 /// A directory of steps of one test's own.
-struct StepFolder {
-    let path: String
+package struct StepFolder: Sendable {
+    package let path: String
 
     /// Writes files, lends the directory to a closure, and removes it.
-    static func with<R: Sendable>(
+    package static func with<R: Sendable>(
         _ files: [String: String], _ body: (StepFolder) async throws -> R
     ) async throws -> R {
         let path = FileManager.default.temporaryDirectory.path + "/steps-\(UUID().uuidString)/shop"
@@ -23,13 +22,13 @@ struct StepFolder {
         }
     }
 
-    func write(_ name: String, _ text: String) throws {
+    package func write(_ name: String, _ text: String) throws {
         try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
     }
 
-    func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: "\(path)/\(name)") }
+    package func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: "\(path)/\(name)") }
 
-    var names: [String] {
+    package var names: [String] {
         get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
     }
 
@@ -38,5 +37,5 @@ struct StepFolder {
     }
 
     /// The arguments that name it.
-    var arguments: [String] { ["--steps", path] }
+    package var arguments: [String] { ["--steps", path] }
 }

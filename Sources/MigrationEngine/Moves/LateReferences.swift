@@ -1,0 +1,139 @@
+internal import BSON
+internal import MongoDriver
+
+/// References that an application makes to documents while an undo gives them their old `_id`s back.
+///
+/// Whoever had looked a document up before may insert what refers to it after, and would refer to nothing. So when the
+/// documents are back it is looked for such references until two looks find none, and they follow. An undo that is
+/// stopped before that is finished by the next run: its record says so.
+struct LateReferences {
+    let run: Run
+
+    /// Between two looks: longer than an application takes from reading a document to inserting what refers to it.
+    private static let pause = Duration.seconds(1)
+
+    /// So many documents are looked for together.
+    private static let atOnce = 20_000
+
+    /// The field of a run's record that names the run whose documents' references have still to follow.
+    private static let field = "following"
+
+    /// Notes durably that references may have to follow, before the first document goes back.
+    func announce(_ id: ObjectID) async throws { try await run.annotate(Self.field, .objectID(id)) }
+
+    /// Looks until two looks in a row find nothing.
+    ///
+    /// - Parameter id: The run whose documents went back.
+    func follow(undoing id: ObjectID) async throws {
+        var quietLooks = try await isNeeded(id) ? 0 : 2
+        while quietLooks < 2 {
+            if quietLooks > 0 { try await run.pause(for: Self.pause) }
+            quietLooks = try await look(id) == 0 ? quietLooks + 1 : 0
+        }
+        try await run.annotate(Self.field, .null)
+    }
+
+    /// Finishes it for undos that were stopped.
+    func resume() async throws {
+        let stopped = try await run.database.findAll(
+            StateCollection.runs, filter: [Self.field: ["$type": "objectId"]], options: ["projection": [Self.field: 1]])
+        for record in stopped where record["_id"] != .objectID(run.id) {
+            guard let id = record[Self.field]?.objectID else { continue }
+            try await follow(undoing: id)
+            try await run.writer.bulkWrite(
+                run.database.namespace(StateCollection.runs),
+                [.updateOne(filter: ["_id": record["_id"] ?? .null], update: ["$unset": [Self.field: ""]])])
+        }
+    }
+
+    private static func moves(of id: ObjectID) -> BSONDocument {
+        ["_id.r": .objectID(id), "kind": "rekey", "state": "done", "undone": ["$exists": true]]
+    }
+
+    private func isNeeded(_ id: ObjectID) async throws -> Bool {
+        try await !run.database.findAll(
+            StateCollection.journal, filter: Self.moves(of: id), options: ["limit": 1, "projection": ["_id": 1]]
+        ).isEmpty
+    }
+
+    /// - Returns: How many references followed.
+    private func look(_ id: ObjectID) async throws -> Int {
+        var found = 0
+        let projection: BSONDocument = [
+            "collection": 1, "oldId": 1, "newId": 1, "referrers": 1, "earlierReferences": 1, "before._id": 1,
+        ]
+        let cursor = try await run.database.client.find(
+            run.database.namespace(StateCollection.journal), filter: Self.moves(of: id),
+            options: ["projection": .document(projection)])
+        try await run.database.client.forEachBatch(of: cursor, maximum: Self.atOnce) { documents in
+            let moves = documents.compactMap { document in
+                RekeyMove(document).map { (collection: document["collection"]?.string ?? "", move: $0) }
+            }
+            for (collection, group) in Dictionary(grouping: moves, by: \.collection) {
+                found += try await look(group.map(\.move), in: collection)
+            }
+        }
+        return found
+    }
+
+    private func look(_ moves: [RekeyMove], in collection: String) async throws -> Int {
+        let present = try await run.database.client.listCollections(run.database.name)
+        let standing = try await standing(moves.map(\.newID), in: collection)
+        let back = moves.filter { !standing.contains($0.newID) }
+        // References that were there before a document had this `_id` stay behind, as they were.
+        let staying = try await staying(back.filter { $0.earlierReferences > 0 }.map(\.newID), in: collection)
+        let gone = back.filter { $0.earlierReferences == 0 || staying[$0.newID] != nil }
+        let oldIDs = Dictionary(gone.map { ($0.newID, $0.oldID) }, uniquingKeysWith: { first, _ in first })
+        guard !oldIDs.isEmpty else { return 0 }
+        var found = 0
+        for referrer in Set(gone.flatMap(\.referrers)) where present[referrer.collection]?.isOrdinary ?? false {
+            let filter: BSONDocument = [referrer.field: ["$in": .array(BSONArray(oldIDs.keys))]]
+            let cursor = try await run.database.client.find(
+                run.database.namespace(referrer.collection), filter: filter,
+                options: ["projection": ["_id": 1, referrer.field: 1]])
+            try await run.database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
+                let changes = documents.compactMap { document -> FieldChange? in
+                    guard let id = document["_id"], let value = document[referrer.field], let old = oldIDs[value],
+                        staying[value]?[referrer]?.contains(id) != true
+                    else { return nil }
+                    return FieldChange(id: id, before: [referrer.field: value], after: [referrer.field: old])
+                }
+                let unchanged = try await run.apply(
+                    changes, in: referrer.collection, code: "references", bypassesValidation: true)
+                found += changes.count - unchanged.all.count
+            }
+        }
+        return found
+    }
+
+    /// The references that stay behind, as the entries of the undo name them, by the `_id` that was taken away.
+    private func staying(
+        _ ids: [BSONValue], in collection: String
+    ) async throws -> [BSONValue: [Referrer: Set<BSONValue>]] {
+        guard !ids.isEmpty else { return [:] }
+        let entries = try await run.database.findAll(
+            StateCollection.journal,
+            filter: [
+                "collection": .string(collection), "oldId": ["$in": .array(BSONArray(ids))], "kind": "rekey",
+                "state": "done", "undoes": ["$exists": true],
+            ], options: ["sort": ["_id": 1], "projection": ["oldId": 1, "staying": 1]])
+        return entries.reduce(into: [:]) { $0[$1["oldId"] ?? .null] = RekeyMove.staying($1) }
+    }
+
+    private func standing(_ ids: [BSONValue], in collection: String) async throws -> Set<BSONValue> {
+        let found = try await run.database.findAll(
+            collection, filter: ["_id": ["$in": .array(BSONArray(ids))]], options: ["projection": ["_id": 1]])
+        return Set(found.compactMap { $0["_id"] })
+    }
+}
+
+extension Run {
+    /// Waits, ready to stop.
+    func pause(for duration: Duration) async throws {
+        let end = ContinuousClock.now + duration
+        while ContinuousClock.now < end {
+            try checkpoint()
+            try await Task.sleep(for: min(end - ContinuousClock.now, .milliseconds(100)))
+        }
+    }
+}

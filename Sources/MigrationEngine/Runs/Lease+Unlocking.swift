@@ -1,0 +1,79 @@
+internal import BSON
+internal import MongoDriver
+
+extension Lease {
+    /// What became of an attempt to free a lease.
+    public enum Unlocking: Sendable, Equatable {
+        /// Nobody held it.
+        case wasFree
+        /// It was freed; it had belonged to this owner, whose run had ended without giving it back.
+        case freed(owner: String)
+        /// It was taken from this owner by force.
+        case taken(owner: String)
+    }
+
+    /// Frees a lease whose time is over, or takes any lease by force.
+    ///
+    /// A holder that is still at work learns of it when it renews its lease, and stops. Until its time is over nobody else
+    /// can take the lease: as long as that, it may believe to hold it.
+    ///
+    /// - Throws: ``EngineError/leaseHeld(owner:since:)`` when a holder's time isn't over and `force` is false;
+    ///   ``MongoError``.
+    public static func unlock(_ database: Database, force: Bool) async throws -> Unlocking {
+        let namespace = database.namespace(StateCollection.lease)
+        let found = try await database.aggregateAll(
+            StateCollection.lease,
+            [["$match": ["_id": "lease"]], ["$set": ["isOver": ["$lte": ["$expiresAt", "$$NOW"]]]]])
+        guard let document = found.first else { return .wasFree }
+        let owner = document["owner"]?.string ?? "unknown"
+        let isOver = document["isOver"]?.bool ?? false
+        // Taken by force before, from a run whose time isn't over.
+        guard document["released"]?.bool == false else { return isOver ? .wasFree : .taken(owner: owner) }
+        guard isOver || force else {
+            throw EngineError.leaseHeld(owner: owner, since: since(document))
+        }
+        let life = Int64(lifetime.components.seconds * 1000)
+        let freed = try await database.client.findAndModify(
+            namespace, query: ["_id": "lease", "token": document["token"] ?? .null],
+            [
+                "update": [
+                    [
+                        "$set": [
+                            "token": ["$add": ["$token", .int64(1)]], "released": true,
+                            // A clock that was ahead may have left an expiry that no holder can have earned.
+                            "expiresAt": ["$min": ["$expiresAt", ["$add": ["$$NOW", .int64(life)]]]],
+                        ]
+                    ]
+                ]
+            ])
+        guard freed != nil else { throw EngineError.refused("The lease changed hands just now. Look again.") }
+        return isOver ? .freed(owner: owner) : .taken(owner: owner)
+    }
+
+    /// Whether some run is at work on a database now.
+    ///
+    /// - Throws: ``MongoError``.
+    public static func isTaken(_ database: Database) async throws -> Bool {
+        try await !database.findAll(
+            StateCollection.lease, filter: ["_id": "lease", "$expr": ["$gt": ["$expiresAt", "$$NOW"]]]
+        ).isEmpty
+    }
+
+    /// Whether a run is really at work: one that was killed holds the lease until its time is over, and doesn't renew it.
+    ///
+    /// - Parameter interruption: Ends the waiting for a renewal, which takes a third of a lease's life at most.
+    /// - Throws: ``EngineError/interrupted(signal:)``, ``MongoError``.
+    static func isAtWork(_ database: Database, _ interruption: Interruption) async throws -> Bool {
+        guard try await isTaken(database) else { return false }
+        let first = try await database.findAll(StateCollection.lease, filter: ["_id": "lease"]).first
+        let deadline = ContinuousClock.now + lifetime / 2
+        while ContinuousClock.now < deadline {
+            try interruption.check()
+            try await Task.sleep(for: .milliseconds(100))
+            guard try await database.findAll(StateCollection.lease, filter: ["_id": "lease"]).first == first else {
+                return true
+            }
+        }
+        return false
+    }
+}

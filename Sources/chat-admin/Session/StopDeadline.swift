@@ -1,0 +1,61 @@
+internal import Foundation
+internal import MigrationEngine
+internal import Synchronization
+
+/// Ends the process where a request to stop can't be heeded in time: the server has stopped answering, or takes long over
+/// one command. As safe as `kill -9`: the next run finishes what was begun.
+///
+/// It works on threads of its own, for all others may wait on the server.
+final class StopDeadline: Sendable {
+    /// How long a command may take from a request to stop to its end: with what printing takes, two seconds.
+    static let grace = Duration.milliseconds(1_700)
+
+    private struct State {
+        var isOver = false
+        var watches = 0
+    }
+
+    private let state = Mutex(State())
+    private let end: @Sendable (_ signal: Int32?) -> Void
+
+    /// Makes a deadline that begins with a request to stop.
+    ///
+    /// - Parameters:
+    ///   - interruption: The request.
+    ///   - end: Tells what there is to tell, and ends the process; given the signal, or nil where waiting took too long.
+    init(_ interruption: Interruption, end: @escaping @Sendable (_ signal: Int32?) -> Void) {
+        self.end = end
+        interruption.whenRequested { [self] signal in
+            after(Self.grace) { [self] in if take() { end(signal) } }
+        }
+    }
+
+    /// Claims the end of the command for the caller; false where the process is being ended already.
+    func take() -> Bool {
+        state.withLock { state in
+            defer { state.isOver = true }
+            return !state.isOver
+        }
+    }
+
+    /// Limits one piece of waiting, until ``release()``.
+    func limit(_ duration: Duration) {
+        let watch = state.withLock { state in
+            state.watches += 1
+            return state.watches
+        }
+        after(duration + Self.grace) { [self] in
+            if state.withLock({ $0.watches == watch && !$0.isOver }), take() { end(nil) }
+        }
+    }
+
+    /// The waiting came to its end.
+    func release() { state.withLock { $0.watches += 1 } }
+
+    private func after(_ duration: Duration, _ body: @escaping @Sendable () -> Void) {
+        Thread.detachNewThread {
+            Thread.sleep(forTimeInterval: Double(duration.milliseconds) / 1000)
+            body()
+        }
+    }
+}
