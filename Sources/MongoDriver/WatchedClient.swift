@@ -20,12 +20,15 @@ final class WatchedClient: Sendable {
     /// Sees to it that the client's connections are watched from now on. libmongoc keeps an unretained pointer to this
     /// object: the watch outlives the pool.
     func install() {
-        mongoc_client_set_stream_initiator(
-            client,
-            { uri, host, context, error in
-                guard let context, let uri, let host else { return nil }
-                return Unmanaged<WatchedClient>.fromOpaque(context).takeUnretainedValue().connect(uri, host, error)
-            }, Unmanaged.passUnretained(self).toOpaque())
+        // libmongoc logs each such call.
+        MongoRuntime.withoutLog {
+            mongoc_client_set_stream_initiator(
+                client,
+                { uri, host, context, error in
+                    guard let context, let uri, let host else { return nil }
+                    return Unmanaged<WatchedClient>.fromOpaque(context).takeUnretainedValue().connect(uri, host, error)
+                }, Unmanaged.passUnretained(self).toOpaque())
+        }
     }
 
     /// Runs a closure that waits for a server, for so long at most; then the connections break. libmongoc may try once

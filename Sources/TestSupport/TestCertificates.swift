@@ -17,6 +17,18 @@ package struct TestCertificates: Sendable {
     package var otherHost: String { folder + "/other.pem" }
     /// A client's certificate, with its key.
     package var client: String { folder + "/client.pem" }
+    /// A client's certificate that its own key signed, and that no authority knows.
+    package var foreign: String { folder + "/foreign.pem" }
+    /// The client's certificate with its key under the password `s3cr3t`.
+    package var locked: String { folder + "/locked.pem" }
+    /// The client's certificate with another's key.
+    package var mixed: String { folder + "/mixed.pem" }
+    /// Text that is no certificate.
+    package var text: String { folder + "/text.pem" }
+    /// Something that begins as a certificate does.
+    package var broken: String { folder + "/broken.pem" }
+    /// No file at all.
+    package var missing: String { folder + "/missing.pem" }
     /// The name by which a server knows that client.
     package static let clientName = "CN=client,OU=tools,O=tests"
 
@@ -36,6 +48,10 @@ package struct TestCertificates: Sendable {
         make expired /O=tests/OU=servers/CN=127.0.0.1 IP:127.0.0.1 -1
         make other /O=tests/OU=servers/CN=other.example DNS:other.example 2
         make client /O=tests/OU=tools/CN=client DNS:client 2
+        make_ca self; cat self.pem self.key >foreign.pem
+        openssl rsa -aes256 -in client.key -passout pass:s3cr3t -out locked.key
+        cat client.crt locked.key >locked.pem; cat client.crt server.key >mixed.pem
+        echo "no certificate" >text.pem; printf -- '-----BEGIN CERTIFICATE-----\\nAAAA\\n' >broken.pem
         """
 
     /// Makes them all.
