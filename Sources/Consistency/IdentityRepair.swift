@@ -84,7 +84,7 @@ public struct IdentityRepair: Sendable {
                 ) {
                     try await forEachBatch(collection, skipping: refused) { documents in
                         found += documents.count
-                        refused.formUnion(try await repair(documents, in: collection, rekeyer))
+                        refused.formUnion(try await repair(documents, in: collection, rekeyer, run))
                     }
                 }
             }
@@ -117,12 +117,17 @@ public struct IdentityRepair: Sendable {
     private static let largestDepth = 170
 
     private func repair(
-        _ documents: [BSONDocument], in collection: CollectionSchema, _ rekeyer: Rekeyer
+        _ documents: [BSONDocument], in collection: CollectionSchema, _ rekeyer: Rekeyer, _ run: Run
     ) async throws -> Set<Refusal> {
-        var (moves, refused) = try await moves(for: documents, in: collection)
+        var (moves, refused) = try await moves(for: documents, in: collection, guesses: run.followsUnfinished)
         let outcomes = try await rekeyer.move(moves.map { ($0.move, $0.code.rawValue) }, in: collection.name)
         for (move, outcome) in zip(moves, outcomes) {
             switch outcome {
+            case .idTaken where move.move.isRepeated:
+                refused.append(
+                    Refusal(
+                        collection: collection.name, id: move.move.oldID, code: move.code,
+                        reason: "another document has taken the _id that it had before"))
             case .moved, .changed, .idTaken: continue  // The next look finds what is still to be done.
             case .refused(let reason):
                 refused.append(
@@ -170,13 +175,15 @@ public struct IdentityRepair: Sendable {
     }
 
     private func moves(
-        for documents: [BSONDocument], in collection: CollectionSchema
+        for documents: [BSONDocument], in collection: CollectionSchema, guesses: Bool = false
     ) async throws -> (moves: [(move: RekeyMove, code: FindingCode)], refused: [Refusal]) {
         let present = try await database.client.listCollections(database.name)
         let isCapped = present[collection.name]?.isCapped ?? false
         let referrers = schema.referrers(to: collection.name)
         let wanted = Set(documents.compactMap { Identity.objectID($0["_id"]) })
-        let copies = try await StandingCopies(database: database, collection: collection).copies(of: documents)
+        let source = SchemaReferenceSource(database: database, schema: schema)
+        let earlierMoves = try await StandingCopies(database: database, collection: collection, source: source)
+            .earlier(documents, guesses: guesses)
         var taken = try await existing(wanted, in: collection)
         // How many references there are already to `_id`s that text is about to become.
         let named = try await database.countReferences(
@@ -195,18 +202,29 @@ public struct IdentityRepair: Sendable {
                 refused.append(Refusal(collection: collection.name, id: id, code: kind.code, reason: reason))
                 continue
             }
-            var newID = copies[id] ?? Self.freshID(for: document, collection)
+            var newID: ObjectID
             var earlier = 0
-            // Two texts that differ in case alone are one ObjectId: the second gets another.
-            if copies[id] == nil, case .text(let same) = kind, taken.insert(same).inserted {
-                newID = same
-                earlier = named[.objectID(same)] ?? 0
+            switch earlierMoves[id] {
+            case .differs(let other):
+                let reason =
+                    "it had moved to \(other.hex) before, and what stands there has changed since; compare the two, and "
+                    + "delete one"
+                refused.append(Refusal(collection: collection.name, id: id, code: kind.code, reason: reason))
+                continue
+            case .moved(let same): newID = same
+            case nil:
+                newID = Self.freshID(for: document, collection)
+                // Two texts that differ in case alone are one ObjectId: the second gets another.
+                if case .text(let same) = kind, taken.insert(same).inserted {
+                    newID = same
+                    earlier = named[.objectID(same)] ?? 0
+                }
             }
             moves.append(
                 (
                     RekeyMove(
                         oldID: id, newID: .objectID(newID), image: document, referrers: referrers,
-                        earlierReferences: earlier, isRepeated: copies[id] != nil), kind.code
+                        earlierReferences: earlier, isRepeated: earlierMoves[id] != nil), kind.code
                 ))
         }
         return (moves, refused)

@@ -2,37 +2,48 @@ internal import BSON
 internal import MigrationEngine
 internal import MongoDriver
 
-/// Copies of documents that stand already under their new `_id`s, though the documents are there again.
+/// Documents that have moved already, and are there again under the `_id`s that they had before.
 ///
-/// A move of theirs isn't known as open: the journal was restored from another moment than the data, or calls the move done.
-/// To move such a document once more would double it. A copy is recognised by being the document, byte for byte, but for
-/// its `_id`; what the journal says of a finished move of the very same image counts too, wherever its copy went.
+/// The journal was restored from another moment than the data, or the data from before a move that it calls done. To move
+/// such a document as if it were new would double it, or orphan what refers to it.
 struct StandingCopies: Sendable {
+    /// What became of a document's earlier move.
+    enum Earlier: Sendable, Equatable {
+        /// It is to get this `_id` again: what stands there is its copy, byte for byte, or nothing does.
+        case moved(ObjectID)
+        /// Something else stands under the `_id` that it had got: one of the two has changed since.
+        case differs(ObjectID)
+    }
+
     let database: Database
     let collection: CollectionSchema
+    let source: SchemaReferenceSource
 
-    /// The `_id`s under which documents stand already, or stood, by the `_id`s that they have now.
+    /// Finds earlier moves, by the `_id`s that the documents have now.
     ///
+    /// - Parameter guesses: Whether a document that equals another but for its `_id` is its copy though the journal knows
+    ///   nothing of it. Only after a run that hasn't come to its end: otherwise the two are twins.
     /// - Throws: `MongoError`.
-    func copies(of documents: [BSONDocument]) async throws -> [BSONValue: ObjectID] {
-        var copies = try await known(documents)
-        let texts = documents.filter { Identity.objectID($0["_id"]) != nil && copies[$0["_id"] ?? .null] == nil }
+    func earlier(_ documents: [BSONDocument], guesses: Bool) async throws -> [BSONValue: Earlier] {
+        var result = try await known(documents)
+        guard guesses else { return result }
+        let texts = documents.filter { Identity.objectID($0["_id"]) != nil && result[$0["_id"] ?? .null] == nil }
         let ids = texts.compactMap { Identity.objectID($0["_id"]).map { BSONValue.objectID($0) } }
-        try await find(texts, where: ["$in": .array(BSONArray(ids))], &copies)
+        try await find(texts, where: ["$in": .array(BSONArray(ids))], &result)
         for document in documents {
-            guard let id = document["_id"], copies[id] == nil, Identity.objectID(id) == nil,
+            guard let id = document["_id"], result[id] == nil, Identity.objectID(id) == nil,
                 let created = IdentityRepair.created(document, collection)
             else { continue }
             // Its new `_id` begins with its time of creation.
             let (first, next) = (ObjectID.smallest(at: created), ObjectID.smallest(at: created &+ 1))
             guard first < next else { continue }
-            try await find([document], where: ["$gte": .objectID(first), "$lt": .objectID(next)], &copies)
+            try await find([document], where: ["$gte": .objectID(first), "$lt": .objectID(next)], &result)
         }
-        return copies
+        return result
     }
 
-    /// What the journal says of finished moves of the same images.
-    private func known(_ documents: [BSONDocument]) async throws -> [BSONValue: ObjectID] {
+    /// What the journal says of finished moves of the same documents.
+    private func known(_ documents: [BSONDocument]) async throws -> [BSONValue: Earlier] {
         let ids = documents.compactMap { $0["_id"] }
         guard !ids.isEmpty else { return [:] }
         let entries = try await database.findAll(
@@ -40,18 +51,28 @@ struct StandingCopies: Sendable {
             filter: [
                 "collection": .string(collection.name), "oldId": ["$in": .array(BSONArray(ids))], "kind": "rekey",
                 "state": "done", "undone": ["$exists": false], "undoes": ["$exists": false],
-            ], options: ["projection": ["oldId": 1, "newId": 1, "before": 1]])
+            ], options: ["sort": ["_id": 1], "projection": ["oldId": 1, "newId": 1, "before": 1]])
         let images = Dictionary(documents.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
-        return entries.reduce(into: [:]) { result, entry in
-            guard let old = entry["oldId"], let new = entry["newId"]?.objectID,
-                let image = images[old], entry["before"]?.document == image
-            else { return }
-            result[old] = new
+        var moved: [BSONValue: ObjectID] = [:]
+        for entry in entries {
+            guard let old = entry["oldId"], let new = entry["newId"]?.objectID, let image = images[old],
+                let before = entry["before"]?.document, source.isSameDocument(before, image)
+            else { continue }
+            moved[old] = new
+        }
+        guard !moved.isEmpty else { return [:] }
+        let found = try await database.findAll(
+            collection.name, filter: ["_id": ["$in": .array(BSONArray(moved.values.map { .objectID($0) }))]])
+        let standing = Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
+        return moved.reduce(into: [:]) { result, move in
+            let copy = images[move.key]?.replacing("_id", with: .objectID(move.value))
+            let isAsCopied = standing[.objectID(move.value)].map { $0 == copy } ?? true
+            result[move.key] = isAsCopied ? .moved(move.value) : .differs(move.value)
         }
     }
 
     private func find(
-        _ documents: [BSONDocument], where condition: BSONDocument, _ copies: inout [BSONValue: ObjectID]
+        _ documents: [BSONDocument], where condition: BSONDocument, _ result: inout [BSONValue: Earlier]
     ) async throws {
         guard !documents.isEmpty else { return }
         let images = Dictionary(
@@ -59,14 +80,14 @@ struct StandingCopies: Sendable {
             uniquingKeysWith: { first, _ in first })
         let cursor = try await database.client.find(
             database.namespace(collection.name), filter: ["_id": .document(condition)])
-        var found = copies
+        var found = result
         try await database.client.forEachBatch(of: cursor) { batch in
             for document in batch {
                 guard let id = document["_id"]?.objectID, let old = images[document.replacing("_id", with: .null)]
                 else { continue }
-                found[old] = id
+                found[old] = .moved(id)
             }
         }
-        copies = found
+        result = found
     }
 }

@@ -66,7 +66,9 @@ extension MongoClient {
         var cursor = cursor
         // The caller's session may have ended before.
         if let session = cursor.request.session, sessions[session.identifier] == nil {
+            let server = cursor.server
             cursor = OpenCursor(CursorRequest(command, on: cursor.request.database))
+            cursor.server = server
         }
         _ = try? send(
             command, on: cursor.request.database, mode: .plain, readPreference: nil, options(of: cursor))

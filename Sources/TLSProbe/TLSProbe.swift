@@ -35,7 +35,9 @@ package struct TLSProbe {
     private static let patience = 3
 
     /// What is wrong, as a sentence; nil where nothing was found.
-    package func finding() -> String? {
+    package func finding() -> String? { Self.withoutBrokenPipes { look() } }
+
+    private func look() -> String? {
         guard let descriptor = connectedSocket() else { return nil }
         defer { close(descriptor) }
         guard let context = SSL_CTX_new(TLS_client_method()) else { return nil }
@@ -60,6 +62,25 @@ package struct TLSProbe {
         }
         guard isDone else { return sentence(reason) }
         return verdict(SSL_get_verify_result(connection)) ?? refusal(connection)
+    }
+
+    /// OpenSSL writes to a connection that the other side has closed, which by default ends the process (SIGPIPE). A library
+    /// doesn't change what its program does about signals: this thread keeps the signal back, and takes its own away.
+    private static func withoutBrokenPipes<R>(_ body: () -> R) -> R {
+        var pipe = sigset_t()
+        sigemptyset(&pipe)
+        sigaddset(&pipe, SIGPIPE)
+        var pending = sigset_t()
+        sigpending(&pending)
+        let wasPending = sigismember(&pending, SIGPIPE) == 1
+        var before = sigset_t()
+        pthread_sigmask(SIG_BLOCK, &pipe, &before)
+        defer {
+            var now = timespec()
+            if !wasPending { while sigtimedwait(&pipe, nil, &now) == -1, errno == EINTR {} }
+            pthread_sigmask(SIG_SETMASK, &before, nil)
+        }
+        return body()
     }
 
     private func load(into context: OpaquePointer) {

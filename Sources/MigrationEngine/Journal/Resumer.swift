@@ -77,7 +77,8 @@ public struct Resumer: Sendable {
             resumed.append((id, group.count))
         }
         if try await run.database.client.listCollections(run.database.name)[StateCollection.runs] != nil {
-            try await closeRecords()
+            let unfinished = try await closeRecords()
+            if unfinished || !entries.isEmpty { run.followsUnfinished = true }
         }
         return resumed
     }
@@ -103,14 +104,17 @@ public struct Resumer: Sendable {
     }
 
     /// Whoever holds the lease runs alone: what else calls itself running was killed.
-    private func closeRecords() async throws {
-        try await run.writer.bulkWrite(
+    ///
+    /// - Returns: Whether there was any.
+    private func closeRecords() async throws -> Bool {
+        let result = try await run.writer.bulkWrite(
             run.database.namespace(StateCollection.runs),
             [
                 .updateMany(
                     filter: ["_id": ["$ne": .objectID(run.id)], "state": "running"],
                     update: ["$set": ["state": "interrupted", "finishedAt": WallClock.now]])
             ])
+        return result.matched > 0
     }
 
     private func finishMoves(_ entries: [JournalEntry], _ old: Run) async throws {

@@ -26,9 +26,17 @@ struct LateReferences {
     /// - Parameter id: The run whose documents went back.
     func follow(undoing id: ObjectID) async throws {
         var quietLooks = try await isNeeded(id) ? 0 : 2
+        var kept: [String: [BSONValue]] = [:]
         while quietLooks < 2 {
             if quietLooks > 0 { try await run.pause(for: Self.pause) }
-            quietLooks = try await look(id) == 0 ? quietLooks + 1 : 0
+            let found = try await look(id)
+            kept = found.kept
+            quietLooks = found.followed == 0 ? quietLooks + 1 : 0
+        }
+        for (collection, ids) in kept.sorted(by: { $0.key < $1.key }) {
+            run.tally.left(
+                "references", collection, ids.count,
+                reason: "refers to a document whose _id went back to a value that can't be referred to", samples: ids)
         }
         try await run.annotate(Self.field, .null)
     }
@@ -46,8 +54,26 @@ struct LateReferences {
         }
     }
 
+    /// The documents that a run has moved; which of them are back is looked at.
     private static func moves(of id: ObjectID) -> BSONDocument {
-        ["_id.r": .objectID(id), "kind": "rekey", "state": "done", "undone": ["$exists": true]]
+        [
+            "_id": [
+                "$gte": JournalKey(run: id, number: 0).value, "$lte": JournalKey(run: id, number: .max).value,
+            ], "kind": "rekey", "state": "done",
+        ]
+    }
+
+    /// What one look found.
+    private struct Found {
+        /// How many references followed.
+        var followed = 0
+        /// Documents whose references can't follow, by their collection.
+        var kept: [String: [BSONValue]] = [:]
+
+        static func += (sum: inout Found, more: Found) {
+            sum.followed += more.followed
+            sum.kept.merge(more.kept, uniquingKeysWith: +)
+        }
     }
 
     private func isNeeded(_ id: ObjectID) async throws -> Bool {
@@ -56,9 +82,8 @@ struct LateReferences {
         ).isEmpty
     }
 
-    /// - Returns: How many references followed.
-    private func look(_ id: ObjectID) async throws -> Int {
-        var found = 0
+    private func look(_ id: ObjectID) async throws -> Found {
+        var found = Found()
         let projection: BSONDocument = [
             "collection": 1, "oldId": 1, "newId": 1, "referrers": 1, "earlierReferences": 1, "before._id": 1,
         ]
@@ -76,16 +101,16 @@ struct LateReferences {
         return found
     }
 
-    private func look(_ moves: [RekeyMove], in collection: String) async throws -> Int {
+    private func look(_ moves: [RekeyMove], in collection: String) async throws -> Found {
         let present = try await run.database.client.listCollections(run.database.name)
-        let standing = try await standing(moves.map(\.newID), in: collection)
-        let back = moves.filter { !standing.contains($0.newID) }
+        let standing = try await standing(moves.flatMap { [$0.newID, $0.oldID] }, in: collection)
+        let back = moves.filter { !standing.contains($0.newID) && standing.contains($0.oldID) }
         // References that were there before a document had this `_id` stay behind, as they were.
         let staying = try await staying(back.filter { $0.earlierReferences > 0 }.map(\.newID), in: collection)
         let gone = back.filter { $0.earlierReferences == 0 || staying[$0.newID] != nil }
         let oldIDs = Dictionary(gone.map { ($0.newID, $0.oldID) }, uniquingKeysWith: { first, _ in first })
-        guard !oldIDs.isEmpty else { return 0 }
-        var found = 0
+        var found = Found()
+        guard !oldIDs.isEmpty else { return found }
         for referrer in Set(gone.flatMap(\.referrers)) where present[referrer.collection]?.isOrdinary ?? false {
             let filter: BSONDocument = [referrer.field: ["$in": .array(BSONArray(oldIDs.keys))]]
             let cursor = try await run.database.client.find(
@@ -96,11 +121,16 @@ struct LateReferences {
                     guard let id = document["_id"], let value = document[referrer.field], let old = oldIDs[value],
                         staying[value]?[referrer]?.contains(id) != true
                     else { return nil }
+                    guard old.type == .string else {
+                        // A reference that is null names nothing: it would be lost.
+                        found.kept[referrer.collection, default: []].append(id)
+                        return nil
+                    }
                     return FieldChange(id: id, before: [referrer.field: value], after: [referrer.field: old])
                 }
                 let unchanged = try await run.apply(
                     changes, in: referrer.collection, code: "references", bypassesValidation: true)
-                found += changes.count - unchanged.all.count
+                found.followed += changes.count - unchanged.all.count
             }
         }
         return found

@@ -35,7 +35,8 @@ extension Rekeyer {
         try await recheckOriginals(&items)
         let deleting = items.indices.filter { items[$0].needsDeletion }
         try await advance(deleting, of: &items, to: .deleting)
-        for index in deleting {
+        try await deleteTogether(deleting, &items)
+        for index in deleting where items[index].needsDeletion {
             try run.checkpoint()
             try await deleteOriginal(&items[index])
         }
@@ -123,6 +124,7 @@ extension Rekeyer {
         }
         if item.isDeleted { return try await keepInJournal(&item, error) }
         if error.code == MongoError.ServerCode.duplicateKey {
+            if item.isResumed { try await run.revertChildren(of: item.entry) }
             try await advance(&item, to: .abandoned)
             item.outcome = .idTaken
         } else {
@@ -189,6 +191,27 @@ extension Rekeyer {
         }
     }
 
+    /// Deletes the originals that still are as they were copied, by one command: a run that is halted for so long that
+    /// another takes over has no more than that on its way when it continues.
+    private func deleteTogether(_ indices: [Int], _ items: inout [Item]) async throws {
+        guard let first = indices.first else { return }
+        try await run.confirmLease()
+        let result = try await run.writer.bulkWrite(
+            namespace(items[first]), indices.map { .deleteOne(filter: ExactMatch.document(items[$0].move.image)) },
+            collation: ExactMatch.collation)
+        guard result.removed < indices.count else {
+            for index in indices { items[index].isDeleted = true }
+            return
+        }
+        // The server tells how many it deleted, not which: what is gone may be gone by this command.
+        let left = try await documents(indices.map { items[$0].move.oldID }, items[first])
+        for index in indices {
+            let standing = left[items[index].move.oldID]
+            let stands = standing.map { source.isSameDocument($0, items[index].move.image) } ?? false
+            if !stands { items[index].isDeleted = true }
+        }
+    }
+
     private func deleteOriginal(_ item: inout Item) async throws {
         for _ in 0..<Self.patience where item.needsDeletion {
             if try await delete(item.move.image, item) {
@@ -236,8 +259,8 @@ extension Rekeyer {
         let before = item.move
         try await run.amend(
             open: item.entry,
-            ["$set": ["before": .document(original)], "$push": ["earlier": .document(before.image)]])
-        item.entry.earlier.append(before.image)
+            ["$set": ["before": .document(original), "earlier": [.document(before.image)]]])
+        item.entry.earlier = [before.image]
         item.move.image = original
         let result = try await run.writer.bulkWrite(
             namespace(item),
@@ -282,6 +305,7 @@ extension Rekeyer {
     static let changedTwice = "changed in two places while it was being moved; both documents were kept"
 
     private func abandon(_ item: inout Item, _ reason: String) async throws {
+        if item.isResumed { try await run.revertChildren(of: item.entry) }
         try await advance(&item, to: .abandoned)
         item.outcome = .refused(reason)
     }

@@ -92,7 +92,12 @@ extension Rekeyer {
         do {
             try await client.withTransaction { session in
                 try await run.confirmLease(session)
-                try await client.bulkWrite(run.journal, documents.map { .insert($0) }, ordered: true, session: session)
+                do {
+                    try await client.bulkWrite(
+                        run.journal, documents.map { .insert($0) }, ordered: true, session: session)
+                } catch let error as MongoError where error.kind == .duplicateKey {
+                    throw MoveIsOpen()
+                }
                 guard try await delete(item.move.image, item, session: session) else { throw DocumentChanged() }
                 try await client.bulkWrite(
                     namespace(item), [.insert(item.move.copy)], bypassValidation: isUndo, session: session)

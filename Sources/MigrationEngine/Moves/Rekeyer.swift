@@ -25,6 +25,7 @@ public struct Rekeyer: Sendable {
     /// An undo restores what was there: it may write what a validator refuses, and a document's references go back with
     /// it or it stays.
     let isUndo: Bool
+    private let pace = MovePace()
 
     /// Makes a rekeyer for a run.
     public init(run: Run, source: any ReferenceSource) {
@@ -52,7 +53,7 @@ public struct Rekeyer: Sendable {
         let entries = run.makeEntries(moves.map { (collection, $0.code, .rekey($0.move), nil) })
         let items = zip(entries, moves).map { Item(entry: $0, move: $1.move) }
         guard run.database.server.hasTransactions else {
-            return try await moveByStates(items).map { $0.outcome ?? .changed }
+            return try await moveInParts(items).map { $0.outcome ?? .changed }
         }
         // Where the copy stands already, a transaction that inserts it fails.
         let repeated = items.indices.filter { items[$0].move.isRepeated }
@@ -65,6 +66,21 @@ public struct Rekeyer: Sendable {
             finished[index] = item
         }
         return finished.map { $0.outcome ?? .changed }
+    }
+
+    /// Moves documents by states, a part after another: of each part original and copy stand side by side until it is
+    /// through, and a request to stop has to wait for that.
+    private func moveInParts(_ items: [Item]) async throws -> [Item] {
+        var finished: [Item] = []
+        var size = pace.size
+        while finished.count < items.count {
+            let part = Array(items[finished.count..<min(finished.count + size, items.count)])
+            let start = ContinuousClock.now
+            finished += try await moveByStates(part)
+            size = pace.next(after: ContinuousClock.now - start, documents: part.count)
+            try run.checkpoint()
+        }
+        return finished
     }
 
     /// Counts documents that have moved.
@@ -130,6 +146,7 @@ public struct Rekeyer: Sendable {
 
     /// Deletes a document if it still is exactly as given; says whether it was.
     func delete(_ image: BSONDocument, _ item: Item, session: ClientSession? = nil) async throws -> Bool {
+        if session == nil { try await run.confirmLease() }
         let removed = try await run.writer.findAndModify(
             namespace(item), query: ExactMatch.document(image),
             ["remove": true, "collation": .document(ExactMatch.collation), "fields": ["_id": 1]],

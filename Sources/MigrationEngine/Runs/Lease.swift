@@ -191,8 +191,37 @@ public final class Lease: Sendable {
             ]
         ]
         return try await pool.withClient { client in
-            try await client.findAndModify(namespace, query: query, ["update": update, "new": true])
-        }?["token"]?.integer
+            let taken = try await client.findAndModify(namespace, query: query, ["update": update, "new": true])
+            guard let token = taken?["token"]?.integer else { return nil }
+            // After a restore the state may hold tokens that this lease hasn't come to yet.
+            guard let largest = try await largestToken(client, namespace.database), largest >= token else {
+                return token
+            }
+            let higher = largest &+ .random(in: 1...leap)
+            let raised = try await client.findAndModify(
+                namespace, query: ["_id": "lease", "token": .int64(token)],
+                ["update": ["$set": ["token": .int64(higher)]], "new": true])
+            return raised?["token"]?.integer
+        }
+    }
+
+    /// The largest token that runs, steps and open entries of the journal carry.
+    private static func largestToken(_ client: MongoClient, _ database: String) async throws -> Int64? {
+        let isToken: BSONDocument = ["$match": ["token": ["$type": "long"]]]
+        let isOpen: BSONDocument = ["$match": ["open": true]]
+        let union = { (collection: String, stages: [BSONDocument]) -> BSONDocument in
+            let pipeline = BSONArray(stages.map { .document($0) })
+            return ["$unionWith": ["coll": .string(collection), "pipeline": .array(pipeline)]]
+        }
+        let found = try await client.all(
+            client.aggregate(
+                Namespace(database, StateCollection.runs),
+                pipeline: [
+                    isToken, union(StateCollection.migrations, [isToken]),
+                    union(StateCollection.journal, [isOpen, isToken]),
+                    ["$group": ["_id": nil, "largest": ["$max": "$token"]]],
+                ]))
+        return found.first?["largest"]?.integer
     }
 
     /// Makes the lease's document, expired from birth; of two that try at once one finds it made.
@@ -202,12 +231,7 @@ public final class Lease: Sendable {
     private static func makeDocument(_ pool: MongoPool, _ namespace: Namespace) async throws {
         do {
             try await pool.withClient { client in
-                let largest = try await client.all(
-                    client.find(
-                        Namespace(namespace.database, StateCollection.runs), filter: ["token": ["$type": "long"]],
-                        options: ["sort": ["token": -1], "limit": 1, "projection": ["token": 1]])
-                ).first?["token"]?.integer
-                let first = (largest ?? 0) &+ .random(in: 1...leap)
+                let first = (try await largestToken(client, namespace.database) ?? 0) &+ .random(in: 1...leap)
                 _ = try await client.findAndModify(
                     namespace, query: ["_id": "lease"],
                     ["update": ["$setOnInsert": ["token": .int64(first), "expiresAt": .date(0)]], "upsert": true])

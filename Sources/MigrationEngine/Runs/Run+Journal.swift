@@ -133,6 +133,15 @@ extension Run {
 
 /// A document is on its way by an entry that is still open: finished first, by whoever holds the lease.
 struct MoveIsOpen: Error, CustomStringConvertible {
+    /// Whether it is what failed, or what made a step fail.
+    static func isCause(of error: any Error) -> Bool {
+        switch error {
+        case is MoveIsOpen: true
+        case EngineError.stepFailed(_, _, _, let underlying): isCause(of: underlying)
+        default: false
+        }
+    }
+
     var description: String { "A document is on its way by an entry of the journal that another run has left open." }
 }
 

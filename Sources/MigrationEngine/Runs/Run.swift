@@ -29,6 +29,7 @@ public final class Run: Sendable {
         var isUninterruptible = false
         var isUnjournalled = false
         var isCutShort = false
+        var followsUnfinished = false
         /// Entries whose changes are counted and whose end isn't written down yet.
         var counted: Set<JournalKey> = []
         /// Commands of steps that count as one change each, and are counted: the step, and the command's number.
@@ -148,6 +149,12 @@ public final class Run: Sendable {
     public internal(set) var isUnjournalled: Bool {
         get { shared.state.withLock { $0.isUnjournalled } }
         set { shared.state.withLock { $0.isUnjournalled = newValue } }
+    }
+
+    /// Whether a run before it hadn't come to its end: killed, or restored from a dump that was taken meanwhile.
+    public internal(set) var followsUnfinished: Bool {
+        get { shared.state.withLock { $0.followsUnfinished } }
+        set { shared.state.withLock { $0.followsUnfinished = newValue } }
     }
 
     /// Whether its time was over before its end.

@@ -90,7 +90,7 @@ public struct RunLifecycle: Sendable {
             do {
                 return try await work()
             } catch {
-                if error is MoveIsOpen, policy.mayRepeat() {
+                if MoveIsOpen.isCause(of: error), policy.mayRepeat() {
                     // Resuming finishes what another run has left open.
                     run.tally.beginAttempt()
                     continue

@@ -129,7 +129,9 @@ public struct MigrationRunner: Sendable {
         _ selection: [any Migration], _ context: StepContext, _ description: RunDescription,
         finished: (StepResult) -> Void
     ) async throws {
-        for step in selection { try await step.prepare(context) }
+        // Also those that this run leaves pending: a later one may find data that are changed by then.
+        let rows = try await Ledger(database: context.database, series: series).rows()
+        for step in steps where rows[step.version]?.state != .applied { try await step.prepare(context) }
         try await work(
             selection, context, description, during: .applying, after: .applied, finished: finished
         ) { step, context, row in

@@ -11,6 +11,7 @@ final class Console: Sendable {
         var hasProgressLine = false
         var lastReport: ContinuousClock.Instant
         var lastText = ""
+        var hasResult = false
     }
 
     let isQuiet: Bool
@@ -32,10 +33,15 @@ final class Console: Sendable {
     /// Whether somebody can be asked.
     var canAsk: Bool { isatty(STDIN_FILENO) == 1 && errorIsTerminal }
 
-    /// Prints a result.
+    /// Prints a result, unless one was printed: whoever ends the command at its deadline prints what there is by then.
     ///
     /// - Throws: ``Failure`` when standard output is closed or full: a result that nobody got isn't a success.
     func result(_ text: String) throws {
+        let isFirst = state.withLock { state in
+            defer { state.hasResult = true }
+            return !state.hasResult
+        }
+        guard isFirst else { return }
         clearProgress()
         try Self.write(text + "\n", to: .standardOutput)
     }

@@ -61,6 +61,8 @@ struct CommandSession: Sendable {
         let stop = StopDeadline(interruption) { signal in
             let error = signal.map { EngineError.interrupted(signal: $0) }
             let status = error.map { ExitStatus($0) } ?? .unreachable
+            // Nobody may be reading what is printed.
+            StopDeadline.after(StopDeadline.lastGrace) { _exit(status.rawValue) }
             let printed = soFar.print(console, options.format)
             if !printed {
                 report(rewording(unanswered(signal, trail)), trail, status, name, options, console)
@@ -69,6 +71,8 @@ struct CommandSession: Sendable {
         }
         let trap = await SignalTrap(interruption, pause, console)
         defer { trap.cancel() }
+        let timer = startTimer(options.maxTime, interruption)
+        defer { timer?.cancel() }
         let parts = Parts(
             console: console, interruption: interruption, pause: pause, trail: trail, stop: stop, soFar: soFar)
         let status: ExitStatus
@@ -117,8 +121,8 @@ struct CommandSession: Sendable {
             switch signal {
             case nil: "The server doesn't answer, so the lease couldn't be taken in the time given by --wait."
             case timeIsUp?:
-                "The time given by --max-time is over, in the middle of a command that the server is still at."
-            case .some: "Stopped in the middle of a command that the server is still at."
+                "The time given by --max-time is over, before the next batch boundary or the server's answer."
+            case .some: "Stopped before the next batch boundary or the server's answer."
             }
         guard trail.run != nil else { return what }
         return what
@@ -137,8 +141,6 @@ struct CommandSession: Sendable {
         poolOptions.maxPoolSize = 128
         let pool = try MongoPool(target.connection, options: poolOptions, logger: logger)
         pool.keepUntilExit()
-        let timer = startTimer(options.maxTime, parts.interruption)
-        defer { timer?.cancel() }
         return try await pool.withClient { client in
             let server = try await client.describeServer()
             guard server.wireVersion >= ServerDescription.minimumWireVersion else {

@@ -10,6 +10,9 @@ final class StopDeadline: Sendable {
     /// How long a command may take from a request to stop to its end: with what printing takes, two seconds.
     static let grace = Duration.milliseconds(1_700)
 
+    /// How long the telling may take, where nobody reads it.
+    static let lastGrace = Duration.milliseconds(250)
+
     private struct State {
         var isOver = false
         var watches = 0
@@ -26,7 +29,7 @@ final class StopDeadline: Sendable {
     init(_ interruption: Interruption, end: @escaping @Sendable (_ signal: Int32?) -> Void) {
         self.end = end
         interruption.whenRequested { [self] signal in
-            after(Self.grace) { [self] in if take() { end(signal) } }
+            Self.after(Self.grace) { [self] in if take() { end(signal) } }
         }
     }
 
@@ -44,7 +47,7 @@ final class StopDeadline: Sendable {
             state.watches += 1
             return state.watches
         }
-        after(duration + Self.grace) { [self] in
+        Self.after(duration + Self.grace) { [self] in
             if state.withLock({ $0.watches == watch && !$0.isOver }), take() { end(nil) }
         }
     }
@@ -52,7 +55,8 @@ final class StopDeadline: Sendable {
     /// The waiting came to its end.
     func release() { state.withLock { $0.watches += 1 } }
 
-    private func after(_ duration: Duration, _ body: @escaping @Sendable () -> Void) {
+    /// Does something later, on a thread of its own.
+    static func after(_ duration: Duration, _ body: @escaping @Sendable () -> Void) {
         Thread.detachNewThread {
             Thread.sleep(forTimeInterval: Double(duration.milliseconds) / 1000)
             body()
