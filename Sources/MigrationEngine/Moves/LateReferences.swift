@@ -95,13 +95,13 @@ struct LateReferences {
                 RekeyMove(document).map { (collection: document["collection"]?.string ?? "", move: $0) }
             }
             for (collection, group) in Dictionary(grouping: moves, by: \.collection) {
-                found += try await look(group.map(\.move), in: collection)
+                found += try await look(group.map(\.move), in: collection, id)
             }
         }
         return found
     }
 
-    private func look(_ moves: [RekeyMove], in collection: String) async throws -> Found {
+    private func look(_ moves: [RekeyMove], in collection: String, _ id: ObjectID) async throws -> Found {
         let present = try await run.database.client.listCollections(run.database.name)
         let standing = try await standing(moves.flatMap { [$0.newID, $0.oldID] }, in: collection)
         let back = moves.filter { !standing.contains($0.newID) && standing.contains($0.oldID) }
@@ -117,10 +117,12 @@ struct LateReferences {
                 run.database.namespace(referrer.collection), filter: filter,
                 options: ["projection": ["_id": 1, referrer.field: 1]])
             try await run.database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
+                let formerly = try await formerIDs(documents, in: referrer.collection, id, isNeeded: !staying.isEmpty)
                 let changes = documents.compactMap { document -> FieldChange? in
-                    guard let id = document["_id"], let value = document[referrer.field], let old = oldIDs[value],
-                        staying[value]?[referrer]?.contains(id) != true
+                    guard let id = document["_id"], let value = document[referrer.field], let old = oldIDs[value]
                     else { return nil }
+                    let stays = staying[value]?[referrer] ?? []
+                    guard !stays.contains(id), !(formerly[id].map(stays.contains) ?? false) else { return nil }
                     guard old.type == .string else {
                         // A reference that is null names nothing: it would be lost.
                         found.kept[referrer.collection, default: []].append(id)
@@ -134,6 +136,20 @@ struct LateReferences {
             }
         }
         return found
+    }
+
+    /// The `_id`s that referring documents had while the references to be kept were noted: the undo has given them others.
+    private func formerIDs(
+        _ documents: [BSONDocument], in collection: String, _ id: ObjectID, isNeeded: Bool
+    ) async throws -> [BSONValue: BSONValue] {
+        let ids = documents.compactMap { $0["_id"] }.filter { $0.type != .objectID }
+        guard isNeeded, !ids.isEmpty else { return [:] }
+        var filter = Self.moves(of: id)
+        filter.append("collection", .string(collection))
+        filter.append("oldId", ["$in": .array(BSONArray(ids))])
+        let entries = try await run.database.findAll(
+            StateCollection.journal, filter: filter, options: ["projection": ["oldId": 1, "newId": 1]])
+        return entries.reduce(into: [:]) { $0[$1["oldId"] ?? .null] = $1["newId"] }
     }
 
     /// The references that stay behind, as the entries of the undo name them, by the `_id` that was taken away.

@@ -58,7 +58,8 @@ public final class Lease: Sendable {
         while true {
             try interruption.check()
             let asked = ContinuousClock.now
-            if let token = try await tryAcquire(pool, namespace, owner, isDead: watched.dead) {
+            let attempt = try await tryAcquire(pool, namespace, owner, isDead: watched.dead)
+            if let token = attempt.token {
                 let lease = Lease(pool: pool, namespace: namespace, token: token, until: asked + lifetime)
                 // Behind a killed run's open transaction the answer can take a minute, and the lease be over by then.
                 if ContinuousClock.now - asked > lifetime / 2 {
@@ -69,7 +70,7 @@ public final class Lease: Sendable {
                 return lease
             }
             guard ContinuousClock.now < deadline else { throw try await held(pool, namespace) }
-            watched.see(try await find(pool, namespace))
+            watched.see(attempt.standing)
             try await Task.sleep(for: .milliseconds(250))
         }
     }
@@ -167,12 +168,12 @@ public final class Lease: Sendable {
 
     private static func tryAcquire(
         _ pool: MongoPool, _ namespace: Namespace, _ owner: String, isDead: BSONDocument?
-    ) async throws -> Int64? {
+    ) async throws -> (token: Int64?, standing: BSONDocument?) {
         let isOver: BSONDocument = ["$expr": ["$lte": ["$expiresAt", "$$NOW"]]]
-        if let token = try await take(pool, namespace, owner, isDead ?? isOver) { return token }
-        guard try await find(pool, namespace) == nil else { return nil }
+        if let token = try await take(pool, namespace, owner, isDead ?? isOver) { return (token, nil) }
+        if let standing = try await find(pool, namespace) { return (nil, standing) }
         try await makeDocument(pool, namespace)
-        return try await take(pool, namespace, owner, isOver)
+        return (try await take(pool, namespace, owner, isOver), nil)
     }
 
     /// Takes a lease if it is as a condition says.
