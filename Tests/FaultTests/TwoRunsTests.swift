@@ -9,44 +9,50 @@ struct TwoRunsTests {
     /// How the second run comes by the lease.
     enum Way: CaseIterable { case dropped, clockStepped }
 
-    @Test("lose and double nothing", arguments: KillMatrixTests.topologies, Way.allCases)
-    func twoRuns(kind: TestServer.Kind, way: Way) async throws {
-        let start = way == .dropped ? 9 : 12
-        let points = try await Matrix.forEachPoint(on: kind, from: start, stride: 11) { database, point in
-            try await Self.play(database, point, way)
+    /// Everything that moves, changes, counts or takes back; others are parts of these.
+    private static let scenarios = Scenario.all.filter {
+        ["migrate up", "runs undo", "migrate up steps"].contains($0.name)
+    }
+
+    @Test("lose and double nothing", arguments: scenarios, KillMatrixTests.topologies)
+    func twoRuns(scenario: Scenario, kind: TestServer.Kind) async throws {
+        guard Effort.includes("two runs of \(scenario.name) on \(kind)") else { return }
+        for way in Way.allCases {
+            let points = try await Matrix.forEachPoint(
+                on: kind, from: way == .dropped ? 9 : 14, stride: 29
+            ) { database, point in
+                try await Self.play(scenario, database, point, way)
+            }
+            print("faults: two runs at once, \(scenario.name) on \(kind), \(way): at \(points) points")
+            #expect(points > 0)
         }
-        print("faults: two runs at once on \(kind), \(way): at \(points) points")
-        #expect(points > 0)
     }
 
     /// Slows the first run down from its n-th write on, lets a second one in and get through, and judges when both are over.
-    private static func play(_ database: TestDatabase, _ point: Int, _ way: Way) async throws -> Bool {
-        try await database.loadIncident()
-        let command = ["migrate", "up", "--offline", "--yes", "--database", database.name]
+    private static func play(
+        _ scenario: Scenario, _ database: TestDatabase, _ point: Int, _ way: Way
+    ) async throws -> Bool {
+        let stage = try await Stage(scenario, database)
+        let place = "\(scenario.name), write \(point), \(way)"
         let isReached = try await database.withFailPoint(
-            KillMatrixTests.writes.blocking(milliseconds: 150), mode: .skip(Int32(point))
+            scenario.writes.blocking(milliseconds: 150), mode: .skip(Int32(point))
         ) { failPoint in
-            let ended = try await Tool.start(command + ["--uri", database.uri]) { first -> Bool in
-                let isReached = try await Self.wait(for: failPoint, or: first)
-                guard isReached else { return false }
+            let ended = try await Tool.start(stage.arguments) { first -> Bool in
+                guard try await Self.wait(for: failPoint, or: first) else { return false }
                 try await Self.open(database, way)
                 // Not slowed down: the fail point is about the first one's name.
-                let second = try await Tool.run(
-                    command + ["--uri", database.server.uri, "--wait", "60"], timeLimit: .seconds(180))
-                #expect([0, 1].contains(second.exitCode), "write \(point), \(way): \(second)")
+                let other = ["--uri", database.server.uri, "--database", database.name, "--wait", "60"]
+                let second = try await Tool.run(stage.command + other, timeLimit: .seconds(180))
+                #expect([0, 1].contains(second.exitCode), "\(place): \(second)")
                 return true
             }
-            #expect([0, 1, 75].contains(ended.result.exitCode), "write \(point), \(way): \(ended.result)")
+            // Whoever finds another one in its place stops: between two steps, or in one.
+            #expect([0, 1, 3, 75].contains(ended.result.exitCode), "\(place): \(ended.result)")
             return ended.value
         }
         guard isReached else { return false }
-        try await Stage.expireLease(database)
-        let last = try await Tool.run([
-            "repair", "all", "--offline", "--yes", "--uri", database.uri, "--database", database.name,
-        ])
-        #expect([0, 1].contains(last.exitCode), "\(last)")
-        #expect(try await IncidentTruth.fixture.verify(database) == [], "write \(point), \(way)")
-        #expect(try await database.count("chat_admin.journal", ["open": true]) == 0, "write \(point), \(way)")
+        let problems = try await stage.finish()
+        #expect(problems == [], "\(place)")
         return true
     }
 

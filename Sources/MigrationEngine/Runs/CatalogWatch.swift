@@ -146,7 +146,8 @@ final class CatalogWatch: Sendable {
                 ]
             ],
         ]
-        let reply = try await client.run(["aggregate": 1, "pipeline": .array(pipeline), "cursor": [:]], on: "admin")
+        let reply = try await client.run(
+            ["aggregate": 1, "pipeline": .array(pipeline), "cursor": [:], "maxTimeMS": 10_000], on: "admin")
         return (reply.value(at: "cursor", "firstBatch")?.array?.values ?? []).compactMap(\.document)
     }
 

@@ -66,11 +66,18 @@ extension Run {
         _ entry: JournalEntry, _ changes: [DocumentChange], _ settings: RepairSettings
     ) async throws -> [BSONValue] {
         let items = BSONArray(changes.map { .document($0.document) })
+        let imageState = entry.state
         var entry = entry
         entry.state = .planned
         var fields: BSONDocument = ["items": .array(items), "state": .string(entry.state.rawValue), "open": true]
         if let token { fields.append("token", .int64(token)) }
-        try await amend(entry.key, ["$set": .document(fields)])
+        // Nobody else has made anything of it.
+        let known: BSONDocument = [
+            "_id": entry.key.value, "state": .string(imageState.rawValue), "open": ["$exists": false],
+        ]
+        let result = try await writer.bulkWrite(
+            journal, [.updateOne(filter: known, update: ["$set": .document(fields)])])
+        guard result.matched == 1 else { throw EngineError.leaseLost }
         try await confirmLease()
         return try await make(changes, of: entry, settings)
     }
