@@ -13,6 +13,9 @@ export CHAT_ADMIN_WARNINGS_AS_ERRORS ?= 1
 
 SWIFT_SOURCES = Sources Tests Plugins Examples Package.swift
 
+# So many tests at once: each has servers of its own, or shares some, and a few more starve those that are about time.
+AT_ONCE = --experimental-maximum-parallelization-width 6
+
 # Tests find the server's program and the independent witness through these. Looked up when a recipe runs, after setup.
 TOOLS = CHAT_ADMIN_MONGOD="$$(scripts/mongod.sh path)" CHAT_ADMIN_PYTHON="$${CHAT_ADMIN_PYTHON:-$(CURDIR)/.tools/venv/bin/python}"
 
@@ -41,15 +44,15 @@ lint: ## Check the layout and the style of the sources
 test: setup ## Build with warnings as errors, lint, test, and test BSON under AddressSanitizer
 	@scripts/timed.sh 'build (tests)' swift build --build-tests
 	@scripts/timed.sh lint swift format lint --strict --recursive $(SWIFT_SOURCES)
-	@$(TOOLS) scripts/timed.sh test swift test --skip FaultTests
+	@$(TOOLS) scripts/timed.sh test swift test $(AT_ONCE) --skip FaultTests
 	@$(TOOLS) scripts/timed.sh example scripts/example.sh
-	@$(TOOLS) scripts/timed.sh 'test (faults)' swift test --skip-build --disable-xctest --filter FaultTests
+	@$(TOOLS) scripts/timed.sh 'test (faults)' swift test --skip-build --disable-xctest $(AT_ONCE) --filter FaultTests
 	@$(TOOLS) scripts/timed.sh 'test (AddressSanitizer)' \
-		swift test --disable-xctest --sanitize=address --filter 'BSONTests|MongoDriverTests' --scratch-path .build-asan
+		swift test --disable-xctest $(AT_ONCE) --sanitize=address --filter 'BSONTests|MongoDriverTests' --scratch-path .build-asan
 
 test-faults: setup ## Kill the tool at every write, and fail its every command: an hour or two, where `make test` runs a sample
 	@scripts/timed.sh 'build (tests)' swift build --build-tests
-	@$(TOOLS) CHAT_ADMIN_FAULTS=all scripts/timed.sh 'test (all faults)' swift test --skip-build --disable-xctest --filter FaultTests
+	@$(TOOLS) CHAT_ADMIN_FAULTS=all scripts/timed.sh 'test (all faults)' swift test --skip-build --disable-xctest $(AT_ONCE) --filter FaultTests
 
 test-versions: setup ## Run the tests of commands and faults on every other MongoDB that is supported: half an hour or more
 	@scripts/timed.sh 'build (tests)' swift build --build-tests

@@ -300,7 +300,7 @@ struct StepResumeTests {
                 [{"aggregate": "c", "pipeline": [{"$set": {"n": {"$add": ["$n", 1]}}}, {"$merge": {"into": "c"}}], "cursor": {}}]
                 """
             try await StepFolder.with(["001_merge.up.json": step]) { folder in
-                let cut = FailCommand("aggregate").closingConnection()
+                let cut = FailCommand("aggregate", on: "\(database.name).c").closingConnection()
                 let failed = try await database.withFailPoint(cut, mode: .times(1)) { _ in
                     try await json(up(folder), on: database, expecting: 3)
                 }

@@ -30,7 +30,7 @@ struct LiveCountTests {
                         let result = try await Tool.run(
                             ["repair", "counts", "--settle", "1", "--yes", "--max-time", "5", "--format", "json"]
                                 + target)
-                        try #require([0, 1].contains(result.exitCode), "\(result)")
+                        try #require([0, 1, 5].contains(result.exitCode), "\(result)")
                         changed += try Self.changed(result)
                     }
                     return changed

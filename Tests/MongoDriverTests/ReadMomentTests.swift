@@ -11,6 +11,16 @@ struct ReadMomentTests {
             let things = database.namespace("things")
             try await database.load("things", (0..<50).map { ["_id": .int32($0)] })
             try await database.withClient { client in
+                // A collection that has just been made isn't in a snapshot yet.
+                try await waitUntil("the collection is in a snapshot") {
+                    do {
+                        return try await client.withSnapshot { session in
+                            try await client.all(client.find(things, filter: [:], session: session)).count == 50
+                        }
+                    } catch let error as MongoError where MongoError.ServerCode.snapshotErrors.contains(error.code) {
+                        return false
+                    }
+                }
                 database.pool.resetReads()
                 #expect(database.pool.oldestRead == nil)
                 #expect(database.pool.longestReadLag == nil)

@@ -208,21 +208,22 @@ public final class Lease: Sendable {
 
     /// The largest token that runs, steps and open entries of the journal carry.
     private static func largestToken(_ client: MongoClient, _ database: String) async throws -> Int64? {
-        let isToken: BSONDocument = ["$match": ["token": ["$type": "long"]]]
-        let isOpen: BSONDocument = ["$match": ["open": true]]
-        let union = { (collection: String, stages: [BSONDocument]) -> BSONDocument in
-            let pipeline = BSONArray(stages.map { .document($0) })
-            return ["$unionWith": ["coll": .string(collection), "pipeline": .array(pipeline)]]
+        let open: BSONDocument = ["open": true]
+        let places: [(collection: String, filter: BSONDocument)] = [
+            (StateCollection.runs, BSONDocument()), (StateCollection.migrations, BSONDocument()),
+            (StateCollection.journal, open),
+        ]
+        var largest: Int64?
+        for (collection, condition) in places {
+            var filter = condition
+            filter.append("token", ["$type": "long"])
+            let found = try await client.all(
+                client.find(
+                    Namespace(database, collection), filter: filter,
+                    options: ["sort": ["token": -1], "limit": 1, "projection": ["token": 1]]))
+            largest = [largest, found.first?["token"]?.integer].compactMap { $0 }.max()
         }
-        let found = try await client.all(
-            client.aggregate(
-                Namespace(database, StateCollection.runs),
-                pipeline: [
-                    isToken, union(StateCollection.migrations, [isToken]),
-                    union(StateCollection.journal, [isOpen, isToken]),
-                    ["$group": ["_id": nil, "largest": ["$max": "$token"]]],
-                ]))
-        return found.first?["largest"]?.integer
+        return largest
     }
 
     /// Makes the lease's document, expired from birth; of two that try at once one finds it made.
