@@ -211,6 +211,12 @@ public struct IdentityRepair: Sendable {
                     + "delete one"
                 refused.append(Refusal(collection: collection.name, id: id, code: kind.code, reason: reason))
                 continue
+            case .twin(let other):
+                let reason =
+                    "\(other.hex) is equal but for its _id: a copy that a run has left, or a twin; keep both by changing "
+                    + "one, or delete one"
+                refused.append(Refusal(collection: collection.name, id: id, code: kind.code, reason: reason))
+                continue
             case .moved(let same): newID = same
             case nil:
                 newID = Self.freshID(for: document, collection)

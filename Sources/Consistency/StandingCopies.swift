@@ -13,6 +13,8 @@ struct StandingCopies: Sendable {
         case moved(ObjectID)
         /// Something else stands under the `_id` that it had got: one of the two has changed since.
         case differs(ObjectID)
+        /// A document that equals it but for the `_id` stands there, and nothing tells a copy from a twin.
+        case twin(ObjectID)
     }
 
     let database: Database
@@ -22,14 +24,14 @@ struct StandingCopies: Sendable {
     /// Finds earlier moves, by the `_id`s that the documents have now.
     ///
     /// - Parameter guesses: Whether a document that equals another but for its `_id` is its copy though the journal knows
-    ///   nothing of it. Only after a run that hasn't come to its end: otherwise the two are twins.
+    ///   nothing of it: after a run that hasn't come to its end. The text of an ObjectId and that ObjectId are the same
+    ///   `_id` in any case.
     /// - Throws: `MongoError`.
     func earlier(_ documents: [BSONDocument], guesses: Bool) async throws -> [BSONValue: Earlier] {
         var result = try await known(documents)
-        guard guesses else { return result }
         let texts = documents.filter { Identity.objectID($0["_id"]) != nil && result[$0["_id"] ?? .null] == nil }
         let ids = texts.compactMap { Identity.objectID($0["_id"]).map { BSONValue.objectID($0) } }
-        try await find(texts, where: ["$in": .array(BSONArray(ids))], &result)
+        try await find(texts, where: ["$in": .array(BSONArray(ids))], &result) { .moved($0) }
         for document in documents {
             guard let id = document["_id"], result[id] == nil, Identity.objectID(id) == nil,
                 let created = IdentityRepair.created(document, collection)
@@ -37,7 +39,9 @@ struct StandingCopies: Sendable {
             // Its new `_id` begins with its time of creation.
             let (first, next) = (ObjectID.smallest(at: created), ObjectID.smallest(at: created &+ 1))
             guard first < next else { continue }
-            try await find([document], where: ["$gte": .objectID(first), "$lt": .objectID(next)], &result)
+            try await find([document], where: ["$gte": .objectID(first), "$lt": .objectID(next)], &result) {
+                guesses ? .moved($0) : .twin($0)
+            }
         }
         return result
     }
@@ -72,7 +76,8 @@ struct StandingCopies: Sendable {
     }
 
     private func find(
-        _ documents: [BSONDocument], where condition: BSONDocument, _ result: inout [BSONValue: Earlier]
+        _ documents: [BSONDocument], where condition: BSONDocument, _ result: inout [BSONValue: Earlier],
+        _ meaning: (ObjectID) -> Earlier
     ) async throws {
         guard !documents.isEmpty else { return }
         let images = Dictionary(
@@ -85,7 +90,7 @@ struct StandingCopies: Sendable {
             for document in batch {
                 guard let id = document["_id"]?.objectID, let old = images[document.replacing("_id", with: .null)]
                 else { continue }
-                found[old] = .moved(id)
+                found[old] = meaning(id)
             }
         }
         result = found

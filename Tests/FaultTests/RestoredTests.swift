@@ -93,7 +93,10 @@ struct RestoredTests {
             // A document that neither half of the dump holds can't come back.
             let known = Set(titles).union(
                 (pictures[journal]["chat_admin.journal"] ?? []).compactMap { $0.value(at: "before", "title")?.string })
-            #expect(try await Self.titles(database) == known.sorted(), "\(place)")
+            // Where the journal knows nothing at all, a copy can't be told from a twin: both stay, and are named.
+            let isNamed = repair.exitCode == 1 && repair.output.contains("is equal but for its _id")
+            let standing = try await Self.titles(database)
+            #expect(isNamed ? Set(standing) == known : standing == known.sorted(), "\(place): \(repair)")
             return true
         }
         print(
