@@ -1,5 +1,3 @@
-internal import Foundation
-
 /// Something that shows a certificate to whoever connects, and knows nothing of MongoDB: for certificates that no `mongod`
 /// would start with.
 package final class TLSPeer: Sendable {
@@ -19,8 +17,7 @@ package final class TLSPeer: Sendable {
         let process = try await SupervisedProcess(command, folder: folder)
         try await waitUntil("openssl s_server listens") {
             guard process.isRunning else { throw TestSupportError("openssl s_server ended") }
-            let output = try String(contentsOfFile: folder + "/output", encoding: .utf8)
-            return output.contains("ACCEPT")
+            return PolledFile.text(folder + "/output")?.contains("ACCEPT") ?? false
         }
         return TLSPeer(port: port, process: process)
     }
