@@ -137,8 +137,9 @@ public struct Checker: Sendable {
         guard codes.contains(.unfinishedRun), present[StateCollection.journal]?.isOrdinary ?? false else { return }
         for left in try await Resumer.left(database, interruption) {
             findings.add(
-                .unfinishedRun, StateCollection.journal, nil, count: left.count - left.samples.count)
-            for sample in left.samples { findings.add(.unfinishedRun, StateCollection.journal, nil, sample: sample) }
+                Finding(
+                    code: .unfinishedRun, collection: StateCollection.journal, field: nil, count: left.count,
+                    samples: left.samples))
         }
     }
 

@@ -23,6 +23,12 @@ final class CodeCounts: Sendable {
         }
     }
 
+    /// Adds what is wrong with a counter.
+    func add(_ observation: CounterObservation, _ counter: Counter) {
+        let sample = CollectionOfOne<BSONDocument>(["_id": observation.id])
+        for code in observation.codes(toleranceMS: counter.toleranceMS) { add(code, samples: sample) }
+    }
+
     subscript(code: FindingCode) -> Int? { found.withLock { $0[code]?.count } }
 
     /// A few of the documents.

@@ -49,10 +49,7 @@ public struct CounterRepair: Sendable {
         let (counts, kept) = (CodeCounts(), CodeCounts())
         _ = try await scan.forEachDrift(workers: RepairSettings.defaultWorkers) { _, drifts in
             for drift in drifts {
-                let sample = CollectionOfOne<BSONDocument>(["_id": drift.id])
-                for code in drift.codes(toleranceMS: scan.counter.toleranceMS) {
-                    (drift.wouldLose(isProtected) ? kept : counts).add(code, samples: sample)
-                }
+                (drift.wouldLose(isProtected) ? kept : counts).add(drift, scan.counter)
             }
         }
         return (counts, kept)

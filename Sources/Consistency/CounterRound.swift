@@ -151,15 +151,7 @@ private final class Settling: Sendable {
 
 extension Run {
     /// Waits for a settling time, ready to stop.
-    func waitToSettle(_ duration: Duration) async throws {
-        let end = ContinuousClock.now + duration
-        while ContinuousClock.now < end {
-            try checkpoint()
-            let rest = end - ContinuousClock.now
-            reportSettling(rest)
-            try await Task.sleep(for: min(rest, .milliseconds(200)))
-        }
-    }
+    func waitToSettle(_ duration: Duration) async throws { try await pause(for: duration, each: reportSettling) }
 
     fileprivate func reportSettling(_ rest: Duration) {
         progress(

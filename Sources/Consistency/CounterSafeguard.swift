@@ -92,10 +92,7 @@ extension CounterScan {
     /// What is left of counters that may not be set to zero, by their findings.
     private func leftovers(_ kept: [CounterObservation]) -> [Leftover] {
         let counts = CodeCounts()
-        for observation in kept {
-            let sample = CollectionOfOne<BSONDocument>(["_id": observation.id])
-            for code in observation.codes(toleranceMS: counter.toleranceMS) { counts.add(code, samples: sample) }
-        }
+        for observation in kept { counts.add(observation, counter) }
         return leftovers(counts)
     }
 

@@ -197,40 +197,27 @@ public struct IdentityRepair: Sendable {
         for document in documents {
             let id = document["_id"] ?? .null
             let kind = IdentityKind(id)
+            let earlierMove = earlierMoves[id]
             let isStuck = stuck[id] != nil ? "references to it are in a time series, and can't follow" : nil
-            if let reason = isCapped ? "its collection is capped" : isStuck ?? Self.obstacle(document) {
+            let obstacle = isStuck ?? Self.obstacle(document) ?? earlierMove?.objection
+            if let reason = isCapped ? "its collection is capped" : obstacle {
                 refused.append(Refusal(collection: collection.name, id: id, code: kind.code, reason: reason))
                 continue
             }
-            var newID: ObjectID
+            var newID = Self.freshID(for: document, collection)
             var earlier = 0
-            switch earlierMoves[id] {
-            case .differs(let other):
-                let reason =
-                    "it had moved to \(other.hex) before, and what stands there has changed since; compare the two, and "
-                    + "delete one"
-                refused.append(Refusal(collection: collection.name, id: id, code: kind.code, reason: reason))
-                continue
-            case .twin(let other):
-                let reason =
-                    "\(other.hex) is equal but for its _id: a copy that a run has left, or a twin; keep both by changing "
-                    + "one, or delete one"
-                refused.append(Refusal(collection: collection.name, id: id, code: kind.code, reason: reason))
-                continue
-            case .moved(let same): newID = same
-            case nil:
-                newID = Self.freshID(for: document, collection)
+            if case .moved(let same) = earlierMove {
+                newID = same
+            } else if case .text(let same) = kind, taken.insert(same).inserted {
                 // Two texts that differ in case alone are one ObjectId: the second gets another.
-                if case .text(let same) = kind, taken.insert(same).inserted {
-                    newID = same
-                    earlier = named[.objectID(same)] ?? 0
-                }
+                newID = same
+                earlier = named[.objectID(same)] ?? 0
             }
             moves.append(
                 (
                     RekeyMove(
                         oldID: id, newID: .objectID(newID), image: document, referrers: referrers,
-                        earlierReferences: earlier, isRepeated: earlierMoves[id] != nil), kind.code
+                        earlierReferences: earlier, isRepeated: earlierMove != nil), kind.code
                 ))
         }
         return (moves, refused)

@@ -15,6 +15,19 @@ struct StandingCopies: Sendable {
         case differs(ObjectID)
         /// A document that equals it but for the `_id` stands there, and nothing tells a copy from a twin.
         case twin(ObjectID)
+
+        /// Why the document can't move, if it can't.
+        var objection: String? {
+            switch self {
+            case .moved: nil
+            case .differs(let other):
+                "it had moved to \(other.hex) before, and what stands there has changed since; compare the two, and "
+                    + "delete one"
+            case .twin(let other):
+                "\(other.hex) is equal but for its _id: a copy that a run has left, or a twin; keep both by changing "
+                    + "one, or delete one"
+            }
+        }
     }
 
     let database: Database

@@ -36,7 +36,7 @@ public struct Database: Sendable {
     /// - Parameter body: The reads, and nothing else: they are repeated when the server can't show that moment, because a
     ///   collection or an index has just been made, or because it lies too far back.
     public func atOneMoment<R: Sendable>(_ body: (ClientSession?) async throws -> R) async throws -> R {
-        guard server.topology == .replicaSet, server.wireVersion >= Self.firstWithSnapshots else {
+        guard server.topology == .replicaSet, server.wireVersion >= Self.wireVersionOf5 else {
             return try await body(nil)
         }
         var attempt = 1
@@ -62,12 +62,12 @@ public struct Database: Sendable {
 
     /// Whether a pipeline may change a document whatever else it holds: before MongoDB 5.0 not where a field's name begins
     /// with a dollar, at any depth, though the pipeline leaves that field alone. Update operators may.
-    var canChangeAnythingByPipeline: Bool { server.wireVersion >= Self.firstWithSnapshots }
+    var canChangeAnythingByPipeline: Bool { server.wireVersion >= Self.wireVersionOf5 }
 
     /// Whether an update may put a document into another: before MongoDB 5.0 not where a field's name begins with a
     /// dollar, at any depth. An insert may.
     func canUpdate(toHold document: BSONDocument) -> Bool {
-        guard server.wireVersion < Self.firstWithSnapshots else { return true }
+        guard server.wireVersion < Self.wireVersionOf5 else { return true }
         return document.elements.allSatisfy { element in
             let inner = element.value.document.map { [$0] } ?? element.value.array?.values.compactMap(\.document) ?? []
             return !element.key.hasPrefix("$") && inner.allSatisfy(canUpdate)
@@ -77,7 +77,7 @@ public struct Database: Sendable {
     private static let snapshotAttempts = 6
 
     /// The wire version of MongoDB 5.0.
-    private static let firstWithSnapshots: Int64 = 13
+    private static let wireVersionOf5: Int64 = 13
 
     /// Reads every document that matches; for results known to be small.
     public func findAll(

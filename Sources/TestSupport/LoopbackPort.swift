@@ -4,9 +4,24 @@ internal import Glibc
 package enum LoopbackPort {
     /// A port that nobody listened on a moment ago.
     package static func free() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let (descriptor, port) = try bound()
+        close(descriptor)
+        return port
+    }
+
+    /// Listens on a port that was free; the caller closes the socket.
+    package static func listen() throws -> (descriptor: Int32, port: Int) {
+        let (descriptor, port) = try bound()
+        guard Glibc.listen(descriptor, 16) == 0 else {
+            close(descriptor)
+            throw TestSupportError("No port to listen on: \(String(cString: strerror(errno)))")
+        }
+        return (descriptor, port)
+    }
+
+    private static func bound() throws -> (descriptor: Int32, port: Int) {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw TestSupportError("No socket: \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
@@ -16,7 +31,10 @@ package enum LoopbackPort {
                 bind(descriptor, generic, length) == 0 && getsockname(descriptor, generic, &length) == 0
             }
         }
-        guard isBound else { throw TestSupportError("No free port: \(String(cString: strerror(errno)))") }
-        return Int(UInt16(bigEndian: address.sin_port))
+        guard isBound else {
+            close(descriptor)
+            throw TestSupportError("No free port: \(String(cString: strerror(errno)))")
+        }
+        return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
     }
 }

@@ -172,14 +172,3 @@ struct LateReferences {
         return Set(found.compactMap { $0["_id"] })
     }
 }
-
-extension Run {
-    /// Waits, ready to stop.
-    func pause(for duration: Duration) async throws {
-        let end = ContinuousClock.now + duration
-        while ContinuousClock.now < end {
-            try checkpoint()
-            try await Task.sleep(for: min(end - ContinuousClock.now, .milliseconds(100)))
-        }
-    }
-}

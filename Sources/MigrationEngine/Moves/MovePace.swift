@@ -14,16 +14,13 @@ final class MovePace: Sendable {
     var size: Int { state.withLock { $0 } }
 
     /// Learns from a part.
-    ///
-    /// - Returns: The number of documents of the next part.
-    func next(after time: Duration, documents: Int) -> Int {
+    func took(_ time: Duration, documents: Int) {
         state.withLock { size in
             if time > Self.long {
                 size = max(size / 2, Self.least)
             } else if time < Self.short, documents >= size {
                 size = min(size * 2, Self.most)
             }
-            return size
         }
     }
 }

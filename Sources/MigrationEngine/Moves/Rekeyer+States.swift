@@ -51,7 +51,8 @@ extension Rekeyer {
     private func lookAgain(_ items: inout [Item]) async throws {
         let resumed = items.indices.filter { items[$0].isResumed }
         guard let first = resumed.first else { return }
-        let found = try await documents(resumed.flatMap { [items[$0].move.oldID, items[$0].move.newID] }, items[first])
+        let found = try await run.documents(
+            resumed.flatMap { [items[$0].move.oldID, items[$0].move.newID] }, in: items[first].entry.collection)
         for index in resumed {
             let move = items[index].move
             let original = found[move.oldID].flatMap { source.isSameDocument($0, move.image) ? $0 : nil }
@@ -179,7 +180,8 @@ extension Rekeyer {
     private func recheckOriginals(_ items: inout [Item]) async throws {
         let pending = items.indices.filter { items[$0].needsDeletion }
         guard let first = pending.first else { return }
-        let found = try await documents(pending.map { items[$0].move.oldID }, items[first])
+        let found = try await run.documents(
+            pending.map { items[$0].move.oldID }, in: items[first].entry.collection)
         for index in pending {
             let original = found[items[index].move.oldID]
             if original == items[index].move.image { continue }
@@ -204,7 +206,8 @@ extension Rekeyer {
             return
         }
         // The server tells how many it deleted, not which: what is gone may be gone by this command.
-        let left = try await documents(indices.map { items[$0].move.oldID }, items[first])
+        let left = try await run.documents(
+            indices.map { items[$0].move.oldID }, in: items[first].entry.collection)
         for index in indices {
             let standing = left[items[index].move.oldID]
             let stands = standing.map { source.isSameDocument($0, items[index].move.image) } ?? false
@@ -328,11 +331,6 @@ extension Rekeyer {
         for index in done { items[index].outcome = .moved }
         count(done.map { items[$0] })
         try await run.setState(.done, of: done.map { items[$0].entry })
-    }
-
-    /// Reads documents of the items' collection as they are now.
-    private func documents(_ ids: [BSONValue], _ item: Item) async throws -> [BSONValue: BSONDocument] {
-        try await run.documents(ids, in: item.entry.collection)
     }
 }
 

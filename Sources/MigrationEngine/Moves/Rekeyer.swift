@@ -72,12 +72,11 @@ public struct Rekeyer: Sendable {
     /// through, and a request to stop has to wait for that.
     private func moveInParts(_ items: [Item]) async throws -> [Item] {
         var finished: [Item] = []
-        var size = pace.size
         while finished.count < items.count {
-            let part = Array(items[finished.count..<min(finished.count + size, items.count)])
+            let part = Array(items[finished.count..<min(finished.count + pace.size, items.count)])
             let start = ContinuousClock.now
             finished += try await moveByStates(part)
-            size = pace.next(after: ContinuousClock.now - start, documents: part.count)
+            pace.took(ContinuousClock.now - start, documents: part.count)
             try run.checkpoint()
         }
         return finished

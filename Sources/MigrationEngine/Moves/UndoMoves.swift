@@ -6,11 +6,12 @@ struct UndoMoves {
     let run: Run
 
     func revert(_ entries: [JournalEntry]) async throws {
-        let foreign = try await references(entries)
+        let present = try await run.database.client.listCollections(run.database.name)
+        let foreign = try await references(entries, present)
         var ready: [(entry: JournalEntry, move: RekeyMove)] = []
         for entry in entries {
             guard case .rekey(let move) = entry.content else { continue }
-            switch try await look(entry, move, foreign) {
+            switch try await look(entry, move, foreign, present) {
             case .ready(let staying):
                 var back = RekeyMove(
                     oldID: move.newID, newID: move.oldID, image: move.copy, referrers: move.referrers,
@@ -38,7 +39,8 @@ struct UndoMoves {
     }
 
     private func look(
-        _ entry: JournalEntry, _ move: RekeyMove, _ references: [BSONValue: Int]
+        _ entry: JournalEntry, _ move: RekeyMove, _ references: [BSONValue: Int],
+        _ present: [String: CollectionDescription]
     ) async throws -> Look {
         let found = try await run.database.findAll(
             entry.collection, filter: ["_id": ["$in": [move.newID, move.oldID]]])
@@ -60,7 +62,7 @@ struct UndoMoves {
         let isReferredTo = Self.Look.blocked("documents have come to refer to it since; left as it is")
         guard references[move.newID, default: 0] <= followed + move.earlierReferences else { return isReferredTo }
         guard move.earlierReferences > 0 else { return .ready(staying: [:]) }
-        let staying = try await staying(move, children)
+        let staying = try await staying(move, children, present)
         let count = staying.values.reduce(0) { $0 + $1.count }
         guard count <= move.earlierReferences else { return isReferredTo }
         // Late references have to be told from them, by a list that fits a journal entry.
@@ -75,7 +77,8 @@ struct UndoMoves {
 
     /// The references to a document that hadn't followed it.
     private func staying(
-        _ move: RekeyMove, _ children: [(collection: String, changes: [FieldChange])]
+        _ move: RekeyMove, _ children: [(collection: String, changes: [FieldChange])],
+        _ present: [String: CollectionDescription]
     ) async throws -> [Referrer: Set<BSONValue>] {
         var followed: [Referrer: Set<BSONValue>] = [:]
         for (collection, changes) in children {
@@ -85,7 +88,6 @@ struct UndoMoves {
                 }
             }
         }
-        let present = try await run.database.client.listCollections(run.database.name)
         var staying: [Referrer: Set<BSONValue>] = [:]
         for referrer in move.referrers where present[referrer.collection]?.isOrdinary ?? false {
             let found = try await run.database.findAll(
@@ -98,14 +100,16 @@ struct UndoMoves {
     }
 
     /// Counts the references to the documents' new and old `_id`s, in one pass for all of them.
-    private func references(_ entries: [JournalEntry]) async throws -> [BSONValue: Int] {
+    private func references(
+        _ entries: [JournalEntry], _ present: [String: CollectionDescription]
+    ) async throws -> [BSONValue: Int] {
         let moves = entries.compactMap { entry -> RekeyMove? in
             guard case .rekey(let move) = entry.content else { return nil }
             return move
         }
         return try await run.database.countReferences(
             to: moves.flatMap { [$0.newID, $0.oldID] }, from: Set(moves.flatMap(\.referrers)),
-            in: run.database.client.listCollections(run.database.name))
+            in: present)
     }
 
     private static func reason(_ outcome: Rekeyer.Outcome) -> String {

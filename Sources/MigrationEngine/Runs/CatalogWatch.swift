@@ -179,16 +179,13 @@ extension Run {
         var patience = CatalogWatch.patience.first
         let start = ContinuousClock.now
         while try await !CatalogWatch(self, command, patience: patience).perform() {
-            let again = ContinuousClock.now + rest
-            rest = min(rest * 2, Self.longestRest)
             patience = min(patience * 2, CatalogWatch.patience.longest)
-            repeat {
-                try checkpoint()
+            try await pause(for: rest) { _ in
                 let seconds = (ContinuousClock.now - start).components.seconds
                 let reason = "to \(CatalogCommand.words(command)), for an open transaction to end (\(seconds) s)"
                 progress(ProgressUpdate("waiting", done: tally.totalChanged, waiting: reason))
-                try await Task.sleep(for: .milliseconds(100))
-            } while ContinuousClock.now < again
+            }
+            rest = min(rest * 2, Self.longestRest)
         }
     }
 }

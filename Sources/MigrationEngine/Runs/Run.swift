@@ -180,6 +180,21 @@ public final class Run: Sendable {
         try await throttle.wait(self)
     }
 
+    /// Waits, ready to stop.
+    ///
+    /// - Parameter each: Told every tenth of a second how much longer it is.
+    /// - Throws: as ``checkpoint()``.
+    package func pause(for duration: Duration, each: (Duration) -> Void = { _ in }) async throws {
+        let end = ContinuousClock.now + duration
+        while true {
+            let rest = end - ContinuousClock.now
+            guard rest > .zero else { return }
+            try checkpoint()
+            each(rest)
+            try await Task.sleep(for: min(rest, .milliseconds(100)))
+        }
+    }
+
     /// Finishes what must not be left half done: a request to stop is honoured after it, the lease at every step of it.
     func uninterrupted<R>(_ body: () async throws -> R) async throws -> R {
         shared.state.withLock { $0.isUninterruptible = true }

@@ -129,6 +129,7 @@ public struct MigrationRunner: Sendable {
         _ selection: [any Migration], _ context: StepContext, _ description: RunDescription,
         finished: (StepResult) -> Void
     ) async throws {
+        guard !selection.isEmpty else { return }
         // Also those that this run leaves pending: a later one may find data that are changed by then.
         let rows = try await Ledger(database: context.database, series: series).rows()
         for step in steps where rows[step.version]?.state != .applied { try await step.prepare(context) }
