@@ -8,6 +8,7 @@ struct BSONDebugPrinter {
         switch value {
         case .double(let number): output += number.description
         case .string(let text): output += Self.quoted(text)
+        case .invalidString(let bytes): output += Self.quoted(String(decoding: bytes, as: UTF8.self))
         case .document(let document): print(document, depth: depth)
         case .array(let array): print(array, depth: depth)
         case .bool(let flag): output += flag ? "true" : "false"

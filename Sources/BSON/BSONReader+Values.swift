@@ -5,7 +5,7 @@ extension BSONReader {
         let start = range.lowerBound
         switch element.type {
         case .double: return .double(Double(bitPattern: bytes.integer(at: start, as: UInt64.self)))
-        case .string: return .string(string(bytes, at: start))
+        case .string: return text(bytes, at: start)
         case .document: return .document(BSONDocument(trusted: bytes.copy(of: range)))
         case .array: return .array(BSONArray(document: BSONDocument(trusted: bytes.copy(of: range))))
         case .binary: return .binary(binary(bytes, range))
@@ -26,6 +26,14 @@ extension BSONReader {
         case .minKey: return .minKey
         case .maxKey: return .maxKey
         }
+    }
+
+    /// Decodes a string whatever its bytes are.
+    private static func text(_ bytes: RawSpan, at offset: Int) -> BSONValue {
+        let start = offset + 4
+        let range = start..<start + bytes.length(at: offset) - 1
+        let text = bytes.extracting(range).withUnsafeBytes { String(validating: $0, as: UTF8.self) }
+        return text.map { .string($0) } ?? .invalidString(bytes.copy(of: range))
     }
 
     /// Decodes a string with a length, which counts the NUL byte at its end.

@@ -72,4 +72,10 @@ public enum BSONType: UInt8, Hashable, CaseIterable, Sendable {
         case .maxKey: "maxKey"
         }
     }
+
+    /// The type with this alias, or nil.
+    public init?(alias: String) {
+        guard let type = Self.allCases.first(where: { $0.alias == alias }) else { return nil }
+        self = type
+    }
 }

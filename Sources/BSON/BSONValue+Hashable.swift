@@ -4,6 +4,7 @@ extension BSONValue: Hashable {
         switch (left, right) {
         case (.double(let one), .double(let other)): one.bitPattern == other.bitPattern
         case (.string(let one), .string(let other)): one.hasSameBytes(as: other)
+        case (.invalidString(let one), .invalidString(let other)): one == other
         case (.document(let one), .document(let other)): one == other
         case (.array(let one), .array(let other)): one == other
         case (.binary(let one), .binary(let other)): one == other
@@ -30,6 +31,7 @@ extension BSONValue: Hashable {
         switch self {
         case .double(let number): hasher.combine(number.bitPattern)
         case .string(let text), .javascript(let text), .symbol(let text): hasher.combine(text)
+        case .invalidString(let bytes): hasher.combine(bytes)
         case .document(let document): hasher.combine(document)
         case .array(let array): hasher.combine(array)
         case .binary(let binary): hasher.combine(binary)

@@ -5,6 +5,15 @@ extension BSONValue {
         if case .string(let text) = self { text } else { nil }
     }
 
+    /// The bytes of a string, valid UTF-8 or not.
+    public var textBytes: [UInt8]? {
+        switch self {
+        case .string(let text): Array(text.utf8)
+        case .invalidString(let bytes): bytes
+        default: nil
+        }
+    }
+
     /// The truth value of a ``bool(_:)``.
     public var bool: Bool? {
         if case .bool(let flag) = self { flag } else { nil }

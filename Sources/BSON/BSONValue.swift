@@ -5,8 +5,10 @@
 public enum BSONValue: Sendable {
     /// A 64-bit floating-point number.
     case double(Double)
-    /// A string. Bytes that are not valid UTF-8 were repaired when it was read.
+    /// A string.
     case string(String)
+    /// A string whose bytes are not valid UTF-8, as a careless writer leaves them; it is compared and written as it is.
+    case invalidString([UInt8])
     /// An embedded document.
     case document(BSONDocument)
     /// An array.
@@ -50,7 +52,7 @@ public enum BSONValue: Sendable {
     public var type: BSONType {
         switch self {
         case .double: .double
-        case .string: .string
+        case .string, .invalidString: .string
         case .document: .document
         case .array: .array
         case .binary: .binary

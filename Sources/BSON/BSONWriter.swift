@@ -18,6 +18,10 @@ enum BSONWriter {
         case .undefined, .null, .minKey, .maxKey: break
         case .double(let number): append(number.bitPattern, to: &output)
         case .string(let text), .javascript(let text), .symbol(let text): append(text, to: &output)
+        case .invalidString(let bytes):
+            append(length(bytes.count + 1), to: &output)
+            output.append(contentsOf: bytes)
+            output.append(0)
         case .document(let document): output.append(contentsOf: document.bytes)
         case .array(let array): output.append(contentsOf: array.document.bytes)
         case .binary(let binary): append(binary, to: &output)

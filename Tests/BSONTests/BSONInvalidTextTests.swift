@@ -16,12 +16,16 @@ struct BSONInvalidTextTests {
         )
     )
 
-    @Test("is repaired when it is read")
-    func repairs() throws {
+    @Test("is repaired in keys; in values it stays as it is, and differs from what it would be repaired to")
+    func values() throws {
         let document = try BSONDocument(validating: Self.bytes)
         #expect(document.keys == ["good", "\u{fffd}k", "bad", "last"])
-        #expect(document.elements.map(\.value)[1] == "a\u{fffd}b")
-        #expect(document["bad"] == "\u{fffd}")
+        #expect(document.elements.map(\.value)[1] == .invalidString([0x61, 0xff, 0x62]))
+        #expect(document["bad"] == .invalidString([0xc3]))
+        #expect(document["bad"]?.type == .string)
+        #expect(document["bad"]?.string == nil)
+        #expect(document["bad"] != "\u{fffd}")
+        #expect(BSONDocument([("bad", .invalidString([0xc3]))]).bytes == documentBytes(hex("02 62616400 02000000 c300")))
         #expect(document["\u{fffd}k"] == nil)
         #expect(Audit(document).complaints.isEmpty)
     }
