@@ -57,7 +57,13 @@ struct ReadMomentTests {
         let pool = try MongoPool(
             ConnectionString(set.server.uri + "&heartbeatFrequencyMS=500"), logger: LogRecorder().logger)
         try await pool.withClient { client in
-            try await client.bulkWrite(namespace, (0..<40).map { .insert(["_id": .int32($0)]) })
+            _ = try await client.run(
+                [
+                    "insert": .string(namespace.collection),
+                    "documents": .array(BSONArray((0..<40).map { .document(["_id": .int32($0)]) })),
+                    // Whichever secondary is asked has them.
+                    "writeConcern": ["w": 3],
+                ], on: namespace.database)
             let primary = try await set.primary()
             let secondaries = (0..<3).filter { $0 != primary }
             try await set.waitUntilHealthy()
