@@ -13,7 +13,7 @@ public struct CheckReport: Sendable {
     public let unchecked: [String]
 
     /// Whether no error was found; warnings may remain, and what wasn't looked at.
-    public var isClean: Bool { findings.allSatisfy { $0.code.severity == .warning } }
+    public var isClean: Bool { findings.allSatisfy { $0.severity == .warning } }
 }
 
 /// What a check has found so far, for whoever has to tell before it has come to its end.
@@ -112,6 +112,7 @@ public struct Checker: Sendable {
                     scanned[collection.name] = 0
                     try await checkIdentities(collection, codes, &findings)
                     try await checkReferences(collection, codes, interruption, &findings, &scanned)
+                    try await checkFields(collection, codes, &findings)
                     try await checkUsers(collection, codes, &findings)
                 })
         }
@@ -162,7 +163,7 @@ public struct Checker: Sendable {
         _ findings: inout FindingCollector, _ scanned: inout [String: Int]
     ) async throws {
         let wanted: Set<FindingCode> = [
-            .emptyReference, .textReference, .missingReference, .danglingReference, .foreignOwner,
+            .emptyReference, .textReference, .missingReference, .danglingReference, .foreignOwner, .orphan,
         ]
         guard !collection.references.isEmpty, !codes.isDisjoint(with: wanted) else { return }
         let scan = ReferenceScan(database: database, collection: collection, schema: schema)
@@ -171,12 +172,23 @@ public struct Checker: Sendable {
         for finding in result.findings.sorted where codes.contains(finding.code) { findings.add(finding) }
     }
 
+    private func checkFields(
+        _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ findings: inout FindingCollector
+    ) async throws {
+        guard !collection.fields.isEmpty, !codes.isDisjoint(with: [.missingField, .fieldType]) else { return }
+        for finding in try await FieldScan(database: database, collection: collection).findings()
+        where codes.contains(finding.code) {
+            findings.add(finding)
+        }
+    }
+
     private func checkUsers(
         _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ findings: inout FindingCollector
     ) async throws {
         let scan = UserScan(database: database, collection: collection)
-        if codes.contains(.duplicateUser) {
-            for field in collection.uniqueFields { try await scan.scanDuplicates(field, into: &findings) }
+        for field in collection.uniqueFields {
+            if codes.contains(.duplicateUser) { try await scan.scanDuplicates(field, into: &findings) }
+            if codes.contains(.lookalikeUser) { try await scan.scanLookalikes(field, into: &findings) }
         }
         if codes.contains(.missingPassword), let password = collection.passwordField {
             try await scan.scanPasswords(password, into: &findings)
@@ -195,8 +207,10 @@ public struct Checker: Sendable {
             progress(.note("Counting \(counter.counted) \(scan.access.description)."))
             let documents = try await scan.forEachDrift(workers: workers) { _, drifts in
                 for drift in drifts {
-                    for code in drift.codes(toleranceMS: counter.toleranceMS) where codes.contains(code) {
-                        let field = code == .wrongLatest ? counter.latestField : counter.field
+                    // A time that is absent is among the fields.
+                    for code in drift.codes(toleranceMS: counter.toleranceMS)
+                    where codes.contains(code) && code.isOfCounter {
+                        let field = counter.field(of: code)
                         collected.withLock {
                             $0.add(code, collection.name, field, sample: drift.sample(counter))
                         }
@@ -236,16 +250,6 @@ public struct Checker: Sendable {
         let reply = try await database.client.run(
             ["count": .string(collection)], on: database.name, mode: .read, readPreference: database.readPreference)
         return Int(reply["n"]?.integer ?? 0)
-    }
-}
-
-extension FindingCollector {
-    mutating func add(_ finding: Finding) {
-        let samples = finding.samples
-        add(finding.code, finding.collection, finding.field, count: finding.count - samples.count)
-        for sample in samples {
-            add(finding.code, finding.collection, finding.field, count: 1, sample: sample)
-        }
     }
 }
 

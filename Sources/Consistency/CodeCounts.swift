@@ -23,10 +23,10 @@ final class CodeCounts: Sendable {
         }
     }
 
-    /// Adds what is wrong with a counter.
-    func add(_ observation: CounterObservation, _ counter: Counter) {
+    /// Adds findings of one counter.
+    func add(_ observation: CounterObservation, _ codes: [FindingCode]) {
         let sample = CollectionOfOne<BSONDocument>(["_id": observation.id])
-        for code in observation.codes(toleranceMS: counter.toleranceMS) { add(code, samples: sample) }
+        for code in codes { add(code, samples: sample) }
     }
 
     subscript(code: FindingCode) -> Int? { found.withLock { $0[code]?.count } }

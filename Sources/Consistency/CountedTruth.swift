@@ -2,11 +2,14 @@ internal import BSON
 
 /// What the documents that a counter counts really are.
 struct CountedTruth: Sendable, Equatable {
-    /// How many aren't deleted.
+    /// How many are live.
     var live: Int64 = 0
     /// How many there are, deleted ones included.
     var total: Int64 = 0
-    /// When the newest that isn't deleted was created, in milliseconds since 1970.
+    /// How many of the live ones, and of all, have no date that says when they were created.
+    var undatedLive: Int64 = 0
+    var undated: Int64 = 0
+    /// When the newest live one was created, in milliseconds since 1970.
     var newestLive: Int64?
     /// When the newest of all was created.
     var newest: Int64?
@@ -23,6 +26,8 @@ struct CountedTruth: Sendable, Equatable {
     init(_ group: BSONDocument) {
         live = group["live"]?.integer ?? 0
         total = group["total"]?.integer ?? 0
+        undatedLive = group["undatedLive"]?.integer ?? 0
+        undated = group["undated"]?.integer ?? 0
         newestLive = group["newestLive"]?.date
         newest = group["newest"]?.date
         oldest = group["oldest"]?.date
@@ -30,7 +35,10 @@ struct CountedTruth: Sendable, Equatable {
         largest = group["largest"]
     }
 
-    /// What is known when the documents that aren't deleted were looked at alone.
+    /// Whether it is known when the newest one was created.
+    var knowsNewest: Bool { live > 0 ? undatedLive == 0 : undated == 0 }
+
+    /// What is known when the live documents were looked at alone.
     init(_ count: LiveCount) {
         live = count.live
         total = count.live
@@ -44,13 +52,16 @@ struct CountedTruth: Sendable, Equatable {
     static func pipeline(_ counter: Counter, fingerprints: Bool) -> [BSONDocument] {
         let deleted: BSONValue = .string("$" + counter.deletedField)
         let created: BSONValue = .string("$" + counter.createdField)
-        let isLive: BSONValue = ["$ne": [deleted, true]]
+        let isLive: BSONValue = ["$eq": [deleted, false]]
+        let isDate: BSONValue = ["$eq": [["$type": created], "date"]]
         // Only dates take part: text sorts before dates, and would otherwise hide in `$max`.
-        let date: BSONValue = ["$cond": [["$eq": [["$type": created], "date"]], created, .null]]
+        let date: BSONValue = ["$cond": [isDate, created, .null]]
         var group: BSONDocument = [
             "_id": .string("$" + counter.reference),
             "live": ["$sum": ["$cond": [isLive, 1, 0]]],
             "total": ["$sum": 1],
+            "undatedLive": ["$sum": ["$cond": [["$and": [isLive, ["$not": [isDate]]]], 1, 0]]],
+            "undated": ["$sum": ["$cond": [isDate, 0, 1]]],
             "newestLive": ["$max": ["$cond": [isLive, date, .null]]],
             "newest": ["$max": date],
             "oldest": ["$min": date],
@@ -63,7 +74,7 @@ struct CountedTruth: Sendable, Equatable {
     }
 }
 
-/// The part of the truth that one look at an index tells at the least cost: of documents that aren't deleted alone.
+/// The part of the truth that one look at an index tells at the least cost: of live documents alone.
 struct LiveCount: Sendable {
     let live: Int64
     /// When the newest was created; nil where there is none, or where it isn't a date.
@@ -78,7 +89,7 @@ struct LiveCount: Sendable {
 
     static func pipeline(_ counter: Counter, _ range: IDRange) -> [BSONDocument] {
         [
-            ["$match": .document([counter.reference: range.condition, counter.deletedField: ["$ne": true]])],
+            ["$match": .document([counter.reference: range.condition, counter.deletedField: false])],
             [
                 "$group": [
                     "_id": .string("$" + counter.reference), "live": ["$sum": 1],

@@ -20,6 +20,8 @@ struct CounterObservation: Sendable, Equatable {
     }
 
     /// What is wrong with it, if anything.
+    ///
+    /// A time that is absent is a missing field, whether there is a document that it should tell of or not.
     func codes(toleranceMS: Int64) -> [FindingCode] {
         var codes: [FindingCode] = []
         if let stored = count?.integer {
@@ -28,10 +30,24 @@ struct CounterObservation: Sendable, Equatable {
             codes.append(.countType)
         }
         if isLatestWrong(toleranceMS) { codes.append(.wrongLatest) }
+        if latest == nil { codes.append(.missingField) }
         return codes
     }
 
-    /// What the documents that aren't deleted tell by themselves.
+    /// What of it is mended. A wrong time is left where it isn't known when the newest live document was created: what is
+    /// known is never lost to what isn't. Where there is no time, none can be lost.
+    func mended(toleranceMS: Int64) -> [FindingCode] {
+        let isTimeMended = truth.knowsNewest || (latest == nil && truth.newestLive != nil)
+        return codes(toleranceMS: toleranceMS).filter { $0 != .wrongLatest || isTimeMended }
+    }
+
+    /// What of it is left.
+    func kept(toleranceMS: Int64) -> [FindingCode] {
+        let mended = mended(toleranceMS: toleranceMS)
+        return codes(toleranceMS: toleranceMS).filter { !mended.contains($0) }
+    }
+
+    /// What the live documents tell by themselves.
     enum LiveVerdict {
         case right, wrong
         /// The deleted ones have a say: they may be newer.
@@ -49,26 +65,29 @@ struct CounterObservation: Sendable, Equatable {
             guard stored <= newest.later(by: toleranceMS) else { return .undecided }
         default: return .undecided
         }
-        return codes(toleranceMS: toleranceMS).isEmpty ? .right : .wrong
+        let codes = codes(toleranceMS: toleranceMS)
+        // Whether the newest is known isn't: a few may have no date.
+        if codes.contains(.wrongLatest) || codes.contains(.missingField) { return .undecided }
+        return codes.isEmpty ? .right : .wrong
     }
 
     private func isLatestWrong(_ toleranceMS: Int64) -> Bool {
         switch latest {
         case nil, .null:
-            return truth.live > 0 && truth.newestLive != nil
+            return truth.live > 0
         case .date(let stored):
             guard truth.total > 0 else { return true }
             if let newestLive = truth.newestLive, stored < newestLive { return true }
-            guard let newest = truth.newest else { return false }
+            guard truth.undated == 0, let newest = truth.newest else { return false }
             return stored > newest.later(by: toleranceMS)
         case .some:
             return true
         }
     }
 
-    /// The change that mends it, or nil when nothing is wrong.
+    /// The change that mends it, or nil when there is nothing to mend.
     func repair(_ counter: Counter) -> FieldChange? {
-        let codes = codes(toleranceMS: counter.toleranceMS)
+        let codes = mended(toleranceMS: counter.toleranceMS)
         guard !codes.isEmpty else { return nil }
         // Both fields are compared, whichever is set: a message that arrives meanwhile changes both.
         var before: BSONDocument = [:]
@@ -81,7 +100,7 @@ struct CounterObservation: Sendable, Equatable {
         } else if let count {
             after.append(counter.field, count)
         }
-        if codes.contains(.wrongLatest) {
+        if codes.contains(.wrongLatest) || codes.contains(.missingField) {
             after.append(counter.latestField, (truth.newestLive ?? truth.newest).map { .date($0) } ?? .null)
         } else if let latest {
             after.append(counter.latestField, latest)

@@ -27,10 +27,10 @@ public struct CounterRepair: Sendable {
         for (collection, counter) in try await all() {
             let scan = try await CounterScan(database: database, collection: collection, counter: counter)
             let (counts, kept) = try await Self.drifts(scan, isProtected: protected.contains(counter.counted))
-            plan.leftovers += scan.leftovers(kept)
+            plan.leftovers += kept.leftovers
             for code in FindingCode.allCases {
                 guard let count = counts[code] else { continue }
-                let field = code == .wrongLatest ? counter.latestField : counter.field
+                let field = counter.field(of: code)
                 plan.operations.append(
                     PlannedOperation(
                         code: code.rawValue, collection: collection.name,
@@ -42,14 +42,14 @@ public struct CounterRepair: Sendable {
         return plan
     }
 
-    /// - Returns: What would be set, and what would be kept from being set to zero.
+    /// - Returns: What would be set, and what would be kept as it is.
     private static func drifts(
         _ scan: CounterScan, isProtected: Bool
-    ) async throws -> (set: CodeCounts, kept: CodeCounts) {
-        let (counts, kept) = (CodeCounts(), CodeCounts())
-        _ = try await scan.forEachDrift(workers: RepairSettings.defaultWorkers) { _, drifts in
-            for drift in drifts {
-                (drift.wouldLose(isProtected) ? kept : counts).add(drift, scan.counter)
+    ) async throws -> (set: CodeCounts, kept: KeptCounters) {
+        let (counts, kept) = (CodeCounts(), KeptCounters(scan))
+        _ = try await scan.forEachDrift(workers: RepairSettings.defaultWorkers) { scan, drifts in
+            for drift in kept.sorted(out: drifts, isProtected: isProtected) {
+                counts.add(drift, drift.mended(toleranceMS: scan.counter.toleranceMS))
             }
         }
         return (counts, kept)
@@ -131,7 +131,7 @@ public struct CounterRepair: Sendable {
 
     private func setAtOnce(_ scan: CounterScan, _ run: Run, _ settings: RepairSettings) async throws {
         _ = try await scan.forEachDrift(workers: settings.workers, run) { scan, drifts in
-            let drifts = scan.withoutProtected(drifts, run)
+            let drifts = scan.settable(drifts, run)
             let outcome = try await CounterSetting(scan: scan, run: run.on(scan.database)).set(drifts)
             for (code, count) in outcome.moved.counts {
                 run.tally.left(
@@ -195,7 +195,7 @@ struct CounterSetting: Sendable {
 
     private func set(_ observations: [CounterObservation], singly: Bool) async throws -> Unchanged {
         let counter = scan.counter
-        let groups = Dictionary(grouping: observations) { $0.codes(toleranceMS: counter.toleranceMS) }
+        let groups = Dictionary(grouping: observations) { $0.mended(toleranceMS: counter.toleranceMS) }
         var unchanged = Unchanged()
         for (codes, group) in groups.sorted(by: { $0.key.map(\.rawValue).joined() < $1.key.map(\.rawValue).joined() }) {
             guard let first = codes.first else { continue }

@@ -17,7 +17,7 @@ struct CounterRound: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 _ = try await scan.forEachDrift(fingerprints: true, workers: settings.workers, run) { scan, drifts in
-                    let drifts = scan.withoutProtected(drifts, run)
+                    let drifts = scan.settable(drifts, run)
                     try await settling.makeRoom(for: drifts.count, run)
                     settling.add(drifts)
                 }

@@ -80,32 +80,3 @@ extension CounterObservation {
     /// Whether setting it would take away what it says, and there is nothing that it could count.
     func wouldLose(_ protected: Bool) -> Bool { protected && truth.live == 0 }
 }
-
-extension CounterScan {
-    /// The counters that may be set; the others are among what the run leaves.
-    func withoutProtected(_ drifts: [CounterObservation], _ run: Run) -> [CounterObservation] {
-        guard isProtected else { return drifts }
-        for leftover in leftovers(drifts.filter { $0.wouldLose(true) }) { run.tally.left(leftover) }
-        return drifts.filter { !$0.wouldLose(true) }
-    }
-
-    /// What is left of counters that may not be set to zero, by their findings.
-    private func leftovers(_ kept: [CounterObservation]) -> [Leftover] {
-        let counts = CodeCounts()
-        for observation in kept { counts.add(observation, counter) }
-        return leftovers(counts)
-    }
-
-    func leftovers(_ counts: CodeCounts) -> [Leftover] {
-        FindingCode.allCases.compactMap { code in
-            counts[code].map { count in
-                Leftover(
-                    code: code.rawValue, collection: collection.name, count: count,
-                    reason:
-                        "\(counter.counted) held nothing when it was looked at first, so nothing is set to zero: was "
-                        + "the database restored in part? If zero is right, say --zero-counts",
-                    samples: counts.samples(code).compactMap { $0["_id"] })
-            }
-        }
-    }
-}

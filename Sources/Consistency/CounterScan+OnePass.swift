@@ -101,12 +101,15 @@ private struct GroupStream {
     /// The server's order over text and ObjectIds: text first, by its bytes.
     private static func precedes(_ first: BSONValue, _ second: BSONValue) -> Bool {
         switch (first, second) {
-        case (.string(let first), .string(let second)): first.utf8.lexicographicallyPrecedes(second.utf8)
-        case (.objectID(let first), .objectID(let second)): first < second
-        case (.string, .objectID): true
-        case (.objectID, .string): false
+        case (.string(let first), .string(let second)): return first.utf8.lexicographicallyPrecedes(second.utf8)
+        case (.objectID(let first), .objectID(let second)): return first < second
+        case (.objectID, _) where second.type == .string: return false
         // No group has a key of another type; if one had, it would be nobody's.
-        default: true
+        default:
+            if let first = first.textBytes, let second = second.textBytes {
+                return first.lexicographicallyPrecedes(second)
+            }
+            return true
         }
     }
 }

@@ -45,8 +45,10 @@ public struct CollectionSchema: Sendable {
     public let references: [Reference]
     /// The fields that count documents of other collections.
     public let counters: [Counter]
-    /// Fields that no two documents may share, ignoring case.
+    /// Fields that no two documents may share. Where two differ in case alone it is a warning.
     public let uniqueFields: [String]
+    /// What other fields must hold.
+    public let fields: [FieldRule]
     /// The field that must hold a password hash, if there is one.
     public let passwordField: PasswordField?
     /// The indexes that the application, or this tool, reads by.
@@ -57,8 +59,8 @@ public struct CollectionSchema: Sendable {
     /// Declares a collection.
     public init(
         name: String, createdField: String, ownerField: String? = nil, references: [Reference] = [],
-        counters: [Counter] = [], uniqueFields: [String] = [], passwordField: PasswordField? = nil,
-        indexes: [IndexSpecification] = [], sampleFields: [String] = []
+        counters: [Counter] = [], uniqueFields: [String] = [], fields: [FieldRule] = [],
+        passwordField: PasswordField? = nil, indexes: [IndexSpecification] = [], sampleFields: [String] = []
     ) {
         self.name = name
         self.createdField = createdField
@@ -66,6 +68,7 @@ public struct CollectionSchema: Sendable {
         self.references = references
         self.counters = counters
         self.uniqueFields = uniqueFields
+        self.fields = fields
         self.passwordField = passwordField
         self.indexes = indexes
         self.sampleFields = sampleFields
@@ -82,13 +85,19 @@ public struct Reference: Sendable {
     public let isRequired: Bool
     /// Whether the document and the one it names must have the same owner, each in its owner field.
     public let sharesOwner: Bool
+    /// Whether the application deletes such targets for good and leaves behind what refers to them. Then a reference to
+    /// none is a warning.
+    public let outlivesTarget: Bool
 
     /// Declares a reference.
-    public init(field: String, target: String, isRequired: Bool = true, sharesOwner: Bool = false) {
+    public init(
+        field: String, target: String, isRequired: Bool = true, sharesOwner: Bool = false, outlivesTarget: Bool = false
+    ) {
         self.field = field
         self.target = target
         self.isRequired = isRequired
         self.sharesOwner = sharesOwner
+        self.outlivesTarget = outlivesTarget
     }
 }
 
@@ -102,9 +111,9 @@ public struct Counter: Sendable {
     public let counted: String
     /// The counted documents' field that names the counting document.
     public let reference: String
-    /// The counted documents' field that says, when it is true, that they aren't to be counted.
+    /// The counted documents' field that is exactly false in those that are live, which alone are counted.
     public let deletedField: String
-    /// The counted documents' time of creation.
+    /// The counted documents' time of creation, a date.
     public let createdField: String
     /// How much later than the newest document of any kind the latest field may be, in milliseconds.
     public let toleranceMS: Int64

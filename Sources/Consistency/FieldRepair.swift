@@ -3,15 +3,29 @@ public import MigrationEngine
 internal import MongoDriver
 internal import Synchronization
 
-/// Makes references that are text ObjectIds again, where the document that they name exists.
-public struct ReferenceRepair: Sendable {
+/// Mends fields of documents: references that are text become ObjectIds again, where the document that they name exists,
+/// and fields that are absent get what their declaration says.
+///
+/// All that is wrong with one document is mended in one write: a validator that takes none but whole documents refuses
+/// one that is mended by half.
+public struct FieldRepair: Sendable {
+    /// What is mended.
+    public enum Part: Sendable {
+        /// References that are text, or empty.
+        case references
+        /// Fields that the application can't do without.
+        case absentFields
+    }
+
     private let database: Database
     private let schema: DatabaseSchema
+    private let parts: Set<Part>
 
     /// Makes a repair.
-    public init(database: Database, schema: DatabaseSchema) {
+    public init(database: Database, schema: DatabaseSchema, _ parts: Set<Part>) {
         self.database = database
         self.schema = schema
+        self.parts = parts
     }
 
     /// What the repair would do to the data as it is. Changes nothing.
@@ -19,76 +33,101 @@ public struct ReferenceRepair: Sendable {
     /// - Throws: `MongoError`.
     public func plan() async throws -> StepPlan {
         var plan = StepPlan()
-        let all = try await all()
-        let counts = all.map { _ in CodeCounts() }
-        _ = try await forEachBatch(of: all, workers: RepairSettings.defaultWorkers, nil) { _, index, code, changes in
-            let samples = changes.lazy.map { change in
-                BSONDocument([("_id", change.id)] + change.before.elements.map { ($0.key, $0.value) })
-            }
-            counts[index].add(code, changes.count, samples: samples)
-        }
-        for ((holder, reference), counts) in zip(all, counts) {
-            var access: Access?
-            for code in FindingCode.allCases {
-                guard let count = counts[code] else { continue }
-                if access == nil {
-                    access = try await database.access(finding: Self.filter(reference), in: holder.name)
+        let holders = try await holders()
+        let counts = Mutex<[Int: [Mend: CodeCounts]]>([:])
+        _ = try await forEachBatch(of: holders, workers: RepairSettings.defaultWorkers, nil) { _, index, group in
+            for mend in group.mends {
+                let found = counts.withLock { counts in
+                    let found = counts[index]?[mend] ?? CodeCounts()
+                    counts[index, default: [:]][mend] = found
+                    return found
                 }
+                found.add(mend.code, group.changes.count, samples: group.changes.lazy.map { $0.sample(mend.field) })
+            }
+        }
+        let found = counts.withLock { $0 }
+        for (index, holder) in holders.enumerated() {
+            for mend in holder.mends {
+                guard let counts = found[index]?[mend], let count = counts[mend.code] else { continue }
                 plan.operations.append(
                     PlannedOperation(
-                        code: code.rawValue, collection: holder.name,
-                        operation: "\(reference.field) becomes an ObjectId (\(code.rawValue))", matched: count,
-                        access: access ?? .scan, risk: .careful,
-                        samples: counts.samples(code)))
+                        code: mend.code.rawValue, collection: holder.collection.name,
+                        operation: holder.words(mend), matched: count,
+                        access: try await database.access(finding: holder.filter(mend), in: holder.collection.name),
+                        risk: .careful, samples: counts.samples(mend.code)))
             }
         }
         return plan
     }
 
-    /// Repairs every reference that can be.
+    /// Mends everything that can be.
     ///
-    /// - Returns: How many references, empty or text, were seen and couldn't be repaired.
+    /// - Returns: How many fields were seen wrong and couldn't be mended.
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
     @discardableResult
     public func apply(_ run: Run, _ settings: RepairSettings) async throws -> Int {
-        let all = try await all()
-        let repaired = Atomic(0)
-        let holders = Set(all.map(\.0.name)).sorted().joined(separator: ", ")
-        let seen = try await run.recording("text references become ObjectIds", in: holders, isRepeated: true) {
-            try await forEachBatch(of: all, workers: settings.workers, run) { lane, index, code, changes in
-                let (holder, reference) = all[index]
-                let missed = try await run.on(lane).apply(changes, in: holder.name, code: code.rawValue)
-                repaired.add(changes.count - missed.count, ordering: .relaxed)
-                run.progress(
-                    ProgressUpdate("references \(holder.name).\(reference.field)", done: run.tally.totalChanged))
+        let holders = try await holders()
+        guard !holders.isEmpty else { return 0 }
+        let mended = Atomic(0)
+        let names = holders.map(\.collection.name).sorted().joined(separator: ", ")
+        let seen = try await run.recording(words, in: names, isRepeated: true) {
+            try await forEachBatch(of: holders, workers: settings.workers, run) { lane, index, group in
+                guard let first = group.mends.first else { return }
+                let name = holders[index].collection.name
+                let missed = try await run.on(lane).apply(
+                    group.changes, in: name, code: first.code.rawValue,
+                    also: group.mends.dropFirst().map(\.code.rawValue))
+                mended.add((group.changes.count - missed.count) * group.mends.count, ordering: .relaxed)
+                run.progress(ProgressUpdate("fields of \(name)", done: run.tally.totalChanged))
             }
         }
-        return seen - repaired.load(ordering: .relaxed)
+        return seen - mended.load(ordering: .relaxed)
     }
 
-    private func all() async throws -> [(CollectionSchema, Reference)] {
+    /// What a run's record says of it.
+    private var words: String {
+        switch (parts.contains(.references), parts.contains(.absentFields)) {
+        case (true, false): "text references become ObjectIds"
+        case (false, true): "absent fields get their values"
+        default: "text references become ObjectIds, absent fields get their values"
+        }
+    }
+
+    /// The collections that have something to be mended, those that refer first.
+    private func holders() async throws -> [FieldHolder] {
         let present = try await database.client.listCollections(database.name)
-        return schema.referringFirst.filter { present[$0.name]?.isOrdinary ?? false }.flatMap { holder in
-            holder.references.compactMap { reference in
-                schema.collection(reference.target).map { _ in (holder, reference) }
-            }
+        return schema.referringFirst.filter { present[$0.name]?.isOrdinary ?? false }.map { collection in
+            FieldHolder(
+                collection: collection,
+                references: parts.contains(.references)
+                    ? collection.references.filter { schema.collection($0.target) != nil } : [],
+                rules: parts.contains(.absentFields) ? collection.fields.filter(\.isFilled) : [])
         }
+        .filter { !$0.references.isEmpty || !$0.rules.isEmpty }
     }
 
-    /// Reads the references that are text, in batches, and decides what each becomes; several batches at once.
+    /// Reads the documents with something to be mended, in batches, and decides what becomes of each; several batches at
+    /// once.
     ///
-    /// - Parameter body: Called by several workers, with each one's own connection and the position of the reference.
-    /// - Returns: How many references were read.
+    /// - Parameter body: Called by several workers, with each one's own connection and the position of the collection.
+    /// - Returns: How many fields were seen wrong.
     private func forEachBatch(
-        of references: [(CollectionSchema, Reference)], workers: Int, _ run: Run?,
-        _ body: @escaping @Sendable (Database, Int, FindingCode, [FieldChange]) async throws -> Void
+        of holders: [FieldHolder], workers: Int, _ run: Run?,
+        _ body: @escaping @Sendable (Database, Int, FieldHolder.Group) async throws -> Void
     ) async throws -> Int {
         let seen = Atomic(0)
-        try await database.client.withSiblings(references.count) { clients in
+        try await database.client.withSiblings(holders.count) { clients in
             let feeds = CursorFeeds(
-                zip(clients, references).map { client, item in
-                    let (holder, reference) = item
-                    return { try await Self.open(client, database.namespace(holder.name), holder, reference) }
+                zip(clients, holders).map { client, holder in
+                    let namespace = database.namespace(holder.collection.name)
+                    return {
+                        try await client.find(
+                            namespace, filter: holder.filter,
+                            options: [
+                                "projection": .document(holder.projection),
+                                "batchSize": .int32(Int32(2 * Run.batchSize)),
+                            ])
+                    }
                 }, batchSize: Run.batchSize)
             try await database.inLanes(
                 workers,
@@ -97,53 +136,37 @@ public struct ReferenceRepair: Sendable {
                     return try await feeds.next()
                 },
                 each: { lane, batch in
-                    seen.add(batch.documents.count, ordering: .relaxed)
-                    let (holder, reference) = references[batch.feed]
-                    guard let target = schema.collection(reference.target) else { return }
-                    let resolver = CandidateResolver(database: lane, reference: reference, target: target)
-                    for (code, changes) in try await Self.changes(batch.documents, holder, resolver) {
-                        try await body(lane, batch.feed, code, changes)
+                    let holder = holders[batch.feed]
+                    seen.add(batch.documents.reduce(0) { $0 + holder.wrongFields($1) }, ordering: .relaxed)
+                    for group in try await holder.groups(batch.documents, lane, schema) {
+                        try await body(lane, batch.feed, group)
                     }
                 })
         }
         return seen.load(ordering: .relaxed)
     }
+}
 
-    private static func filter(_ reference: Reference) -> BSONDocument { [reference.field: ["$type": "string"]] }
+/// Makes references that are text ObjectIds again, where the document that they name exists.
+public struct ReferenceRepair: Sendable {
+    private let repair: FieldRepair
 
-    private static func open(
-        _ client: MongoClient, _ namespace: Namespace, _ holder: CollectionSchema, _ reference: Reference
-    ) async throws -> MongoCursor {
-        var projection: BSONDocument = ["_id": 1, reference.field: 1]
-        if let owner = holder.ownerField, owner != reference.field { projection.append(owner, 1) }
-        return try await client.find(
-            namespace, filter: filter(reference),
-            options: ["projection": .document(projection), "batchSize": .int32(Int32(2 * Run.batchSize))])
+    /// Makes a repair.
+    public init(database: Database, schema: DatabaseSchema) {
+        repair = FieldRepair(database: database, schema: schema, [.references])
     }
 
-    /// Decides what references become.
+    /// What the repair would do to the data as it is. Changes nothing.
     ///
-    /// References to documents whose own `_id` is still to be repaired are left to that repair, which takes them along.
-    private static func changes(
-        _ documents: [BSONDocument], _ holder: CollectionSchema, _ resolver: CandidateResolver
-    ) async throws -> [(code: FindingCode, changes: [FieldChange])] {
-        let field = resolver.reference.field
-        let candidates = try await resolver.candidates(for: Set(documents.compactMap { named($0[field]) }))
-        var changes: [FindingCode: [FieldChange]] = [:]
-        for document in documents {
-            guard let id = document["_id"], let value = named(document[field]) else { continue }
-            let owner = holder.ownerField.flatMap { Identity.objectID(document[$0]) }
-            let chosen = resolver.choose(value, owner: owner, among: candidates[value] ?? [])
-            guard let chosen, chosen.id.type == .objectID else { continue }
-            changes[value == .string("") ? .emptyReference : .textReference, default: []].append(
-                FieldChange(id: id, before: [field: value], after: [field: chosen.id]))
-        }
-        return changes.sorted { $0.key.rawValue < $1.key.rawValue }.map { ($0.key, $0.value) }
-    }
+    /// - Throws: `MongoError`.
+    public func plan() async throws -> StepPlan { try await repair.plan() }
 
-    /// A reference that can be repaired: the empty string, or the text of an ObjectId.
-    private static func named(_ value: BSONValue?) -> BSONValue? {
-        guard let value, let text = value.string, text.isEmpty || ObjectID(hex: text) != nil else { return nil }
-        return value
+    /// Repairs every reference that can be.
+    ///
+    /// - Returns: How many references, empty or text, were seen and couldn't be repaired.
+    /// - Throws: `EngineError` at a batch boundary, `MongoError`.
+    @discardableResult
+    public func apply(_ run: Run, _ settings: RepairSettings) async throws -> Int {
+        try await repair.apply(run, settings)
     }
 }

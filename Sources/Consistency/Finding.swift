@@ -20,8 +20,14 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
     case danglingReference = "ref.dangling"
     /// A document's owner isn't the owner of what it belongs to.
     case foreignOwner = "ref.owner"
+    /// A document's owner has been deleted for good.
+    case orphan = "ref.orphan"
     /// A run has left entries of the journal open, and isn't at work any more.
     case unfinishedRun = "run.unfinished"
+    /// A field that the application can't do without is absent or null.
+    case missingField = "field.missing"
+    /// A field holds another type than the application's models take.
+    case fieldType = "field.type"
     /// A counter differs from what it counts.
     case wrongCount = "count.wrong"
     /// A counter isn't an integer.
@@ -30,6 +36,8 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
     case wrongLatest = "last.wrong"
     /// Two documents share what must be unique.
     case duplicateUser = "user.duplicate"
+    /// What must be unique differs in case alone.
+    case lookalikeUser = "user.lookalike"
     /// There is no recognisable password hash.
     case missingPassword = "user.password"
     /// Nothing keeps an `_id` that isn't an ObjectId out.
@@ -37,10 +45,10 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
     /// An index is missing.
     case missingIndex = "index.missing"
 
-    /// How bad it is.
+    /// How bad it is, as a rule; a finding may be less bad.
     public var severity: Severity {
         switch self {
-        case .missingGuard, .missingIndex: .warning
+        case .missingGuard, .missingIndex, .orphan, .lookalikeUser, .missingPassword: .warning
         default: .error
         }
     }
@@ -58,7 +66,7 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
         }
     }
 
-    /// The command that mends it, or nil when it is only reported.
+    /// The command that mends it, as a rule, or nil when it is only reported.
     public var repair: String? {
         switch self {
         case .emptyID, .nullID, .textID: "repair ids"
@@ -66,7 +74,10 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
         case .wrongCount, .countType, .wrongLatest: "repair counts"
         case .missingGuard, .missingIndex: "migrate up"
         case .unfinishedRun: "repair all"
-        case .foreignID, .missingReference, .danglingReference, .foreignOwner, .duplicateUser, .missingPassword: nil
+        case .missingField: "repair fields"
+        case .foreignID, .missingReference, .danglingReference, .foreignOwner, .orphan, .fieldType, .duplicateUser,
+            .lookalikeUser, .missingPassword:
+            nil
         }
     }
 
@@ -80,9 +91,13 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
         case .missingReference: "nothing tells what it should name"
         case .danglingReference: "the document that it names doesn't exist"
         case .foreignOwner: "its owner isn't the owner of what it belongs to; decide by hand"
+        case .orphan: "the account that it belongs to has been deleted"
+        case .missingField: "nothing tells what it should be; decide by hand"
+        case .fieldType: "it isn't known what it should be; decide by hand"
         case .wrongCount, .countType, .wrongLatest: "it never came to rest, or time was up (unsettled)"
         case .unfinishedRun: "the next command that changes something finishes it"
         case .duplicateUser: "two users share it; decide by hand"
+        case .lookalikeUser: "two users' differ in case alone; decide by hand"
         case .missingPassword: "no password is known; `seed` completes its own users"
         case .missingGuard: "`migrate up` adds it"
         case .missingIndex: "`migrate up` creates it"
@@ -110,16 +125,45 @@ public struct Finding: Sendable {
     public var count: Int
     /// Identifying fields of some of them; never contents or password hashes.
     public var samples: [BSONDocument]
+    /// How bad it is.
+    public let severity: Severity
+    /// The command that mends it, or nil when it is only reported.
+    public let repair: String?
 
     /// The largest number of samples kept.
     static let sampleLimit = 5
 
     init(code: FindingCode, collection: String, field: String?, count: Int = 0, samples: [BSONDocument] = []) {
+        self.init(
+            code: code, collection: collection, field: field, count: count, samples: samples, severity: code.severity,
+            repair: code.repair)
+    }
+
+    init(
+        code: FindingCode, collection: String, field: String?, count: Int, samples: [BSONDocument],
+        severity: Severity, repair: String?
+    ) {
         self.code = code
         self.collection = collection
         self.field = field
         self.count = count
         self.samples = samples
+        self.severity = severity
+        self.repair = repair
+    }
+
+    /// The same finding of nothing yet.
+    var none: Finding {
+        Finding(
+            code: code, collection: collection, field: field, count: 0, samples: [], severity: severity, repair: repair)
+    }
+
+    /// Adds what was found of the same elsewhere.
+    mutating func merge(_ other: Finding) {
+        count += other.count
+        for sample in other.samples where samples.count < Self.sampleLimit && !samples.contains(sample) {
+            samples.append(sample)
+        }
     }
 }
 
@@ -136,11 +180,14 @@ struct FindingCollector {
     mutating func add(
         _ code: FindingCode, _ collection: String, _ field: String?, count: Int = 1, sample: BSONDocument? = nil
     ) {
-        let key = Key(code: code, collection: collection, field: field)
-        var finding = findings[key] ?? Finding(code: code, collection: collection, field: field)
-        finding.count += count
-        if let sample, finding.samples.count < Finding.sampleLimit { finding.samples.append(sample) }
-        findings[key] = finding
+        add(
+            Finding(
+                code: code, collection: collection, field: field, count: count, samples: sample.map { [$0] } ?? []))
+    }
+
+    mutating func add(_ finding: Finding) {
+        findings[Key(code: finding.code, collection: finding.collection, field: finding.field), default: finding.none]
+            .merge(finding)
     }
 
     /// In the order of the codes, then by collection and field.

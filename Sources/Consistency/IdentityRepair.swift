@@ -19,52 +19,48 @@ public struct IdentityRepair: Sendable {
     /// - Throws: `MongoError`.
     public func plan() async throws -> StepPlan {
         var plan = StepPlan()
-        let source = SchemaReferenceSource(database: database, schema: schema)
         for collection in try await ordinary() {
-            var samples: [FindingCode: [BSONDocument]] = [:]
-            var counts: [FindingCode: Int] = [:]
-            var followers: [Referrer: Int] = [:]
+            let moving = Moving()
             try await forEachBatch(collection, skipping: []) { documents in
-                let (moves, refused) = try await moves(for: documents, in: collection)
-                for refusal in refused { plan.leftovers.append(refusal.leftover) }
-                for move in moves {
-                    counts[move.code, default: 0] += 1
-                    if samples[move.code, default: []].count < PlannedOperation.mostSamples {
-                        samples[move.code, default: []].append(["_id": move.move.oldID])
-                    }
-                }
-                try await source.forEachBatch(following: moves.map(\.move)) { changes in
-                    for change in changes {
-                        let field = change.change.after.keys.first ?? ""
-                        followers[Referrer(collection: change.collection, field: field), default: 0] += 1
+                for (document, verdict) in zip(documents, try await judge(documents, in: collection, guesses: false)) {
+                    switch verdict {
+                    case .refused(let refusal):
+                        plan.leftovers.append(refusal.leftover)
+                        moving.stay(refusal.id)
+                    case .moves: moving.move(document["_id"] ?? .null)
                     }
                 }
             }
-            let warnings = try await warnings(for: collection)
-            let access = try await IdentityScan(database: database).access(collection.name)
-            for code in FindingCode.allCases {
-                guard let count = counts[code] else { continue }
-                plan.operations.append(
-                    PlannedOperation(
-                        code: code.rawValue, collection: collection.name,
-                        operation: "new _id (\(code.rawValue))", matched: count, access: access, risk: .careful,
-                        warnings: warnings, samples: samples[code] ?? []))
-            }
-            for (holder, fields) in Dictionary(grouping: followers, by: \.key.collection).sorted(by: { $0.key < $1.key }
-            ) {
-                var access = Access.index
-                for (referrer, _) in fields
-                where try await database.access(finding: [referrer.field: ["$in": [""]]], in: holder) == .scan {
-                    access = .scan
-                }
-                plan.operations.append(
-                    PlannedOperation(
-                        code: "references", collection: holder,
-                        operation: "references follow \(collection.name)",
-                        matched: fields.reduce(0) { $0 + $1.value }, access: access, risk: .careful))
-            }
+            plan.operations += try await operations(moving, in: collection)
         }
         return plan
+    }
+
+    private func operations(_ moving: Moving, in collection: CollectionSchema) async throws -> [PlannedOperation] {
+        guard !moving.counts.isEmpty else { return [] }
+        let warnings = try await warnings(for: collection)
+        let access = try await IdentityScan(database: database).access(collection.name)
+        var operations = FindingCode.allCases.compactMap { code in
+            moving.counts[code].map { count in
+                PlannedOperation(
+                    code: code.rawValue, collection: collection.name, operation: "new _id (\(code.rawValue))",
+                    matched: count, access: access, risk: .careful, warnings: warnings,
+                    samples: moving.samples[code] ?? [])
+            }
+        }
+        let followers = try await FollowerScan(database: database, schema: schema).count(collection, moving)
+        for (holder, fields) in Dictionary(grouping: followers, by: \.key.collection).sorted(by: { $0.key < $1.key }) {
+            var access = Access.index
+            for (referrer, _) in fields
+            where try await database.access(finding: [referrer.field: ["$in": [""]]], in: holder) == .scan {
+                access = .scan
+            }
+            operations.append(
+                PlannedOperation(
+                    code: "references", collection: holder, operation: "references follow \(collection.name)",
+                    matched: fields.reduce(0) { $0 + $1.value }, access: access, risk: .careful))
+        }
+        return operations
     }
 
     /// Repairs until two looks in a row find nothing left that can be repaired.
@@ -174,50 +170,77 @@ public struct IdentityRepair: Sendable {
         }
     }
 
-    private func moves(
-        for documents: [BSONDocument], in collection: CollectionSchema, guesses: Bool = false
-    ) async throws -> (moves: [(move: RekeyMove, code: FindingCode)], refused: [Refusal]) {
+    /// Whether a document can move.
+    private enum Verdict {
+        /// It can; the ObjectId is the one that it had got before, if it has moved before.
+        case moves(again: ObjectID?)
+        case refused(Refusal)
+    }
+
+    private func judge(
+        _ documents: [BSONDocument], in collection: CollectionSchema, guesses: Bool
+    ) async throws -> [Verdict] {
         let present = try await database.client.listCollections(database.name)
         let isCapped = present[collection.name]?.isCapped ?? false
-        let referrers = schema.referrers(to: collection.name)
-        let wanted = Set(documents.compactMap { Identity.objectID($0["_id"]) })
         let source = SchemaReferenceSource(database: database, schema: schema)
         let earlierMoves = try await StandingCopies(database: database, collection: collection, source: source)
             .earlier(documents, guesses: guesses)
-        var taken = try await existing(wanted, in: collection)
-        // How many references there are already to `_id`s that text is about to become.
-        let named = try await database.countReferences(
-            to: wanted.map { .objectID($0) }, from: referrers, in: present)
         // A time series' fields can't be updated: its references couldn't follow.
         let texts = documents.compactMap { $0["_id"] }.filter { $0.type == .string }
         let stuck = try await database.countReferences(
-            to: texts, from: referrers, ofType: "timeseries", in: present)
-        var moves: [(RekeyMove, FindingCode)] = []
-        var refused: [Refusal] = []
-        for document in documents {
+            to: texts, from: schema.referrers(to: collection.name), ofType: "timeseries", in: present)
+        return documents.map { document in
             let id = document["_id"] ?? .null
-            let kind = IdentityKind(id)
             let earlierMove = earlierMoves[id]
             let isStuck = stuck[id] != nil ? "references to it are in a time series, and can't follow" : nil
             let obstacle = isStuck ?? Self.obstacle(document) ?? earlierMove?.objection
             if let reason = isCapped ? "its collection is capped" : obstacle {
-                refused.append(Refusal(collection: collection.name, id: id, code: kind.code, reason: reason))
-                continue
+                return .refused(
+                    Refusal(collection: collection.name, id: id, code: IdentityKind(id).code, reason: reason))
             }
-            var newID = Self.freshID(for: document, collection)
+            if case .moved(let same) = earlierMove { return .moves(again: same) }
+            return .moves(again: nil)
+        }
+    }
+
+    private func moves(
+        for documents: [BSONDocument], in collection: CollectionSchema, guesses: Bool
+    ) async throws -> (moves: [(move: RekeyMove, code: FindingCode)], refused: [Refusal]) {
+        let verdicts = try await judge(documents, in: collection, guesses: guesses)
+        let referrers = schema.referrers(to: collection.name)
+        let wanted = Set(documents.compactMap { Identity.objectID($0["_id"]) })
+        var taken = try await existing(wanted, in: collection)
+        // How many references there are already to `_id`s that text is about to become.
+        let named = try await database.countReferences(
+            to: wanted.map { .objectID($0) }, from: referrers,
+            in: try await database.client.listCollections(database.name))
+        var moves: [(RekeyMove, FindingCode)] = []
+        var refused: [Refusal] = []
+        for (document, verdict) in zip(documents, verdicts) {
+            let id = document["_id"] ?? .null
+            let kind = IdentityKind(id)
             var earlier = 0
-            if case .moved(let same) = earlierMove {
-                newID = same
-            } else if case .text(let same) = kind, taken.insert(same).inserted {
-                // Two texts that differ in case alone are one ObjectId: the second gets another.
-                newID = same
-                earlier = named[.objectID(same)] ?? 0
+            let newID: ObjectID
+            switch verdict {
+            case .refused(let refusal):
+                refused.append(refusal)
+                continue
+            case .moves(again: let same?): newID = same
+            case .moves(again: nil):
+                if case .text(let same) = kind, taken.insert(same).inserted {
+                    // Two texts that differ in case alone are one ObjectId: the second gets another.
+                    newID = same
+                    earlier = named[.objectID(same)] ?? 0
+                } else {
+                    newID = Self.freshID(for: document, collection)
+                }
             }
+            let isRepeated = if case .moves(again: .some) = verdict { true } else { false }
             moves.append(
                 (
                     RekeyMove(
                         oldID: id, newID: .objectID(newID), image: document, referrers: referrers,
-                        earlierReferences: earlier, isRepeated: earlierMove != nil), kind.code
+                        earlierReferences: earlier, isRepeated: isRepeated), kind.code
                 ))
         }
         return (moves, refused)

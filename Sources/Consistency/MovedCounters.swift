@@ -22,7 +22,7 @@ struct MovedCounters: Sendable {
     var isEmpty: Bool { counts.isEmpty }
 
     mutating func add(_ observation: CounterObservation, _ counter: Counter) {
-        add(observation.id, observation.codes(toleranceMS: counter.toleranceMS))
+        add(observation.id, observation.mended(toleranceMS: counter.toleranceMS))
     }
 
     private mutating func add(_ id: BSONValue, _ found: [FindingCode]) {

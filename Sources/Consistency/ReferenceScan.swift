@@ -124,6 +124,12 @@ struct ReferenceScan: Sendable {
         let owners = try await targets(of: groups, reference)
         for group in groups {
             guard let code = verdict(group, reference, owners) else { continue }
+            if code == .orphan, let account = group.references[reference.field] {
+                // Grouped by the account: a sample names one, not one of its documents.
+                findings.add(
+                    code, collection.name, reference.field, count: group.count, sample: [reference.field: account])
+                continue
+            }
             var sample: BSONDocument = ["_id": group.first]
             for element in group.references.rawElements { sample.append(raw: element) }
             findings.add(code, collection.name, reference.field, count: group.count, sample: sample)
@@ -136,7 +142,9 @@ struct ReferenceScan: Sendable {
         case .string(""): return .emptyReference
         case .string(let text) where ObjectID(hex: text) != nil: return .textReference
         case .some(let value):
-            guard let owner = owners[value.comparisonKey ?? value] else { return .danglingReference }
+            guard let owner = owners[value.comparisonKey ?? value] else {
+                return reference.outlivesTarget && value.type == .objectID ? .orphan : .danglingReference
+            }
             guard reference.sharesOwner, let field = collection.ownerField else { return nil }
             guard let mine = Identity.objectID(group.references[field]), let its = Identity.objectID(owner) else {
                 return nil
@@ -148,10 +156,7 @@ struct ReferenceScan: Sendable {
     /// The existing targets of these groups, each with its owner (null where it has none).
     private func targets(of groups: [Group], _ reference: Reference) async throws -> [BSONValue: BSONValue] {
         let owner = schema.collection(reference.target)?.ownerField
-        let values = Set(groups.compactMap { $0.references[reference.field] }).filter { value in
-            // An array or a regular expression can't be an `_id`, and would mean something else within `$in`.
-            value.type != .array && value.type != .regularExpression && !value.isNull
-        }
+        let values = Set(groups.compactMap { $0.references[reference.field] }).filter(\.canBeID)
         var projection: BSONDocument = ["_id": 1]
         if reference.sharesOwner, let owner { projection.append(owner, 1) }
         let found = try await database.findAll(

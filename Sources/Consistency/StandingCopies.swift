@@ -94,18 +94,28 @@ struct StandingCopies: Sendable {
     ) async throws {
         guard !documents.isEmpty else { return }
         let images = Dictionary(
-            documents.map { ($0.replacing("_id", with: .null), $0["_id"] ?? .null) },
-            uniquingKeysWith: { first, _ in first })
+            documents.map { (WithoutID(document: $0), $0["_id"] ?? .null) }, uniquingKeysWith: { first, _ in first })
         let cursor = try await database.client.find(
             database.namespace(collection.name), filter: ["_id": .document(condition)])
         var found = result
         try await database.client.forEachBatch(of: cursor) { batch in
             for document in batch {
-                guard let id = document["_id"]?.objectID, let old = images[document.replacing("_id", with: .null)]
+                guard let id = document["_id"]?.objectID, let old = images[WithoutID(document: document)]
                 else { continue }
                 found[old] = meaning(id)
             }
         }
         result = found
     }
+}
+
+/// A document but for its `_id`, to be compared without being copied: it may have 16 MB.
+private struct WithoutID: Hashable {
+    let document: BSONDocument
+
+    private var elements: some Sequence<BSONRawElement> { document.rawElements.lazy.filter { $0.key != "_id" } }
+
+    static func == (first: WithoutID, second: WithoutID) -> Bool { first.elements.elementsEqual(second.elements) }
+
+    func hash(into hasher: inout Hasher) { for element in elements { hasher.combine(element) } }
 }

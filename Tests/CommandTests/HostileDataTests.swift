@@ -43,12 +43,12 @@ struct HostileDataTests {
                 )
                 try await database.insertJSON(
                     "messages",
-                    #"{"_id": {"$oid": "00000000000000000000000\#(index)"}, "session_id": \#(session), "created_at": {"$date": {"$numberLong": "5"}}, \#(Self.user)}"#
+                    #"{"_id": {"$oid": "00000000000000000000000\#(index)"}, "session_id": \#(session), "created_at": {"$date": {"$numberLong": "5"}}, "deleted": false, \#(Self.user)}"#
                 )
             }
             try await database.insertJSON(
                 "messages",
-                #"{"_id": {"$oid": "00000000000000000000000a"}, "session_id": [{"$oid": "6909eac0304d4896f9e17fd0"}], \#(Self.user)}"#
+                #"{"_id": {"$oid": "00000000000000000000000a"}, "session_id": [{"$oid": "6909eac0304d4896f9e17fd0"}], "deleted": false, \#(Self.user)}"#
             )
             let check = try await Tool.run(["check", "--only", "count,last"] + target(database))
             #expect(check.exitCode == 0, "\(check)")
@@ -73,7 +73,7 @@ struct HostileDataTests {
                     #"{"_id": "\#(id)", "message_count": 1, "last_message_at": null, "title": "\#(id)", \#(Self.user)}"#
                 )
                 try await database.insertJSON(
-                    "messages", #"{"_id": "m\#(id)", "session_id": "\#(id)", \#(Self.user)}"#)
+                    "messages", #"{"_id": "m\#(id)", "session_id": "\#(id)", "deleted": false, \#(Self.user)}"#)
             }
             let check = try await Tool.run(["check", "--only", "count"] + target(database))
             #expect(check.exitCode == 0, "\(check)")

@@ -120,7 +120,7 @@ func expectFindings(
     let found = check.counts(of: "findings", "count")
     for code in [
         "id.empty", "id.null", "id.string", "ref.empty", "ref.string", "ref.missing", "ref.dangling", "user.duplicate",
-        "user.password",
+        "user.password", "user.lookalike", "field.missing",
     ] {
         #expect(found[code] ?? [:] == expected[code] ?? [:], "\(code)", sourceLocation: sourceLocation)
     }

@@ -1,4 +1,5 @@
 import BSON
+import MigrationEngine
 import Testing
 
 @testable import Consistency
@@ -19,7 +20,6 @@ struct CounterObservationTests {
 
     @Test("an integer of either width that counts right is right")
     func right() {
-        #expect(codes(0, nil) == [])
         #expect(codes(.int64(0), .null) == [])
         #expect(codes(2, .date(100), live: 2, total: 3, newestLive: 100, newest: 120) == [])
     }
@@ -40,7 +40,8 @@ struct CounterObservationTests {
 
     @Test("the latest time is wrong when null beside live messages, set beside none, too early, or too late")
     func latest() {
-        #expect(codes(1, nil, live: 1, total: 1, newestLive: 5, newest: 5) == [.wrongLatest])
+        #expect(codes(1, nil, live: 1, total: 1, newestLive: 5, newest: 5) == [.wrongLatest, .missingField])
+        #expect(codes(0, nil) == [.missingField])
         #expect(codes(1, .null, live: 1, total: 1, newestLive: 5, newest: 5) == [.wrongLatest])
         #expect(codes(0, .date(5)) == [.wrongLatest])
         #expect(codes(1, .date(4), live: 1, total: 1, newestLive: 5, newest: 5) == [.wrongLatest])
@@ -52,4 +53,28 @@ struct CounterObservationTests {
         #expect(codes(0, .date(5), live: 0, total: 1, newest: 5) == [])
         #expect(codes(0, .date(70_000), live: 0, total: 1, newest: 5) == [.wrongLatest])
     }
+
+    @Test("a time that is known isn't lost to messages without a date; one that is absent may be set")
+    func undated() {
+        var truth = CountedTruth()
+        (truth.live, truth.total, truth.newestLive, truth.newest) = (2, 2, 5, 5)
+        (truth.undatedLive, truth.undated) = (1, 1)
+        func judge(_ latest: BSONValue?) -> (codes: [FindingCode], mended: [FindingCode], after: BSONValue?) {
+            let observation = CounterObservation(id: 1, count: 7, latest: latest, truth: truth)
+            let change = observation.repair(Self.counter)
+            return (
+                observation.codes(toleranceMS: 60_000), observation.mended(toleranceMS: 60_000), change?.after["at"]
+            )
+        }
+        #expect(judge(.date(9_999_999)) == ([.wrongCount], [.wrongCount], .date(9_999_999)))
+        #expect(judge(.date(4)) == ([.wrongCount, .wrongLatest], [.wrongCount], .date(4)))
+        #expect(judge("1970") == ([.wrongCount, .wrongLatest], [.wrongCount], "1970"))
+        #expect(judge(.null) == ([.wrongCount, .wrongLatest], [.wrongCount], .null))
+        let absent: [FindingCode] = [.wrongCount, .wrongLatest, .missingField]
+        #expect(judge(nil) == (absent, absent, .date(5)))
+    }
+
+    private static let counter = Counter(
+        field: "n", latestField: "at", counted: "m", reference: "s", deletedField: "d", createdField: "c",
+        toleranceMS: 60_000)
 }

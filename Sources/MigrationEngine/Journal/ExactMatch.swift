@@ -16,7 +16,7 @@ public enum ExactMatch {
     ///   - id: The document's `_id`.
     ///   - fields: Each field's name and its value, nil where it must be absent. Names are top-level.
     public static func fields(id: BSONValue, _ fields: [(name: String, value: BSONValue?)]) -> BSONDocument {
-        let conditions = fields.flatMap { name, value -> [BSONValue] in
+        var conditions = fields.flatMap { name, value -> [BSONValue] in
             let path: BSONValue = .string("$" + name)
             let type: BSONValue = .document(["$type": path])
             guard let value else { return [["$eq": [type, "missing"]]] }
@@ -25,7 +25,22 @@ public enum ExactMatch {
                 ["$eq": [path, ["$literal": value]]],
             ]
         }
+        conditions.append(once(fields.map(\.name)))
         return ["_id": ["$eq": id], "$expr": ["$and": .array(BSONArray(conditions))]]
+    }
+
+    /// Holds for a document in which each of these fields stands once, or not at all. The server and some drivers read the
+    /// first of several, other drivers the last, and an update changes one of them.
+    ///
+    /// - Parameter names: Top-level names.
+    static func once(_ names: [String]) -> BSONValue {
+        let all: BSONValue = ["$map": ["input": ["$objectToArray": "$$ROOT"], "in": "$$this.k"]]
+        let found: BSONValue = [
+            "$filter": [
+                "input": all, "cond": ["$in": ["$$this", ["$literal": .array(BSONArray(names.map { .string($0) }))]]],
+            ]
+        ]
+        return ["$eq": [["$size": ["$setUnion": [found, []]]], ["$size": found]]]
     }
 
     /// Matches a document while the whole of it is as given.

@@ -145,7 +145,12 @@ extension Run {
             }
         }
         guard result.matched != changes.count || !result.writeErrors.isEmpty else { return Unchanged() }
-        let refused = Set(result.writeErrors.map { changes[$0.index].id })
+        var refused = Set(result.writeErrors.map { changes[$0.index].id })
+        let repeating = try await repeating(changes, in: collection)
+        if !repeating.isEmpty {
+            tally.left(code, collection, repeating.count, reason: Self.repeatingReason, samples: repeating)
+            refused.formUnion(repeating)
+        }
         let unapplied = try await unapplied(changes, in: collection)
         return Unchanged(
             moved: unapplied.filter { !refused.contains($0) }, refused: unapplied.filter(refused.contains))
@@ -160,6 +165,21 @@ extension Run {
         }
         count(entry, ids.count - missed.count)
         try await setState(.done, of: [entry], concern: .acknowledged)
+    }
+
+    private static let repeatingReason =
+        "a field stands in it more than once, and programs differ in which they read; decide by hand"
+
+    /// The documents in which a field that is to be changed stands more than once: the compare never holds for them.
+    private func repeating(_ changes: [FieldChange], in collection: String) async throws -> [BSONValue] {
+        let names = Set(changes.flatMap(\.names)).sorted()
+        return try await database.aggregateAll(
+            collection,
+            [
+                ["$match": ["_id": ["$in": .array(BSONArray(changes.map(\.id)))]]],
+                ["$match": ["$expr": ["$not": [ExactMatch.once(names)]]]], ["$project": ["_id": 1]],
+            ]
+        ).compactMap { $0["_id"] }
     }
 
     /// Looks which documents aren't as the changes wanted them.

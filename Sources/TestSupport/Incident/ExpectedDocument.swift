@@ -27,6 +27,6 @@ struct ExpectedDocument: Sendable {
     /// Its `created_at`, in milliseconds since 1970.
     var createdAt: Int64? { original["created_at"]?.date }
 
-    /// Whether the application shows it: a missing `deleted` means false.
-    var isLive: Bool { original["deleted"]?.bool != true }
+    /// Whether the application shows it: it asks for documents whose `deleted` is false.
+    var isLive: Bool { original["deleted"] == .bool(false) }
 }

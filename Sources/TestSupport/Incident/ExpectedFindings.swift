@@ -9,6 +9,12 @@ enum ExpectedFindings {
         "artifacts": ["session_id": "chat_sessions", "user_id": "users"],
     ]
 
+    /// The fields that the application can't do without, and that the incident's damage may take away.
+    static let neededFields = [
+        "users": ["username", "email", "full_name"], "chat_sessions": ["deleted", "last_message_at"],
+        "messages": ["deleted"], "artifacts": ["deleted"],
+    ]
+
     static func counts(in collections: [String: [BSONDocument]]) -> [String: [String: Int]] {
         var counts: [String: [String: Int]] = [:]
         func found(_ code: String?, _ collection: String) {
@@ -22,9 +28,11 @@ enum ExpectedFindings {
                     found(referenceFinding(document[field], ids[target] ?? []), name)
                 }
                 if name == "users", !hasPassword(document) { found("user.password", name) }
+                for field in neededFields[name] ?? [] where document[field] == nil { found("field.missing", name) }
             }
         }
-        for _ in 0..<duplicates(collections["users"] ?? []) { found("user.duplicate", "users") }
+        for _ in 0..<sharing(collections["users"] ?? [], isLookalike: false) { found("user.duplicate", "users") }
+        for _ in 0..<sharing(collections["users"] ?? [], isLookalike: true) { found("user.lookalike", "users") }
         return counts
     }
 
@@ -51,15 +59,16 @@ enum ExpectedFindings {
         user["hashed_password"]?.string?.hasPrefix("$2b$12$") ?? false
     }
 
-    /// How many users share a name or an address with another, ignoring case.
-    private static func duplicates(_ users: [BSONDocument]) -> Int {
-        var sharing: Set<Int> = []
+    /// How many users share a name or an address with another, exactly or but for case.
+    private static func sharing(_ users: [BSONDocument], isLookalike: Bool) -> Int {
+        var sharing = 0
         for field in ["username", "email"] {
-            let groups = Dictionary(grouping: users.indices.filter { users[$0][field]?.string != nil }) {
-                users[$0][field]?.string?.lowercased()
+            let texts = users.compactMap { $0[field]?.string }
+            let groups = Dictionary(grouping: texts) { isLookalike ? $0.lowercased() : $0 }
+            for group in groups.values where group.count > 1 && (!isLookalike || Set(group).count > 1) {
+                sharing += group.count
             }
-            for group in groups.values where group.count > 1 { sharing.formUnion(group) }
         }
-        return sharing.count
+        return sharing
     }
 }

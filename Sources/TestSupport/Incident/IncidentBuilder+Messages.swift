@@ -39,10 +39,10 @@ extension IncidentBuilder {
         let isDeleted = session.isDeserted || random.happens(0.06)
         let key = "message \(messages.count) of \(session.title)"
         let original = message(key, reference, userValue(user, isText: isTextUser), createdAt, isDeleted: isDeleted)
-        messages.append(
-            ExpectedDocument(
-                key: key, original: original, session: session.title, user: isTextUser ? userIDs[user] : nil))
-        sessions[index].tally.add(createdAt: createdAt, isLive: !isDeleted)
+        let expected = ExpectedDocument(
+            key: key, original: original, session: session.title, user: isTextUser ? userIDs[user] : nil)
+        messages.append(expected)
+        sessions[index].tally.add(createdAt: createdAt, isLive: expected.isLive)
     }
 
     func userValue(_ user: Int, isText: Bool) -> BSONValue {

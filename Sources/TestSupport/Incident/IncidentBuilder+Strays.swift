@@ -50,13 +50,13 @@ extension IncidentBuilder {
             session = index
             reference = sessions[index].storedValue
             owner = kind == .textOfNobody ? .string(nothing.hex) : kind == .nullUser ? .null : ""
-            sessions[index].tally.add(createdAt: createdAt, isLive: true)
         }
         let key = "stray \(messages.count)"
         let original = message(key, reference, owner, createdAt, isDeleted: false)
-        messages.append(
-            ExpectedDocument(
-                key: key, original: original, session: session.map { sessions[$0].title },
-                user: session == nil && isTextUser ? userIDs[user] : nil))
+        let expected = ExpectedDocument(
+            key: key, original: original, session: session.map { sessions[$0].title },
+            user: session == nil && isTextUser ? userIDs[user] : nil)
+        messages.append(expected)
+        if let session { sessions[session].tally.add(createdAt: createdAt, isLive: expected.isLive) }
     }
 }

@@ -73,7 +73,8 @@ struct IncidentComparison {
             violations.append("message_count \(change), and \(tally.live) live messages are there")
         }
         let last = (before: before["last_message_at"], now: stored["last_message_at"])
-        if tally.isRightLast(last.before) ? last.now != last.before : !isMended(last.now, tally) {
+        // The application can't do without the field, whatever it says.
+        if last.before != nil && tally.isRightLast(last.before) ? last.now != last.before : !isMended(last.now, tally) {
             let change = "was \(words(last.before)), is \(words(last.now))"
             let newest = tally.newestLive.map(String.init) ?? "never"
             violations.append("last_message_at \(change), and the newest live message is of \(newest)")
@@ -84,6 +85,7 @@ struct IncidentComparison {
     /// A wrong `last_message_at` becomes the newest live message's date exactly. Where all messages are deleted, the
     /// design leaves it open what is best, and any right value will do.
     private func isMended(_ last: BSONValue?, _ tally: SessionTally) -> Bool {
+        guard last != nil else { return false }
         if let newest = tally.newestLive { return last == .date(newest) }
         return tally.newest == nil ? last == .null : tally.isRightLast(last)
     }

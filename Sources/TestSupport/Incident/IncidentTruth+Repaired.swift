@@ -22,7 +22,7 @@ extension IncidentTruth {
             var document = document
             let tally = tallies[expected.key] ?? SessionTally()
             if !tally.isRightCount(document["message_count"]) { document["message_count"] = .int32(Int32(tally.live)) }
-            if !tally.isRightLast(document["last_message_at"]) {
+            if document["last_message_at"] == nil || !tally.isRightLast(document["last_message_at"]) {
                 document["last_message_at"] = tally.newestLive.map { .date($0) } ?? .null
             }
             return (expected, document)

@@ -9,7 +9,7 @@ package struct IncidentTruth: Sendable {
     /// Codes and collections without any are absent.
     ///
     /// It knows `id.empty`, `id.null`, `id.string`, `ref.empty`, `ref.string`, `ref.missing`, `ref.dangling`,
-    /// `user.duplicate` (the number of users who share something) and `user.password`.
+    /// `field.missing`, `user.duplicate`, `user.lookalike` (the number of users who share something) and `user.password`.
     package let expectedFindings: [String: [String: Int]]
     /// What of these findings is still there after the repair, because nobody could mend it without guessing.
     package let expectedLeftovers: [String: [String: Int]]

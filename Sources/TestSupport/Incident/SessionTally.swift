@@ -5,7 +5,7 @@ struct SessionTally: Sendable {
     /// How much later than the newest message `last_message_at` may be, in milliseconds.
     static let tolerance: Int64 = 60_000
 
-    /// The number of messages that aren't deleted.
+    /// The number of live messages.
     var live = 0
     /// When the newest of those was written.
     var newestLive: Int64?

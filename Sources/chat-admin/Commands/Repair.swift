@@ -7,12 +7,12 @@ internal import Synchronization
 /// Mends what `check` finds.
 struct Repair: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Mend what check finds: ids, references, counts, or all of them.",
+        abstract: "Mend what check finds: ids, references, fields, counts, or all of them.",
         discussion: """
             Each repair is a recorded run that `runs undo` takes back. It exits 0 when nothing of its kind is left \
             wrong, and 1 when something is, which it names with the reason.
             """,
-        subcommands: [IDs.self, References.self, Counts.self, All.self], defaultSubcommand: All.self)
+        subcommands: [IDs.self, References.self, Fields.self, Counts.self, All.self], defaultSubcommand: All.self)
 
     struct IDs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -35,6 +35,16 @@ struct Repair: AsyncParsableCommand {
         func run() async throws { try await RepairScope.references.run(options, change, recount) }
     }
 
+    struct Fields: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give fields that the application can't do without, and that are absent, their declared values.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var change: ChangeOptions
+        @OptionGroup var recount: RecountOptions
+
+        func run() async throws { try await RepairScope.fields.run(options, change, recount) }
+    }
+
     struct Counts: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Set message counts, and the times of last messages, to what the messages say.")
@@ -47,7 +57,7 @@ struct Repair: AsyncParsableCommand {
 
     struct All: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Repair ids, then references, then counts.")
+            abstract: "Repair ids, then references and fields, then counts.")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var change: ChangeOptions
         @OptionGroup var recount: RecountOptions
@@ -60,6 +70,7 @@ struct Repair: AsyncParsableCommand {
 enum RepairScope: String {
     case ids
     case references
+    case fields
     case counts
     case all
 
@@ -70,10 +81,21 @@ enum RepairScope: String {
             case .ids: ["id."]
             // The others are reported by a check; no repair of references has a say in them.
             case .references: ["ref.string", "ref.empty"]
+            case .fields: ["field.missing"]
             case .counts: ["count.", "last."]
-            case .all: ["id.", "ref.", "count.", "last."]
+            case .all: ["id.", "ref.", "field.", "count.", "last."]
             }
         return FindingCode.beginning(with: prefixes)
+    }
+
+    /// Which fields are mended, each document's at once.
+    private var fields: Set<FieldRepair.Part> {
+        switch self {
+        case .ids, .counts: []
+        case .references: [.references]
+        case .fields: [.absentFields]
+        case .all: [.references, .absentFields]
+        }
     }
 
     func run(_ options: GlobalOptions, _ change: ChangeOptions, _ recount: RecountOptions) async throws {
@@ -108,8 +130,8 @@ enum RepairScope: String {
         if self == .ids || self == .all {
             plans.append(try await IdentityRepair(database: session.database, schema: .chat).plan())
         }
-        if self == .references || self == .all {
-            plans.append(try await ReferenceRepair(database: session.database, schema: .chat).plan())
+        if !fields.isEmpty {
+            plans.append(try await FieldRepair(database: session.database, schema: .chat, fields).plan())
         }
         if self == .counts || self == .all {
             plans.append(try await CounterRepair(database: session.database, schema: .chat).plan(settings))
@@ -126,8 +148,8 @@ enum RepairScope: String {
         if self == .ids || self == .all {
             try await IdentityRepair(database: run.database, schema: .chat).apply(run)
         }
-        if self == .references || self == .all {
-            left = try await ReferenceRepair(database: run.database, schema: .chat).apply(run, settings)
+        if !fields.isEmpty {
+            left = try await FieldRepair(database: run.database, schema: .chat, fields).apply(run, settings)
         }
         if self == .counts || self == .all {
             try await CounterRepair(database: run.database, schema: .chat).apply(run, settings)

@@ -52,9 +52,9 @@ struct CheckResult: CommandResult {
         server = Server(version: database.server.version, topology: database.server.topology.rawValue)
         findings = report.findings.map { finding in
             Item(
-                code: finding.code.rawValue, severity: finding.code.severity.rawValue,
+                code: finding.code.rawValue, severity: finding.severity.rawValue,
                 collection: finding.collection, field: finding.field, count: finding.count,
-                samples: finding.samples.map(JSONValue.init), repair: finding.code.repair)
+                samples: finding.samples.map(JSONValue.init), repair: finding.repair)
         }
         scanned = report.scanned
         durationMS = duration.milliseconds

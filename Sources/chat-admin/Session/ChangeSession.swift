@@ -143,7 +143,7 @@ extension CommandSession {
         guard !codes.isEmpty, !run.isCutShort else { return run.tally.leftovers.map { ChangeResult.Left($0) } }
         let report = try await Checker(database: database, schema: .chat, progress: progress).check(codes)
         let told = run.tally.leftovers
-        let rest = report.findings.filter { $0.code.severity == .error }.compactMap { found -> ChangeResult.Left? in
+        let rest = report.findings.filter { $0.severity == .error }.compactMap { found -> ChangeResult.Left? in
             let known = told.filter { $0.code == found.code.rawValue && $0.collection == found.collection }
                 .reduce(0) { $0 + $1.count }
             guard found.count > known else { return nil }

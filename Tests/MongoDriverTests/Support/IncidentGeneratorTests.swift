@@ -43,13 +43,13 @@ struct IncidentGeneratorTests {
     @Test("shows every kind of damage somewhere among a few seeds")
     func variesDamage() {
         var codes: Set<String> = []
-        for seed in 0..<20 as Range<UInt64> {
+        for seed in 0..<60 as Range<UInt64> {
             codes.formUnion(IncidentGenerator(seed: seed, sessions: 40, messages: 400).truth.expectedFindings.keys)
         }
         #expect(
             codes == [
                 "id.empty", "id.null", "id.string", "ref.empty", "ref.string", "ref.missing", "ref.dangling",
-                "user.duplicate", "user.password",
+                "field.missing", "user.duplicate", "user.lookalike", "user.password",
             ])
     }
 

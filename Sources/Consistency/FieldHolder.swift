@@ -1,0 +1,131 @@
+internal import BSON
+internal import MigrationEngine
+
+/// One finding that is mended in one field.
+struct Mend: Hashable, Sendable {
+    let field: String
+    let code: FindingCode
+}
+
+/// A collection, with the references and fields of it that are to be mended.
+struct FieldHolder: Sendable {
+    let collection: CollectionSchema
+    let references: [Reference]
+    let rules: [FieldRule]
+
+    /// Changes of documents in which the same is to be mended.
+    struct Group: Sendable {
+        let mends: [Mend]
+        var changes: [FieldChange]
+    }
+
+    /// Everything that can be mended, in the order of the declarations.
+    var mends: [Mend] {
+        references.flatMap { reference in
+            [FindingCode.emptyReference, .textReference].map { Mend(field: reference.field, code: $0) }
+        } + rules.map { Mend(field: $0.field, code: .missingField) }
+    }
+
+    /// Matches the documents with something to be mended, and a few more.
+    var filter: BSONDocument {
+        let filters =
+            references.map { Self.filter(reference: $0.field) } + rules.map { Self.filter(absent: $0.field) }
+        if filters.count == 1 { return filters[0] }
+        return ["$or": .array(BSONArray(filters.map { .document($0) }))]
+    }
+
+    /// Matches the documents in which this may be to be mended.
+    func filter(_ mend: Mend) -> BSONDocument {
+        mend.code == .missingField ? Self.filter(absent: mend.field) : Self.filter(reference: mend.field)
+    }
+
+    private static func filter(reference field: String) -> BSONDocument { [field: ["$type": "string"]] }
+
+    /// Null matches what is absent, too.
+    private static func filter(absent field: String) -> BSONDocument { [field: ["$eq": .null]] }
+
+    /// What is read of the documents.
+    var projection: BSONDocument {
+        var names = references.map(\.field) + rules.flatMap(\.sources)
+        if let owner = collection.ownerField { names.append(owner) }
+        return names.reduce(into: ["_id": 1]) { $0[$1] = 1 }
+    }
+
+    /// What is done about a finding, in words.
+    func words(_ mend: Mend) -> String {
+        let rule = rules.first { $0.field == mend.field }
+        return "\(mend.field) \(rule?.fillingInWords ?? "becomes an ObjectId") (\(mend.code.rawValue))"
+    }
+
+    /// How many of a document's fields are wrong.
+    func wrongFields(_ document: BSONDocument) -> Int {
+        references.count { Self.named(document[$0.field]) != nil } + rules.count { Self.isAbsent(document[$0.field]) }
+    }
+
+    /// Decides what becomes of documents, grouped by what is mended in them.
+    ///
+    /// References to documents whose own `_id` is still to be repaired are left to that repair, which takes them along.
+    func groups(_ documents: [BSONDocument], _ database: Database, _ schema: DatabaseSchema) async throws -> [Group] {
+        var choosers: [(reference: Reference, choose: (BSONValue, ObjectID?) -> BSONValue?)] = []
+        for reference in references {
+            guard let target = schema.collection(reference.target) else { continue }
+            let resolver = CandidateResolver(database: database, reference: reference, target: target)
+            let named = Set(documents.compactMap { Self.named($0[reference.field]) })
+            let candidates = named.isEmpty ? [:] : try await resolver.candidates(for: named)
+            choosers.append(
+                (
+                    reference,
+                    { value, owner in
+                        let chosen = resolver.choose(value, owner: owner, among: candidates[value] ?? [])
+                        return chosen?.id.type == .objectID ? chosen?.id : nil
+                    }
+                ))
+        }
+        var groups: [[Mend]: Group] = [:]
+        for document in documents {
+            guard let id = document["_id"] else { continue }
+            var (mends, before, after): ([Mend], BSONDocument, BSONDocument) = ([], [:], [:])
+            let owner = collection.ownerField.flatMap { Identity.objectID(document[$0]) }
+            for (reference, choose) in choosers {
+                guard let value = Self.named(document[reference.field]), let chosen = choose(value, owner) else {
+                    continue
+                }
+                let code = value == .string("") ? FindingCode.emptyReference : .textReference
+                mends.append(Mend(field: reference.field, code: code))
+                before.append(reference.field, value)
+                after.append(reference.field, chosen)
+            }
+            for rule in rules where Self.isAbsent(document[rule.field]) {
+                guard let value = rule.filling(of: document) else { continue }
+                mends.append(Mend(field: rule.field, code: .missingField))
+                if let null = document[rule.field] { before.append(rule.field, null) }
+                after.append(rule.field, value)
+            }
+            guard !mends.isEmpty else { continue }
+            groups[mends, default: Group(mends: mends, changes: [])].changes.append(
+                FieldChange(id: id, before: before, after: after))
+        }
+        return groups.values.sorted { $0.mends.map(\.order).lexicographicallyPrecedes($1.mends.map(\.order)) }
+    }
+
+    /// A reference that can be repaired: the empty string, or the text of an ObjectId.
+    private static func named(_ value: BSONValue?) -> BSONValue? {
+        guard let value, let text = value.string, text.isEmpty || ObjectID(hex: text) != nil else { return nil }
+        return value
+    }
+
+    private static func isAbsent(_ value: BSONValue?) -> Bool { value == nil || value == .null }
+}
+
+extension Mend {
+    fileprivate var order: String { "\(field) \(code.rawValue)" }
+}
+
+extension FieldChange {
+    /// What a plan shows of the change of a field: the document, and the field as it is.
+    func sample(_ field: String) -> BSONDocument {
+        var sample: BSONDocument = ["_id": id]
+        if let value = before[field] { sample.append(field, value) }
+        return sample
+    }
+}

@@ -1,0 +1,91 @@
+internal import BSON
+internal import MigrationEngine
+internal import MongoDriver
+internal import Synchronization
+
+/// The documents of one collection that a plan would give another `_id`.
+final class Moving {
+    /// How many there are, by what is wrong with their `_id`s.
+    private(set) var counts: [FindingCode: Int] = [:]
+    /// A few of them.
+    private(set) var samples: [FindingCode: [BSONDocument]] = [:]
+    /// The `_id`s of those that can't move; they are rare.
+    private(set) var staying: Set<BSONValue> = []
+
+    func move(_ id: BSONValue) {
+        let code = IdentityKind(id).code
+        counts[code, default: 0] += 1
+        if samples[code, default: []].count < PlannedOperation.mostSamples {
+            samples[code, default: []].append(["_id": id])
+        }
+    }
+
+    func stay(_ id: BSONValue) { staying.insert(id) }
+}
+
+/// Counts the references that would follow documents to their new `_id`s, in one pass over the text references of each
+/// field, however many documents move.
+struct FollowerScan: Sendable {
+    let database: Database
+    let schema: DatabaseSchema
+
+    /// - Returns: How many references of each field would follow.
+    /// - Throws: `MongoError`.
+    func count(_ target: CollectionSchema, _ moving: Moving) async throws -> [Referrer: Int] {
+        let present = try await database.client.listCollections(database.name)
+        let fields = schema.references(to: target.name).filter { present[$0.holder.name]?.isOrdinary ?? false }
+        guard !fields.isEmpty else { return [:] }
+        let staying = moving.staying
+        let counts = Mutex<[Referrer: Int]>([:])
+        try await database.client.withSiblings(fields.count) { clients in
+            let feeds = CursorFeeds(
+                zip(clients, fields).map { client, field in
+                    let namespace = database.namespace(field.holder.name)
+                    return { try await Self.open(client, namespace, field.holder, field.reference) }
+                }, batchSize: Run.batchSize)
+            try await database.inLanes(
+                RepairSettings.defaultWorkers, next: { _ in try await feeds.next() },
+                each: { lane, batch in
+                    let (holder, reference) = fields[batch.feed]
+                    let resolver = CandidateResolver(database: lane, reference: reference, target: target)
+                    let followers = try await Self.followers(batch.documents, holder, resolver, staying)
+                    let referrer = Referrer(collection: holder.name, field: reference.field)
+                    counts.withLock { $0[referrer, default: 0] += followers }
+                })
+        }
+        return counts.withLock { $0.filter { $0.value > 0 } }
+    }
+
+    private static func open(
+        _ client: MongoClient, _ namespace: Namespace, _ holder: CollectionSchema, _ reference: Reference
+    ) async throws -> MongoCursor {
+        var projection: BSONDocument = ["_id": 1, reference.field: 1]
+        if let owner = holder.ownerField, owner != reference.field { projection.append(owner, 1) }
+        return try await client.find(
+            namespace, filter: [reference.field: ["$type": "string"]],
+            options: ["projection": .document(projection), "batchSize": .int32(Int32(2 * Run.batchSize))])
+    }
+
+    /// How many of some references provably mean a document that moves.
+    private static func followers(
+        _ documents: [BSONDocument], _ holder: CollectionSchema, _ resolver: CandidateResolver,
+        _ staying: Set<BSONValue>
+    ) async throws -> Int {
+        let field = resolver.reference.field
+        let candidates = try await resolver.candidates(for: Set(documents.compactMap { named($0[field]) }))
+        return documents.count { document in
+            guard let value = named(document[field]) else { return false }
+            let owner = holder.ownerField.flatMap { Identity.objectID(document[$0]) }
+            guard let chosen = resolver.choose(value, owner: owner, among: candidates[value] ?? []) else {
+                return false
+            }
+            return chosen.id.type != .objectID && !staying.contains(chosen.id)
+        }
+    }
+
+    /// A reference that may name a document which moves.
+    private static func named(_ value: BSONValue?) -> BSONValue? {
+        guard let value, IdentityKind(value).code != .foreignID, value.type == .string else { return nil }
+        return value
+    }
+}
