@@ -25,7 +25,8 @@ struct BSONInvalidTextTests {
         #expect(document["bad"]?.type == .string)
         #expect(document["bad"]?.string == nil)
         #expect(document["bad"] != "\u{fffd}")
-        #expect(BSONDocument([("bad", .invalidString([0xc3]))]).bytes == documentBytes(hex("02 62616400 02000000 c300")))
+        let written = BSONDocument([("bad", .invalidString([0xc3]))])
+        #expect(written.bytes == documentBytes(hex("02 62616400 02000000 c300")))
         #expect(document["\u{fffd}k"] == nil)
         #expect(Audit(document).complaints.isEmpty)
     }

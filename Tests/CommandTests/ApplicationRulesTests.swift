@@ -171,7 +171,7 @@ struct ApplicationRulesTests {
                 "messages", [Sample.message(["session_id": .objectID(Sample.other)])])
             let before = try await application(database)
             let repair = try await json(["repair", "counts", "--offline", "--yes"], on: database, expecting: 0)
-            #expect(repair.counts(of: "changes", "changed")["field.missing"] == ["chat_sessions": 2], "\(repair.debugDescription)")
+            #expect(repair.counts(of: "changes", "changed")["field.missing"] == ["chat_sessions": 2], "\(repair)")
             let times = try await database.all("chat_sessions").map { $0["last_message_at"] }
             #expect(times == [.date(Sample.moment), .null])
             _ = try await json(["check"], on: database, expecting: 0)

@@ -7,7 +7,8 @@ import Testing
 struct HalfRestoredTests {
     private static let session: BSONDocument = [
         "_id": .objectID(ObjectID(timestamp: 1_700_000_000)), "user_id": .objectID(ObjectID(timestamp: 1)),
-        "message_count": 7, "last_message_at": .date(1_700_000_100_000), "created_at": .date(1_700_000_000_000), "deleted": false,
+        "message_count": 7, "last_message_at": .date(1_700_000_100_000), "created_at": .date(1_700_000_000_000),
+        "deleted": false,
     ]
 
     private static func load(_ database: TestDatabase, isEmpty: Bool) async throws {
