@@ -11,7 +11,7 @@ public struct Undo: Sendable {
 
     /// So many entries come with one reply, and so many bytes of them are worked on together: an entry may hold a thousand
     /// changes, and memory stays flat.
-    private static let (replySize, mostTogether, mostBytes): (Int32, Int, Int) = (16, 500, 256 << 10)
+    private static let (replySize, mostTogether, mostBytes): (Int32, Int, Int) = (16, 1_000, 1 << 20)
 
     /// Takes a run's changes back.
     ///

@@ -13,7 +13,7 @@ struct LateReferences {
     private static let pause = Duration.seconds(1)
 
     /// So many documents are looked for together.
-    private static let atOnce = 20_000
+    private static let atOnce = 10_000
 
     /// The field of a run's record that names the run whose documents' references have still to follow.
     private static let field = "following"

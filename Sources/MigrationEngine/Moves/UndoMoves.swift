@@ -9,9 +9,8 @@ struct UndoMoves {
         let present = try await run.database.client.listCollections(run.database.name)
         let foreign = try await references(entries, present)
         var ready: [(entry: JournalEntry, move: RekeyMove)] = []
-        for entry in entries {
-            guard case .rekey(let move) = entry.content else { continue }
-            switch try await look(entry, move, foreign, present) {
+        for (entry, move, standing) in try await standing(entries) {
+            switch try await look(entry, move, standing, foreign, present) {
             case .ready(let staying):
                 var back = RekeyMove(
                     oldID: move.newID, newID: move.oldID, image: move.copy, referrers: move.referrers,
@@ -38,26 +37,75 @@ struct UndoMoves {
         case blocked(String)
     }
 
+    /// What stands of a document that had moved, and of what followed it.
+    private struct Standing {
+        /// The document under the `_id` that it had got, and what is under the one that it had before.
+        var copy: BSONDocument?
+        var original: BSONDocument?
+        var children: [Run.Child] = []
+        /// Whether all that followed is as it was when it had followed.
+        var areChildrenUnchanged = true
+    }
+
+    /// Looks what stands, for some documents together.
+    private func standing(_ entries: [JournalEntry]) async throws -> [(JournalEntry, RekeyMove, Standing)] {
+        var all: [(JournalEntry, RekeyMove, Standing)] = []
+        for start in stride(from: 0, to: entries.count, by: Run.parentsTogether) {
+            let part = entries[start..<min(start + Run.parentsTogether, entries.count)].compactMap { entry in
+                if case .rekey(let move) = entry.content { (entry, move) } else { nil }
+            }
+            let children = try await run.children(of: part.map(\.0.key))
+            var found: [String: [BSONValue: BSONDocument]] = [:]
+            for (collection, group) in Dictionary(grouping: part, by: \.0.collection) {
+                let ids = BSONArray(group.flatMap { [$0.1.newID, $0.1.oldID] })
+                for document in try await run.database.findAll(collection, filter: ["_id": ["$in": .array(ids)]]) {
+                    found[collection, default: [:]][document["_id"] ?? .null] = document
+                }
+            }
+            let changed = try await changed(children)
+            all += part.map { entry, move in
+                (
+                    entry, move,
+                    Standing(
+                        copy: found[entry.collection]?[move.newID], original: found[entry.collection]?[move.oldID],
+                        children: children[entry.key] ?? [], areChildrenUnchanged: !changed.contains(entry.key))
+                )
+            }
+        }
+        return all
+    }
+
+    /// The documents of which a reference that followed them is no longer as it was then.
+    private func changed(_ children: [JournalKey: [Run.Child]]) async throws -> Set<JournalKey> {
+        var changes: [String: [(key: JournalKey, change: FieldChange)]] = [:]
+        for (key, group) in children {
+            for child in group { changes[child.collection, default: []] += child.changes.map { (key, $0) } }
+        }
+        var changed: Set<JournalKey> = []
+        for (collection, group) in changes {
+            for (item, isApplied) in zip(group, try await run.areApplied(group.map(\.change), in: collection))
+            where !isApplied {
+                changed.insert(item.key)
+            }
+        }
+        return changed
+    }
+
     private func look(
-        _ entry: JournalEntry, _ move: RekeyMove, _ references: [BSONValue: Int],
+        _ entry: JournalEntry, _ move: RekeyMove, _ standing: Standing, _ references: [BSONValue: Int],
         _ present: [String: CollectionDescription]
     ) async throws -> Look {
-        let found = try await run.database.findAll(
-            entry.collection, filter: ["_id": ["$in": [move.newID, move.oldID]]])
-        let original = found.first { $0["_id"] == move.oldID }
-        guard let copy = found.first(where: { $0["_id"] == move.newID }) else {
+        guard let copy = standing.copy else {
             // Changes that the application made meanwhile were carried over.
-            let isBack = original.map { run.source.isSameDocument($0, move.image) } ?? false
+            let isBack = standing.original.map { run.source.isSameDocument($0, move.image) } ?? false
             return isBack ? .alreadyUndone : .blocked("gone since; left as it is")
         }
         guard copy == move.copy else { return .blocked(Undo.changedSince) }
-        guard original == nil else { return .blocked("another document has taken its old _id; left as it is") }
-        let children = try await run.children(of: entry.key)
-        for (collection, changes) in children {
-            guard try await run.unapplied(changes, in: collection).isEmpty else {
-                return .blocked("a reference that followed it has changed since; left as it is")
-            }
+        guard standing.original == nil else { return .blocked("another document has taken its old _id; left as it is") }
+        guard standing.areChildrenUnchanged else {
+            return .blocked("a reference that followed it has changed since; left as it is")
         }
+        let children = standing.children
         let followed = children.reduce(0) { $0 + $1.changes.count }
         let isReferredTo = Self.Look.blocked("documents have come to refer to it since; left as it is")
         guard references[move.newID, default: 0] <= followed + move.earlierReferences else { return isReferredTo }
@@ -77,7 +125,7 @@ struct UndoMoves {
 
     /// The references to a document that hadn't followed it.
     private func staying(
-        _ move: RekeyMove, _ children: [(collection: String, changes: [FieldChange])],
+        _ move: RekeyMove, _ children: [Run.Child],
         _ present: [String: CollectionDescription]
     ) async throws -> [Referrer: Set<BSONValue>] {
         var followed: [Referrer: Set<BSONValue>] = [:]

@@ -7,15 +7,22 @@ struct UndoReferenceSource: ReferenceSource {
     func forEachBatch(
         following moves: [RekeyMove], _ body: ([FollowingChange]) async throws -> Void
     ) async throws {
-        for (index, move) in moves.enumerated() {
-            guard let key = move.undoes else { continue }
-            for (collection, changes) in try await run.children(of: key) {
-                let pending = try await stillToMove(changes.map(\.reversed), in: collection)
+        for start in stride(from: 0, to: moves.count, by: Run.parentsTogether) {
+            let indices = start..<min(start + Run.parentsTogether, moves.count)
+            let children = try await run.children(of: indices.compactMap { moves[$0].undoes })
+            var changes: [String: [FollowingChange]] = [:]
+            for index in indices {
+                guard let key = moves[index].undoes else { continue }
+                for child in children[key] ?? [] {
+                    changes[child.collection, default: []] += child.changes.map {
+                        FollowingChange(move: index, collection: child.collection, change: $0.reversed)
+                    }
+                }
+            }
+            for (collection, changes) in changes.sorted(by: { $0.key < $1.key }) {
+                let pending = try await stillToMove(changes, in: collection)
                 for start in stride(from: 0, to: pending.count, by: Run.batchSize) {
-                    try await body(
-                        pending[start..<min(start + Run.batchSize, pending.count)].map {
-                            FollowingChange(move: index, collection: collection, change: $0)
-                        })
+                    try await body(Array(pending[start..<min(start + Run.batchSize, pending.count)]))
                 }
             }
         }
@@ -26,8 +33,7 @@ struct UndoReferenceSource: ReferenceSource {
         run.source.isSameDocument(first, second)
     }
 
-    private func stillToMove(_ changes: [FieldChange], in collection: String) async throws -> [FieldChange] {
-        let unapplied = Set(try await run.unapplied(changes, in: collection))
-        return changes.filter { unapplied.contains($0.id) }
+    private func stillToMove(_ changes: [FollowingChange], in collection: String) async throws -> [FollowingChange] {
+        zip(changes, try await run.areApplied(changes.map(\.change), in: collection)).filter { !$0.1 }.map(\.0)
     }
 }

@@ -184,14 +184,26 @@ extension Run {
 
     /// Looks which documents aren't as the changes wanted them.
     func unapplied(_ changes: [FieldChange], in collection: String) async throws -> [BSONValue] {
+        zip(changes, try await areApplied(changes, in: collection)).filter { !$0.1 }.map(\.0.id)
+    }
+
+    /// Looks of which changes the documents are as they wanted them.
+    func areApplied(_ changes: [FieldChange], in collection: String) async throws -> [Bool] {
         let names = Set(changes.flatMap(\.names))
         let projection = BSONDocument(names.sorted().map { ($0, BSONValue.int32(1)) })
-        let found = try await database.findAll(
-            collection, filter: ["_id": ["$in": .array(BSONArray(changes.map(\.id)))]],
-            options: ["projection": .document(projection)])
-        let byID = Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
-        return changes.filter { change in byID[change.id].map { !change.isAfter($0) } ?? true }.map(\.id)
+        var applied: [Bool] = []
+        for start in stride(from: 0, to: changes.count, by: Self.lookedAtTogether) {
+            let some = changes[start..<min(start + Self.lookedAtTogether, changes.count)]
+            let found = try await database.findAll(
+                collection, filter: ["_id": ["$in": .array(BSONArray(some.map(\.id)))]],
+                options: ["projection": .document(projection)])
+            let byID = Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
+            applied += some.map { change in byID[change.id].map(change.isAfter) ?? false }
+        }
+        return applied
     }
+
+    private static let lookedAtTogether = 5_000
 }
 
 /// Documents that aren't as changes by compare-and-set wanted them.
