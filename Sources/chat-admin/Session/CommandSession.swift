@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import BSON
 internal import Chat
 internal import Consistency
-internal import Foundation
+internal import Glibc
 internal import Logging
 internal import MigrationEngine
 internal import Migrations
