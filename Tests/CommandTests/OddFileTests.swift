@@ -13,14 +13,23 @@ struct OddFileTests {
         python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
         """
 
-    /// Runs a line of a shell, in which `$tool` is the tool.
-    private func shell(_ line: String, _ variables: [String: String] = [:]) throws -> (code: Int32, errors: String) {
+    /// Runs a line of a shell, in which `$tool` is the tool; on a thread of its own, for it waits.
+    private func shell(
+        _ line: String, _ variables: [String: String] = [:]
+    ) async throws -> (code: Int32, errors: String) {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(with: Result { try Self.runShell(line, variables) }) }
+        }
+    }
+
+    private static func runShell(_ line: String, _ variables: [String: String]) throws -> (code: Int32, errors: String)
+    {
         let folder = FileManager.default.temporaryDirectory.appending(path: "chat-admin-odd-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/bash")
-        process.arguments = ["-c", Self.preparation + "\n" + line]
+        process.arguments = ["-c", preparation + "\n" + line]
         process.currentDirectoryURL = folder
         process.environment = variables.merging(["tool": try ToolProgram.path(), "PATH": "/usr/bin:/bin"]) { $1 }
         process.standardInput = FileHandle.nullDevice
@@ -53,7 +62,7 @@ struct OddFileTests {
             // A link that leads nowhere is no file at all.
             if file == "none" && line.hasPrefix("ln ") { continue }
             let start = ContinuousClock.now
-            let result = try shell(line)
+            let result = try await shell(line)
             // A certificate's file is read again for each connection, so that no pipe and no device will do.
             let isNamed = result.errors.contains(words) || result.errors.contains("no ordinary file")
             #expect(codes.contains(Int(result.code)) && isNamed, "\(line): \(result)")
@@ -75,16 +84,16 @@ struct OddFileTests {
             // A writer that stays open, as one does that serves a secret.
             "(printf '%s\\n' \"$password\"; sleep 3) | \(check) --password-file -",
         ] {
-            let result = try shell(line, variables)
+            let result = try await shell(line, variables)
             #expect(result.code == 78 && result.errors.contains("There is no database `nowhere`"), "\(line): \(result)")
         }
-        let silent = try shell("\(check) --password-file fifo --max-time 1", variables)
+        let silent = try await shell("\(check) --password-file fifo --max-time 1", variables)
         #expect(silent.code == 5, "\(silent)")
-        let empty = try shell("\(check) --password-file <(true)", variables)
+        let empty = try await shell("\(check) --password-file <(true)", variables)
         #expect(empty.code == 78 && empty.errors.contains("empty first line"), "\(empty)")
         try await withDatabase { database in
             let users = #"{"users": [{"username": "bob", "email": "bob@example.com", "password": "bobpass123"}]}"#
-            let seeded = try shell(
+            let seeded = try await shell(
                 "$tool seed --uri '\(database.uri)' --database \(database.name) --from <(printf '%s' \"$users\")",
                 ["users": users])
             #expect(seeded.code == 0, "\(seeded)")

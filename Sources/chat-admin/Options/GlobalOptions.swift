@@ -60,6 +60,9 @@ struct GlobalOptions: ParsableArguments {
             throw ValidationError("--max-time must be more than 0 and at most \(Int(Seconds.maximum)) seconds.")
         }
         if let objection = Seconds.objection("--max-staleness", to: maxStaleness) { throw ValidationError(objection) }
+        if envFile == "-" && passwordFile == "-" {
+            throw ValidationError("--env-file and --password-file can't both read standard input.")
+        }
         if let database, let reason = DatabaseName.objection(to: database.trimmed) {
             throw ValidationError("--database: \(reason)")
         }
