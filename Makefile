@@ -46,11 +46,11 @@ example: setup-build ## Build the program with steps of its own, and run it on a
 	@$(TOOLS) scripts/timed.sh example scripts/example.sh
 
 lint: ## Check the layout and the style of the sources
-	@scripts/timed.sh lint swift format lint --strict --recursive $(SWIFT_SOURCES)
+	@scripts/timed.sh lint scripts/lint.sh $(SWIFT_SOURCES)
 
 test: setup ## Build with warnings as errors, lint, test, and test BSON under AddressSanitizer
 	@scripts/timed.sh 'build (tests)' swift build --build-tests
-	@scripts/timed.sh lint swift format lint --strict --recursive $(SWIFT_SOURCES)
+	@scripts/timed.sh lint scripts/lint.sh $(SWIFT_SOURCES)
 	@$(TOOLS) scripts/timed.sh test swift test $(AT_ONCE) --skip FaultTests
 	@$(TOOLS) scripts/timed.sh example scripts/example.sh
 	@$(TOOLS) scripts/timed.sh 'test (faults)' swift test --skip-build --disable-xctest $(AT_ONCE) --filter FaultTests
