@@ -171,6 +171,8 @@ struct SeedTests {
             result = try await Tool.run(["seed", "nobody"] + target(database))
             #expect(result.exitCode == 64, "\(result)")
         }
+        let unread = try await Tool.run(["seed", "--from", "-", "--uri", "mongodb://127.0.0.1:9/"], input: "{}")
+        #expect(unread.exitCode == 65, "a file is read before a server is looked for: \(unread)")
         let remote = try await Tool.run(["seed", "--uri", "mongodb://192.0.2.1/"])
         #expect(remote.exitCode == 4, "\(remote)")
     }

@@ -37,10 +37,15 @@ struct Seed: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await CommandSession.run("seed", options, requires: .nothing, changes: true, beforeConnecting: refuseRemote)
-        { session in
+        var selection: [SeedUser] = []
+        let prepare = { (connection: ConnectionString) in
+            try refuseRemote(connection)
+            selection = try await selected()
+        }
+        try await CommandSession.run("seed", options, requires: .nothing, changes: true, beforeConnecting: prepare) {
+            session in
             let start = ContinuousClock.now
-            let users = try await selected()
+            let users = selection
             let isLocal = session.database.isLocal
             guard isLocal || allowRemote || change.dryRun else {
                 throw Self.remote(session.database.server.members)
