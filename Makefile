@@ -3,7 +3,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build build demo example test test-faults test-versions bench format lint clean
+.PHONY: help setup setup-build build install demo example test test-faults test-versions test-install bench format lint clean
 # One target at a time: they share .build, and a test run wants the machine for itself.
 .NOTPARALLEL:
 
@@ -29,8 +29,15 @@ setup: ## Install what is missing: C libraries, a Python environment, a mongod o
 setup-build:
 	@scripts/setup.sh build
 
+# Swift's own libraries are linked in, so that the program runs where Swift isn't.
 build: setup-build ## Build chat-admin for release
-	@scripts/timed.sh 'build (release)' swift build -c release --product chat-admin
+	@scripts/timed.sh 'build (release)' swift build -c release --product chat-admin --static-swift-stdlib
+
+PREFIX ?= /usr/local
+
+install: ## Install what `make build` has built: PREFIX=/usr/local, and DESTDIR for packages
+	@test -x .build/release/chat-admin || { echo 'make build comes first' >&2; exit 1; }
+	@install -D --strip .build/release/chat-admin '$(DESTDIR)$(PREFIX)/bin/chat-admin'
 
 demo: build ## Repair a damaged chat database on a throwaway server, and watch it happen
 	@$(TOOLS) scripts/demo.sh
@@ -39,11 +46,11 @@ example: setup-build ## Build the program with steps of its own, and run it on a
 	@$(TOOLS) scripts/timed.sh example scripts/example.sh
 
 lint: ## Check the layout and the style of the sources
-	@scripts/timed.sh lint swift format lint --strict --recursive $(SWIFT_SOURCES)
+	@scripts/timed.sh lint scripts/lint.sh $(SWIFT_SOURCES)
 
 test: setup ## Build with warnings as errors, lint, test, and test BSON under AddressSanitizer
 	@scripts/timed.sh 'build (tests)' swift build --build-tests
-	@scripts/timed.sh lint swift format lint --strict --recursive $(SWIFT_SOURCES)
+	@scripts/timed.sh lint scripts/lint.sh $(SWIFT_SOURCES)
 	@$(TOOLS) scripts/timed.sh test swift test $(AT_ONCE) --skip FaultTests
 	@$(TOOLS) scripts/timed.sh example scripts/example.sh
 	@$(TOOLS) scripts/timed.sh 'test (faults)' swift test --skip-build --disable-xctest $(AT_ONCE) --filter FaultTests
@@ -57,6 +64,9 @@ test-faults: setup ## Kill the tool at every write, and fail its every command: 
 test-versions: setup ## Run the tests of commands and faults on every other MongoDB that is supported: half an hour or more
 	@scripts/timed.sh 'build (tests)' swift build --build-tests
 	@$(TOOLS) scripts/test-versions.sh
+
+test-install: build ## Install into a Debian 12 without Swift, and work with it there; needs root and debootstrap
+	@scripts/timed.sh 'test (install)' scripts/test-install.sh
 
 bench: setup-build ## Measure against what the server itself and plain scripts need
 	@$(TOOLS) Benchmarks/run.sh

@@ -32,7 +32,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
@@ -41,16 +40,18 @@ let package = Package(
         .systemLibrary(name: "CMongoC", pkgConfig: "libmongoc-1.0", providers: [.apt(["libmongoc-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         library("BSON"),
+        library("InputFiles", ["CYAML"]),
         library("TLSProbe", ["CSSL"]),
-        library("MongoDriver", ["BSON", "CMongoC", "TLSProbe", logging]),
+        library("MongoDriver", ["BSON", "CMongoC", "InputFiles", "TLSProbe", logging]),
         library("Checksums", ["CCrypto"]),
         .executableTarget(name: "source-checksums", dependencies: ["Checksums"], swiftSettings: settings),
         .plugin(name: "SourceChecksums", capability: .buildTool(), dependencies: ["source-checksums"]),
-        library("MigrationEngine", ["BSON", "MongoDriver", "Checksums", logging]),
+        library("MigrationEngine", ["BSON", "InputFiles", "MongoDriver", "Checksums", logging]),
         library("Consistency", ["BSON", "MongoDriver", "MigrationEngine", logging]),
-        library("Chat", ["BSON", "MongoDriver", "MigrationEngine", "Consistency", "CCrypt", logging]),
+        library("Chat", ["BSON", "InputFiles", "MongoDriver", "MigrationEngine", "Consistency", "CCrypt", logging]),
         .target(
             name: "Migrations",
             dependencies: ["BSON", "MongoDriver", "MigrationEngine", "Consistency", "Chat", logging],
@@ -60,9 +61,8 @@ let package = Package(
         .executableTarget(
             name: "chat-admin",
             dependencies: [
-                "BSON", "MongoDriver", "MigrationEngine", "Consistency", "Chat", "Migrations", logging,
+                "BSON", "InputFiles", "MongoDriver", "MigrationEngine", "Consistency", "Chat", "Migrations", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
@@ -76,6 +76,7 @@ let package = Package(
             swiftSettings: settings
         ),
         tests("BSONTests", ["BSON"]),
+        tests("InputFilesTests", ["InputFiles", "TestSupport"]),
         tests("ChecksumsTests", ["Checksums"]),
         tests("MongoDriverTests", ["MongoDriver", "BSON", "TestSupport", logging]),
         tests("MigrationEngineTests", ["MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),

@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 python=${CHAT_ADMIN_PYTHON:-.tools/venv/bin/python}
-swift build -c release --product chat-admin >&2
+swift build -c release --product chat-admin --static-swift-stdlib >&2  # as `make build` does
 read -r port _ dir < <(CHAT_ADMIN_MONGOD_CACHE_GB=${CACHE_GB:-1} scripts/mongod.sh start)
 trap 'scripts/mongod.sh stop "$dir"' EXIT
 "$python" Benchmarks/bench.py --uri "mongodb://127.0.0.1:$port" --tool .build/release/chat-admin \

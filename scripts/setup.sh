@@ -28,7 +28,7 @@ die() { say "$*"; exit 1; }
 # ---- what is here already
 
 # Whether the libraries can be found the way the build looks for them.
-have_libraries() { pkg-config --exists libmongoc-1.0 libbson-1.0 libcrypto libcrypt 2>/dev/null; }
+have_libraries() { pkg-config --exists libmongoc-1.0 libbson-1.0 libcrypto libcrypt yaml-0.1 2>/dev/null; }
 
 # Whether the environment is complete, holds what is pinned, and its interpreter still runs.
 have_venv() {
@@ -203,8 +203,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 command -v make >/dev/null || install_packages make
-have_libraries || install_packages libmongoc-dev libbson-dev libssl-dev libcrypt-dev pkg-config
-have_libraries || die "pkg-config doesn't find libmongoc-1.0, libbson-1.0, libcrypto and libcrypt, though their packages are installed"
+have_libraries || install_packages libmongoc-dev libbson-dev libssl-dev libcrypt-dev libyaml-dev pkg-config
+have_libraries || die "pkg-config doesn't find libmongoc-1.0, libbson-1.0, libcrypto, libcrypt and yaml-0.1, though their packages are installed"
 have_venv || install_venv
 have_mongod || install_mongod
 have_other_versions || install_other_versions

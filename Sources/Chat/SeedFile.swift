@@ -1,76 +1,85 @@
-internal import Foundation
+internal import InputFiles
 
 /// A file of users: an object with one key, `users`.
-public struct SeedFile: Sendable, Codable {
-    /// The users, in the order of the file.
-    public let users: [SeedUser]
-
+public enum SeedFile {
     /// Why a file can't be used.
     public struct Failure: Error, CustomStringConvertible {
-        /// What is wrong, and where.
+        /// What is wrong, and where; no value of the file is in it, for values are passwords.
         public let description: String
         /// Whether the file couldn't be read at all.
         public let isUnreadable: Bool
     }
 
+    /// The most bytes of a file: some ten thousand users, whose passwords would take hours to hash.
+    private static let limit = 8 << 20
+
     /// Reads a file whole before anything is done with it.
     ///
     /// - Parameter path: The file's path, or `-` for standard input.
-    /// - Throws: ``Failure`` when the file can't be read, is cut off, isn't JSON, or names a user twice.
-    public static func read(_ path: String) throws(Failure) -> [SeedUser] {
-        let data: Data
+    /// - Throws: ``Failure`` when the file can't be read, is cut off, isn't JSON, names a user twice, or has a user whom the
+    ///   application's models refuse.
+    public static func read(_ path: String) async throws(Failure) -> [SeedUser] {
+        let name = path == "-" ? "Standard input" : "The file \(path)"
+        let text: String
         do {
-            data = try InputFile.read(path)
+            text = try await InputFile.readText(path, limit: limit)
         } catch {
-            throw Failure(description: "The file \(path) can't be read: \(error).", isUnreadable: true)
-        }
-        do {
-            let file = try JSONDecoder().decode(SeedFile.self, from: data)
-            guard !file.users.isEmpty else {
-                throw Failure(description: "The file \(path) names no user.", isUnreadable: false)
-            }
-            try checkDuplicates(file.users, path)
-            return file.users
-        } catch let failure as Failure {
-            throw failure
-        } catch {
+            let isUnreadable = error.kind != .encoding && error.kind != .tooLarge
             throw Failure(
-                description: "The file \(path) isn't a list of users: \(sentence(error)). Nothing was changed.",
-                isUnreadable: false)
+                description: "\(name) can't be read: \(error). Nothing was changed.", isUnreadable: isUnreadable)
+        }
+        do {
+            return try users(in: text)
+        } catch {
+            throw Failure(description: "\(name) can't be used: \(error). Nothing was changed.", isUnreadable: false)
         }
     }
 
-    private static func checkDuplicates(_ users: [SeedUser], _ path: String) throws(Failure) {
-        for keys in [users.map(\.username), users.map(\.email)] {
-            var seen: Set<String> = []
-            for key in keys where !seen.insert(key.lowercased()).inserted {
-                throw Failure(
-                    description: "The file \(path) names `\(key)` twice. Nothing was changed.", isUnreadable: false)
+    /// The users that a text names.
+    ///
+    /// - Throws: ``SeedObjection``.
+    static func users(in text: String) throws(SeedObjection) -> [SeedUser] {
+        let root: JSONNode
+        do {
+            root = try JSONNode(parsing: text)
+        } catch {
+            throw SeedObjection(error.line, "it isn't whole, valid JSON: \(error.reason)")
+        }
+        guard case .object(let members) = root.value else {
+            throw SeedObjection(root.line, "it is \(root.kind), where \(shape) is wanted")
+        }
+        if let other = members.first(where: { $0.key != "users" }) {
+            throw SeedObjection(other.line, "unknown key `\(other.key)`; wanted is \(shape)")
+        }
+        guard let list = members.first else { throw SeedObjection(root.line, "it lacks `users`; wanted is \(shape)") }
+        guard case .list(let nodes) = list.node.value else {
+            throw SeedObjection(list.line, "`users` is \(list.node.kind), where a list is wanted: \(shape)")
+        }
+        guard !nodes.isEmpty else { throw SeedObjection(list.line, "it names no user") }
+        var users: [SeedUser] = []
+        for (index, node) in nodes.enumerated() { users.append(try SeedUser(node, at: "users[\(index)]")) }
+        try checkDuplicates(users, nodes.map(\.line))
+        return users
+    }
+
+    private static let shape = #"{"users": [{"username": "bob", "email": "bob@example.com", "password": "…"}]}"#
+
+    /// A login takes a name or an email, so that both must lead to one user.
+    private static func checkDuplicates(_ users: [SeedUser], _ lines: [Int]) throws(SeedObjection) {
+        var owners: [String: Int] = [:]
+        for (index, user) in users.enumerated() {
+            for key in [user.username, user.email] {
+                guard let owner = owners.updateValue(index, forKey: key.lowercased()), owner != index else { continue }
+                throw SeedObjection(
+                    lines[index], "`users[\(index)]` names `\(key)` twice, as `users[\(owner)]` does already")
             }
         }
     }
+}
 
-    /// A decoding error in words, with the place in the file, never with a value: values are passwords.
-    private static func sentence(_ error: any Error) -> String {
-        guard let error = error as? DecodingError else { return "it can't be understood" }
-        switch error {
-        case .keyNotFound(let key, let context): return "\(place(context)) lacks `\(key.stringValue)`"
-        case .typeMismatch(_, let context), .valueNotFound(_, let context):
-            return "\(place(context)) has the wrong type"
-        case .dataCorrupted(let context):
-            let isSyntax = context.codingPath.isEmpty
-            if isSyntax { return "it isn't whole, valid JSON" }
-            // Only our own decoder's words name no value.
-            let words = context.debugDescription
-            return place(context)
-                + (words.hasPrefix(SeedUser.ownWords)
-                    ? ": \(words.dropFirst(SeedUser.ownWords.count))" : " has an unknown value")
-        @unknown default: return "it can't be understood"
-        }
-    }
+/// Why users can't be seeded: the line, the place in the file, and the reason. No value that may be a password is in it.
+struct SeedObjection: Error, CustomStringConvertible {
+    let description: String
 
-    private static func place(_ context: DecodingError.Context) -> String {
-        let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined()
-        return path.isEmpty ? "the file" : "`\(path.drop { $0 == "." })`"
-    }
+    init(_ line: Int, _ reason: String) { description = "line \(line): \(reason)" }
 }

@@ -1,5 +1,5 @@
 internal import BSON
-internal import Foundation
+internal import FoundationEssentials
 public import MigrationEngine
 internal import MongoDriver
 
@@ -14,6 +14,8 @@ public struct Seeder: Sendable {
     enum Decision: Sendable {
         case create(SeedUser)
         case complete(SeedUser, BSONDocument)
+        /// The application can't show, and doesn't log in, a user without a full name.
+        case name(SeedUser, BSONDocument)
         case resetPassword(SeedUser, BSONDocument)
         case leave
         case report(String)
@@ -28,7 +30,7 @@ public struct Seeder: Sendable {
             let codes = decisions.compactMap { decision -> String? in
                 switch decision {
                 case .create: Code.create
-                case .complete: Code.complete
+                case .complete, .name: Code.complete
                 case .resetPassword: Code.reset
                 case .leave, .report: nil
                 }
@@ -91,6 +93,11 @@ public struct Seeder: Sendable {
             case .complete(let user, let found):
                 let change = Self.completion(of: found, as: user.document(hash: hash, now: now))
                 try await apply(change, Code.complete, run)
+            case .name(let user, let found):
+                let change = FieldChange(
+                    id: found["_id"] ?? .null, before: Self.fields(found, ["full_name"]),
+                    after: ["full_name": .string(user.fullName)])
+                try await apply(change, Code.complete, run)
             case .resetPassword(_, let found):
                 let change = FieldChange(
                     id: found["_id"] ?? .null, before: Self.fields(found, ["hashed_password"]),
@@ -114,7 +121,7 @@ public struct Seeder: Sendable {
                 switch decision {
                 case .create(let user), .complete(let user, _), .resetPassword(let user, _):
                     group.addTask { (index, try await PasswordHash.make(user.password)) }
-                case .leave, .report: continue
+                case .name, .leave, .report: continue
                 }
             }
             return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
@@ -151,7 +158,7 @@ public struct Seeder: Sendable {
             guard document["disabled"]?.bool != true else {
                 return .report("\(user.username): is disabled, so it can't log in")
             }
-            return .leave
+            return isMissing(document["full_name"]) ? .name(user, document) : .leave
         }
         return resetPasswords
             ? .resetPassword(user, document)
@@ -159,17 +166,20 @@ public struct Seeder: Sendable {
     }
 
     private static func isHash(_ text: String) -> Bool {
-        text.range(of: PasswordHash.pattern, options: .regularExpression) != nil
+        guard let pattern = try? Regex(PasswordHash.pattern) else { return false }
+        return text.firstMatch(of: pattern) != nil
     }
+
+    private static func isMissing(_ value: BSONValue?) -> Bool { value == nil || value == .null }
 
     /// Fills in what a half-made user lacks; what it has stays.
     private static func completion(of found: BSONDocument, as whole: BSONDocument) -> FieldChange {
-        let before = fields(found, ["hashed_password"])
         var after: BSONDocument = ["hashed_password": whole["hashed_password"] ?? .null]
-        for element in whole.elements where found[element.key] == nil && element.key != "hashed_password" {
-            after.append(element.key, element.value)
+        for element in whole.elements where element.key != "hashed_password" {
+            let isLacking = element.key == "full_name" ? isMissing(found[element.key]) : found[element.key] == nil
+            if isLacking { after.append(element.key, element.value) }
         }
-        return FieldChange(id: found["_id"] ?? .null, before: before, after: after)
+        return FieldChange(id: found["_id"] ?? .null, before: fields(found, after.keys), after: after)
     }
 
     private static func fields(_ document: BSONDocument, _ names: [String]) -> BSONDocument {

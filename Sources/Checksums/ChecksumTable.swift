@@ -1,4 +1,5 @@
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 
 /// The checksums of a module's source files by the files' names, and the Swift file that holds them.
 package struct ChecksumTable: Hashable, Sendable {
@@ -60,19 +61,26 @@ package struct ChecksumTable: Hashable, Sendable {
         }
     }
 
-    private static func read(_ path: String) throws(ChecksumError) -> Data {
-        do {
-            // Data(contentsOf:) would leak its buffer for an empty file on Linux, which ends a build with sanitizers.
-            return try FileHandle(forReadingFrom: URL(filePath: path)).readToEnd() ?? Data()
-        } catch {
-            throw .unreadable(path: path, reason: reason(error))
+    /// Data(contentsOf:) would leak its buffer for an empty file on Linux, which ends a build with sanitizers.
+    private static func read(_ path: String) throws(ChecksumError) -> [UInt8] {
+        let file = fopen(path, "re")
+        defer { if let file { fclose(file) } }
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 65_536)
+        while let file {
+            let count = fread(&piece, 1, piece.count, file)
+            if count == 0 { break }
+            bytes += piece[..<count]
         }
+        guard let file, ferror(file) == 0 else {
+            throw .unreadable(path: path, reason: String(cString: strerror(errno)))
+        }
+        return bytes
     }
 
     /// The system's words, "No such file or directory" for instance.
     private static func reason(_ error: any Error) -> String {
-        let underlying = (error as? CocoaError)?.underlying.map { $0 as NSError }
-        guard let underlying, underlying.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
-        return String(cString: strerror(Int32(underlying.code)))
+        guard let underlying = (error as? CocoaError)?.underlying as? POSIXError else { return "\(error)" }
+        return String(cString: strerror(underlying.code.rawValue))
     }
 }

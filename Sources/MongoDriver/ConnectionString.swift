@@ -1,6 +1,5 @@
 internal import BSON
 internal import CMongoC
-internal import Foundation
 
 /// A MongoDB connection string, checked here and by libmongoc, whose printed form never shows a password.
 ///
@@ -88,7 +87,7 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
     ///
     /// - Throws: ``MongoError`` of kind `connectionString` when the string names no user.
     public func with(password: String) throws(MongoError) -> ConnectionString {
-        guard let scheme = text.range(of: "://"), username != nil,
+        guard let scheme = text.firstRange(of: "://"), username != nil,
             let end = text[scheme.upperBound...].firstIndex(of: "@")
         else {
             throw MongoError(.connectionString, "A password was given, but the connection string names no user.")

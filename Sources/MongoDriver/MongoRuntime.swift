@@ -1,5 +1,5 @@
 internal import CMongoC
-internal import Foundation
+internal import Glibc
 public import Logging
 internal import Synchronization
 

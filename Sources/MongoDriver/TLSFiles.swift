@@ -1,5 +1,6 @@
 internal import CMongoC
-internal import Foundation
+internal import Glibc
+internal import InputFiles
 
 /// The files that a connection string names for TLS, tried before anything is sent: libmongoc finds a wrong one at each
 /// attempt to connect, again and again, and says of it only that no server answered.
@@ -44,17 +45,20 @@ enum TLSFiles {
     }
 
     private static func read(_ file: UnsafePointer<CChar>, _ option: String) throws(MongoError) -> String {
-        guard let stream = fopen(file, "re") else {
-            throw refusal(option, file, "can't be read: \(String(cString: strerror(errno)))")
+        let bytes: [UInt8]
+        do {
+            bytes = try InputFile.readOrdinary(String(cString: file), limit: limit)
+        } catch {
+            throw refusal(option, file, "can't be read: \(error)")
         }
-        defer { fclose(stream) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        let count = fread(&bytes, 1, bytes.count, stream)
-        guard ferror(stream) == 0 else {
-            throw refusal(option, file, "can't be read: \(String(cString: strerror(errno)))")
+        guard !InputFile.isWide(bytes) else {
+            throw refusal(option, file, "holds no PEM format: it is UTF-16, or binary, such as DER or PKCS #12")
         }
-        return String(decoding: bytes.prefix(count), as: UTF8.self)
+        return String(decoding: bytes, as: UTF8.self)
     }
+
+    /// The most bytes of a file: a system's whole bundle of authorities has a quarter of it.
+    private static let limit = 1 << 20
 
     /// Lets libmongoc load files as it does for a connection, over a socket that isn't connected.
     private static func isUsable(_ options: inout mongoc_ssl_opt_t) -> Bool {

@@ -1,5 +1,6 @@
 internal import CMongoC
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import Synchronization
 
 /// A connection of libmongoc's, held by a descriptor of our own.

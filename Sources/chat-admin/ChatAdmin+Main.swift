@@ -1,5 +1,6 @@
 internal import ArgumentParser
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import MongoDriver
 
 extension ChatAdmin {
@@ -35,14 +36,23 @@ extension ChatAdmin {
         let code = exitCode(for: error).rawValue
         let message = withoutSecrets(fullMessage(for: error))
         guard code != 0 else {
+            // `-psecret` has no h for help in it, even where there is an h; the command mustn't seem to have been done.
+            if let index = arguments.firstIndex(where: SecretArguments.isShortOptionWithText) {
+                let words = "Error: Unknown option number \(index + 1) (not shown here)"
+                return refuse(words, words, ExitStatus.usage.rawValue)
+            }
             print(message)
             return code
         }
+        return refuse(message, self.message(for: error), code)
+    }
+
+    private static func refuse(_ fullMessage: String, _ message: String, _ code: Int32) -> Int32 {
         let console = Console(isQuiet: false, noColor: true)
-        console.error(message)
+        console.error(fullMessage)
         if wantsJSON {
-            let words = withoutSecrets(self.message(for: error))
-            let result = CommandSession.ErrorResult(command: "chat-admin", error: words, exitCode: code)
+            let result = CommandSession.ErrorResult(
+                command: "chat-admin", error: withoutSecrets(message), exitCode: code)
             do {
                 try console.result(JSON.text(result))
             } catch {
@@ -58,10 +68,23 @@ extension ChatAdmin {
         return zip(arguments, arguments.dropFirst()).contains { $0 == "--format" && $1 == "json" }
     }
 
-    /// The parser repeats arguments that it doesn't understand; a connection string in the wrong place is one.
+    private static var arguments: [String] { Array(CommandLine.arguments.dropFirst()) }
+
     private static func withoutSecrets(_ text: String) -> String {
-        CommandLine.arguments.dropFirst().filter { $0.contains("@") || $0.contains("://") }
-            .reduce(Redaction.redact(text)) { $0.replacingOccurrences(of: $1, with: "***") }
+        SecretArguments.hide(in: text, arguments, shown: commandWords)
+    }
+
+    /// How many arguments, from the first on, name the command, or are meant to.
+    private static var commandWords: Int {
+        var command: any ParsableCommand.Type = ChatAdmin.self
+        for (index, argument) in arguments.enumerated() {
+            let subcommands = command.configuration.subcommands
+            if subcommands.isEmpty { return index }
+            let next = subcommands.first { ($0.configuration.commandName ?? "\($0)".lowercased()) == argument }
+            guard let next else { return index + 1 }
+            command = next
+        }
+        return arguments.count
     }
 
     /// The parser's help wraps at `COLUMNS`, and can't at less than its own indentation.

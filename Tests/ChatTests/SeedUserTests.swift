@@ -6,8 +6,8 @@ import Testing
 @Suite("Users to seed")
 struct SeedUserTests {
     @Test("the built-in users are those of fixtures/users.json")
-    func defaults() throws {
-        #expect(try SeedFile.read(ProjectFiles.path("fixtures/users.json")) == SeedUser.defaults)
+    func defaults() async throws {
+        #expect(try await SeedFile.read(ProjectFiles.path("fixtures/users.json")) == SeedUser.defaults)
     }
 
     @Test("a password's hash verifies, is salted, and has the application's form")

@@ -35,7 +35,70 @@ struct ConnectionSourceTests {
         Sources(winner: "dotenv", dotEnv: "MONGO_HOST=127.0.0.1\nMONGO_PORT=<port>\nMONGO_DATABASE_NAME=dotenv"),
         Sources(winner: "file", yaml: "uri: <uri>/in-uri\ndatabase: file"),
         Sources(winner: "in-uri", yaml: "uri: <uri>/in-uri"),
+        // White space is cut off.
+        Sources(winner: "trimmed", arguments: ["--uri", " <uri>/\n", "--database", " trimmed\n"]),
+        Sources(
+            winner: "trimmed", environment: ["CHAT_ADMIN_URI": "<uri>\r\n", "CHAT_ADMIN_DATABASE": "\ttrimmed\n"]),
+        Sources(
+            winner: "trimmed",
+            environment: ["MONGO_HOST": " 127.0.0.1\n", "MONGO_PORT": "<port> ", "MONGO_DATABASE_NAME": "trimmed\n"]),
+        Sources(winner: "trimmed", yaml: "\u{FEFF}uri: ' <uri> '\r\ndatabase: \"trimmed\\n\"\r\n"),
+        Sources(winner: "tabs", dotEnv: "\u{FEFF}export\tMONGO_PORT=<port>\r\n'MONGO_DATABASE_NAME'='tabs'\r\n"),
+        // What Kubernetes injects for services that are called mongo and chat-admin.
+        Sources(
+            winner: "service",
+            environment: [
+                "MONGO_PORT": "tcp://10.0.0.1:27017", "MONGO_SERVICE_HOST": "10.0.0.1", "MONGO_SERVICE_PORT": "27017",
+                "MONGO_PORT_27017_TCP": "tcp://10.0.0.1:27017", "CHAT_ADMIN_PORT": "tcp://10.0.0.2:80",
+                "CHAT_ADMIN_SERVICE_HOST": "10.0.0.2", "CHAT_ADMIN_SERVICE_PORT_HTTP": "80",
+                "CHAT_ADMIN_PORT_80_TCP_ADDR": "10.0.0.2",
+            ], dotEnv: "MONGO_PORT=<port>\nMONGO_DATABASE_NAME=service"),
+        // An empty password means no authentication, also where `.env` has another; this server takes none.
+        Sources(
+            winner: "open",
+            environment: ["MONGO_PASSWORD": " ", "MONGO_USERNAME": "somebody", "MONGO_DATABASE_NAME": "open"],
+            dotEnv: "MONGO_PORT=<port>\nMONGO_PASSWORD=secret"),
+        // Another program's variables are no business of this one's, nor a line that can't be understood.
+        Sources(winner: "own", dotEnv: "MONGO_PORT=<port>\nMONGO_DATABASE_NAME=own\nMONGO_INITDB_ROOT_USERNAME='x\n"),
     ]
+
+    /// What is refused, and what is to be written instead.
+    static let refused:
+        [(arguments: [String], environment: [String: String], dotEnv: String, yaml: String, words: String)] = [
+            ([], [:], "", "url: <uri>", "line 1: the key `url` isn't known. Write `uri`."),
+            ([], [:], "", "uri: <uri>\ndb: chat", "line 2: the key `db` isn't known. Write `database`."),
+            ([], [:], "", "uri: [<uri>]", "line 1: `uri` has to be text"),
+            ([], [:], "", "uri: <uri>\nuri: <uri>", "line 2: `uri` stands there twice"),
+            ([], ["CHAT_ADMIN_DATABSE": "chat"], "", "", "CHAT_ADMIN_DATABSE isn't known. Write CHAT_ADMIN_DATABASE."),
+            ([], ["chat_admin_uri": "<uri>"], "", "", "chat_admin_uri isn't known. Write CHAT_ADMIN_URI."),
+            ([], [:], "CHAT_ADMIN_URL=<uri>", "", "CHAT_ADMIN_URL in .env isn't known. Write CHAT_ADMIN_URI."),
+            (["--env-file", ".env"], [:], "MONGODB_URI=<uri>", "", "`MONGODB_URI` is perhaps meant as CHAT_ADMIN_URI"),
+            (["--env-file", ".env"], [:], "A=1", "", "sets none of the variables that are read"),
+            ([], [:], "MONGODB_URI=<uri>", "", "MONGODB_URI in .env names a MongoDB, but isn't read"),
+            ([], ["DATABASE_URL": "<uri>"], "", "", "DATABASE_URL names a MongoDB, but isn't read"),
+            ([], [:], "MONGO_HOST='never closed", "", "line 1: the value of MONGO_HOST"),
+            ([], [:], "MONGO_HOST=${HOST}", "", "MONGO_HOST names another variable"),
+            ([], [:], "MONGO_PORT=tcp://10.0.0.1:27017", "", "MONGO_PORT in .env must be a number"),
+            ([], ["CHAT_ADMIN_DATABASE": "a\u{200B}b"], "", "", "CHAT_ADMIN_DATABASE: A database's name can't contain"),
+            ([], ["CHAT_ADMIN_DATABASE": "a\nb"], "", "", "U+A"), ([], ["MONGO_HOST": "a,b"], "", "", "several hosts"),
+        ]
+
+    @Test("what can't be understood is refused, with what to write", arguments: refused)
+    func refuses(
+        arguments: [String], environment: [String: String], dotEnv: String, yaml: String, words: String
+    ) async throws {
+        let fill = { (text: String) in text.replacing("<uri>", with: "mongodb://127.0.0.1:9") }
+        let folder = FileManager.default.temporaryDirectory.appending(path: "chat-admin-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for (name, text) in [(".env", dotEnv), ("chat-admin.yaml", yaml)] where !text.isEmpty {
+            try Data(fill(text).utf8).write(to: folder.appending(path: name))
+        }
+        let result = try await Tool.run(
+            ["check"] + arguments, environment: environment.mapValues(fill), in: folder.path)
+        #expect(result.exitCode == 78, "\(result)")
+        #expect(result.errors.contains(words), "\(result)")
+    }
 
     @Test("the strongest source wins", arguments: cases)
     func strongest(sources: Sources) async throws {
@@ -75,5 +138,8 @@ struct ConnectionSourceTests {
         #expect(application.exitCode == 78 && application.errors.contains("There is no database"), "\(application)")
         let half = try await Tool.run(["check"], environment: variables.filter { $0.key != "MONGO_PASSWORD" })
         #expect(half.exitCode == 78 && half.errors.contains("no MONGO_PASSWORD"), "\(half)")
+        // A password without a user's name is admin's; there is no such user here.
+        let admin = try await Tool.run(["check", "-v"], environment: variables.filter { $0.key != "MONGO_USERNAME" })
+        #expect(admin.exitCode == 77, "\(admin)")
     }
 }

@@ -95,15 +95,61 @@ struct SeedTests {
         }
     }
 
+    @Test("a full name that is left out or null is the name, in a file and in the database")
+    func fullName() async throws {
+        try await withDatabase { database in
+            let file =
+                #"{"users": [{"username": "bob", "email": "bob@example.com", "password": "bobpass123"}, {"username": "eve", "email": "eve@example.com", "password": "evepass123", "full_name": null}]}"#
+            let arguments = ["seed", "--from", "-", "--format", "json"] + target(database)
+            #expect(try await Tool.run(arguments, input: "\u{FEFF}" + file).exitCode == 0)
+            #expect(try await database.all("users").map { $0["full_name"] } == ["bob", "eve"])
+            try await database.update("users", ["username": "bob"], ["$set": ["full_name": .null]])
+            try await database.update("users", ["username": "eve"], ["$unset": ["full_name": ""]])
+            let before = try await database.all("users")
+            let seeded = try await Tool.run(arguments, input: file)
+            #expect(seeded.exitCode == 0, "\(seeded)")
+            #expect(try seeded.json().counts(of: "changes", "changed") == ["seed.complete": ["users": 2]])
+            #expect(try await database.all("users").map { $0["full_name"] } == ["bob", "eve"])
+            let run = try #require(try seeded.json()["run"]?.string)
+            _ = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 0)
+            #expect(try await database.all("users") == before)
+        }
+    }
+
+    /// One user with a field replaced.
+    private static func user(_ field: String, _ value: String) -> String {
+        var fields = ["username": "bob", "email": "bob@example.com", "password": "secret-1"].mapValues { "\"\($0)\"" }
+        fields[field] = value
+        return "{\"users\": [\n{\(fields.map { "\"\($0)\": \($1)" }.joined(separator: ",\n"))}]}"
+    }
+
     static let badFiles: [(String, Int32, String)] = [
         (#"{"users": [{"username": "bob", "email": "bob@exam"#, 65, "valid JSON"),
         ("", 65, "valid JSON"),
-        (#"{"users": [{"username": "bob", "password": "secret-1"}]}"#, 65, "lacks `email`"),
-        (#"{"users": [{"username": "bob", "email": "e", "password": "secret-1", "passwort": ""}]}"#, 65, "passwort"),
         (
-            #"{"users": [{"username": "b", "email": "e", "password": "secret-1"}, {"username": "B", "email": "f", "password": "x"}]}"#,
+            "{\"users\": [\n{\"username\": \"bob\", \"password\": \"secret-1\"}]}", 65,
+            "line 2: `users[0]` lacks `email`"
+        ),
+        (user("passwort", "1"), 65, "which is perhaps `password`"),
+        (user("email", "null"), 65, "`users[0].email` is null"),
+        (
+            #"{"users": [{"username": "b", "email": "e@a.de", "password": "secret-1"}, {"username": "B", "email": "f@a.de", "password": "x"}]}"#,
             65, "twice"
         ),
+        (
+            #"{"users": [{"username": "f@a.de", "email": "e@a.de", "password": "secret-1"}, {"username": "B", "email": "F@a.de", "password": "x"}]}"#,
+            65, "twice"
+        ),
+        (user("email", "\"a@team.local\""), 65, "`users[0].email` is in the reserved domain .local"),
+        (user("email", "\"secret-1\""), 65, "`users[0].email` has no @"), (user("full_name", "7"), 65, "is a number"),
+        (user("full_name", "\" \""), 65, "`users[0].full_name` is empty"),
+        (user("role", "\"root\""), 65, "`user` or `admin`"),
+        (user("username", #""bo\nb""#), 65, "nobody sees"), (user("username", "\" bob\""), 65, "white space"),
+        (user("username", "\"bo\u{202E}b\""), 65, "nobody sees"),
+        (user("password", #""secret-1\u0000""#), 65, "control"),
+        (user("password", "\"secret-1\(String(repeating: "ä", count: 33))\""), 65, "72 bytes"),
+        ("[{\"username\": \"bob\"}]", 65, "a list, where {\"users\""), (#"{"user": []}"#, 65, "unknown key `user`"),
+        (#"{"users": {}}"#, 65, "an object, where a list"), (#"{"users": []}"#, 65, "names no user"),
     ]
 
     @Test("a file that is half or wrong changes nothing and shows no password", arguments: badFiles)
@@ -125,6 +171,8 @@ struct SeedTests {
             result = try await Tool.run(["seed", "nobody"] + target(database))
             #expect(result.exitCode == 64, "\(result)")
         }
+        let unread = try await Tool.run(["seed", "--from", "-", "--uri", "mongodb://127.0.0.1:9/"], input: "{}")
+        #expect(unread.exitCode == 65, "a file is read before a server is looked for: \(unread)")
         let remote = try await Tool.run(["seed", "--uri", "mongodb://192.0.2.1/"])
         #expect(remote.exitCode == 4, "\(remote)")
     }

@@ -1,4 +1,5 @@
-internal import Foundation
+internal import FoundationEssentials
+internal import InputFiles
 
 /// A directory of steps in golang-migrate's format for MongoDB: `NNN_title.up.json` and `NNN_title.down.json`, each an
 /// array of database commands.
@@ -76,19 +77,19 @@ public struct StepDirectory: Sendable {
 
     /// The files of a directory, sorted; what is hidden is left out.
     private static func names(in path: String) throws(StepFileError) -> [String] {
-        var isFolder: ObjCBool = false
+        var isFolder = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw StepFileError(
                 .inputOutput, path: path,
                 reason: "there is no such directory; `migrate create NAME --steps \(path)` makes one")
         }
-        guard isFolder.boolValue else {
+        guard isFolder else {
             throw StepFileError(.inputOutput, path: path, reason: "it isn't a directory")
         }
         do {
             return try FileManager.default.contentsOfDirectory(atPath: path).filter { !$0.hasPrefix(".") }.sorted()
         } catch {
-            throw StepFileError(.inputOutput, path: path, reason: "it can't be read (\(error.localizedDescription))")
+            throw StepFileError(.inputOutput, path: path, reason: "it can't be read (\(SystemWords.of(error)))")
         }
     }
 

@@ -1,6 +1,6 @@
 internal import BSON
 internal import Checksums
-internal import Foundation
+internal import InputFiles
 internal import MongoDriver
 
 /// A file with an array of database commands in Extended JSON, canonical or relaxed.
@@ -16,17 +16,17 @@ package struct StepFile: Sendable {
     ///
     /// - Throws: ``StepFileError``.
     package init(path: String) throws(StepFileError) {
-        let data: Data
+        let bytes: [UInt8]
         do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path))
+            bytes = try InputFile.readOrdinary(path, limit: Self.limit)
         } catch {
-            var isDirectory: ObjCBool = false
-            let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-            let reason = exists && isDirectory.boolValue ? "it is a directory" : error.localizedDescription
-            throw StepFileError(.inputOutput, path: path, reason: "it can't be read (\(reason))")
+            throw StepFileError(.inputOutput, path: path, reason: "it can't be read: \(error)")
         }
-        try self.init(path: path, bytes: [UInt8](data))
+        try self.init(path: path, bytes: bytes)
     }
+
+    /// The most bytes of a file: more than one document of the server's, and no more than a plan can hold at once.
+    private static let limit = 64 << 20
 
     /// Reads a file's bytes.
     ///

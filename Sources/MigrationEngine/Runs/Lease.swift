@@ -1,5 +1,5 @@
 internal import BSON
-internal import Foundation
+internal import FoundationEssentials
 internal import Logging
 public import MongoDriver
 internal import Synchronization

@@ -1,5 +1,5 @@
 public import BSON
-internal import Foundation
+internal import FoundationEssentials
 
 /// Who runs what, and with which version: what a run's record and the ledger keep.
 public struct RunDescription: Sendable {
@@ -20,7 +20,7 @@ public struct RunDescription: Sendable {
         self.arguments = arguments
         self.toolVersion = toolVersion
         host = ProcessInfo.processInfo.hostName
-        user = ProcessInfo.processInfo.environment["USER"] ?? NSUserName()
+        user = ProcessInfo.processInfo.environment["USER"] ?? ProcessInfo.processInfo.userName
     }
 
     /// Who holds the lease, in words for people.

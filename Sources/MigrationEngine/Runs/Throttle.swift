@@ -1,5 +1,4 @@
 internal import BSON
-internal import Foundation
 internal import MongoDriver
 internal import Synchronization
 
@@ -66,7 +65,7 @@ public final class Throttle: Sendable {
         guard let maxLag, run.database.server.topology == .replicaSet else { return nil }
         let lag = try await Self.lag(run.database)
         guard lag > maxLag else { return nil }
-        return String(format: "throttled: lag %.1f s", Double(lag.milliseconds) / 1000)
+        return "throttled: lag \(Double((lag.milliseconds + 50) / 100) / 10) s"
     }
 
     private func isPausedByRecord(_ run: Run) async throws -> Bool {

@@ -1,5 +1,5 @@
 public import BSON
-internal import Foundation
+internal import FoundationEssentials
 
 /// Where a step stands.
 public enum StepState: String, Sendable, Codable {

@@ -30,11 +30,22 @@ struct Seed: AsyncParsableCommand {
     @Flag(help: "Seed a server that isn't on this machine.")
     var allowRemote = false
 
+    func validate() throws {
+        if from == "-" && options.passwordFile == "-" {
+            throw ValidationError("--from and --password-file can't both read standard input.")
+        }
+    }
+
     func run() async throws {
-        try await CommandSession.run("seed", options, requires: .nothing, changes: true, beforeConnecting: refuseRemote)
-        { session in
+        var selection: [SeedUser] = []
+        let prepare = { (connection: ConnectionString) in
+            try refuseRemote(connection)
+            selection = try await selected()
+        }
+        try await CommandSession.run("seed", options, requires: .nothing, changes: true, beforeConnecting: prepare) {
+            session in
             let start = ContinuousClock.now
-            let users = try selected()
+            let users = selection
             let isLocal = session.database.isLocal
             guard isLocal || allowRemote || change.dryRun else {
                 throw Self.remote(session.database.server.members)
@@ -78,8 +89,9 @@ struct Seed: AsyncParsableCommand {
     }
 
     /// The users that are meant; a name that isn't among them is an error before anything is done.
-    private func selected() throws -> [SeedUser] {
-        let users = try from.map { try SeedFile.read($0) } ?? SeedUser.defaults
+    private func selected() async throws -> [SeedUser] {
+        var users = SeedUser.defaults
+        if let from { users = try await SeedFile.read(from) }
         guard !names.isEmpty else { return users }
         return try names.map { name in
             guard let user = users.first(where: { $0.username == name }) else {

@@ -1,8 +1,5 @@
-internal import Chat
-internal import Configuration
-internal import Foundation
+internal import InputFiles
 internal import MongoDriver
-internal import SystemPackage
 
 /// Finds out which server and database are meant: the strongest source that says so.
 ///
@@ -18,106 +15,112 @@ struct ConnectionSource {
     }
 
     private static let defaultDatabase = "chat"
-    private static let configurationFile = "chat-admin.yaml"
+    /// A password's file; more is another file.
+    private static let passwordLimit = 64 << 10
 
     private let options: GlobalOptions
-    private let environment: ConfigReader
-    private let file: ConfigReader
+    private let settings: Settings
+    /// The password of `--password-file`.
+    private let password: String?
 
     /// Reads the sources.
     ///
-    /// - Throws: ``Failure`` when a file that was asked for can't be read.
+    /// - Throws: ``Failure`` when one can't be read or understood.
     init(_ options: GlobalOptions) async throws {
         self.options = options
-        var variables = try Self.dotEnv(options.envFile)
-        variables.merge(ProcessInfo.processInfo.environment) { _, environment in environment }
-        environment = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: variables))
-        do {
-            file = ConfigReader(
-                provider: try await FileProvider<YAMLSnapshot>(
-                    filePath: FilePath(Self.configurationFile), allowMissing: true))
-        } catch {
-            throw Failure(.configuration, "\(Self.configurationFile) can't be read as YAML.")
-        }
+        settings = try await Settings(file: options.envFile)
+        password = try await options.passwordFile.asyncMap(Self.readPassword)
     }
 
     /// Decides.
     ///
     /// - Throws: ``Failure``.
     func target() throws -> Target {
-        var connection = try connectionString()
+        let (connection, isFromOption) = try connectionString()
         var warning: String?
-        if options.uri != nil, connection.hasPassword {
+        if isFromOption, connection.hasPassword, password == nil {
             warning =
                 "The password in --uri can be seen by other users of this machine; "
                 + "use CHAT_ADMIN_URI or --password-file."
         }
-        if let file = options.passwordFile {
-            let password = try Self.readPassword(file)
-            do {
-                connection = try connection.with(password: password)
-            } catch {
-                throw Failure(.configuration, error.message)
-            }
-        }
-        let name =
-            options.database ?? (options.uri == nil ? nil : connection.database)
-            ?? text("chat.admin.database") ?? (uriVariable == nil ? nil : connection.database)
-            ?? text("mongo.database.name") ?? file.string(forKey: "database") ?? connection.database
-            ?? Self.defaultDatabase
-        if let objection = DatabaseName.objection(to: name) { throw Failure(.configuration, objection) }
-        return Target(connection: connection, database: name, warning: warning)
+        return Target(connection: try withPassword(connection), database: try database(connection), warning: warning)
     }
 
-    private var uriVariable: String? { text("chat.admin.uri", isSecret: true) }
-
-    /// A variable; an empty one is as good as none.
-    private func text(_ key: ConfigKey, isSecret: Bool = false) -> String? {
-        environment.string(forKey: key, isSecret: isSecret).flatMap { $0.isEmpty ? nil : $0 }
+    private func withPassword(_ connection: ConnectionString) throws -> ConnectionString {
+        guard let password else { return connection }
+        do {
+            return try connection.with(password: password)
+        } catch {
+            throw Failure(.configuration, error.message)
+        }
     }
 
-    private func connectionString() throws -> ConnectionString {
-        if let uri = options.uri { return try parse(uri, from: "--uri") }
-        if let uri = uriVariable { return try parse(uri, from: "CHAT_ADMIN_URI") }
-        if text("mongo.host") != nil || text("mongo.port") != nil || text("mongo.username") != nil {
-            return try fromVariables()
+    private func database(_ connection: ConnectionString) throws -> String {
+        let inString = connection.database.map { Settings.Value(text: $0, source: "The connection string's database") }
+        let isOwnVariable = settings.variable("CHAT_ADMIN_URI") != nil
+        let sources: [Settings.Value?] = [
+            options.database.map { Settings.Value(text: $0.trimmed, source: "--database") },
+            options.uri == nil ? nil : inString,
+            settings.variable("CHAT_ADMIN_DATABASE"),
+            isOwnVariable ? inString : nil,
+            settings.variable("MONGO_DATABASE_NAME"),
+            settings.key("database"),
+            inString,
+        ]
+        guard let found = sources.lazy.compactMap({ $0 }).first else { return Self.defaultDatabase }
+        if let objection = DatabaseName.objection(to: found.text) {
+            throw Failure(.configuration, "\(found.source): \(objection)")
         }
-        if let uri = file.string(forKey: "uri", isSecret: true) {
-            return try parse(uri, from: Self.configurationFile)
+        return found.text
+    }
+
+    private func connectionString() throws -> (ConnectionString, isFromOption: Bool) {
+        if let uri = options.uri { return (try parse(uri.trimmed, from: "--uri"), true) }
+        if let uri = settings.variable("CHAT_ADMIN_URI") { return (try parse(uri.text, from: uri.source), false) }
+        let application = ["MONGO_HOST", "MONGO_PORT", "MONGO_USERNAME", "MONGO_PASSWORD"]
+        if application.contains(where: { settings.variable($0) != nil }) { return (try fromVariables(), false) }
+        if let uri = settings.key("uri") { return (try parse(uri.text, from: uri.source), false) }
+        if let stranger = settings.stranger {
+            throw Failure(
+                .configuration,
+                "The variable \(stranger.source) names a MongoDB, but isn't read. Call it CHAT_ADMIN_URI, or "
+                    + "name the server with --uri.")
         }
-        return try parse("mongodb://127.0.0.1:27017", from: "the default")
+        return (try parse("mongodb://127.0.0.1:27017", from: "the default"), false)
     }
 
     /// The application's own variables; what isn't said is as the application's defaults have it.
     private func fromVariables() throws -> ConnectionString {
-        let host = text("mongo.host") ?? "127.0.0.1"
-        guard let port = Int(text("mongo.port") ?? "27017"), (1...65535).contains(port) else {
-            throw Failure(.configuration, "MONGO_PORT must be a number from 1 to 65535.")
+        let host = settings.variable("MONGO_HOST")
+        let port = settings.variable("MONGO_PORT")
+        guard let number = Int(port?.text ?? "27017"), (1...65535).contains(number) else {
+            throw Failure(.configuration, "\(port?.source ?? "MONGO_PORT") must be a number from 1 to 65535.")
         }
-        guard host.split(separator: ":", omittingEmptySubsequences: false).count != 2 else {
-            throw Failure(.configuration, "MONGO_HOST holds a port; put it into MONGO_PORT.")
+        if let host, let objection = HostName.objection(to: host.text) {
+            throw Failure(.configuration, "\(host.source) \(objection)")
         }
-        let username = text("mongo.username")
-        let password = text("mongo.password", isSecret: true)
-        guard username == nil || password != nil || options.passwordFile != nil else {
-            throw Failure(.configuration, "MONGO_USERNAME is set, but there is no MONGO_PASSWORD.")
-        }
+        let (user, secret) = try credentials()
         do {
-            return try ConnectionString(host: host, port: port, username: username, password: password)
+            return try ConnectionString(
+                host: host?.text ?? "127.0.0.1", port: number, username: user, password: secret)
         } catch {
             throw Failure(.configuration, "MONGO_HOST and its companions: \(error.message)")
         }
     }
 
-    /// The variables of the application's file; without a name, of `.env` if it is there.
-    private static func dotEnv(_ path: String?) throws -> [String: String] {
-        guard path != nil || FileManager.default.fileExists(atPath: ".env") else { return [:] }
-        let name = path ?? ".env"
-        do {
-            return DotEnv.parse(String(decoding: try InputFile.read(name), as: UTF8.self))
-        } catch {
-            throw Failure(.configuration, "The file \(name) can't be read: \(error).")
+    /// As the application has it: an empty password means no authentication, and one without a user is admin's.
+    private func credentials() throws -> (user: String?, password: String?) {
+        let user = settings.variable("MONGO_USERNAME")?.text
+        guard let secret = password ?? settings.variable("MONGO_PASSWORD")?.text else {
+            guard user == nil || settings.isEmpty("MONGO_PASSWORD") else {
+                throw Failure(
+                    .configuration,
+                    "MONGO_USERNAME is set, but there is no MONGO_PASSWORD. Set it, to nothing if the server "
+                        + "asks for none.")
+            }
+            return (nil, nil)
         }
+        return (user ?? "admin", secret)
     }
 
     private func parse(_ text: String, from source: String) throws -> ConnectionString {
@@ -128,15 +131,32 @@ struct ConnectionSource {
         }
     }
 
-    private static func readPassword(_ path: String) throws -> String {
-        let data: Data
+    /// The first line of a file. The path isn't said: it may be the password itself, given by mistake.
+    private static func readPassword(_ path: String) async throws -> String {
+        let text: String
         do {
-            data = try InputFile.read(path)
+            text = try await InputFile.readText(path, limit: passwordLimit, extent: .firstLine)
         } catch {
-            throw Failure(.localIO, "The password file \(path) can't be read: \(error).")
+            let isContent = error.kind == .encoding || error.kind == .tooLarge
+            let hint =
+                error.kind == .missing ? ". It takes a file's path, or - for standard input, never the password" : ""
+            throw Failure(
+                isContent ? .configuration : .localIO,
+                "The file that --password-file names can't be read: \(error)\(hint).")
         }
-        let line = String(decoding: data, as: UTF8.self).prefix { !$0.isNewline }
-        guard !line.isEmpty else { throw Failure(.configuration, "The password file \(path) has an empty first line.") }
+        // A line break of Windows is one character.
+        let line = text.prefix { !["\n", "\r", "\r\n"].contains($0) }
+        guard !line.isEmpty else {
+            throw Failure(.configuration, "The file that --password-file names has an empty first line.")
+        }
         return String(line)
+    }
+}
+
+extension Optional {
+    /// `map` with a closure that waits.
+    fileprivate func asyncMap<R>(_ transform: (Wrapped) async throws -> R) async rethrows -> R? {
+        guard let self else { return nil }
+        return try await transform(self)
     }
 }

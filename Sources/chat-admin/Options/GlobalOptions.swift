@@ -60,10 +60,15 @@ struct GlobalOptions: ParsableArguments {
             throw ValidationError("--max-time must be more than 0 and at most \(Int(Seconds.maximum)) seconds.")
         }
         if let objection = Seconds.objection("--max-staleness", to: maxStaleness) { throw ValidationError(objection) }
-        if let database, let reason = DatabaseName.objection(to: database) { throw ValidationError(reason) }
+        if envFile == "-" && passwordFile == "-" {
+            throw ValidationError("--env-file and --password-file can't both read standard input.")
+        }
+        if let database, let reason = DatabaseName.objection(to: database.trimmed) {
+            throw ValidationError("--database: \(reason)")
+        }
         if let uri {
             do {
-                _ = try ConnectionString(uri)
+                _ = try ConnectionString(uri.trimmed)
             } catch {
                 throw ValidationError("--uri: \(error.message)")
             }
@@ -89,17 +94,3 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
 }
 
 extension ReadPreference: ExpressibleByArgument {}
-
-/// The server's rules for the names of databases.
-enum DatabaseName {
-    /// Why a name can't be used, or nil.
-    static func objection(to name: String) -> String? {
-        let forbidden = Set("/\\. \"$*<>:|?\0")
-        if name.isEmpty { return "A database's name can't be empty." }
-        if name.utf8.count > 63 { return "A database's name has at most 63 bytes." }
-        if let character = name.first(where: forbidden.contains) {
-            return "A database's name can't contain `\(character)`: \(name)"
-        }
-        return nil
-    }
-}

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 
 /// What a command prints: one JSON document, or text for people.
 protocol CommandResult: Encodable {

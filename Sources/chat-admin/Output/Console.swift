@@ -1,5 +1,6 @@
 internal import Dispatch
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import MigrationEngine
 internal import Synchronization
 
@@ -73,7 +74,7 @@ final class Console: Sendable {
         var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
         // A tenth of a second at a time, so that a signal is noticed.
         while poll(&input, 1, 100) <= 0 { try interruption.check() }
-        return readLine()?.trimmingCharacters(in: .whitespaces)
+        return readLine()?.trimmed
     }
 
     /// Shows how far an operation has come.
@@ -119,11 +120,24 @@ final class Console: Sendable {
         return parts.joined(separator: " · ")
     }
 
-    private static func write(_ text: String, to handle: FileHandle) throws {
-        do {
-            try handle.write(contentsOf: Data(text.utf8))
-        } catch {
-            throw Failure(.localIO, "The output couldn't be written: \(error.localizedDescription)")
+    private enum Stream: Int32 {
+        case standardOutput = 1
+        case standardError = 2
+    }
+
+    private static func write(_ text: String, to stream: Stream) throws {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(stream.rawValue, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EAGAIN {
+                // Whoever shares the terminal or the pipe has made it one that doesn't wait.
+                var output = pollfd(fd: stream.rawValue, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&output, 1, -1)
+            } else if errno != EINTR {
+                throw Failure(.localIO, "The output couldn't be written: \(String(cString: strerror(errno)))")
+            }
         }
     }
 }

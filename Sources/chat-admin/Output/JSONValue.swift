@@ -1,5 +1,5 @@
 internal import BSON
-internal import Foundation
+internal import FoundationEssentials
 internal import MongoDriver
 
 /// Any JSON, for documents within a result.

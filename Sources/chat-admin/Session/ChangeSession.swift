@@ -1,7 +1,7 @@
 internal import BSON
 internal import Chat
 internal import Consistency
-internal import Foundation
+internal import Glibc
 internal import MigrationEngine
 internal import MongoDriver
 
@@ -22,7 +22,8 @@ extension CommandSession {
     ) async throws -> Run {
         try await confirm(change, asks: asks, plan)
         let description = RunDescription(
-            command: command, arguments: Self.safeArguments(), toolVersion: ToolVersion.current)
+            command: command, arguments: SecretArguments.recorded(Array(CommandLine.arguments.dropFirst())),
+            toolVersion: ToolVersion.current)
         let lifecycle = RunLifecycle(
             database: database, pool: pool, source: SchemaReferenceSource(database: database, schema: .chat),
             interruption: interruption,
@@ -79,24 +80,6 @@ extension CommandSession {
             total += try await database.documentCount(of: name)
         }
         return total
-    }
-
-    /// The command line as a run's record keeps it: without the connection string, which may hold a password.
-    private static func safeArguments() -> [String] {
-        var arguments: [String] = []
-        var hidesNext = false
-        for argument in CommandLine.arguments.dropFirst() {
-            if hidesNext {
-                arguments.append("***")
-                hidesNext = false
-            } else if argument.hasPrefix("--uri=") {
-                arguments.append("--uri=***")
-            } else {
-                arguments.append(Redaction.redact(argument))
-                hidesNext = argument == "--uri"
-            }
-        }
-        return arguments
     }
 
     /// What a run changed, and what it left.

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import BSON
 internal import Chat
 internal import Consistency
-internal import Foundation
+internal import Glibc
 internal import Logging
 internal import MigrationEngine
 internal import Migrations
@@ -44,13 +44,13 @@ struct CommandSession: Sendable {
     ///   - requirement: What the database must hold.
     ///   - changes: Whether it may change something: then it decides by the primary alone, whatever member may answer reads.
     ///   - rewording: Adapts the sentence of an error to the options.
-    ///   - beforeConnecting: Refuses a server before anything is sent to it.
+    ///   - beforeConnecting: Refuses a server before anything is sent to it, and reads files.
     ///   - body: The command.
     /// - Throws: `ExitCode`.
     static func run(
         _ name: String, _ options: GlobalOptions, requires requirement: Requirement = .knownDatabase,
         changes: Bool = false, rewording: @escaping @Sendable (String) -> String = { $0 },
-        beforeConnecting: (ConnectionString) throws -> Void = { _ in },
+        beforeConnecting: (ConnectionString) async throws -> Void = { _ in },
         _ body: (CommandSession) async throws -> ExitStatus
     ) async throws {
         let console = Console(isQuiet: options.quiet, isVerbose: options.verbose > 0, noColor: options.noColor)
@@ -78,7 +78,7 @@ struct CommandSession: Sendable {
         let status: ExitStatus
         do {
             let target = try await ConnectionSource(options).target()
-            try beforeConnecting(target.connection)
+            try await beforeConnecting(target.connection)
             status = try await connect(name, options, target, parts, requirement, changes, body)
         } catch {
             // Whoever ends the process at the deadline has told what there is to tell.

@@ -1,5 +1,5 @@
 internal import BSON
-internal import Foundation
+internal import FoundationEssentials
 internal import MigrationEngine
 internal import MongoDriver
 

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Glibc
 internal import MigrationEngine
 internal import Synchronization
 
@@ -57,8 +57,33 @@ final class StopDeadline: Sendable {
 
     /// Does something later, on a thread of its own.
     static func after(_ duration: Duration, _ body: @escaping @Sendable () -> Void) {
-        Thread.detachNewThread {
-            Thread.sleep(forTimeInterval: Double(duration.milliseconds) / 1000)
+        let task = Unmanaged.passRetained(Delayed(duration, body))
+        var thread = pthread_t()
+        let failure = pthread_create(
+            &thread, nil,
+            { argument in
+                argument.map { Unmanaged<Delayed>.fromOpaque($0).takeRetainedValue().run() }
+                return nil
+            }, task.toOpaque())
+        guard failure == 0 else { return task.release() }
+        pthread_detach(thread)
+    }
+
+    /// What a thread is handed.
+    private final class Delayed: Sendable {
+        private let duration: Duration
+        private let body: @Sendable () -> Void
+
+        init(_ duration: Duration, _ body: @escaping @Sendable () -> Void) {
+            self.duration = duration
+            self.body = body
+        }
+
+        func run() {
+            let (seconds, attoseconds) = duration.components
+            var left = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+            var rest = timespec()
+            while nanosleep(&left, &rest) != 0, errno == EINTR { left = rest }
             body()
         }
     }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
-internal import Foundation
+internal import FoundationEssentials
+internal import InputFiles
 internal import MigrationEngine
 
 /// Makes the files of a new step.
@@ -68,7 +69,7 @@ struct MigrateCreate: AsyncParsableCommand {
         guard version > newest else {
             throw Failure(.badInput, "\(steps) has version \(newest) already, which is newer than \(version).")
         }
-        let title = name.replacingOccurrences(of: "-", with: "_")
+        let title = name.replacing("-", with: "_")
         if let same = present.first(where: { $0.parsed.title == title }) {
             throw Failure(.badInput, "\(steps) has a step of that name already: \(same.parsed.text()).")
         }
@@ -85,11 +86,7 @@ struct MigrateCreate: AsyncParsableCommand {
     }
 
     private static var now: Int64 {
-        let formatter = DateFormatter()
-        formatter.locale = Locale(identifier: "en_US_POSIX")
-        formatter.timeZone = TimeZone(identifier: "UTC")
-        formatter.dateFormat = "yyyyMMddHHmmss"
-        return Int64(formatter.string(from: Date())) ?? 0
+        Int64(Date().formatted(.iso8601).filter(\.isNumber)) ?? 0
     }
 }
 
@@ -119,7 +116,7 @@ enum NewFile {
         do {
             return try body()
         } catch {
-            throw Failure(.localIO, "\(path): \(error.localizedDescription)")
+            throw Failure(.localIO, "\(path): \(SystemWords.of(error))")
         }
     }
 }

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 internal import MigrationEngine
 internal import Migrations
 
@@ -24,7 +24,7 @@ struct SwiftStepFiles {
                     + "with steps of its own has no need of it: see docs/writing-steps.md.")
         }
         let end = "\n    ]\n"
-        guard let range = text.range(of: end) else {
+        guard text.contains(end) else {
             throw Failure(.badInput, "\(registry) has no list of steps to add one to.")
         }
         let version = (try Self.versions(in: text).max() ?? 0) + 1
@@ -37,7 +37,7 @@ struct SwiftStepFiles {
         }
         try NewFile.write(Self.source(type, version, name), to: source)
         try NewFile.write(Self.test(type, version, name), to: test)
-        let registered = text.replacingCharacters(in: range, with: "\n        \(type)(),\(end)")
+        let registered = text.replacing(end, with: "\n        \(type)(),\(end)", maxReplacements: 1)
         try NewFile.reporting(registry) {
             try Data(registered.utf8).write(to: URL(fileURLWithPath: registry), options: .atomic)
         }

@@ -1,0 +1,102 @@
+internal import CYAML
+
+/// YAML of the simplest shape: one mapping of names to text.
+///
+/// It is read event by event, so that nothing in it can grow: an alias is an event like any other, and is refused.
+package enum FlatYAML {
+    /// One setting.
+    package struct Entry: Sendable, Equatable {
+        /// Its name.
+        package let key: String
+        /// Its value; nil for one that is left empty.
+        package let value: String?
+        /// Where it stands, counted from 1.
+        package let line: Int
+    }
+
+    /// Why a text can't be used.
+    package struct Failure: Error, Sendable, CustomStringConvertible {
+        /// The line and the reason; nothing of the text is in it but keys.
+        package let description: String
+
+        init(_ line: Int, _ reason: String) { description = "line \(line): \(reason)" }
+    }
+
+    /// Reads the settings, in their order.
+    ///
+    /// - Throws: ``Failure``.
+    package static func entries(in text: String) throws(Failure) -> [Entry] {
+        guard !text.isEmpty else { return [] }
+        let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
+        defer { parser.deallocate() }
+        guard yaml_parser_initialize(parser) == 1 else { throw Failure(1, "there is no memory to read it") }
+        defer { yaml_parser_delete(parser) }
+        let bytes = Array(text.utf8)
+        let result = bytes.withUnsafeBufferPointer { buffer in
+            Result { () throws(Failure) in
+                // libyaml keeps the pointer; it reads within this closure only.
+                yaml_parser_set_input_string(parser, buffer.baseAddress, buffer.count)
+                yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
+                return try entries(from: parser)
+            }
+        }
+        return try result.get()
+    }
+
+    private static func entries(from parser: UnsafeMutablePointer<yaml_parser_t>) throws(Failure) -> [Entry] {
+        var reader = Reader()
+        while true {
+            var event = yaml_event_t()
+            guard yaml_parser_parse(parser, &event) == 1 else {
+                let reason = parser.pointee.problem.map { String(cString: $0) } ?? "it isn't YAML"
+                throw Failure(Int(parser.pointee.problem_mark.line) + 1, reason)
+            }
+            defer { yaml_event_delete(&event) }
+            if event.type == YAML_STREAM_END_EVENT { return reader.entries }
+            try reader.take(event)
+        }
+    }
+
+    /// Takes events, and refuses every one that another shape would have.
+    private struct Reader {
+        var entries: [Entry] = []
+        private var isInMapping = false
+        private var documents = 0
+        private var key: (name: String, line: Int)?
+
+        mutating func take(_ event: yaml_event_t) throws(Failure) {
+            let line = Int(event.start_mark.line) + 1
+            switch event.type {
+            case YAML_DOCUMENT_START_EVENT:
+                documents += 1
+                if documents > 1 { throw Failure(line, "a second document begins here; there must be one") }
+            case YAML_MAPPING_START_EVENT where !isInMapping: isInMapping = true
+            case YAML_SCALAR_EVENT: try take(scalar: event, line)
+            case YAML_ALIAS_EVENT: throw Failure(line, "aliases aren't taken; write the value itself")
+            case YAML_MAPPING_START_EVENT, YAML_SEQUENCE_START_EVENT:
+                guard isInMapping else { throw Failure(line, "settings are wanted, such as `key: value`") }
+                throw Failure(line, key.map { "`\($0.name)` has to be text" } ?? "a key has to be text")
+            default: break
+            }
+        }
+
+        private mutating func take(scalar event: yaml_event_t, _ line: Int) throws(Failure) {
+            let scalar = event.data.scalar
+            let text = String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
+            let isPlain = scalar.style == YAML_PLAIN_SCALAR_STYLE
+            guard isInMapping else {
+                // A file of comments alone is an empty document.
+                if isPlain && text.isEmpty { return }
+                throw Failure(line, "settings are wanted, such as `key: value`")
+            }
+            guard let (name, start) = key else {
+                if entries.contains(where: { $0.key == text }) { throw Failure(line, "`\(text)` stands there twice") }
+                key = (text, line)
+                return
+            }
+            let isNull = isPlain && ["", "~", "null", "Null", "NULL"].contains(text)
+            entries.append(Entry(key: name, value: isNull ? nil : text, line: start))
+            key = nil
+        }
+    }
+}

@@ -1,0 +1,132 @@
+internal import FoundationEssentials
+internal import InputFiles
+
+/// What the environment, the application's `.env` and `chat-admin.yaml` say. What can't be understood is refused, never
+/// passed over: the server of a default would be taken without a word.
+struct Settings {
+    /// A value, and where it was found.
+    struct Value {
+        let text: String
+        /// For sentences: a variable with its file, or a key of the YAML file.
+        let source: String
+    }
+
+    private var variables: [String: Value] = [:]
+    private var keys: [String: Value] = [:]
+    /// A variable that isn't read and names a MongoDB all the same.
+    private(set) var stranger: Value?
+
+    private static let configurationFile = "chat-admin.yaml"
+    /// More is no file of settings.
+    private static let limit = 1 << 20
+
+    /// Reads the sources.
+    ///
+    /// - Parameter file: The file of variables that the user names; nil takes `.env` if it is there.
+    /// - Throws: ``Failure``.
+    init(
+        file: String?, environment: [String: String] = ProcessInfo.processInfo.environment
+    ) async throws {
+        if let dotEnv = try await Self.dotEnv(file) {
+            let name = file ?? ".env"
+            try take(dotEnv.variables, from: " in \(name)")
+            try check(dotEnv, name, isNamed: file != nil)
+        }
+        try take(environment.filter { !SettingName.isInjected($0.key, $0.value) }, from: "")
+        try await readYAML()
+    }
+
+    /// A variable's value without the white space around it; nil where that is empty.
+    func variable(_ name: String) -> Value? { variables[name].flatMap { $0.text.isEmpty ? nil : $0 } }
+
+    /// Whether a variable is set, and to nothing.
+    func isEmpty(_ name: String) -> Bool { variables[name]?.text.isEmpty ?? false }
+
+    /// A key's value in `chat-admin.yaml`.
+    func key(_ name: String) -> Value? { keys[name] }
+
+    private mutating func take(_ found: [String: String], from place: String) throws {
+        for (name, value) in found.sorted(by: { $0.key < $1.key }) {
+            if let reason = SettingName.objection(to: name) {
+                throw Failure(.configuration, "The variable \(name)\(place) \(reason)")
+            }
+            let text = value.trimmed
+            if SettingName.variables.contains(name) {
+                variables[name] = Value(text: text, source: name + place)
+            } else if text.hasPrefix("mongodb://") || text.hasPrefix("mongodb+srv://") {
+                stranger = Value(text: "", source: name + place)
+            }
+        }
+    }
+
+    private static func dotEnv(_ file: String?) async throws -> DotEnv? {
+        let name = file ?? ".env"
+        do {
+            return DotEnv(try await InputFile.readText(name, limit: limit))
+        } catch {
+            if file == nil && error.kind == .missing { return nil }
+            throw Failure(.configuration, "The file \(name) can't be read: \(error).")
+        }
+    }
+
+    /// Other lines are the application's own business.
+    private func check(_ dotEnv: DotEnv, _ name: String, isNamed: Bool) throws {
+        if let line = dotEnv.malformed.first(where: { SettingName.variables.contains($0.name) }) {
+            throw Failure(
+                .configuration,
+                "The file \(name), line \(line.line): the value of \(line.name) can't be understood. "
+                    + "Put it into single quotes, and close them.")
+        }
+        for variable in dotEnv.variables where SettingName.variables.contains(variable.key) {
+            guard variable.value.contains("${") else { continue }
+            throw Failure(
+                .configuration,
+                "The file \(name): \(variable.key) names another variable with ${…}, which isn't "
+                    + "replaced here. Write the value itself.")
+        }
+        guard isNamed, !dotEnv.variables.keys.contains(where: SettingName.variables.contains) else { return }
+        let near =
+            dotEnv.variables.keys.sorted().lazy.compactMap { name in
+                SettingName.nearest(to: name).map { "`\(name)` is perhaps meant as \($0). " }
+            }.first ?? ""
+        throw Failure(
+            .configuration,
+            "The file \(name) sets none of the variables that are read. \(near)"
+                + "They are \(SettingName.variables.joined(separator: ", ")).")
+    }
+
+    private mutating func readYAML() async throws {
+        let name = Self.configurationFile
+        let entries: [FlatYAML.Entry]
+        do {
+            entries = try FlatYAML.entries(in: await InputFile.readText(name, limit: Self.limit))
+        } catch let error as InputFile.Failure {
+            if error.kind == .missing { return }
+            throw Failure(.configuration, "The file \(name) can't be read: \(error).")
+        } catch {
+            throw Failure(.configuration, "The file \(name), \(error).")
+        }
+        for entry in entries {
+            guard SettingName.keys.contains(entry.key) else {
+                let near = SettingName.nearestKey(to: entry.key).map { " Write `\($0)`." } ?? ""
+                throw Failure(
+                    .configuration,
+                    "The file \(name), line \(entry.line): the key `\(entry.key)` isn't known.\(near) Known "
+                        + "are \(SettingName.keys.map { "`\($0)`" }.joined(separator: " and ")).")
+            }
+            guard let text = entry.value?.trimmed, !text.isEmpty else { continue }
+            keys[entry.key] = Value(text: text, source: "`\(entry.key)` in \(name)")
+        }
+    }
+}
+
+extension String {
+    /// The text without the white space around it, line breaks included.
+    var trimmed: String {
+        var text = self[...]
+        let isOutside = { (character: Character) in character.isWhitespace || character == "\u{FEFF}" }
+        text = text.drop(while: isOutside)
+        while let last = text.last, isOutside(last) { text.removeLast() }
+        return String(text)
+    }
+}

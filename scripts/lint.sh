@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Checks the layout of the sources, and that Foundation isn't linked into the program: scripts/lint.sh PATH…
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+swift format lint --strict --recursive "$@"
+
+# FoundationEssentials does; Foundation brings 40 MB of ICU. Tests and the build's own tool may have it.
+if grep -rnE --include='*.swift' '^ *(@testable +|public +|package +|internal +)?import Foundation$' Sources |
+    grep -vE '^Sources/(TestSupport|source-checksums)/'; then
+    echo 'lint: import FoundationEssentials instead, and Glibc for what is the C library'"'"'s' >&2
+    exit 1
+fi
