@@ -119,7 +119,7 @@ public struct Finding: Sendable {
         self.collection = collection
         self.field = field
         self.count = count
-        self.samples = samples
+        self.samples = samples.map(\.excerpt)
     }
 }
 
@@ -139,7 +139,7 @@ struct FindingCollector {
         let key = Key(code: code, collection: collection, field: field)
         var finding = findings[key] ?? Finding(code: code, collection: collection, field: field)
         finding.count += count
-        if let sample, finding.samples.count < Finding.sampleLimit { finding.samples.append(sample) }
+        if let sample, finding.samples.count < Finding.sampleLimit { finding.samples.append(sample.excerpt) }
         findings[key] = finding
     }
 

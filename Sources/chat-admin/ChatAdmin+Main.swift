@@ -39,17 +39,28 @@ extension ChatAdmin {
             return code
         }
         let console = Console(isQuiet: false, noColor: true)
-        console.error(message)
+        console.error(
+            withPlainArguments(message).split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
         if wantsJSON {
             let words = withoutSecrets(self.message(for: error))
             let result = CommandSession.ErrorResult(command: "chat-admin", error: words, exitCode: code)
             do {
-                try console.result(JSON.text(result))
+                try console.result(json: result)
             } catch {
                 console.error("chat-admin: \(error)")
             }
         }
         return code
+    }
+
+    /// A line break in an argument that the parser repeats is none of its own.
+    private static func withPlainArguments(_ text: String) -> String {
+        let parts = CommandLine.arguments.dropFirst().flatMap { argument in
+            [argument] + argument.split(separator: "=", maxSplits: 1).map(String.init)
+        }
+        return parts.filter { $0 != PlainText.line($0) }.sorted { $0.count > $1.count }.reduce(text) {
+            $0.replacingOccurrences(of: $1, with: PlainText.line($1))
+        }
     }
 
     private static var wantsJSON: Bool {

@@ -9,7 +9,7 @@ extension Run {
             options: ["sort": ["_id": 1]])
         // A resumed move may have journalled a reference twice.
         var seen: Set<Referring> = []
-        return documents.compactMap(JournalEntry.init).map { entry in
+        return try documents.map(JournalEntry.init(reading:)).map { entry in
             let missed = Set(entry.missed)
             let changes = entry.fieldChanges.filter { change in
                 !missed.contains(change.id)
