@@ -7,7 +7,7 @@ extension BSONValue {
     ///
     /// - Parameter maximumBytes: The largest value that is kept as it is, in bytes of BSON.
     public func excerpt(maximumBytes: Int = Self.excerptLimit) -> BSONValue {
-        let size = BSONDocument([("", self)]).byteCount - Self.wrapperBytes
+        let size = byteCount
         guard size > maximumBytes else { return self }
         let text =
             switch self {
@@ -27,6 +27,15 @@ extension BSONValue {
     private static let excerptBeginning = 200
     /// A document's length, an element's type and empty key, and the end.
     private static let wrapperBytes = 7
+
+    /// The bytes of the value alone.
+    private var byteCount: Int {
+        switch self {
+        case .string(let text): text.utf8.count + 5
+        case .document(let document): document.byteCount
+        default: BSONDocument([("", self)]).byteCount - Self.wrapperBytes
+        }
+    }
 }
 
 extension BSONDocument {
@@ -51,7 +60,8 @@ extension String {
     /// - Parameter maximumCharacters: So many Unicode scalars are kept.
     public func excerpt(maximumCharacters: Int) -> String {
         // A character may be of any number of scalars.
-        guard utf8.count > maximumCharacters, unicodeScalars.count > maximumCharacters else { return self }
-        return String(unicodeScalars.prefix(maximumCharacters)) + "…"
+        guard utf8.count > maximumCharacters else { return self }
+        let beginning = unicodeScalars.prefix(maximumCharacters)
+        return beginning.endIndex < unicodeScalars.endIndex ? String(beginning) + "…" : self
     }
 }

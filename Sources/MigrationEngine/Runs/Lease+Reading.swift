@@ -35,7 +35,14 @@ extension Lease {
                 client.find(
                     Namespace(database, collection), filter: filter,
                     options: ["sort": ["token": -1], "limit": 1, "projection": ["token": 1]]))
-            if let document = found.first { _ = try StateFields(collection, document).read("token", .token) }
+            if let document = found.first {
+                let fields = StateFields(collection, document)
+                // The next ones have to be larger, and be tokens.
+                let token = try fields.read("token", .token) ?? 0
+                guard token < StateField<Int64>.largestToken / 2 else {
+                    throw fields.fault("token", "small enough for others to follow")
+                }
+            }
             largest = [largest, found.first?["token"]?.integer].compactMap { $0 }.max()
         }
         return largest

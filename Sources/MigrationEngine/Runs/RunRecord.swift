@@ -60,14 +60,14 @@ public struct RunRecord: Sendable {
         return try await RunRecord(reading: document, database)
     }
 
-    /// What runs have noted under a key, the latest last.
+    /// The names that runs have noted under a key.
     ///
-    /// - Throws: `MongoError`.
-    public static func notes(_ key: String, _ database: Database) async throws -> [BSONValue] {
+    /// - Throws: ``StateError``, `MongoError`.
+    public static func notes(_ key: String, _ database: Database) async throws -> [String] {
         try await database.findAll(
             StateCollection.runs, filter: BSONDocument([(key, .document(["$exists": true]))]),
             options: ["sort": ["_id": 1], "projection": .document([key: 1])]
-        ).compactMap { $0[key] }
+        ).flatMap { try StateFields(StateCollection.runs, $0).read(key, .texts) ?? [] }
     }
 
     /// Asks a run to pause at its next batch boundary, or to go on.

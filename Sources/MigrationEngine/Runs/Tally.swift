@@ -55,6 +55,8 @@ public final class Tally: Sendable {
         /// What was left by work that is done, and isn't looked at again.
         var kept: [Key: Rest] = [:]
 
+        func hasRoom(for key: Key) -> Bool { leftovers.count < Tally.mostReasons || leftovers[key] != nil }
+
         /// What is left in all.
         var all: [Key: Rest] {
             kept.merging(earlier.merging(leftovers, uniquingKeysWith: Rest.larger), uniquingKeysWith: +)
@@ -94,8 +96,7 @@ public final class Tally: Sendable {
         state.withLock { state in
             var key = Key(
                 code: code, collection: collection, reason: reason.excerpt(maximumCharacters: Leftover.longestReason))
-            let known = state.parts[state.step]?.leftovers ?? [:]
-            if known[key] == nil, known.count >= Self.mostReasons { key = key.withoutReason }
+            if state.parts[state.step]?.hasRoom(for: key) == false { key = key.withoutReason }
             let more = Rest(
                 count: count, samples: samples.prefix(Leftover.mostSamples).map { $0.excerpt() })
             let rest = state.parts[state.step]?.leftovers[key] ?? Rest()

@@ -9,6 +9,10 @@ extension MigrationRunner {
     ///   - run: The run that does it.
     /// - Throws: `MongoError`.
     public static func noteUndoing(_ id: ObjectID, run: Run) async throws {
+        // Those concerned are chosen by what they hold: one that can't be read would be passed over.
+        for row in try await run.database.findAll(StateCollection.migrations, filter: [:]) {
+            _ = try LedgerRow(reading: row)
+        }
         let reverting = try await run.database.findAll(
             StateCollection.migrations,
             filter: ["state": "reverting", "runs": .objectID(id), "checkpoint.direction": "down"])
