@@ -270,10 +270,18 @@ struct OwnStateTests {
             let force = try await Tool.run(["migrate", "unlock", "--force"] + target(database))
             #expect(force.exitCode == 0, "\(force)")
             try await Self.isOverSoon(database)
-            let repair = try await Tool.run(["repair", "ids", "--yes", "--wait", "60"] + target(database))
-            #expect(repair.exitCode == 0, "\(repair)")
-            // A run that is killed holds it no longer than it says: it says half a minute, whatever was there before.
-            #expect(try await database.one("chat_admin.lease", [:])["released"] == true)
+            // A run that is killed holds it for half a minute at most, whatever was there before.
+            let fault = FailCommand("insert", on: "\(database.name).chat_admin.journal").blocking(milliseconds: 1_000)
+            try await database.withFailPoint(fault, mode: .times(1)) { failPoint in
+                let ended = try await Tool.run(
+                    ["repair", "ids", "--yes", "--wait", "60"] + target(database), sending: SIGKILL
+                ) { _ in
+                    try await failPoint.waitUntilEntered()
+                }
+                #expect(ended.wasSent)
+            }
+            #expect(try await database.one("chat_admin.lease", [:])["released"] == false)
+            try await Self.isOverSoon(database)
         }
     }
 
