@@ -40,8 +40,8 @@ public struct CounterSafeguard: Sendable {
     /// - Parameter run: The run that sets them; nil for a plan.
     func protected(_ run: Run?, _ settings: RepairSettings) async throws -> Set<String> {
         if settings.setsZero { return [] }
-        let noted = try await RunRecord.notes(Self.field, database) + [run?.note(Self.field)].compactMap { $0 }
-        return Set(noted.flatMap { $0.array?.values.compactMap(\.string) ?? [] }).union(try await empty())
+        let own = run?.note(Self.field)?.array?.values.compactMap(\.string) ?? []
+        return Set(try await RunRecord.notes(Self.field, database) + own).union(try await empty())
     }
 
     /// The counted collections that aren't there, or hold nothing, beside documents that count something.

@@ -147,7 +147,7 @@ public struct Finding: Sendable {
         self.collection = collection
         self.field = field
         self.count = count
-        self.samples = samples
+        self.samples = samples.map(\.excerpt)
         self.severity = severity
         self.repair = repair
     }

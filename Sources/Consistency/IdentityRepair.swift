@@ -69,9 +69,8 @@ public struct IdentityRepair: Sendable {
     public func apply(_ run: Run) async throws {
         let rekeyer = Rekeyer(run: run, source: SchemaReferenceSource(database: database, schema: schema))
         var refused: Set<Refusal> = []
-        var quietLooks = 0
-        while quietLooks < 2 {
-            var found = 0
+        var looks = IdentityLooks()
+        while looks.begin(run, refused: refused.count) {
             for collection in try await ordinary() {
                 try run.checkpoint()
                 run.progress(ProgressUpdate("repairing _ids of \(collection.name)", done: run.tally.totalChanged))
@@ -79,12 +78,12 @@ public struct IdentityRepair: Sendable {
                     "new _id", in: collection.name, filter: ["_id": ["$not": ["$type": "objectId"]]], isRepeated: true
                 ) {
                     try await forEachBatch(collection, skipping: refused) { documents in
-                        found += documents.count
+                        looks.meet(documents, in: collection.name)
                         refused.formUnion(try await repair(documents, in: collection, rekeyer, run))
                     }
                 }
             }
-            quietLooks = found == 0 ? quietLooks + 1 : 0
+            guard try await looks.end(run, refused: refused.count) else { break }
         }
         for refusal in refused {
             run.tally.left(refusal.leftover)

@@ -83,8 +83,10 @@ public struct Database: Sendable {
     public func findAll(
         _ collection: String, filter: BSONDocument, options: BSONDocument = [:], session: ClientSession? = nil
     ) async throws -> [BSONDocument] {
-        try await client.all(
-            client.find(namespace(collection), filter: filter, options: options, session: session))
+        try await StateCollection.naming(collection) {
+            try await client.all(
+                client.find(namespace(collection), filter: filter, options: options, session: session))
+        }
     }
 
     /// The number of a collection's documents; 0 where there is no such collection.
@@ -132,9 +134,11 @@ public struct Database: Sendable {
         _ collection: String, _ pipeline: [BSONDocument], options: BSONDocument = ["allowDiskUse": true],
         session: ClientSession? = nil
     ) async throws -> [BSONDocument] {
-        try await client.all(
-            client.aggregate(
-                namespace(collection), pipeline: pipeline, options: options, readPreference: readPreference,
-                session: session))
+        try await StateCollection.naming(collection) {
+            try await client.all(
+                client.aggregate(
+                    namespace(collection), pipeline: pipeline, options: options, readPreference: readPreference,
+                    session: session))
+        }
     }
 }

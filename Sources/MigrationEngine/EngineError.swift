@@ -21,14 +21,34 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
     case notFound(String)
     /// Something to be done can't be, for a reason in words.
     case refused(String)
+    /// The same for several reasons, between what they keep from being done and what to do.
+    case refusedFor([String], what: String, advice: String)
 
     private static func withoutStop(_ error: any Error) -> String {
         let text = "\(error)"
         return text.hasSuffix(".") ? String(text.dropLast()) : text
     }
 
-    /// One or two sentences.
-    public var description: String {
+    /// One or two sentences, with several reasons on a line each.
+    public var description: String { lines.joined(separator: "\n") }
+
+    /// The same line by line: a line break within one comes from elsewhere.
+    public var lines: [String] {
+        switch self {
+        case .blocked(let version, let name, let reasons, let before):
+            ["Step \(version) (\(name)) can't be applied to the data as it is, so nothing was touched:"]
+                + Self.list(reasons) + (before.map { ["`migrate up --to \($0)` applies the steps before it."] } ?? [])
+        case .dangerous(let version, let name, let reasons):
+            ["Step \(version) (\(name)) can lose data, so nothing was touched:"] + Self.list(reasons)
+                + ["`migrate plan` shows what it would do; --allow-dangerous lets it."]
+        case .refusedFor(let reasons, let what, let advice): [what] + Self.list(reasons) + [advice]
+        default: [sentence]
+        }
+    }
+
+    private static func list(_ reasons: [String]) -> [String] { reasons.map { "  - \($0)" } }
+
+    private var sentence: String {
         switch self {
         case .leaseHeld(let owner, let since):
             "Another run holds the lease on this database: \(owner), since \(since). "
@@ -40,14 +60,7 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
         case .interrupted:
             "Interrupted at a batch boundary. Nothing is half done; run the same command again to go on."
         case .ledger(let sentence), .notFound(let sentence), .refused(let sentence): sentence
-        case .blocked(let version, let name, let reasons, let before):
-            "Step \(version) (\(name)) can't be applied to the data as it is, so nothing was touched:\n"
-                + reasons.map { "  - \($0)" }.joined(separator: "\n")
-                + (before.map { "\n`migrate up --to \($0)` applies the steps before it." } ?? "")
-        case .dangerous(let version, let name, let reasons):
-            "Step \(version) (\(name)) can lose data, so nothing was touched:\n"
-                + reasons.map { "  - \($0)" }.joined(separator: "\n")
-                + "\n`migrate plan` shows what it would do; --allow-dangerous lets it."
+        case .blocked, .dangerous, .refusedFor: lines.joined(separator: "\n")
         case .halfApplied(let version, let name, let reason):
             "Step \(version) (\(name)) can't be gone on with: \(reason)."
         case .stepFailed(let version, let name, true, let underlying):

@@ -49,17 +49,28 @@ extension ChatAdmin {
 
     private static func refuse(_ fullMessage: String, _ message: String, _ code: Int32) -> Int32 {
         let console = Console(isQuiet: false, noColor: true)
-        console.error(fullMessage)
+        console.error(
+            withPlainArguments(fullMessage).split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
         if wantsJSON {
             let result = CommandSession.ErrorResult(
                 command: "chat-admin", error: withoutSecrets(message), exitCode: code)
             do {
-                try console.result(JSON.text(result))
+                try console.result(json: result)
             } catch {
                 console.error("chat-admin: \(error)")
             }
         }
         return code
+    }
+
+    /// A line break in an argument that the parser repeats is none of its own.
+    private static func withPlainArguments(_ text: String) -> String {
+        let parts = CommandLine.arguments.dropFirst().flatMap { argument in
+            [argument] + argument.split(separator: "=", maxSplits: 1).map(String.init)
+        }
+        return parts.filter { $0 != PlainText.line($0) }.sorted { $0.count > $1.count }.reduce(text) {
+            $0.replacing($1, with: PlainText.line($1))
+        }
     }
 
     private static var wantsJSON: Bool {

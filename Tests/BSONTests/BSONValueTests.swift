@@ -81,4 +81,22 @@ struct BSONValueTests {
         #expect(early < BSONTimestamp(seconds: 1, increment: 10))
         #expect(!(early < early))
     }
+
+    @Test("a large value is shown by what it is and how it begins, a small one as it is")
+    func excerpt() {
+        let long = BSONValue.string(String(repeating: "é", count: 100_000))
+        for value in [
+            long, .document(["a": long]), .array([long]), .document([String(repeating: "k", count: 5_000): 1]),
+        ] {
+            let cut = value.excerpt().document?["cut"]?.document
+            #expect(cut?["type"]?.string == "\(value.type)")
+            #expect((cut?["bytes"]?.integer ?? 0) > 5_000)
+            #expect((["v": value.excerpt()] as BSONDocument).byteCount < 1024)
+            #expect(value.excerpt().excerpt() == value.excerpt())
+        }
+        for value in ["a", 1, .null, .document(["a": 1]), .string(String(repeating: "a", count: 1_000))] as [BSONValue]
+        {
+            #expect(value.excerpt() == value)
+        }
+    }
 }

@@ -66,4 +66,21 @@ struct TallyTests {
         #expect(tally.leftovers.map(\.samples.count) == [Leftover.mostSamples])
         #expect(counts(tally) == [100])
     }
+
+    @Test("more reasons than a record can hold are added up, and none is longer than a page")
+    func manyReasons() {
+        let tally = Tally()
+        let huge = String(repeating: "x", count: 1 << 20)
+        for step in 1...3 as ClosedRange<Int64> {
+            tally.step = step
+            for index in 0..<300 {
+                tally.left("id.empty", "c", 1, reason: "\(index) \(huge.prefix(2_000))", samples: [.string(huge)])
+            }
+        }
+        #expect(tally.leftovers.count <= 201)
+        #expect(tally.leftovers.reduce(0) { $0 + $1.count } == 900)
+        #expect(tally.leftovers.allSatisfy { $0.reason.count <= 1_001 })
+        let samples = BSONArray(tally.leftovers.flatMap(\.samples))
+        #expect((["all": .array(samples)] as BSONDocument).byteCount < 2 << 20)
+    }
 }

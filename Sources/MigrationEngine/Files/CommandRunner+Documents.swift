@@ -49,7 +49,7 @@ extension CommandRunner {
                 database.namespace(StateCollection.journal), filter: filter(id, ["position": .int64(place.number)]),
                 options: ["sort": ["_id": 1], "batchSize": .int32(Self.entriesPerReply)])
             try await database.client.forEachBatch(of: cursor, maximum: 1) { documents in
-                documents.compactMap(JournalEntry.init).forEach(body)
+                try documents.map(JournalEntry.init(reading:)).forEach(body)
             }
         }
     }

@@ -79,7 +79,8 @@ extension CommandRunner {
     /// Reads one image.
     func image(_ outline: Outline) async throws -> Image {
         let found = try await database.findAll(StateCollection.journal, filter: ["_id": outline.key.value])
-        guard let entry = found.first.flatMap(JournalEntry.init), case .documents(let changes) = entry.content else {
+        guard let entry = try found.first.map(JournalEntry.init(reading:)), case .documents(let changes) = entry.content
+        else {
             throw EngineError.refused(
                 "An entry of the journal is gone (\(StateCollection.journal)). Was it cleared while the step ran?")
         }

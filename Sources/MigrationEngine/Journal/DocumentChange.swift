@@ -44,20 +44,24 @@ extension DocumentChange {
         return document
     }
 
-    package init?(_ document: BSONDocument) {
-        guard let id = document["id"] else { return nil }
+    init(reading fields: StateFields) throws(StateError) {
+        guard let id = fields.document["id"] else { throw fields.fault("id", "there") }
+        let document = try fields.read("after", .document)
+        let isAbsent = try fields.read("absent", .flag) ?? false
+        let digest = try fields.read("digest", .binary)
+        let isSame = try fields.read("same", .flag) ?? false
         let after: Outcome =
-            if let after = document["after"]?.document {
-                .document(after)
-            } else if document["absent"]?.bool == true {
+            if let document {
+                .document(document)
+            } else if isAbsent {
                 .absent
-            } else if let digest = document["digest"]?.binary {
+            } else if let digest {
                 .digest(digest.bytes)
-            } else if document["same"]?.bool == true {
+            } else if isSame {
                 .same
             } else {
                 .unknown
             }
-        self.init(id: id, before: document["before"]?.document, after: after)
+        self.init(id: id, before: try fields.read("before", .document), after: after)
     }
 }

@@ -44,10 +44,9 @@ public struct FieldChange: Sendable, Equatable {
 
     var document: BSONDocument { ["id": id, "before": .document(before), "after": .document(after)] }
 
-    init?(_ document: BSONDocument) {
-        guard let id = document["id"], let before = document["before"]?.document,
-            let after = document["after"]?.document
-        else { return nil }
-        self.init(id: id, before: before, after: after)
+    init(reading fields: StateFields) throws(StateError) {
+        guard let id = fields.document["id"] else { throw fields.fault("id", "there") }
+        self.init(
+            id: id, before: try fields.require("before", .document), after: try fields.require("after", .document))
     }
 }

@@ -5,6 +5,9 @@ package struct JournalKey: Hashable, Sendable {
     package let run: ObjectID
     package let number: Int64
 
+    /// Far more entries than a run can write: there is always a next one.
+    private static let largest: Int64 = 1 << 62
+
     package var value: BSONValue { ["r": .objectID(run), "n": .int64(number)] }
 
     init(run: ObjectID, number: Int64) {
@@ -14,7 +17,7 @@ package struct JournalKey: Hashable, Sendable {
 
     init?(_ value: BSONValue?) {
         guard let document = value?.document, let run = document["r"]?.objectID,
-            let number = document["n"]?.integer
+            let number = document["n"]?.integer, (0..<Self.largest).contains(number)
         else { return nil }
         self.init(run: run, number: number)
     }
@@ -23,7 +26,7 @@ package struct JournalKey: Hashable, Sendable {
 /// One journalled change, written before the change is made.
 package struct JournalEntry: Sendable {
     /// Where an entry stands. Entries that are neither `done` nor `abandoned` are finished by the next run.
-    package enum State: String, Sendable {
+    package enum State: String, Sendable, CaseIterable {
         /// Written; the change may or may not have been made.
         case planned
         /// A moved document: the original is being deleted, the copy stands.
@@ -110,22 +113,29 @@ extension JournalEntry {
         return document
     }
 
-    package init?(_ document: BSONDocument) {
-        guard let key = JournalKey(document["_id"]), let collection = document["collection"]?.string,
-            let state = document["state"]?.string.flatMap(State.init(rawValue:)),
-            let content = Content(document)
-        else { return nil }
+    /// Reads an entry.
+    ///
+    /// - Throws: ``StateError`` where it isn't as this tool writes them: half of what it speaks of would be passed over.
+    package init(reading document: BSONDocument) throws(StateError) {
+        let fields = StateFields(StateCollection.journal, document)
+        let key = try fields.require("_id", .key)
+        let content = try Content(fields)
+        // A document that is taken back has an entry that names another one whole; others name its number.
+        var undoes: Int64?
+        if case .rekey = content {} else { undoes = try fields.read("undoes", .number) }
         self.init(
-            key: key, code: document["code"]?.string ?? "", collection: collection, content: content, state: state,
-            step: document["step"]?.integer, parent: document["parent"]?.integer,
-            missed: document["missed"]?.array?.values ?? [],
-            also: document["also"]?.array?.values.compactMap(\.string) ?? [],
-            again: document["again"]?.array?.values ?? [], isUndone: document["undone"] != nil,
-            isRetry: document["retry"]?.bool ?? false,
-            position: document["position"]?.integer, isOnce: document["once"]?.bool ?? false,
-            undoes: document["undoes"]?.integer,
-            earlier: document["earlier"]?.array?.values.compactMap(\.document) ?? [])
+            key: key, code: try fields.require("code", .text), collection: try fields.require("collection", .text),
+            content: content, state: try fields.require("state", .word),
+            step: try fields.read("step", .number), parent: try fields.read("parent", .number),
+            missed: try fields.read("missed", .array) ?? [], also: try fields.read("also", .texts) ?? [],
+            again: try fields.read("again", .array) ?? [], isUndone: try fields.read("undone", .objectID) != nil,
+            isRetry: try fields.read("retry", .flag) ?? false, position: try fields.read("position", .number),
+            isOnce: try fields.read("once", .flag) ?? false, undoes: undoes,
+            earlier: try fields.read("earlier", .documents) ?? [])
     }
+
+    /// The kinds of entries that this version writes.
+    static let kinds = ["fields", "rekey", "insert", "validator", "indexes", "collection", "documents", "dropped"]
 }
 
 extension JournalEntry.Content {
@@ -156,28 +166,31 @@ extension JournalEntry.Content {
         }
     }
 
-    fileprivate init?(_ document: BSONDocument) {
-        switch document["kind"]?.string {
-        case "fields":
-            let items = document["items"]?.array?.values.compactMap(\.document) ?? []
-            self = .fields(items.compactMap(FieldChange.init))
-        case "rekey":
-            guard let move = RekeyMove(document) else { return nil }
-            self = .rekey(move)
-        case "insert": self = .insert(document["documents"]?.array?.values.compactMap(\.document) ?? [])
+    fileprivate init(_ fields: StateFields) throws(StateError) {
+        switch try fields.require("kind", .text) {
+        case "fields": self = .fields(try Self.each(fields, FieldChange.init(reading:)))
+        case "rekey": self = .rekey(try RekeyMove(reading: fields))
+        case "insert": self = .insert(try fields.require("documents", .documents))
         case "validator":
             self = .validator(
-                before: document["before"]?.document ?? [:], after: document["after"]?.document ?? [:])
-        case "indexes": self = .indexes(document["indexes"]?.array?.values.compactMap(\.document) ?? [])
+                before: try fields.require("before", .document), after: try fields.require("after", .document))
+        case "indexes": self = .indexes(try fields.require("indexes", .documents))
         case "collection": self = .collection
-        case "documents":
-            let items = document["items"]?.array?.values.compactMap(\.document) ?? []
-            self = .documents(items.compactMap(DocumentChange.init))
+        case "documents": self = .documents(try Self.each(fields, DocumentChange.init(reading:)))
         case "dropped":
             self = .dropped(
-                options: document["options"]?.document ?? [:],
-                indexes: document["indexes"]?.array?.values.compactMap(\.document) ?? [])
-        default: return nil
+                options: try fields.require("options", .document), indexes: try fields.require("indexes", .documents))
+        default:
+            throw fields.fault("kind", "one that this version knows (\(JournalEntry.kinds.joined(separator: ", ")))")
         }
+    }
+
+    private static func each<T>(
+        _ fields: StateFields, _ read: (StateFields) throws(StateError) -> T
+    ) throws(StateError) -> [T] {
+        guard fields.document["items"] != nil else { throw fields.fault("items", "an array") }
+        var items: [T] = []
+        for item in try fields.list("items") { items.append(try read(item)) }
+        return items
     }
 }

@@ -13,12 +13,15 @@ public struct Resumer: Sendable {
         self.source = source
     }
 
+    /// Entries that are to be finished: marked as open, whatever the mark is.
+    private static let open: BSONDocument = ["open": ["$exists": true]]
+
     /// Whether there is anything to finish.
     ///
     /// - Throws: ``MongoError``.
     public static func isNeeded(_ database: Database) async throws -> Bool {
         try await !database.findAll(
-            StateCollection.journal, filter: ["open": true], options: ["limit": 1, "projection": ["_id": 1]]
+            StateCollection.journal, filter: Self.open, options: ["limit": 1, "projection": ["_id": 1]]
         ).isEmpty
     }
 
@@ -34,7 +37,7 @@ public struct Resumer: Sendable {
         let groups = try await database.aggregateAll(
             StateCollection.journal,
             [
-                ["$match": ["open": true]], ["$sort": ["_id": 1]],
+                ["$match": .document(open)], ["$sort": ["_id": 1]],
                 [
                     "$group": [
                         "_id": "$collection", "n": ["$sum": 1], "run": ["$first": "$_id.r"],
@@ -55,22 +58,7 @@ public struct Resumer: Sendable {
     /// - Returns: The runs that had left some, with the number of their open entries.
     /// - Throws: ``EngineError``, ``MongoError``.
     public func resume() async throws -> [(run: ObjectID, entries: Int)] {
-        var open: [BSONDocument] = []
-        if try await Self.isNeeded(run.database) {
-            // What belongs to a later holder of the lease isn't this run's to finish.
-            try await run.confirmLease()
-            try await run.claimOpenEntries()
-            var mine: BSONDocument = ["open": true]
-            if let token = run.token { mine.append("token", .int64(token)) }
-            open = try await run.database.findAll(
-                StateCollection.journal, filter: mine, options: ["sort": ["_id": 1]])
-        }
-        let entries = open.compactMap(JournalEntry.init)
-        guard entries.count == open.count else {
-            throw EngineError.refused(
-                "The journal (\(StateCollection.journal)) holds open entries that this version can't read. "
-                    + "Use the version that wrote them.")
-        }
+        let entries = try await Self.isNeeded(run.database) ? takeOver() : []
         var resumed: [(ObjectID, Int)] = []
         for (id, group) in Dictionary(grouping: entries, by: \.key.run).sorted(by: { $0.key < $1.key }) {
             try await finish(group, of: id)
@@ -83,11 +71,40 @@ public struct Resumer: Sendable {
         return resumed
     }
 
+    /// Takes over what earlier runs have left open, and reads it.
+    ///
+    /// - Throws: ``EngineError/leaseLost`` where some belongs to a later holder of the lease; ``StateError`` where some
+    ///   can't be read, or belongs to nobody: to pass over an entry would be to lose what it speaks of.
+    private func takeOver() async throws -> [JournalEntry] {
+        try await run.confirmLease()
+        try await run.claimOpenEntries()
+        let documents = try await run.database.findAll(
+            StateCollection.journal, filter: Self.open, options: ["sort": ["_id": 1]])
+        var entries: [JournalEntry] = []
+        for document in documents {
+            let entry = try JournalEntry(reading: document)
+            let fields = StateFields(StateCollection.journal, document)
+            guard try fields.read("open", .flag) == true else { throw fields.fault("open", "true, or absent") }
+            if let token = run.token {
+                let standing = try fields.require("token", .token)
+                guard standing <= token else {
+                    try await run.confirmLease()
+                    throw fields.fault("token", "that of a run which has had the lease")
+                }
+                // Written just now by a run that had the lease before: it finds so, and gives the entry up.
+                guard standing == token else { continue }
+            }
+            entries.append(entry)
+        }
+        return entries
+    }
+
     private func finish(_ entries: [JournalEntry], of id: ObjectID) async throws {
         let last = try await run.database.findAll(
             StateCollection.journal, filter: ["_id.r": .objectID(id)],
             options: ["sort": ["_id": -1], "limit": 1, "projection": ["_id": 1]])
-        let next = (last.first.flatMap { JournalKey($0["_id"]) }?.number ?? 0) + 1
+        let key: JournalKey? = try last.first.map { try StateFields(StateCollection.journal, $0).require("_id", .key) }
+        let next = (key?.number ?? 0) + 1
         // What this run itself had begun, before the connection broke, it goes on with under its own numbers.
         let old = id == run.id ? run : Run(resuming: id, nextNumber: next, by: run)
         let isUndo = try await !run.database.findAll(
@@ -111,7 +128,7 @@ public struct Resumer: Sendable {
             run.database.namespace(StateCollection.runs),
             [
                 .updateMany(
-                    filter: ["_id": ["$ne": .objectID(run.id)], "state": "running"],
+                    filter: ["_id": ["$ne": .objectID(run.id), "$type": "objectId"], "state": "running"],
                     update: ["$set": ["state": "interrupted", "finishedAt": WallClock.now]])
             ])
         return result.matched > 0

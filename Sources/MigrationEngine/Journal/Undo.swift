@@ -25,6 +25,7 @@ public struct Undo: Sendable {
             throw EngineError.notFound("There is no run \(id.hex) in this database. `runs list` shows them.")
         }
         if let refusal = try await Self.refusal(of: runs[0], run.database) { throw EngineError.refused(refusal) }
+        try await Self.check(run.database, run: id, isFinished: true)
         try await run.annotate("undoes", .objectID(id))
         try await LateReferences(run: run).announce(id)
         let cursor = try await run.database.client.find(
@@ -33,18 +34,14 @@ public struct Undo: Sendable {
         try await run.database.client.forEachBatch(
             of: cursor, maximum: Self.mostTogether, maximumBytes: Self.mostBytes
         ) { documents in
-            let entries = documents.compactMap(JournalEntry.init)
-            guard entries.count == documents.count else {
-                throw EngineError.refused("The journal of run \(id.hex) can't be read by this version.")
-            }
-            try await revert(entries)
+            try await revert(documents.map(JournalEntry.init(reading:)))
         }
         try await LateReferences(run: run).follow(undoing: id)
     }
 
     /// Why a run can't be taken back, if it can't: what took something back is itself taken back by doing it again.
     private static func refusal(of record: BSONDocument, _ database: Database) async throws -> String? {
-        guard let undone = record["undoes"]?.objectID else { return nil }
+        guard let undone = try StateFields(StateCollection.runs, record).read("undoes", .objectID) else { return nil }
         let original = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(undone)]).first
         let command = original?["command"]?.string ?? "the command"
         return "This run took run \(undone.hex) back. Run `\(command)` again to have its changes again."
@@ -60,9 +57,40 @@ public struct Undo: Sendable {
     public static func plan(_ database: Database, run id: ObjectID, step: Int64? = nil) async throws -> [Change] {
         let record = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)]).first ?? [:]
         if let refusal = try await refusal(of: record, database) { throw EngineError.refused(refusal) }
+        try await check(database, run: id, isFinished: false)
         var filter = filter(id, step)
         filter["parent"] = nil
         return try await changes(database, filter, documentsOfEntry)
+    }
+
+    /// Makes sure that a run's entries are as this tool writes them, as far as they are chosen by: one that isn't would be
+    /// passed over, and the undo look whole.
+    ///
+    /// - Parameter isFinished: Whether what was left open has been finished by now, or is marked as open.
+    private static func check(_ database: Database, run id: ObjectID, isFinished: Bool) async throws {
+        func isOther(_ name: String, than types: BSONArray) -> BSONValue {
+            .document([name: ["$exists": true, "$not": ["$type": .array(types)]]])
+        }
+        func isNone(_ name: String, of words: [String]) -> BSONValue {
+            .document([name: ["$nin": .array(BSONArray(words.map { .string($0) }))]])
+        }
+        let states = JournalEntry.State.allCases
+        var faults: [BSONValue] = [
+            isNone("state", of: states.map(\.rawValue)), isNone("kind", of: JournalEntry.kinds),
+            isOther("parent", than: ["int", "long"]), isOther("step", than: ["int", "long"]),
+            isOther("undone", than: ["objectId"]),
+        ]
+        if isFinished {
+            let isLost = isNone("state", of: states.filter(\.isFinal).map(\.rawValue))
+            faults.append(["$and": [isLost, ["open": ["$ne": true]]]])
+        }
+        var filter: BSONDocument = ["_id": filter(id, nil)["_id"] ?? .null]
+        filter.append("$or", .array(BSONArray(faults)))
+        let found = try await database.findAll(StateCollection.journal, filter: filter, options: ["limit": 1])
+        guard let document = found.first else { return }
+        _ = try JournalEntry(reading: document)
+        throw StateFields(StateCollection.journal, document).fault(
+            "state", "that of an entry which has come to its end, though it isn't marked as open")
     }
 
     /// Counts what entries of the journal changed, by code and collection.

@@ -91,8 +91,9 @@ struct LateReferences {
             run.database.namespace(StateCollection.journal), filter: Self.moves(of: id),
             options: ["projection": .document(projection)])
         try await run.database.client.forEachBatch(of: cursor, maximum: Self.atOnce) { documents in
-            let moves = documents.compactMap { document in
-                RekeyMove(document).map { (collection: document["collection"]?.string ?? "", move: $0) }
+            let moves = try documents.map { document in
+                let fields = StateFields(StateCollection.journal, document)
+                return (collection: try fields.require("collection", .text), move: try RekeyMove(reading: fields))
             }
             for (collection, group) in Dictionary(grouping: moves, by: \.collection) {
                 found += try await look(group.map(\.move), in: collection, id)
@@ -163,7 +164,9 @@ struct LateReferences {
                 "collection": .string(collection), "oldId": ["$in": .array(BSONArray(ids))], "kind": "rekey",
                 "state": "done", "undoes": ["$exists": true],
             ], options: ["sort": ["_id": 1], "projection": ["oldId": 1, "staying": 1]])
-        return entries.reduce(into: [:]) { $0[$1["oldId"] ?? .null] = RekeyMove.staying($1) }
+        return try entries.reduce(into: [:]) {
+            $0[$1["oldId"] ?? .null] = try RekeyMove.staying(StateFields(StateCollection.journal, $1))
+        }
     }
 
     private func standing(_ ids: [BSONValue], in collection: String) async throws -> Set<BSONValue> {

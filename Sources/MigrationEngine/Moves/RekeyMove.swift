@@ -81,25 +81,31 @@ public struct RekeyMove: Sendable {
     }
 
     /// Reads the references that stay behind from an undo's entry.
-    static func staying(_ document: BSONDocument) -> [Referrer: Set<BSONValue>] {
-        (document["staying"]?.array?.values ?? []).compactMap(\.document).reduce(into: [:]) { result, list in
-            guard let collection = list["collection"]?.string, let field = list["field"]?.string else { return }
-            result[Referrer(collection: collection, field: field)] = Set(list["ids"]?.array?.values ?? [])
+    static func staying(_ fields: StateFields) throws(StateError) -> [Referrer: Set<BSONValue>] {
+        var staying: [Referrer: Set<BSONValue>] = [:]
+        for list in try fields.list("staying") {
+            staying[try Referrer(list)] = Set(try list.require("ids", .array))
         }
+        return staying
     }
 
-    init?(_ document: BSONDocument) {
-        guard let oldID = document["oldId"], let newID = document["newId"],
-            let image = document["before"]?.document
-        else { return nil }
-        let referrers = (document["referrers"]?.array?.values ?? []).compactMap(\.document).compactMap { referrer in
-            referrer["collection"]?.string.flatMap { collection in
-                referrer["field"]?.string.map { Referrer(collection: collection, field: $0) }
-            }
-        }
+    init(reading fields: StateFields) throws(StateError) {
+        guard let oldID = fields.document["oldId"] else { throw fields.fault("oldId", "there") }
+        guard let newID = fields.document["newId"] else { throw fields.fault("newId", "there") }
+        let image = try fields.require("before", .document)
+        guard image["_id"] == oldID else { throw fields.fault("before._id", "what `oldId` says") }
+        var referrers: [Referrer] = []
+        for referrer in try fields.list("referrers") { referrers.append(try Referrer(referrer)) }
         self.init(
             oldID: oldID, newID: newID, image: image, referrers: referrers,
-            earlierReferences: Int(document["earlierReferences"]?.integer ?? 0), undoes: JournalKey(document["undoes"]))
-        staying = Self.staying(document)
+            earlierReferences: Int(try fields.read("earlierReferences", .count) ?? 0),
+            undoes: try fields.read("undoes", .key))
+        staying = try Self.staying(fields)
+    }
+}
+
+extension Referrer {
+    fileprivate init(_ fields: StateFields) throws(StateError) {
+        self.init(collection: try fields.require("collection", .text), field: try fields.require("field", .text))
     }
 }

@@ -26,6 +26,12 @@ extension Lease {
             [["$match": ["_id": "lease"]], ["$set": ["isOver": ["$lte": ["$expiresAt", "$$NOW"]]]]])
         guard let document = found.first else { return .wasFree }
         let owner = document["owner"]?.string ?? "unknown"
+        do {
+            try check(document)
+        } catch {
+            guard force else { throw error }
+            return try await makeAnew(database, owner)
+        }
         let isOver = document["isOver"]?.bool ?? false
         // Taken by force before, from a run whose time isn't over.
         guard document["released"]?.bool == false else { return isOver ? .wasFree : .taken(owner: owner) }
@@ -48,6 +54,25 @@ extension Lease {
             ])
         guard freed != nil else { throw EngineError.refused("The lease changed hands just now. Look again.") }
         return isOver ? .freed(owner: owner) : .taken(owner: owner)
+    }
+
+    /// Makes a lease anew that can't be read. Somebody may hold it: it can be taken when that holder's time is over.
+    private static func makeAnew(_ database: Database, _ owner: String) async throws -> Unlocking {
+        let token = (try await largestToken(database.client, database.name) ?? 0) &+ .random(in: 1...leap)
+        let life = Int64(lifetime.components.seconds * 1000)
+        _ = try await database.client.findAndModify(
+            database.namespace(StateCollection.lease), query: ["_id": "lease"],
+            [
+                "update": [
+                    [
+                        "$set": [
+                            "token": .int64(token), "released": true, "owner": ["$literal": .string(owner)],
+                            "expiresAt": ["$add": ["$$NOW", .int64(life)]],
+                        ]
+                    ]
+                ]
+            ])
+        return .taken(owner: owner)
     }
 
     /// Whether some run is at work on a database now.

@@ -163,7 +163,10 @@ public final class Lease: Sendable {
 
     /// Since when a lease is held, in words.
     static func since(_ document: BSONDocument?) -> String {
-        document?["acquiredAt"]?.date.map { Date(timeIntervalSince1970: Double($0) / 1000).description } ?? "unknown"
+        // One that can't be shown is told like one that isn't there.
+        document?["acquiredAt"].flatMap(StateField<Int64>.date.view).map {
+            Date(timeIntervalSince1970: Double($0) / 1000).description
+        } ?? "unknown"
     }
 
     private static func tryAcquire(
@@ -171,7 +174,10 @@ public final class Lease: Sendable {
     ) async throws -> (token: Int64?, standing: BSONDocument?) {
         let isOver: BSONDocument = ["$expr": ["$lte": ["$expiresAt", "$$NOW"]]]
         if let token = try await take(pool, namespace, owner, isDead ?? isOver) { return (token, nil) }
-        if let standing = try await find(pool, namespace) { return (nil, standing) }
+        if let standing = try await find(pool, namespace) {
+            try check(standing)
+            return (nil, standing)
+        }
         try await makeDocument(pool, namespace)
         return (try await take(pool, namespace, owner, isOver), nil)
     }
@@ -181,8 +187,7 @@ public final class Lease: Sendable {
         _ pool: MongoPool, _ namespace: Namespace, _ owner: String, _ condition: BSONDocument
     ) async throws -> Int64? {
         let life = Int64(lifetime.components.seconds * 1000)
-        var query: BSONDocument = ["_id": "lease"]
-        for element in condition.rawElements { query.append(raw: element) }
+        let query: BSONDocument = ["_id": "lease", "$and": [.document(condition), .document(isReadable)]]
         let update: BSONValue = [
             [
                 "$set": [
@@ -192,38 +197,28 @@ public final class Lease: Sendable {
             ]
         ]
         return try await pool.withClient { client in
-            let taken = try await client.findAndModify(namespace, query: query, ["update": update, "new": true])
+            let taken = try await StateCollection.naming(namespace.collection) {
+                try await client.findAndModify(namespace, query: query, ["update": update, "new": true])
+            }
             guard let token = taken?["token"]?.integer else { return nil }
             // After a restore the state may hold tokens that this lease hasn't come to yet.
-            guard let largest = try await largestToken(client, namespace.database), largest >= token else {
-                return token
+            let largest: Int64?
+            do {
+                largest = try await largestToken(client, namespace.database)
+            } catch {
+                // Nobody is to wait for a run that can't begin.
+                _ = try? await client.findAndModify(
+                    namespace, query: ["_id": "lease", "token": .int64(token)],
+                    ["update": [["$set": ["expiresAt": "$$NOW", "released": true]]]])
+                throw error
             }
+            guard let largest, largest >= token else { return token }
             let higher = largest &+ .random(in: 1...leap)
             let raised = try await client.findAndModify(
                 namespace, query: ["_id": "lease", "token": .int64(token)],
                 ["update": ["$set": ["token": .int64(higher)]], "new": true])
             return raised?["token"]?.integer
         }
-    }
-
-    /// The largest token that runs, steps and open entries of the journal carry.
-    private static func largestToken(_ client: MongoClient, _ database: String) async throws -> Int64? {
-        let open: BSONDocument = ["open": true]
-        let places: [(collection: String, filter: BSONDocument)] = [
-            (StateCollection.runs, BSONDocument()), (StateCollection.migrations, BSONDocument()),
-            (StateCollection.journal, open),
-        ]
-        var largest: Int64?
-        for (collection, condition) in places {
-            var filter = condition
-            filter.append("token", ["$type": "long"])
-            let found = try await client.all(
-                client.find(
-                    Namespace(database, collection), filter: filter,
-                    options: ["sort": ["token": -1], "limit": 1, "projection": ["token": 1]]))
-            largest = [largest, found.first?["token"]?.integer].compactMap { $0 }.max()
-        }
-        return largest
     }
 
     /// Makes the lease's document, expired from birth; of two that try at once one finds it made.
@@ -244,7 +239,7 @@ public final class Lease: Sendable {
     }
 
     /// The longest distance between a token and the first one of a lease that is made anew.
-    private static let leap: Int64 = 1 << 32
+    static let leap: Int64 = 1 << 32
 
     private static func find(_ pool: MongoPool, _ namespace: Namespace) async throws -> BSONDocument? {
         try await pool.withClient { client in

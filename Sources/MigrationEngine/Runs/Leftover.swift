@@ -10,7 +10,7 @@ public struct Leftover: Sendable, Hashable {
     public let count: Int
     /// Why, in words.
     public let reason: String
-    /// The `_id`s of at most five of them, where they are known.
+    /// The `_id`s of at most five of them, where they are known; large ones by their beginning (`BSONValue.excerpt`).
     public let samples: [BSONValue]
 
     /// So many documents stand for all.
@@ -23,13 +23,29 @@ public struct Leftover: Sendable, Hashable {
         self.code = code
         self.collection = collection
         self.count = count
-        self.reason = reason
-        self.samples = Array(samples.prefix(Self.mostSamples))
+        self.reason = reason.excerpt(maximumCharacters: Self.longestReason)
+        self.samples = samples.prefix(Self.mostSamples).map { $0.excerpt() }
     }
+
+    /// A reason may hold a server's words, and those a value.
+    static let longestReason = 1000
 }
 
 extension Leftover {
-    /// Reads a list of leftovers from a record; none where there is no list.
+    /// Reads a list of leftovers; none where there is no list.
+    static func list(_ fields: StateFields, _ name: String) throws(StateError) -> [Leftover] {
+        var leftovers: [Leftover] = []
+        for left in try fields.list(name) {
+            leftovers.append(
+                Leftover(
+                    code: try left.require("code", .text), collection: try left.require("collection", .text),
+                    count: Int(try left.require("count", .count)), reason: try left.require("reason", .text),
+                    samples: try left.read("samples", .array) ?? []))
+        }
+        return leftovers
+    }
+
+    /// The same from a document that was read strictly before.
     static func list(_ value: BSONValue?) -> [Leftover] {
         (value?.array?.values ?? []).compactMap(\.document).map { left in
             Leftover(

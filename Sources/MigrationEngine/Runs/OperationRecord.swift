@@ -17,25 +17,27 @@ public struct OperationRecord: Sendable {
     /// How long it took, in milliseconds.
     public let durationMS: Int64
 
+    private static let longestOperation = 1000
+
     init(
         step: Int64?, collection: String, operation: String, filter: BSONDocument?, changed: Int, duration: Duration
     ) {
         self.step = step
         self.collection = collection
-        self.operation = operation
+        self.operation = operation.excerpt(maximumCharacters: Self.longestOperation)
         self.filter = filter
         self.changed = changed
         durationMS = duration.milliseconds
     }
 
-    init(_ document: BSONDocument) {
-        step = document["step"]?.integer
-        collection = document["collection"]?.string ?? ""
-        operation = document["operation"]?.string ?? ""
+    init(reading fields: StateFields) throws(StateError) {
+        step = try fields.read("step", .number)
+        collection = try fields.require("collection", .text)
+        operation = try fields.require("operation", .text)
         // Earlier versions stored it as it is.
-        filter = document["filter"]?.document ?? document["filter"]?.string.flatMap { try? ExtendedJSON.document($0) }
-        changed = Int(document["changed"]?.integer ?? 0)
-        durationMS = document["durationMS"]?.integer ?? 0
+        filter = try fields.read("filter", .filter)
+        changed = Int(try fields.require("changed", .count))
+        durationMS = try fields.require("durationMS", .count)
     }
 
     var document: BSONDocument {
@@ -47,6 +49,13 @@ public struct OperationRecord: Sendable {
         // As text: servers before 5.0 refuse an update that stores a field whose name begins with a dollar.
         if let filter, let text = try? ExtendedJSON.canonical(filter) { document.append("filter", .string(text)) }
         return document
+    }
+}
+
+extension StateField where T == BSONDocument {
+    /// A filter, as a document or as Extended JSON.
+    fileprivate static var filter: StateField {
+        StateField(words: "a filter") { $0.document ?? $0.string.flatMap { try? ExtendedJSON.document($0) } }
     }
 }
 

@@ -22,7 +22,7 @@ extension Run {
                 filter: [
                     "_id.r": .objectID(id), "parent": ["$in": .array(BSONArray(group.map { .int64($0.number) }))],
                 ], options: ["sort": ["_id": 1]])
-            for entry in documents.compactMap(JournalEntry.init) {
+            for entry in try documents.map(JournalEntry.init(reading:)) {
                 guard let parent = entry.parent else { continue }
                 let missed = Set(entry.missed)
                 let changes = entry.fieldChanges.filter { change in

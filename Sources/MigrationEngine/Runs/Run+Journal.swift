@@ -57,7 +57,10 @@ extension Run {
     /// entries on.
     func claimOpenEntries() async throws {
         guard let token else { return }
-        let older: BSONDocument = ["open": true, "token": ["$not": ["$gte": .int64(token)]]]
+        // Another application's documents stay as they are, to be named.
+        let older: BSONDocument = [
+            "open": true, "token": ["$not": ["$gte": .int64(token)]], "_id.r": ["$type": "objectId"],
+        ]
         try await writer.bulkWrite(journal, [.updateMany(filter: older, update: ["$set": ["token": .int64(token)]])])
     }
 

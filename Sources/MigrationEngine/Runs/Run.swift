@@ -240,8 +240,13 @@ public final class Run: Sendable {
             "left": .array(BSONArray(tally.leftovers.map(\.bson))),
             "operations": .array(BSONArray(shared.state.withLock { $0.operations }.map { .document($0.document) })),
         ]
-        if let error { fields.append("error", .string(Redaction.redact("\(error)"))) }
+        if let error { fields.append("error", .string(Self.words(error))) }
         try await updateRecord(["$set": .document(fields)])
+    }
+
+    /// An error as records keep it: without secrets, and of bounded length, for a server repeats what it refuses.
+    static func words(_ error: any Error) -> String {
+        Redaction.redact("\(error)").excerpt(maximumCharacters: 4000)
     }
 
     /// Adds a field to the run's record, such as which run it undoes; the record may still be to be written.
@@ -290,7 +295,9 @@ public final class Run: Sendable {
         do {
             try await writer.bulkWrite(database.namespace(StateCollection.runs), [.insert(record)])
         } catch let error as MongoError where error.kind == .duplicateKey {
-            // Written by an attempt whose answer was lost.
+            // Written by an attempt whose answer was lost; or somebody has made another field of the records unique.
+            let found = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)])
+            guard !found.isEmpty else { throw StateError(StateCollection.runs, .server(error.message)) }
         }
         shared.state.withLock { $0.hasRecord = true }
     }
@@ -301,20 +308,5 @@ public final class Run: Sendable {
             defer { state.nextNumber += Int64(count) }
             return (0..<Int64(count)).map { JournalKey(run: id, number: state.nextNumber + $0) }
         }
-    }
-}
-
-extension Change {
-    /// Reads a list of changes from a record; none where there is no list.
-    static func list(_ value: BSONValue?) -> [Change] {
-        (value?.array?.values ?? []).compactMap(\.document).map { change in
-            Change(
-                code: change["code"]?.string ?? "", collection: change["collection"]?.string ?? "",
-                changed: Int(change["changed"]?.integer ?? 0))
-        }
-    }
-
-    var bson: BSONValue {
-        ["code": .string(code), "collection": .string(collection), "changed": .int64(Int64(changed))]
     }
 }

@@ -23,6 +23,9 @@ public struct RunDescription: Sendable {
         user = ProcessInfo.processInfo.environment["USER"] ?? ProcessInfo.processInfo.userName
     }
 
+    /// A command line may be megabytes long.
+    private static let (mostArguments, longestArgument) = (200, 1000)
+
     /// Who holds the lease, in words for people.
     public var owner: String {
         "\(command) by \(user) on \(host) (process \(ProcessInfo.processInfo.processIdentifier))"
@@ -31,8 +34,12 @@ public struct RunDescription: Sendable {
     var document: BSONDocument {
         [
             "command": .string(command),
-            "arguments": .array(BSONArray(arguments.map { .string($0) })),
-            "toolVersion": .string(toolVersion), "host": .string(host), "user": .string(user),
+            "arguments": .array(
+                BSONArray(
+                    arguments.prefix(Self.mostArguments).map {
+                        .string($0.excerpt(maximumCharacters: Self.longestArgument))
+                    })), "toolVersion": .string(toolVersion), "host": .string(host),
+            "user": .string(user.excerpt(maximumCharacters: Self.longestArgument)),
             "process": .int64(Int64(ProcessInfo.processInfo.processIdentifier)),
         ]
     }

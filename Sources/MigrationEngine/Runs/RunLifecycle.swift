@@ -55,6 +55,7 @@ public struct RunLifecycle: Sendable {
     public func perform(
         _ description: RunDescription, wait: Duration = .zero, _ body: (Run) async throws -> Void
     ) async throws -> Run {
+        try StateCollection.check(try await database.client.listCollections(database.name), isChanged: true)
         let lease = try await Lease.acquire(
             pool: pool, database: database.name, owner: description.owner, wait: wait, interruption: interruption)
         acquired()

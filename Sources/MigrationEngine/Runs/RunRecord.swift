@@ -9,8 +9,18 @@ public struct RunRecord: Sendable {
     public let command: String
     /// `running`, `done`, `failed` or `interrupted`; a run that was killed stays `running` until it is resumed.
     public let state: String
-    /// The whole record.
-    public let document: BSONDocument
+    /// When it began, in milliseconds since 1970.
+    public let startedAt: Int64?
+    /// When it ended, in milliseconds since 1970; nil for a run that is at work, or was killed.
+    public let finishedAt: Int64?
+    /// The operating system's user who ran it.
+    public let user: String?
+    /// The machine it was run from.
+    public let host: String?
+    /// The command line, without what is secret.
+    public let arguments: [String]
+    /// Why it failed.
+    public let error: String?
     /// What it changed.
     public let changes: [Change]
     /// What it left as it was, and why.
@@ -27,39 +37,37 @@ public struct RunRecord: Sendable {
     /// - Parameters:
     ///   - database: The database.
     ///   - limit: The largest number of runs to read.
-    /// - Throws: `MongoError`.
+    /// - Throws: ``StateError`` where one of them isn't as this tool writes them, `MongoError`.
     public static func list(_ database: Database, limit: Int) async throws -> [RunRecord] {
         let documents = try await database.findAll(
             StateCollection.runs, filter: [:],
             options: ["sort": ["startedAt": -1, "_id": -1], "limit": .int64(Int64(limit))])
         var records: [RunRecord] = []
         for document in documents {
-            if let record = try await RunRecord(document, database) { records.append(record) }
+            records.append(try await RunRecord(reading: document, database))
         }
         return records
     }
 
     /// Reads one run.
     ///
-    /// - Throws: ``EngineError/notFound(_:)``, `MongoError`.
+    /// - Throws: ``EngineError/notFound(_:)``, ``StateError``, `MongoError`.
     public static func find(_ database: Database, id: String) async throws -> RunRecord {
         let missing = EngineError.notFound("There is no run `\(id)` in this database. `runs list` shows them.")
         guard let key = ObjectID(hex: id) else { throw missing }
         let documents = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(key)])
-        guard let document = documents.first, let found = try await RunRecord(document, database) else {
-            throw missing
-        }
-        return found
+        guard let document = documents.first else { throw missing }
+        return try await RunRecord(reading: document, database)
     }
 
-    /// What runs have noted under a key, the latest last.
+    /// The names that runs have noted under a key.
     ///
-    /// - Throws: `MongoError`.
-    public static func notes(_ key: String, _ database: Database) async throws -> [BSONValue] {
+    /// - Throws: ``StateError``, `MongoError`.
+    public static func notes(_ key: String, _ database: Database) async throws -> [String] {
         try await database.findAll(
             StateCollection.runs, filter: BSONDocument([(key, .document(["$exists": true]))]),
             options: ["sort": ["_id": 1], "projection": .document([key: 1])]
-        ).compactMap { $0[key] }
+        ).flatMap { try StateFields(StateCollection.runs, $0).read(key, .texts) ?? [] }
     }
 
     /// Asks a run to pause at its next batch boundary, or to go on.
@@ -96,22 +104,32 @@ public struct RunRecord: Sendable {
                 ],
                 ["$sort": ["_id": 1]],
             ])
-        return groups.map(JournalSummary.init)
+        return try groups.map { group in
+            let name = try StateFields(StateCollection.journal, id: .objectID(id), group).inner("_id")
+            guard let name else { throw StateError(StateCollection.journal, .server("an entry without a kind")) }
+            return try JournalSummary(name, group)
+        }
     }
 
-    private init?(_ document: BSONDocument, _ database: Database) async throws {
-        guard let id = document["_id"]?.objectID else { return nil }
-        self.id = id
-        self.document = document
-        command = document["command"]?.string ?? ""
-        state = document["state"]?.string ?? ""
-        operations = (document["operations"]?.array?.values ?? []).compactMap(\.document).map(OperationRecord.init)
-        leftovers = Leftover.list(document["left"])
-        isUndo = document["undoes"]?.objectID != nil
+    private init(reading document: BSONDocument, _ database: Database) async throws {
+        let fields = StateFields(StateCollection.runs, document)
+        id = try fields.require("_id", .objectID)
+        command = try fields.require("command", .text)
+        state = try fields.require("state", .text)
+        startedAt = try fields.read("startedAt", .date)
+        finishedAt = try fields.read("finishedAt", .date)
+        user = try fields.read("user", .text)
+        host = try fields.read("host", .text)
+        arguments = try fields.read("arguments", .texts) ?? []
+        error = try fields.read("error", .text)
+        _ = try fields.read("token", .token)
+        operations = try fields.list("operations").map(OperationRecord.init(reading:))
+        leftovers = try Leftover.list(fields, "left")
+        isUndo = try fields.read("undoes", .objectID) != nil
         isUndone = try await Undo.isComplete(database, run: id)
         // A run that was killed never wrote down what it changed; its journal knows.
         if document["changes"] != nil {
-            changes = Change.list(document["changes"])
+            changes = try Change.list(fields, "changes")
         } else {
             changes = isUndo ? [] : try await Undo.plan(database, run: id)
         }
@@ -135,12 +153,12 @@ public struct JournalSummary: Sendable, Codable {
     /// The number of entries taken back.
     public let undone: Int
 
-    init(_ group: BSONDocument) {
-        let id = group["_id"]?.document ?? [:]
-        kind = id["kind"]?.string ?? ""
-        collection = id["collection"]?.string ?? ""
-        code = id["code"]?.string ?? ""
-        state = id["state"]?.string ?? ""
+    /// - Parameter name: What the entries have in common.
+    fileprivate init(_ name: StateFields, _ group: BSONDocument) throws(StateError) {
+        kind = try name.require("kind", .text)
+        collection = try name.require("collection", .text)
+        code = try name.require("code", .text)
+        state = try name.require("state", .text)
         entries = Int(group["entries"]?.integer ?? 0)
         documents = Int(group["documents"]?.integer ?? 0)
         undone = Int(group["undone"]?.integer ?? 0)

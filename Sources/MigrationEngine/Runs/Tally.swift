@@ -24,7 +24,14 @@ public final class Tally: Sendable {
         let code: String
         let collection: String
         let reason: String
+
+        var withoutReason: Key { Key(code: code, collection: collection, reason: Tally.otherReasons) }
     }
+
+    /// A reason may hold a document's value, so that there are as many as documents; more aren't told apart, and what a
+    /// run's record holds is far below what the server takes.
+    private static let mostReasons = 200
+    private static let otherReasons = "for other reasons: more than are told apart here"
 
     /// How many documents are left, and the `_id`s of some.
     private struct Rest {
@@ -47,6 +54,8 @@ public final class Tally: Sendable {
         var earlier: [Key: Rest] = [:]
         /// What was left by work that is done, and isn't looked at again.
         var kept: [Key: Rest] = [:]
+
+        func hasRoom(for key: Key) -> Bool { leftovers.count < Tally.mostReasons || leftovers[key] != nil }
 
         /// What is left in all.
         var all: [Key: Rest] {
@@ -84,9 +93,12 @@ public final class Tally: Sendable {
         _ code: String, _ collection: String, _ count: Int, reason: String, samples: some Collection<BSONValue> = []
     ) {
         guard count != 0 else { return }
-        let key = Key(code: code, collection: collection, reason: reason)
         state.withLock { state in
-            let more = Rest(count: count, samples: Array(samples.prefix(Leftover.mostSamples)))
+            var key = Key(
+                code: code, collection: collection, reason: reason.excerpt(maximumCharacters: Leftover.longestReason))
+            if state.parts[state.step]?.hasRoom(for: key) == false { key = key.withoutReason }
+            let more = Rest(
+                count: count, samples: samples.prefix(Leftover.mostSamples).map { $0.excerpt() })
             let rest = state.parts[state.step]?.leftovers[key] ?? Rest()
             state.parts[state.step, default: Part()].leftovers[key] = rest + more
             state.timesLeft += 1
@@ -147,11 +159,22 @@ public final class Tally: Sendable {
     func leftovers(of step: Int64) -> [Leftover] { Self.list(state.withLock { $0.parts[step]?.all ?? [:] }) }
 
     private static func list(_ leftovers: [Key: Rest]) -> [Leftover] {
-        leftovers.map {
+        bounded(leftovers).map {
             Leftover(
                 code: $0.key.code, collection: $0.key.collection, count: $0.value.count, reason: $0.key.reason,
                 samples: $0.value.samples)
         }.sorted { ($0.collection, $0.code, $0.reason) < ($1.collection, $1.code, $1.reason) }
+    }
+
+    /// The most common reasons, and the others together.
+    private static func bounded(_ leftovers: [Key: Rest]) -> [Key: Rest] {
+        guard leftovers.count > mostReasons else { return leftovers }
+        let sorted = leftovers.sorted { ($1.value.count, $0.key.reason) < ($0.value.count, $1.key.reason) }
+        var kept = Dictionary(uniqueKeysWithValues: sorted.prefix(mostReasons).map { ($0.key, $0.value) })
+        for (key, rest) in sorted.dropFirst(mostReasons) {
+            kept[key.withoutReason] = (kept[key.withoutReason] ?? Rest()) + rest
+        }
+        return kept
     }
 
     /// The number of changes so far.

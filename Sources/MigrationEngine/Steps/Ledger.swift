@@ -10,11 +10,21 @@ struct Ledger: Sendable {
 
     func id(of version: Int64) -> BSONValue { .string("\(series)/\(version)") }
 
-    /// Reads every row of the series, by version.
+    /// Reads every row of the series, by version: what says that it is the series', and what is called so.
+    ///
+    /// - Throws: ``StateError`` where one can't be read; a step that is applied would look like one that is pending.
     func rows() async throws -> [Int64: LedgerRow] {
+        // "0" follows "/".
+        let isNamed: BSONValue = ["_id": ["$gte": .string("\(series)/"), "$lt": .string("\(series)0")]]
         let documents = try await database.findAll(
-            StateCollection.migrations, filter: ["series": .string(series)], options: ["sort": ["version": 1]])
-        return documents.compactMap(LedgerRow.init).reduce(into: [:]) { $0[$1.version] = $1 }
+            StateCollection.migrations, filter: ["$or": [["series": .string(series)], isNamed]],
+            options: ["sort": ["version": 1]])
+        var rows: [Int64: LedgerRow] = [:]
+        for document in documents {
+            let row = try LedgerRow(reading: document)
+            if row.series == series { rows[row.version] = row }
+        }
+        return rows
     }
 
     /// How a step's work ended.
@@ -123,7 +133,7 @@ struct Ledger: Sendable {
     /// - Parameter row: The row as it stands, with what it said when the step was applied.
     func keepApplied(_ row: LedgerRow, error: any Error, run: Run) async throws {
         var fields: BSONDocument = [
-            "state": .string(StepState.applied.rawValue), "error": .string(Redaction.redact("\(error)")),
+            "state": .string(StepState.applied.rawValue), "error": .string(Run.words(error)),
         ]
         for element in row.restoration.set.rawElements { fields.append(raw: element) }
         let update: BSONDocument = [
@@ -184,7 +194,7 @@ struct Ledger: Sendable {
         if let state = end.state {
             fields.append("state", .string(state.rawValue))
             fields.append("finishedAt", WallClock.now)
-            fields.append("error", end.error.map { .string(Redaction.redact("\($0)")) } ?? .null)
+            fields.append("error", end.error.map { .string(Run.words($0)) } ?? .null)
             fields.append("undecided", .bool(end.error.map(HalfApplied.isCause) ?? false))
         }
         var update: BSONDocument = ["$set": .document(fields)]

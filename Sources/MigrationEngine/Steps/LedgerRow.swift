@@ -82,38 +82,67 @@ public struct LedgerRow: Sendable {
         self.runs = runs
     }
 
-    init?(_ document: BSONDocument) {
-        guard let series = document["series"]?.string, let version = document["version"]?.integer,
-            let state = document["state"]?.string.flatMap(StepState.init(rawValue:))
-        else { return nil }
+    /// Reads a row.
+    ///
+    /// - Throws: ``StateError`` where it isn't as this tool writes them.
+    init(reading document: BSONDocument) throws(StateError) {
+        let fields = StateFields(StateCollection.migrations, document)
+        let series = try fields.require("series", .text)
+        let version = try fields.require("version", .number)
+        guard fields.id == .string("\(series)/\(version)") else {
+            throw fields.fault("_id", "made of its series and its version, \(series)/\(version)")
+        }
         self.init(
-            series: series, version: version, name: document["name"]?.string ?? "", state: state,
-            runs: document["runs"]?.array?.values.compactMap(\.objectID) ?? [])
-        startedAt = document["startedAt"]?.date
-        finishedAt = document["finishedAt"]?.date
-        durationMS = document["durationMS"]?.integer
-        changes = Change.list(document["changes"])
-        applied = document["applied"]?.document
-        accounted = document["accounted"]?.objectID
-        host = document["host"]?.string
-        user = document["user"]?.string
-        toolVersion = document["toolVersion"]?.string
-        error = document["error"]?.string
-        checksum = document["checksum"]?.string
-        checkpoint = document["checkpoint"]?.document
+            series: series, version: version, name: try fields.require("name", .text),
+            state: try fields.require("state", .word), runs: try fields.read("runs", .objectIDs) ?? [])
+        startedAt = try fields.read("startedAt", .date)
+        finishedAt = try fields.read("finishedAt", .date)
+        durationMS = try fields.read("durationMS", .count)
+        changes = try Change.list(fields, "changes")
+        applied = try fields.read("applied", .document)
+        accounted = try fields.read("accounted", .objectID)
+        host = try fields.read("host", .text)
+        user = try fields.read("user", .text)
+        toolVersion = try fields.read("toolVersion", .text)
+        error = try fields.read("error", .text)
+        checksum = try fields.read("checksum", .text)
+        checkpoint = try Self.checkpoint(fields)
         // A run that was killed has said at its last command what those before had left.
-        leftovers = Leftover.list(document["left"] ?? checkpoint?["left"])
-        attempt = document["attempt"]?.array?.values.compactMap(\.objectID) ?? []
-        revertedBy = document["revertedBy"]?.array?.values.compactMap(\.objectID) ?? []
-        isUnjournalled = document["unjournalled"]?.bool ?? false
-        isAppliedUnjournalled = document["appliedUnjournalled"]?.bool ?? false
-        isUndecided = document["undecided"]?.bool ?? false
-        isMarked = document["marked"]?.bool ?? false
+        let saved = document["left"] == nil ? try fields.inner("checkpoint") : nil
+        leftovers = try Leftover.list(saved ?? fields, "left")
+        attempt = try fields.read("attempt", .objectIDs) ?? []
+        revertedBy = try fields.read("revertedBy", .objectIDs) ?? []
+        isUnjournalled = try fields.read("unjournalled", .flag) ?? false
+        isAppliedUnjournalled = try fields.read("appliedUnjournalled", .flag) ?? false
+        isUndecided = try fields.read("undecided", .flag) ?? false
+        isMarked = try fields.read("marked", .flag) ?? false
+        _ = try fields.read("token", .token)
+        _ = try fields.read("lastRun", .objectID)
         toRestore = [:]
         for name in Self.restored {
             if let value = document[name] { toRestore.append(name, value) }
         }
     }
+
+    /// A step's own checkpoint is its own affair; that of a step's file is read here as far as it is counted with.
+    private static func checkpoint(_ fields: StateFields) throws(StateError) -> BSONDocument? {
+        guard let checkpoint = try fields.inner("checkpoint") else { return nil }
+        if checkpoint.document["direction"] != nil {
+            let _: MigrationDirection = try checkpoint.require("direction", .word)
+            guard try checkpoint.require("position", .count) <= mostCommands else {
+                throw checkpoint.fault("position", "the number of a command")
+            }
+            _ = try checkpoint.require("digest", .text)
+            _ = try checkpoint.read("command", .text)
+            _ = try checkpoint.read("begun", .document)
+            _ = try Change.list(checkpoint, "changes")
+            _ = try Leftover.list(checkpoint, "left")
+        }
+        return checkpoint.document
+    }
+
+    /// More commands than a file can hold.
+    private static let mostCommands: Int64 = 1 << 30
 
     /// What taking the step back by its own means overwrites, and puts back where it fails before it has an effect.
     static let restored = [

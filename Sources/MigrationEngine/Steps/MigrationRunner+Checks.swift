@@ -86,10 +86,10 @@ extension MigrationRunner {
                 }
             }
             guard reasons.isEmpty else {
-                throw EngineError.refused(
-                    "Step \(step.version) (\(step.name)) can't be taken back, so nothing was touched:\n"
-                        + reasons.map { "  - \($0)" }.joined(separator: "\n")
-                        + "\nTake it back by hand, and say so with `migrate mark \(step.version) reverted`"
+                throw EngineError.refusedFor(
+                    reasons,
+                    what: "Step \(step.version) (\(step.name)) can't be taken back, so nothing was touched:",
+                    advice: "Take it back by hand, and say so with `migrate mark \(step.version) reverted`"
                         + (step is FileStep && !step.hasOwnDown ? ", or write its .down.json." : "."))
             }
         }

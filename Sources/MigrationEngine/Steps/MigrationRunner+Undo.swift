@@ -9,10 +9,14 @@ extension MigrationRunner {
     ///   - run: The run that does it.
     /// - Throws: `MongoError`.
     public static func noteUndoing(_ id: ObjectID, run: Run) async throws {
+        // Those concerned are chosen by what they hold: one that can't be read would be passed over.
+        for row in try await run.database.findAll(StateCollection.migrations, filter: [:]) {
+            _ = try LedgerRow(reading: row)
+        }
         let reverting = try await run.database.findAll(
             StateCollection.migrations,
             filter: ["state": "reverting", "runs": .objectID(id), "checkpoint.direction": "down"])
-        if let row = reverting.compactMap(LedgerRow.init).first {
+        if let row = try reverting.map(LedgerRow.init(reading:)).first {
             throw EngineError.refused(
                 "Step \(row.version) (\(row.name)) is half taken back by its own down; finish that first, with `migrate down`."
             )
@@ -59,7 +63,7 @@ extension MigrationRunner {
             filter: [
                 "attempt": .objectID(id), "revertedBy": .objectID(id), "state": ["$in": ["reverted", "reverting"]],
             ])
-        for row in reverted.compactMap(LedgerRow.init) {
+        for row in try reverted.map(LedgerRow.init(reading:)) {
             let undone = try await count(
                 ["_id.r": .objectID(id), "step": .int64(row.version), "undone": ["$exists": true]], run.database)
             // What was taken back in several attempts isn't there again before all of them are undone.
@@ -94,7 +98,7 @@ extension MigrationRunner {
                 "state": ["$in": .array(states)], "runs": .objectID(id),
                 "$or": [["attempt": .objectID(id)], ["attempt": ["$exists": false]]],
             ]
-        ).compactMap(LedgerRow.init)
+        ).map(LedgerRow.init(reading:))
     }
 
     /// Whether any entry of the journal matches: 0 or 1.

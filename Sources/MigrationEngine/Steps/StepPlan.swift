@@ -54,7 +54,7 @@ public struct PlannedOperation: Sendable {
         self.access = access
         self.risk = risk
         self.warnings = warnings
-        self.samples = samples
+        self.samples = samples.map(\.excerpt)
         self.estimatedMS = estimatedMS
     }
 }

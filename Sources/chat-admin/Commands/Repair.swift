@@ -111,7 +111,7 @@ enum RepairScope: String {
             let run = try await session.change(change) {
                 var result = session.result(try await plans(session, settings), since: start)
                 result.isQuestion = true
-                return (result.changes.reduce(0) { $0 + $1.changed }, result.text(TextStyle(usesColor: false)))
+                return (result.changes.reduce(0) { $0 + $1.changed }, result.lines(TextStyle(usesColor: false)))
             } _: { run, _ in
                 unresolved.store(try await apply(run, settings), ordering: .relaxed)
             }

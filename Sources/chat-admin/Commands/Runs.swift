@@ -61,10 +61,12 @@ private struct PauseResult: CommandResult {
     let run: String
     let paused: Bool
 
-    func text(_ style: TextStyle) -> String {
-        paused
-            ? "Run \(run) pauses at its next batch boundary; `runs resume \(run)` lets it go on."
-            : "Run \(run) goes on."
+    func lines(_ style: TextStyle) -> [String] {
+        [
+            paused
+                ? "Run \(run) pauses at its next batch boundary; `runs resume \(run)` lets it go on."
+                : "Run \(run) goes on."
+        ]
     }
 }
 
@@ -107,8 +109,7 @@ struct RunsShow: AsyncParsableCommand {
             let record = try await RunRecord.find(session.database, id: run)
             let result = RunResult(
                 database: session.database.name, run: RunsResult.Item(record),
-                arguments: record.document["arguments"]?.array?.values.compactMap(\.string) ?? [],
-                error: record.document["error"]?.string, changes: record.changes,
+                arguments: record.arguments, error: record.error, changes: record.changes,
                 left: record.leftovers.map { ChangeResult.Left($0) },
                 operations: record.operations.map(RunResult.Operation.init),
                 journal: try await record.journal(session.database))
@@ -147,7 +148,7 @@ struct RunsUndo: AsyncParsableCommand {
             }
             let undo = try await session.change(change) {
                 let changes = try await Undo.plan(session.database, run: record.id).reduce(0) { $0 + $1.changed }
-                return (changes, "This takes back run \(record.id.hex): \(record.command), \(changes) changes.")
+                return (changes, ["This takes back run \(record.id.hex): \(record.command), \(changes) changes."])
             } _: { undo, description in
                 // Should it be stopped, the ledger says that these steps are half taken back.
                 try await MigrationRunner.noteUndoing(record.id, run: undo)

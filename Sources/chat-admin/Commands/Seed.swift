@@ -64,7 +64,7 @@ struct Seed: AsyncParsableCommand {
             }
             // On this machine seeding asks nothing: it only adds, and is run every day.
             let run = try await session.change(change, asks: !isLocal || resetPasswords) {
-                (plan.changed, "This makes or completes \(plan.changed) users.")
+                (plan.changed, ["This makes or completes \(plan.changed) users."])
             } _: { run, _ in
                 // Planned again under the lease: another run may have made them just now.
                 try await seeder.apply(seeder.plan(users, resetPasswords: resetPasswords), run)

@@ -66,7 +66,7 @@ struct ChangeResult: CommandResult {
         try container.encode(durationMS, forKey: .durationMS)
     }
 
-    func text(_ style: TextStyle) -> String {
+    func lines(_ style: TextStyle) -> [String] {
         var lines: [String] = []
         for step in steps ?? [] {
             let state = dryRun && command == "migrate down" ? " would be taken back" : ": \(step.state)"
@@ -88,6 +88,6 @@ struct ChangeResult: CommandResult {
         } else if dryRun, !isQuestion {
             lines.append(style.faint("Nothing was written."))
         }
-        return lines.joined(separator: "\n")
+        return lines
     }
 }

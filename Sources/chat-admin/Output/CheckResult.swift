@@ -60,19 +60,13 @@ struct CheckResult: CommandResult {
         durationMS = duration.milliseconds
     }
 
-    func text(_ style: TextStyle) -> String {
+    func lines(_ style: TextStyle) -> [String] {
         let looked = scanned.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-        var footer = style.faint("Looked at \(looked.isEmpty ? "nothing" : looked) in \(durationMS) ms.")
-        if isOld { footer += "\n" + style.warning("The data are as of \(asOf).") }
-        if let unchecked {
-            footer += "\n" + style.warning("Not looked at: \(unchecked.joined(separator: ", ")).")
-        }
-        guard !complete || !findings.isEmpty else {
-            return style.good("\(database) is clean.") + "\n" + footer
-        }
-        guard !findings.isEmpty else {
-            return style.bold("Nothing was found in \(database) so far.") + "\n" + footer
-        }
+        var footer = [style.faint("Looked at \(looked.isEmpty ? "nothing" : looked) in \(durationMS) ms.")]
+        if isOld { footer.append(style.warning("The data are as of \(asOf).")) }
+        if let unchecked { footer.append(style.warning("Not looked at: \(unchecked.joined(separator: ", ")).")) }
+        guard !complete || !findings.isEmpty else { return [style.good("\(database) is clean.")] + footer }
+        guard !findings.isEmpty else { return [style.bold("Nothing was found in \(database) so far.")] + footer }
         let rows = findings.map { item in
             [
                 item.code, item.collection + (item.field.map { ".\($0)" } ?? ""), "\(item.count)",
@@ -91,6 +85,6 @@ struct CheckResult: CommandResult {
             errors == 0 && complete
             ? style.good("\(database) is clean, with warnings:")
             : style.bold("\(database) has \(errors) error\(errors == 1 ? "" : "s"):")
-        return ([heading] + lines + [footer]).joined(separator: "\n")
+        return [heading] + lines + footer
     }
 }

@@ -2,10 +2,10 @@ internal import FoundationEssentials
 
 /// What a command prints: one JSON document, or text for people.
 protocol CommandResult: Encodable {
-    /// The result in words.
+    /// The result in words, line by line: a line break within one is text from elsewhere, and printed as such.
     ///
     /// - Parameter style: How to emphasise.
-    func text(_ style: TextStyle) -> String
+    func lines(_ style: TextStyle) -> [String]
 }
 
 /// Emphasis, where the output is a terminal.
@@ -19,7 +19,7 @@ struct TextStyle {
     func faint(_ text: String) -> String { paint(text, "2") }
 
     private func paint(_ text: String, _ code: String) -> String {
-        usesColor ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+        usesColor ? PlainText.emphasis(code) + text + PlainText.emphasis("0") : text
     }
 }
 
@@ -27,8 +27,8 @@ extension Console {
     /// Prints a result in the format that was asked for.
     func print(_ result: some CommandResult, _ format: OutputFormat) throws {
         switch format {
-        case .text: try self.result(result.text(TextStyle(usesColor: usesColor)))
-        case .json: try self.result(try JSON.text(result))
+        case .text: try self.result(result.lines(TextStyle(usesColor: usesColor)))
+        case .json: try self.result(json: result)
         }
     }
 }
@@ -38,7 +38,7 @@ enum JSON {
     static func text(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        return PlainText.json(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 }
 
@@ -46,6 +46,8 @@ enum JSON {
 enum TextTable {
     /// Aligns rows; the last column is left as it is.
     static func lines(_ rows: [[String]], indent: String = "  ") -> [String] {
+        // As they will be printed, so that their widths are right.
+        let rows = rows.map { $0.map(PlainText.line) }
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in
             rows.compactMap { $0.indices.contains(column) ? $0[column].count : nil }.max() ?? 0

@@ -6,6 +6,9 @@ internal import Synchronization
 
 /// Standard output for results, standard error for everything else.
 ///
+/// What is printed may hold text from a database, a file, an argument or a server. Everything goes out by lines, each of
+/// which ``PlainText`` makes harmless first: a line break comes from this tool alone.
+///
 /// Progress is one line that is rewritten on a terminal, and a line every half minute elsewhere.
 final class Console: Sendable {
     private struct State {
@@ -34,10 +37,18 @@ final class Console: Sendable {
     /// Whether somebody can be asked.
     var canAsk: Bool { isatty(STDIN_FILENO) == 1 && errorIsTerminal }
 
-    /// Prints a result, unless one was printed: whoever ends the command at its deadline prints what there is by then.
+    /// Prints a result for people, unless one was printed.
     ///
     /// - Throws: ``Failure`` when standard output is closed or full: a result that nobody got isn't a success.
-    func result(_ text: String) throws {
+    func result(_ lines: [String]) throws { try print(lines.map(PlainText.line).joined(separator: "\n")) }
+
+    /// Prints a result for machines, unless one was printed.
+    ///
+    /// - Throws: ``Failure``, as for people; an encoding error.
+    func result(json value: some Encodable) throws { try print(try JSON.text(value)) }
+
+    /// Whoever ends the command at its deadline prints what there is by then, and the command itself nothing more.
+    private func print(_ text: String) throws {
         let isFirst = state.withLock { state in
             defer { state.hasResult = true }
             return !state.hasResult
@@ -51,9 +62,12 @@ final class Console: Sendable {
     func remark(_ text: String) { if !isQuiet { error(text) } }
 
     /// Prints an error, always. Where standard error is closed there is nobody to tell.
-    func error(_ text: String) {
+    func error(_ text: String) { error([text]) }
+
+    /// Prints an error of several lines.
+    func error(_ lines: [String]) {
         clearProgress()
-        try? Self.write(text + "\n", to: .standardError)
+        try? Self.write(lines.map { PlainText.line($0) + "\n" }.joined(), to: .standardError)
     }
 
     /// Asks on standard error and reads a line.
@@ -62,7 +76,7 @@ final class Console: Sendable {
     /// - Throws: `EngineError.interrupted` when a signal comes while the user thinks.
     func ask(_ question: String, _ interruption: Interruption) async throws -> String? {
         clearProgress()
-        try? Self.write(question, to: .standardError)
+        try? Self.write(PlainText.line(question), to: .standardError)
         return try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global().async {
                 continuation.resume(with: Result { try Self.readAnswer(interruption) })
@@ -84,7 +98,7 @@ final class Console: Sendable {
             if isVerbose { error(progress.what) }
             return
         }
-        let text = Self.text(progress, elapsed: ContinuousClock.now - start)
+        let text = PlainText.line(Self.text(progress, elapsed: ContinuousClock.now - start))
         let now = ContinuousClock.now
         let shown = state.withLock { state -> Bool in
             let interval: Duration = errorIsTerminal ? .milliseconds(100) : .seconds(30)

@@ -42,6 +42,7 @@ extension ExitStatus {
         case let failure as FailureTwice: self.init(failure.first)
         case let error as EngineError: self.init(engine: error)
         case let error as MongoError: self.init(mongo: error.kind)
+        case let error as StateError: self = error.isOfCollection ? .configuration : .badInput
         case let failure as SeedFile.Failure: self = failure.isUnreadable ? .localIO : .badInput
         case let error as StepFileError: self = error.kind == .inputOutput ? .localIO : .badInput
         case is PasswordHash.Failure: self = .badInput
@@ -60,7 +61,7 @@ extension ExitStatus {
             self = status == .unreachable || status == .notAllowed ? status : .stepFailed
         case .halfApplied: self = .stepFailed
         case .notFound: self = .usage
-        case .ledger, .blocked, .dangerous, .refused: self = .refused
+        case .ledger, .blocked, .dangerous, .refused, .refusedFor: self = .refused
         }
     }
 

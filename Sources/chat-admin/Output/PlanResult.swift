@@ -59,8 +59,8 @@ struct PlanResult: CommandResult {
         case command, database, series, pending, steps, warnings, durationMS
     }
 
-    func text(_ style: TextStyle) -> String {
-        guard !steps.isEmpty else { return style.good("No step is pending in \(database).") }
+    func lines(_ style: TextStyle) -> [String] {
+        guard !steps.isEmpty else { return [style.good("No step is pending in \(database).")] }
         var lines = [style.bold("\(pending) step\(pending == 1 ? " is" : "s are") pending in \(database):")]
         for step in steps { lines += text(step, style) }
         if steps.contains(where: { $0.operations.count > 0 }), series == ChatMigrations.series {
@@ -69,7 +69,7 @@ struct PlanResult: CommandResult {
                     "Counted on the data as it is: steps 2 and 3 move messages to their sessions, which changes what step 5 "
                         + "has to count."))
         }
-        return lines.joined(separator: "\n")
+        return lines
     }
 
     private func text(_ step: Step, _ style: TextStyle) -> [String] {
@@ -131,7 +131,7 @@ struct StatusResult: CommandResult {
     let steps: [Step]
     let durationMS: Int64
 
-    func text(_ style: TextStyle) -> String {
+    func lines(_ style: TextStyle) -> [String] {
         let rows = steps.map { step in
             // What was changed and taken back isn't changed any more.
             let isReverted = step.state == StepState.reverted.rawValue
@@ -154,7 +154,7 @@ struct StatusResult: CommandResult {
             pending == 0
             ? style.good(steps.isEmpty ? "There are no steps." : "Every step is applied.")
             : style.bold("\(pending) pending in \(database):")
-        return ([heading] + TextTable.lines(rows)).map(Self.trimmed).joined(separator: "\n")
+        return ([heading] + TextTable.lines(rows)).map(Self.trimmed)
     }
 
     private static func trimmed(_ line: String) -> String {

@@ -19,10 +19,10 @@ struct RunsResult: CommandResult {
             run = record.id.hex
             command = record.command
             state = record.state
-            startedAt = record.document["startedAt"]?.date.map(TimeText.iso8601)
-            finishedAt = record.document["finishedAt"]?.date.map(TimeText.iso8601)
-            user = record.document["user"]?.string
-            host = record.document["host"]?.string
+            startedAt = record.startedAt.map(TimeText.iso8601)
+            finishedAt = record.finishedAt.map(TimeText.iso8601)
+            user = record.user
+            host = record.host
             changed = record.changes.reduce(0) { $0 + $1.changed }
             undone = record.isUndone
         }
@@ -32,16 +32,15 @@ struct RunsResult: CommandResult {
     let database: String
     let runs: [Item]
 
-    func text(_ style: TextStyle) -> String {
-        guard !runs.isEmpty else { return "No run has changed \(database)." }
+    func lines(_ style: TextStyle) -> [String] {
+        guard !runs.isEmpty else { return ["No run has changed \(database)."] }
         return TextTable.lines(
             runs.map { run in
                 [
                     run.run, run.startedAt ?? "", run.command, run.undone ? "\(run.state), undone" : run.state,
                     "\(run.changed) changed", [run.user, run.host].compactMap { $0 }.joined(separator: "@"),
                 ]
-            }, indent: ""
-        ).joined(separator: "\n")
+            }, indent: "")
     }
 }
 
@@ -77,7 +76,7 @@ struct RunResult: CommandResult {
     let operations: [Operation]
     let journal: [JournalSummary]
 
-    func text(_ style: TextStyle) -> String {
+    func lines(_ style: TextStyle) -> [String] {
         var lines = [
             style.bold("Run \(run.run): \(run.command), \(run.undone ? "\(run.state), undone" : run.state)"),
             "Started \(run.startedAt ?? "?"), ended \(run.finishedAt ?? "not yet"), by \(run.user ?? "?") on \(run.host ?? "?")",
@@ -102,7 +101,7 @@ struct RunResult: CommandResult {
                 ]
             })
         lines += ChangeResult.Left.lines(left, style)
-        return lines.joined(separator: "\n")
+        return lines
     }
 
     /// What entries of a kind speak of, where it can be counted.

@@ -17,7 +17,7 @@ extension CommandSession {
     ///     what was planned.
     /// - Returns: The run, for its results.
     func change(
-        _ change: ChangeOptions, asks: Bool = true, plan: () async throws -> (changes: Int, text: String),
+        _ change: ChangeOptions, asks: Bool = true, plan: () async throws -> (changes: Int, lines: [String]),
         _ body: (Run, RunDescription) async throws -> Void
     ) async throws -> Run {
         try await confirm(change, asks: asks, plan)
@@ -37,7 +37,7 @@ extension CommandSession {
     }
 
     private func confirm(
-        _ change: ChangeOptions, asks: Bool, _ plan: () async throws -> (changes: Int, text: String)
+        _ change: ChangeOptions, asks: Bool, _ plan: () async throws -> (changes: Int, lines: [String])
     ) async throws {
         let isAsked = asks && !change.yes
         if isAsked, !console.canAsk {
@@ -58,7 +58,7 @@ extension CommandSession {
             }
         }
         guard isAsked, planned.changes > 0 else { return }
-        console.error(planned.text)
+        console.error(planned.lines)
         try await ask()
     }
 

@@ -65,7 +65,7 @@ struct CommandSession: Sendable {
             StopDeadline.after(StopDeadline.lastGrace) { _exit(status.rawValue) }
             let printed = soFar.print(console, options.format)
             if !printed {
-                report(rewording(unanswered(signal, trail)), trail, status, name, options, console)
+                report([rewording(unanswered(signal, trail))], trail, status, name, options, console)
             }
             _exit(status.rawValue)
         }
@@ -84,7 +84,7 @@ struct CommandSession: Sendable {
             // Whoever ends the process at the deadline has told what there is to tell.
             guard stop.take() else { return await forever() }
             status = ExitStatus(error)
-            report(rewording(sentence(error)), trail, status, name, options, console)
+            report(sentences(error).map(rewording), trail, status, name, options, console)
             throw ExitCode(status.rawValue)
         }
         guard stop.take() else { return await forever() }
@@ -108,11 +108,12 @@ struct CommandSession: Sendable {
         }
     }
 
-    private static func sentence(_ error: any Error) -> String {
+    /// An error's words, line by line.
+    private static func sentences(_ error: any Error) -> [String] {
         if case EngineError.interrupted(timeIsUp) = error {
-            return "The time given by --max-time is over before the end was reached."
+            return ["The time given by --max-time is over before the end was reached."]
         }
-        return "\(error)"
+        return (error as? EngineError)?.lines ?? ["\(error)"]
     }
 
     /// Why the process is ended in the middle of something.
@@ -149,7 +150,7 @@ struct CommandSession: Sendable {
             let reads = options.readPreference ?? target.connection.readPreference
             let database = Database(
                 client: client, name: target.database, server: server, readPreference: changes ? nil : reads)
-            try await check(database, requirement, name)
+            try await check(database, requirement, name, changes)
             let session = CommandSession(
                 command: name, console: parts.console, pool: pool, database: database,
                 interruption: parts.interruption, pause: parts.pause, trail: parts.trail, stop: parts.stop,
@@ -159,9 +160,14 @@ struct CommandSession: Sendable {
     }
 
     /// A check of the wrong database would find nothing wrong with it.
-    private static func check(_ database: Database, _ requirement: Requirement, _ command: String) async throws {
-        if case .nothing = requirement { return }
+    private static func check(
+        _ database: Database, _ requirement: Requirement, _ command: String, _ changes: Bool
+    ) async throws {
+        // Whatever changes something looks for itself, under the lease or before it.
+        if case .nothing = requirement, changes { return }
         let present = try await database.client.listCollections(database.name)
+        try StateCollection.check(present, isChanged: changes)
+        if case .nothing = requirement { return }
         let expected = DatabaseSchema.chat.collections.map(\.name)
         if expected.contains(where: { present[$0] != nil }) { return }
         if present[StateCollection.runs] != nil {
@@ -208,7 +214,7 @@ struct CommandSession: Sendable {
     }
 
     private static func makeLogger(_ verbosity: Int) -> Logger {
-        var logger = Logger(label: "chat-admin") { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "chat-admin") { PlainLogHandler(StreamLogHandler.standardError(label: $0)) }
         logger.logLevel =
             switch verbosity {
             case 0: .error
@@ -229,13 +235,17 @@ struct CommandSession: Sendable {
         var steps: [ChangeResult.Step]?
     }
 
+    /// A server repeats in its words what it refuses, and that may be a whole document.
+    private static let (mostLines, longestLine) = (100, 4000)
+
     /// Says what went wrong: a sentence on standard error and, with `--format json`, a document on standard output.
     private static func report(
-        _ error: String, _ trail: ChangeTrail, _ status: ExitStatus, _ name: String, _ options: GlobalOptions,
+        _ lines: [String], _ trail: ChangeTrail, _ status: ExitStatus, _ name: String, _ options: GlobalOptions,
         _ console: Console
     ) {
-        let sentence = Redaction.redact(error)
-        console.error("chat-admin: \(sentence)")
+        let lines = lines.prefix(mostLines).map { Redaction.redact($0).excerpt(maximumCharacters: longestLine) }
+        let sentence = lines.joined(separator: "\n")
+        console.error(["chat-admin: \(lines.first ?? "")"] + lines.dropFirst())
         if let changes = trail.text { console.error(changes) }
         guard options.format == .json else { return }
         do {
@@ -244,7 +254,7 @@ struct CommandSession: Sendable {
             result.changes = trail.tally?.changes
             result.left = trail.tally?.leftovers.map { ChangeResult.Left($0) }
             if !trail.steps.isEmpty { result.steps = trail.steps }
-            try console.result(JSON.text(result))
+            try console.result(json: result)
         } catch {
             console.error("chat-admin: \(error)")
         }

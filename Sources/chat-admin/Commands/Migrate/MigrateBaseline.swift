@@ -110,7 +110,7 @@ private struct Marking {
         result.steps = steps(chosen, state)
         if !change.dryRun {
             result.isQuestion = true
-            let question = result.text(TextStyle(usesColor: false))
+            let question = result.lines(TextStyle(usesColor: false))
             let run = try await session.change(change, asks: !chosen.isEmpty) {
                 (chosen.count, question)
             } _: { run, description in

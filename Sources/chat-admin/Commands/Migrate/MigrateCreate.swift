@@ -50,7 +50,7 @@ struct MigrateCreate: AsyncParsableCommand {
             if format == .json {
                 let result = CommandSession.ErrorResult(
                     command: "migrate create", error: "\(error)", exitCode: status.rawValue)
-                try console.result(JSON.text(result))
+                try console.result(json: result)
             }
             throw ExitCode(status.rawValue)
         }
@@ -99,7 +99,7 @@ struct CreateResult: CommandResult {
     /// What to do now.
     let next: String
 
-    func text(_ style: TextStyle) -> String { (files.map { "Wrote \($0)" } + [next]).joined(separator: "\n") }
+    func lines(_ style: TextStyle) -> [String] { files.map { "Wrote \($0)" } + [next] }
 }
 
 /// Files that weren't there before.

@@ -48,7 +48,7 @@ struct MigrateDown: AsyncParsableCommand {
                 var result = try await MigrateDown.plan(selection, migration, since: start)
                 result.isQuestion = true
                 let changes = result.changes.reduce(0) { $0 + $1.changed }
-                return (max(changes, selection.count), result.text(TextStyle(usesColor: false)))
+                return (max(changes, selection.count), result.lines(TextStyle(usesColor: false)))
             } _: { run, description in
                 let selection: [any Migration]
                 if let chosen {

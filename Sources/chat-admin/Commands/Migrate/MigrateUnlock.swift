@@ -43,14 +43,16 @@ private struct UnlockResult: CommandResult {
         }
     }
 
-    func text(_ style: TextStyle) -> String {
+    func lines(_ style: TextStyle) -> [String] {
         switch lease {
-        case "freed": "The lease is free. It was left behind by \(owner ?? "unknown")."
+        case "freed": ["The lease is free. It was left behind by \(owner ?? "unknown")."]
         case "taken":
-            style.warning(
-                "The lease was taken from \(owner ?? "unknown"), which stops as soon as it notices. Within half a minute the "
-                    + "next run can begin; `--wait 40` lets it wait.")
-        default: "Nobody holds the lease."
+            [
+                style.warning(
+                    "The lease was taken from \(owner ?? "unknown"), which stops as soon as it notices. Within half a "
+                        + "minute the next run can begin; `--wait 40` lets it wait.")
+            ]
+        default: ["Nobody holds the lease."]
         }
     }
 }

@@ -49,7 +49,7 @@ struct MigrateUp: AsyncParsableCommand {
             let run = try await session.change(change, asks: !selection.isEmpty) {
                 let plan = try await migration.plan(to: to)
                 let changes = plan.steps.flatMap(\.operations).reduce(0) { $0 + $1.matched }
-                return (max(changes, selection.count), plan.text(TextStyle(usesColor: false)))
+                return (max(changes, selection.count), plan.lines(TextStyle(usesColor: false)))
             } _: { run, description in
                 // Chosen again under the lease: another run may have ended just now.
                 let selection = try await runner.selection(

@@ -97,11 +97,11 @@ struct ValidateResult: CommandResult {
     let warnings: [String]
     let durationMS: Int64
 
-    func text(_ style: TextStyle) -> String {
+    func lines(_ style: TextStyle) -> [String] {
         guard !valid else {
-            return style.good("The steps of \(series) (\(steps)) and the ledger of \(database) agree.")
+            return [style.good("The steps of \(series) (\(steps)) and the ledger of \(database) agree.")]
         }
-        return problems.map { style.bad("Step \($0.version) (\($0.name)): \($0.message).") }.joined(separator: "\n")
+        return problems.map { style.bad("Step \($0.version) (\($0.name)): \($0.message).") }
     }
 }
 
