@@ -12,8 +12,8 @@ extension CollectionSchema {
         uniqueFields: ["username", "email"],
         passwordField: PasswordField(field: "hashed_password", pattern: PasswordHash.pattern),
         indexes: [
-            IndexSpecification(key: ["username": 1], isUnique: true),
-            IndexSpecification(key: ["email": 1], isUnique: true),
+            IndexSpecification(key: ["username": 1], isUnique: true, isOfText: true),
+            IndexSpecification(key: ["email": 1], isUnique: true, isOfText: true),
         ],
         sampleFields: ["username"])
 
