@@ -21,8 +21,8 @@ extension CollectionSchema {
         ],
         passwordField: PasswordField(field: "hashed_password", pattern: PasswordHash.pattern),
         indexes: [
-            IndexSpecification(key: ["username": 1], isUnique: true),
-            IndexSpecification(key: ["email": 1], isUnique: true),
+            IndexSpecification(key: ["username": 1], isUnique: true, isOfText: true),
+            IndexSpecification(key: ["email": 1], isUnique: true, isOfText: true),
         ],
         sampleFields: ["username"])
 

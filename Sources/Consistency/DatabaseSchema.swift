@@ -155,11 +155,14 @@ public struct IndexSpecification: Sendable {
     public let key: BSONDocument
     /// Whether no two documents may share its key.
     public let isUnique: Bool
+    /// Whether it is about documents alone whose fields, each of them, are text: what isn't there, and null, may be shared.
+    public let isOfText: Bool
 
     /// Declares an index.
-    public init(key: BSONDocument, isUnique: Bool = false) {
+    public init(key: BSONDocument, isUnique: Bool = false, isOfText: Bool = false) {
         self.key = key
         self.isUnique = isUnique
+        self.isOfText = isOfText
         name = key.elements.map { "\($0.key)_\($0.value.integer ?? 1)" }.joined(separator: "_")
     }
 
@@ -167,6 +170,12 @@ public struct IndexSpecification: Sendable {
     public var document: BSONDocument {
         var document: BSONDocument = ["key": .document(key), "name": .string(name)]
         if isUnique { document.append("unique", true) }
+        if isOfText {
+            // Comparisons stay within a type, and no text comes before the empty one. Unlike `$type` this lets the server look
+            // a text up in the index: {username: "alice"} is within {$gte: ""}.
+            let condition = BSONDocument(key.keys.map { ($0, ["$gte": ""]) })
+            document.append("partialFilterExpression", .document(condition))
+        }
         return document
     }
 }

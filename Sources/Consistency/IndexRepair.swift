@@ -22,13 +22,13 @@ public struct IndexRepair: Sendable {
     /// - Throws: `MongoError`.
     public func plan() async throws -> StepPlan {
         var plan = StepPlan()
-        for (collection, index) in try await missing() {
-            let what = index.isUnique ? "create unique index" : "create index"
+        for missing in try await missing() {
+            let what = missing.index.isUnique ? "create unique index" : "create index"
             plan.operations.append(
                 PlannedOperation(
-                    code: "create index", collection: collection.name, operation: "\(what) \(index.name)",
-                    matched: 1, access: .scan, risk: index.isUnique ? .careful : .safe,
-                    warnings: try await blockers(collection, index)))
+                    code: "create index", collection: missing.collection, operation: "\(what) \(missing.name)",
+                    matched: 1, access: .scan, risk: missing.index.isUnique ? .careful : .safe,
+                    warnings: try await blockers(missing)))
         }
         return plan
     }
@@ -38,7 +38,7 @@ public struct IndexRepair: Sendable {
     /// - Throws: `MongoError`.
     public func blockers() async throws -> [String] {
         var result: [String] = []
-        for (collection, index) in try await missing() { result += try await blockers(collection, index) }
+        for missing in try await missing() { result += try await blockers(missing) }
         return result
     }
 
@@ -46,46 +46,84 @@ public struct IndexRepair: Sendable {
     ///
     /// - Throws: `EngineError`, `MongoError`.
     public func apply(_ run: Run) async throws {
+        let missing = Dictionary(grouping: try await missing(), by: \.collection)
         let descriptions = try await database.client.listCollections(database.name)
         for collection in schema.collections where descriptions[collection.name]?.isOrdinary ?? true {
-            let wanted = collection.indexes.filter { $0.isUnique == isUnique }
-            guard !wanted.isEmpty else { continue }
+            guard collection.indexes.contains(where: { $0.isUnique == isUnique }) else { continue }
             run.progress(ProgressUpdate("indexes of \(collection.name)"))
             try await run.recording("create index", in: collection.name, isRepeated: true) {
-                try await run.createIndexes(wanted.map(\.document), on: collection.name)
+                try await run.createIndexes((missing[collection.name] ?? []).map(\.document), on: collection.name)
             }
         }
     }
 
-    private func missing() async throws -> [(CollectionSchema, IndexSpecification)] {
-        var result: [(CollectionSchema, IndexSpecification)] = []
+    /// An index that isn't there, and what becomes of it.
+    private struct Missing {
+        let collection: String
+        let index: IndexSpecification
+        /// What it is to be called: another index may have its usual name.
+        var name: String
+        /// Why the server refuses it beside those that are there; nil where it doesn't.
+        var conflict: String?
+
+        var document: BSONDocument { index.document.replacing("name", with: .string(name)) }
+    }
+
+    private func missing() async throws -> [Missing] {
+        var result: [Missing] = []
         let descriptions = try await database.client.listCollections(database.name)
         for collection in schema.collections where descriptions[collection.name]?.isOrdinary ?? true {
             let wanted = collection.indexes.filter { $0.isUnique == isUnique }
             guard !wanted.isEmpty else { continue }
+            let collation = descriptions[collection.name]?.collation
             let present = try await database.client.listIndexes(database.namespace(collection.name))
-            result += wanted.filter { index in
-                !present.contains {
-                    IndexMatch.serves($0, index.document, collation: descriptions[collection.name]?.collation)
+            var conflicts = IndexConflicts(
+                present: present, collation: collation, wireVersion: database.server.wireVersion)
+            for index in wanted {
+                if present.contains(where: { IndexMatch.serves($0, index.document, collation: collation) }) { continue }
+                // One that differs in its options alone is the same index, made wrong: that is for a person to decide.
+                let isTaken = present.contains {
+                    $0["name"]?.string == index.name && IndexMatch.sameKey($0, index.document)
+                        && $0["collation"]?.document == collation
                 }
+                let names = isTaken ? [index.name] : [index.name, index.name + (isUnique ? "_unique" : "_plain")]
+                result.append(Self.place(index, in: collection.name, names, &conflicts))
             }
-            .map { (collection, $0) }
         }
         return result
     }
 
-    private func blockers(_ collection: CollectionSchema, _ index: IndexSpecification) async throws -> [String] {
-        let present = try await database.client.listIndexes(database.namespace(collection.name))
-        if let other = present.first(where: {
-            $0["name"]?.string == index.name || IndexMatch.sameKey($0, index.document)
-        }) {
-            let name = other["name"]?.string ?? "?"
+    /// Finds the name under which the server takes an index: the usual one, or another, where an index of the application's
+    /// own has that.
+    private static func place(
+        _ index: IndexSpecification, in collection: String, _ names: [String], _ conflicts: inout IndexConflicts
+    ) -> Missing {
+        var missing = Missing(collection: collection, index: index, name: index.name)
+        for name in names {
+            missing.name = name
+            guard case .refused(let reason) = conflicts.add(missing.document) else {
+                missing.conflict = nil
+                return missing
+            }
+            missing.conflict = missing.conflict ?? reason
+        }
+        missing.name = index.name
+        return missing
+    }
+
+    private func blockers(_ missing: Missing) async throws -> [String] {
+        if missing.conflict != nil {
+            let present = try await database.client.listIndexes(database.namespace(missing.collection))
+            let other = present.first {
+                $0["name"]?.string == missing.name || IndexMatch.sameKey($0, missing.index.document)
+            }
+            guard let other else { return ["\(missing.collection) \(missing.conflict ?? "")"] }
             return [
-                "\(collection.name) has the index \(name), which differs from the one wanted "
-                    + "(\(index.isUnique ? "unique" : "not unique")); drop it first"
+                "\(missing.collection) has the index \(other["name"]?.string ?? "?"), which differs from the one wanted "
+                    + "(\(missing.index.isUnique ? "unique" : "not unique")); drop it first"
             ]
         }
-        guard index.isUnique else { return [] }
-        return try await Duplicates.sentences(index.document, in: collection.name, database)
+        guard missing.index.isUnique else { return [] }
+        return try await Duplicates.sentences(missing.document, in: missing.collection, database)
     }
 }

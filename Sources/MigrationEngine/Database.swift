@@ -77,7 +77,7 @@ public struct Database: Sendable {
     private static let snapshotAttempts = 6
 
     /// The wire version of MongoDB 5.0.
-    private static let wireVersionOf5: Int64 = 13
+    static let wireVersionOf5: Int64 = 13
 
     /// Reads every document that matches; for results known to be small.
     public func findAll(

@@ -126,7 +126,8 @@ struct StepResumeTests {
                 let refused = try await json(up(folder), on: database, expecting: 3)
                 #expect(refused["error"]?.string?.contains("it is half done, and has been edited since") == true)
 
-                try folder.write("002_insert.up.json", #"[{"insert": "d", "documents": [{"_id": 1}, {"_id": 1}]}]"#)
+                try folder.write(
+                    "002_insert.up.json", #"[{"create": "d"}, {"insert": "d", "documents": [{"_id": 1}, {"_id": 1}]}]"#)
                 try folder.write("001_inc.up.json", Self.increment)
                 try await database.update("c", ["_id": 5], ["$set": ["n": 0]])
                 _ = try await json(up(folder), on: database, expecting: 3)

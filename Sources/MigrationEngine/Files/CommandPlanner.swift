@@ -6,6 +6,8 @@ struct CommandPlanner {
     let database: Database
     /// As ``RepairSettings/journalLimit``.
     let journalLimit: Int64
+    /// Whether documents of one insert are compared with each other.
+    var looksWithin = true
 
     /// What each command would do, in order.
     ///
@@ -77,6 +79,9 @@ struct CommandPlanner {
                 }
             }
             return dangers
+        case .insert(let documents):
+            guard let collection = command.collection, !touched.contains(collection) else { return [] }
+            return try await pushedOut(by: documents, of: collection)
         default: return []
         }
     }
@@ -110,7 +115,7 @@ struct CommandPlanner {
     private static let asItIs = "run as it is; the journal can't take it back"
 
     /// So many documents are shown.
-    private static let samples: Int64 = 5
+    static let samples: Int64 = 5
 
     private func change(
         _ statement: ChangeStatement, _ command: DatabaseCommand, _ objections: [String], _ dangers: [String]
@@ -202,7 +207,7 @@ struct CommandPlanner {
                 warnings.append("\(command.title): \(Self.asItIs)")
             }
         }
-        if let refusal = command.refusal { warnings.append("refused: \(refusal)") }
+        if let refusal = command.refusal(on: database.name) { warnings.append("refused: \(refusal)") }
         return PlannedOperation(
             code: command.code, collection: collection, operation: command.title, matched: matched, access: access,
             risk: dangers.isEmpty ? command.risk : .dangerous, warnings: warnings, estimatedMS: cost)
@@ -243,8 +248,7 @@ struct CommandPlanner {
         case .create: return found == nil ? [] : ["there is a collection \(collection) already"]
         case .drop: return found == nil ? ["there is no collection \(collection) to drop"] : []
         case .createIndexes(let indexes):
-            guard found != nil else { return [] }
-            return try await indexObjections(indexes, collection)
+            return try await indexObjections(indexes, collection, found)
         case .insert(let documents): return try await insertObjections(documents, collection, found)
         case .change(let statements):
             // Without the variables the server would miss them.
@@ -259,76 +263,6 @@ struct CommandPlanner {
         case .aggregate, .other: return []
         }
     }
-
-    private func indexObjections(_ indexes: [BSONDocument], _ collection: String) async throws -> [String] {
-        let present = try await database.client.listIndexes(database.namespace(collection))
-        var result: [String] = []
-        for index in indexes {
-            let name = index["name"]?.string ?? ""
-            if let other = present.first(where: { $0["name"]?.string == name }) {
-                if !IndexMatch.sameKey(other, index)
-                    || (other["unique"]?.bool ?? false) != (index["unique"]?.bool ?? false)
-                {
-                    result.append("\(collection) has another index with the name \(name)")
-                }
-                continue
-            }
-            if let other = present.first(where: {
-                IndexMatch.sameKey($0, index) && $0["collation"] == index["collation"]
-            }) {
-                result.append("\(collection) has an index with the key of \(name): \(other["name"]?.string ?? "?")")
-                continue
-            }
-            // The path of an array's element means something else in a pipeline.
-            let isPlain = (index["key"]?.document?.keys ?? []).allSatisfy { path in
-                !path.split(separator: ".").contains { $0.allSatisfy(\.isNumber) }
-            }
-            if index["unique"]?.bool == true, isPlain {
-                result += try await Duplicates.sentences(index, in: collection, database)
-            }
-        }
-        return result
-    }
-
-    private func insertObjections(
-        _ documents: [BSONDocument], _ collection: String, _ found: CollectionDescription?
-    ) async throws -> [String] {
-        guard let found else { return [] }
-        var result: [String] = []
-        let ids = documents.compactMap { $0["_id"] }
-        if !ids.isEmpty {
-            let taken = try await database.findAll(
-                collection, filter: ["_id": ["$in": .array(BSONArray(ids))]],
-                options: ["projection": ["_id": 1], "limit": .int64(Self.samples)])
-            if !taken.isEmpty { result.append("\(collection) has documents with the same _id already") }
-        }
-        let validator = found.options["validator"]?.document ?? [:]
-        let isStrict =
-            found.options["validationAction"]?.string ?? "error" == "error"
-            && found.options["validationLevel"]?.string != "off"
-        if !validator.isEmpty, isStrict, database.server.wireVersion >= Self.firstWithDocuments {
-            let accepted = try await database.client.run(
-                [
-                    "aggregate": 1,
-                    "pipeline": [
-                        [
-                            "$documents": .array(
-                                BSONArray(documents.map { ["$literal": .document(CommandRunner.withID($0))] }))
-                        ],
-                        ["$match": .document(validator)], ["$count": "n"],
-                    ], "cursor": [:],
-                ], on: database.name)
-            let n = Int(
-                accepted.value(at: "cursor", "firstBatch")?.array?.values.first?.document?["n"]?.integer ?? 0)
-            if n < documents.count {
-                result.append("\(documents.count - n) of its documents don't satisfy the validator of \(collection)")
-            }
-        }
-        return result
-    }
-
-    /// The wire version of MongoDB 6.0, whose `$documents` lets documents be looked at that are stored nowhere.
-    private static let firstWithDocuments: Int64 = 17
 
     /// What a piece of work costs about, in microseconds, as measured on a small machine with MongoDB 6.0.
     private enum Cost: Int {

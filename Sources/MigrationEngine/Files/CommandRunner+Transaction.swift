@@ -13,7 +13,7 @@ extension CommandRunner {
         var documents = 0
         for command in file.commands {
             // Neither a capped collection nor one of the tool's own takes part in one.
-            guard let collection = command.collection, command.refusal == nil,
+            guard let collection = command.collection, command.refusal(on: database.name) == nil,
                 present[collection].map({ $0.isOrdinary && !$0.isCapped }) ?? true
             else { return false }
             switch command.kind {

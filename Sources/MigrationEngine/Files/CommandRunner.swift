@@ -95,7 +95,7 @@ struct CommandRunner {
 
     private func perform(_ index: Int, wasBegun begun: BSONDocument?, isResumed: Bool) async throws {
         let command = commands[index]
-        if let refusal = command.refusal { throw EngineError.refused(refusal) }
+        if let refusal = command.refusal(on: database.name) { throw EngineError.refused(refusal) }
         let place = CommandPlace(index: index, isResumed: isResumed)
         switch command.kind {
         case .insert(let documents) where try await isOrdinary(command.collection):

@@ -95,26 +95,4 @@ extension DatabaseCommand {
         default: []
         }
     }
-
-    /// Why the tool refuses to run the command at all; nil for nearly all.
-    package var refusal: String? {
-        if name == "dropDatabase" {
-            return "dropDatabase would drop the ledger and the journal too; drop the collections one by one"
-        }
-        if name == "renameCollection" {
-            return "renameCollection is a command of the database admin, which a step's file doesn't work on"
-        }
-        if Self.aboutCollections.contains(name), document[name]?.string == nil,
-            name != "aggregate" || document[name]?.integer != 1
-        {
-            return "\(name) names no collection: its first value must be text"
-        }
-        if document["$db"] != nil { return "it names a database ($db); a step works on the one that is connected to" }
-        var touched = [collection]
-        if case .aggregate(let target, _, _) = kind { touched.append(target) }
-        guard let own = touched.compactMap({ $0 }).first(where: { $0.hasPrefix(StateCollection.prefix) }) else {
-            return nil
-        }
-        return "\(own) is where this tool keeps its own state"
-    }
 }

@@ -32,8 +32,11 @@ public struct FileStep: Migration {
 
     private static let shownCommands = 3
 
-    /// SHA-256 of the bytes of the file that applies it.
+    /// SHA-256 of the commands that apply it.
     public var checksum: String? { upFile.checksum }
+
+    /// What earlier versions kept: that of the file's bytes.
+    public var formerChecksums: Set<String> { upFile.formerChecksums }
 
     /// Whether it has a file that takes it back.
     public var hasOwnDown: Bool { downFile != nil }
@@ -129,7 +132,7 @@ public struct FileStep: Migration {
     }
 
     /// Why some of its commands aren't run at all.
-    var refusals: [String] { upFile.commands.compactMap(\.refusal) }
+    func refusals(_ database: Database) -> [String] { upFile.commands.compactMap { $0.refusal(on: database.name) } }
 
     /// What its commands do to the data as it is that can lose it, beyond what they say.
     func dangers(
@@ -144,11 +147,19 @@ public struct FileStep: Migration {
 
     /// The same, where steps before it change some collections first.
     func blockers(_ database: Database, ignoring touched: Set<String>) async throws -> [String] {
-        refusals.isEmpty ? try await planner(database).blockers(upFile, ignoring: touched) : refusals
+        let refusals = refusals(database)
+        return refusals.isEmpty ? try await planner(database).blockers(upFile, ignoring: touched) : refusals
     }
 
-    /// What its commands would fail on, after the steps before it.
-    public func preconditions(_ database: Database) async throws -> [String] { try await blockers(database) }
+    /// What its commands would fail on, after the steps before it. What a file itself repeats shows when it is inserted: a
+    /// step that was let begin goes as far as it can.
+    public func preconditions(_ database: Database) async throws -> [String] {
+        let refusals = refusals(database)
+        guard refusals.isEmpty else { return refusals }
+        var planner = planner(database)
+        planner.looksWithin = false
+        return try await planner.blockers(upFile)
+    }
 
     /// Where it begins.
     func firstCheckpoint(_ direction: MigrationDirection) throws -> BSONDocument? {
@@ -183,7 +194,7 @@ public struct FileStep: Migration {
 
     /// Why it can't be taken back: neither a file nor the journal tells how.
     public func downBlockers(_ database: Database) async throws -> [String] {
-        if let downFile { return downFile.commands.compactMap(\.refusal) }
+        if let downFile { return downFile.commands.compactMap { $0.refusal(on: database.name) } }
         let lost = upFile.commands.filter { !$0.isInJournal }.map(\.title)
         guard !lost.isEmpty else { return [] }
         return [

@@ -12,6 +12,8 @@ public struct StepDirectory: Sendable {
     public let steps: [FileStep]
     /// What was passed over, and why, a sentence each.
     public let warnings: [String]
+    /// What looks like a step and can't be run, a sentence each: nobody should believe that it was. In ``warnings`` too.
+    public let unusable: [String]
 
     /// The runner of its steps.
     public var runner: MigrationRunner { MigrationRunner(series: series, steps: steps) }
@@ -30,6 +32,7 @@ public struct StepDirectory: Sendable {
         self.path = path
         self.series = try Self.series(series, path)
         var warnings: [String] = []
+        var unusable: [String] = []
         var files: [Int64: [MigrationDirection: (name: String, title: String)]] = [:]
         for name in try Self.names(in: path) {
             let parsed: StepFileName
@@ -37,6 +40,11 @@ public struct StepDirectory: Sendable {
                 parsed = try StepFileName(parsing: name)
             } catch {
                 warnings.append("\(path)/\(name) isn't a step and is passed over: \(error.reason).")
+                if StepFileName.looksLikeStep(name) {
+                    unusable.append(
+                        "\(path)/\(name) looks like a step and can't be run: \(error.reason). Rename it, or take it away."
+                    )
+                }
                 continue
             }
             if let other = files[parsed.version]?[parsed.direction] {
@@ -49,9 +57,11 @@ public struct StepDirectory: Sendable {
         var steps: [FileStep] = []
         for (version, pair) in files.sorted(by: { $0.key < $1.key }) {
             guard let up = pair[.up] else {
-                warnings.append(
+                let sentence =
                     "\(path)/\(pair[.down]?.name ?? "") takes back a step that isn't there: version \(version) has no "
-                        + ".up.json.")
+                    + ".up.json."
+                warnings.append(sentence)
+                unusable.append(sentence)
                 continue
             }
             if let down = pair[.down], down.title != up.title {
@@ -73,6 +83,7 @@ public struct StepDirectory: Sendable {
         }
         self.steps = steps
         self.warnings = warnings
+        self.unusable = unusable
     }
 
     /// The files of a directory, sorted; what is hidden is left out.

@@ -1,14 +1,15 @@
 internal import BSON
 internal import Checksums
 internal import InputFiles
-internal import MongoDriver
 
 /// A file with an array of database commands in Extended JSON, canonical or relaxed.
 package struct StepFile: Sendable {
     /// Where it lies.
     package let path: String
-    /// SHA-256 of its bytes, in hexadecimal.
+    /// SHA-256 of its commands, in hexadecimal: white space, line ends and a byte order mark don't count.
     package let checksum: String
+    /// What earlier versions of this tool may have kept as its checksum: that of its bytes, with these or other line ends.
+    package let formerChecksums: Set<String>
     /// Its commands, in order.
     package let commands: [DatabaseCommand]
 
@@ -20,7 +21,9 @@ package struct StepFile: Sendable {
         do {
             bytes = try InputFile.readOrdinary(path, limit: Self.limit)
         } catch {
-            throw StepFileError(.inputOutput, path: path, reason: "it can't be read: \(error)")
+            // One that is too large is the author's to divide; the others are the machine's.
+            let kind: StepFileError.Kind = error.kind == .tooLarge ? .malformed : .inputOutput
+            throw StepFileError(kind, path: path, reason: "it can't be read: \(error)")
         }
         try self.init(path: path, bytes: bytes)
     }
@@ -33,43 +36,38 @@ package struct StepFile: Sendable {
     /// - Throws: ``StepFileError`` of kind `malformed`.
     package init(path: String, bytes: [UInt8]) throws(StepFileError) {
         self.path = path
-        checksum = try Self.digest(bytes, path)
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        // A byte order mark is what some editors put in front.
+        let text = bytes.starts(with: Self.byteOrderMark) ? Array(bytes.dropFirst(Self.byteOrderMark.count)) : bytes
+        guard !bytes.starts(with: [0xff, 0xfe]), !bytes.starts(with: [0xfe, 0xff]), !bytes.prefix(2).contains(0) else {
+            throw StepFileError(.malformed, path: path, reason: "it is UTF-16 or UTF-32; save it as UTF-8")
+        }
+        guard String(validating: text, as: UTF8.self) != nil else {
             throw StepFileError(.malformed, path: path, reason: "it isn't UTF-8")
         }
-        commands = try Self.commands(in: text, path)
-    }
-
-    private static func commands(in text: String, _ path: String) throws(StepFileError) -> [DatabaseCommand] {
-        // A byte order mark is what some editors put in front.
-        let json = text.hasPrefix("\u{FEFF}") ? String(text.dropFirst()) : text
-        guard let first = json.first(where: { !$0.isWhitespace }) else {
-            throw StepFileError(.malformed, path: path, reason: "it is empty; an array without commands is []")
-        }
-        guard first == "[" else {
-            throw StepFileError(.malformed, path: path, reason: "it has to be an array of commands, [ … ]")
-        }
-        if let number = ExtendedJSON.integerTooLarge(in: json) {
-            throw StepFileError(.malformed, path: path, reason: "the number \(number) doesn't fit 64 bits")
-        }
-        let list: BSONDocument
         do {
-            list = try ExtendedJSON.document(json)
+            commands = try CommandReader.commands(in: text).compactMap(DatabaseCommand.init)
         } catch {
-            throw StepFileError(.malformed, path: path, reason: withoutStop(error.message))
+            throw StepFileError(.malformed, path: path, reason: error.reason)
         }
-        var commands: [DatabaseCommand] = []
-        for (index, element) in list.elements.enumerated() {
-            guard let document = element.value.document, let command = DatabaseCommand(document) else {
-                throw StepFileError(
-                    .malformed, path: path, reason: "element \(index + 1) isn't a command, such as {\"ping\": 1}")
-            }
-            commands.append(command)
-        }
-        return commands
+        checksum = try Self.digest(commands.flatMap(\.document.bytes), path)
+        formerChecksums = try Self.formerChecksums(of: text, bytes, path)
     }
 
-    private static func withoutStop(_ text: String) -> String { text.hasSuffix(".") ? String(text.dropLast()) : text }
+    private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
+
+    private static func formerChecksums(
+        of text: [UInt8], _ bytes: [UInt8], _ path: String
+    ) throws(StepFileError) -> Set<String> {
+        let (lineFeed, carriageReturn): (UInt8, UInt8) = (0x0a, 0x0d)
+        let unix = text.filter { $0 != carriageReturn }
+        let windows = unix.flatMap { $0 == lineFeed ? [carriageReturn, lineFeed] : [$0] }
+        var checksums: Set<String> = [try digest(bytes, path)]
+        for variant in [unix, windows] {
+            checksums.insert(try digest(variant, path))
+            checksums.insert(try digest(byteOrderMark + variant, path))
+        }
+        return checksums
+    }
 
     /// SHA-256 of some of its first commands, to notice that what is done already has been edited.
     func digest(ofFirst count: Int) throws(StepFileError) -> String {

@@ -1,6 +1,6 @@
 /// The name of a file of a step, as golang-migrate writes it: `001_create_users.up.json`.
 public struct StepFileName: Sendable, Equatable {
-    /// The number in front, 1 or more.
+    /// The number in front, 0 or more.
     public let version: Int64
     /// What stands between the number and the direction.
     public let title: String
@@ -33,11 +33,17 @@ public struct StepFileName: Sendable, Equatable {
         let digits = rest.prefix { $0.isASCII && $0.isNumber }
         guard !digits.isEmpty else { throw Mismatch(reason: "it doesn't begin with a version") }
         guard let version = Int64(digits) else { throw Mismatch(reason: "its version is larger than \(Int64.max)") }
-        guard version > 0 else { throw Mismatch(reason: "a version is 1 or more") }
         guard rest.dropFirst(digits.count).first == "_" else {
             throw Mismatch(reason: "there is no _ behind its version")
         }
         self.init(version: version, title: String(rest.dropFirst(digits.count + 1)), direction: direction)
+    }
+
+    /// Whether golang-migrate takes a file for a step, by its name: digits, `_`, `.up.` or `.down.`, and anything behind it.
+    public static func looksLikeStep(_ name: String) -> Bool {
+        let rest = name.drop { $0.isASCII && $0.isNumber }
+        guard rest.count < name.count, rest.first == "_" else { return false }
+        return [".up.", ".down."].contains { rest.contains($0) }
     }
 
     /// The file's name.

@@ -42,7 +42,7 @@ extension Undo {
                 let found = present.first(where: { $0["name"]?.string == name })
             else { continue }
             guard
-                found == index || IndexMatch.serves(found, index, collation: collation)
+                found == index || IndexMatch.stands(found, for: index, collation: collation)
                     || IndexMatch.isMade(found, of: index)
             else {
                 run.tally.left(entry.code, entry.collection, 1, reason: Undo.changedSince)

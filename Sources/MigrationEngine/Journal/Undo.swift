@@ -162,7 +162,9 @@ public struct Undo: Sendable {
         let fields: BSONValue = ["$subtract": [size("items"), ["$add": [size("items.same"), size("missed")]]]]
         let isFields: BSONValue = ["$in": ["$kind", ["fields", "documents"]]]
         let isInsert: BSONValue = ["$eq": ["$kind", "insert"]]
-        let inserted: BSONValue = ["$subtract": [size("documents"), size("missed")]]
+        // Of two documents of the same _id the second is no part of it.
+        let refused: BSONValue = ["$add": [size("missed"), ["$ifNull": ["$copies", 0]]]]
+        let inserted: BSONValue = ["$subtract": [size("documents"), refused]]
         let isIndexes: BSONValue = ["$eq": ["$kind", "indexes"]]
         // A collection that was dropped has an entry for its indexes, and one for itself.
         let dropped: BSONValue = ["$cond": [["$gt": [size("indexes"), 0]], 0, 1]]

@@ -81,7 +81,8 @@ extension Run {
 /// Which index can stand in for another.
 public enum IndexMatch {
     /// Whether an index that is there does what a wanted one would do: the same keys in the same order, unique if that
-    /// is wanted, and over all documents.
+    /// is wanted, and over all documents, or at least those that the wanted one covers. A sparse one covers those whose
+    /// field is there.
     ///
     /// - Parameters:
     ///   - present: The index that is there, as `listIndexes` describes it.
@@ -90,9 +91,36 @@ public enum IndexMatch {
     public static func serves(
         _ present: BSONDocument, _ wanted: BSONDocument, collation: BSONDocument?
     ) -> Bool {
-        sameKey(present, wanted)
-            && (present["unique"]?.bool ?? false) == (wanted["unique"]?.bool ?? false)
-            && present["partialFilterExpression"] == nil && present["collation"]?.document == collation
+        guard sameKey(present, wanted), present["collation"]?.document == collation,
+            (present["unique"]?.bool ?? false) == (wanted["unique"]?.bool ?? false)
+        else { return false }
+        guard let condition = wanted["partialFilterExpression"]?.document else {
+            return present["partialFilterExpression"] == nil && !(present["sparse"]?.bool ?? false)
+        }
+        guard let own = present["partialFilterExpression"]?.document else { return true }
+        return own.elements.allSatisfy { isImplied($0, by: condition) }
+    }
+
+    /// Whether every document that a condition of an index covers is covered by a part of another's.
+    private static func isImplied(_ part: BSONElement, by condition: BSONDocument) -> Bool {
+        guard let wanted = condition[part.key] else { return false }
+        let meaning = IndexFilter.meaning(of: [part.key: part.value])
+        if meaning == IndexFilter.meaning(of: [part.key: wanted]) { return true }
+        guard isText(wanted) else { return false }
+        // A field that is text is there.
+        return isText(part.value) || meaning == IndexFilter.meaning(of: [part.key: ["$exists": true]])
+    }
+
+    /// Whether a condition is that a field is text, said in either of two ways.
+    private static func isText(_ condition: BSONValue) -> Bool {
+        condition == ["$type": "string"] || condition == ["$gte": ""]
+    }
+
+    /// Whether an index is one that was asked for, or stands for it in every respect.
+    static func stands(_ present: BSONDocument, for asked: BSONDocument, collation: BSONDocument?) -> Bool {
+        serves(present, asked, collation: collation)
+            && present["partialFilterExpression"]?.document.map(IndexFilter.meaning(of:))
+                == asked["partialFilterExpression"]?.document.map(IndexFilter.meaning(of:))
             && !(present["sparse"]?.bool ?? false)
     }
 

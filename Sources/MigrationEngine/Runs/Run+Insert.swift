@@ -41,9 +41,20 @@ extension Run {
             return try await setState(.done, of: [entry], concern: .acknowledged)
         }
         // What the server refused is no part of what this run did: an undo leaves it, and it can be tried again.
-        let missed = BSONArray(refused.map { documents[$0.index]["_id"] ?? .null })
+        let again = refused.map { documents[$0.index]["_id"] ?? .null }
         if refused.count < documents.count {
-            try await amend(open: entry, ["$set": ["missed": .array(missed), "again": .array(missed)]])
+            // One of two documents of the same _id went in, and is this run's.
+            let failed = Set(refused.map(\.index))
+            let inserted = Set(documents.indices.filter { !failed.contains($0) }.map { documents[$0]["_id"] ?? .null })
+            let missed = again.filter { !inserted.contains($0) }
+            try await amend(
+                open: entry,
+                [
+                    "$set": [
+                        "missed": .array(BSONArray(missed)), "again": .array(BSONArray(again)),
+                        "copies": .int64(Int64(again.count - missed.count)),
+                    ]
+                ])
             count(entry, documents.count - refused.count)
         }
         try await setState(refused.count < documents.count ? .done : .abandoned, of: [entry])

@@ -6,7 +6,8 @@ public enum Duplicates {
     /// So many values are named; the rest is counted.
     private static let named = 5
 
-    /// Looks for duplicates, compared as the index will compare them: a missing field is null.
+    /// Looks for duplicates, compared as the index will compare them: a missing field is null, and each element of an array
+    /// is a value of its own. What no index can be built over is named too, whether it is unique or not.
     ///
     /// - Parameters:
     ///   - index: The index, as `createIndexes` takes it; `key` and `name` are read, and what limits or bends it.
@@ -17,21 +18,56 @@ public enum Duplicates {
     public static func sentences(
         _ index: BSONDocument, in collection: String, _ database: Database
     ) async throws -> [String] {
-        let fields = index["key"]?.document?.keys ?? []
-        // A key's path may have dots, which a group's key may not.
-        let key = BSONDocument(
-            fields.enumerated().map { ("\($0.offset)", ["$ifNull": [.string("$" + $0.element), .null]]) })
-        var stages: [BSONDocument] = []
-        if let partial = index["partialFilterExpression"]?.document { stages.append(["$match": .document(partial)]) }
-        if index["sparse"]?.bool == true {
-            stages.append(["$match": ["$or": .array(BSONArray(fields.map { [$0: ["$exists": true]] }))]])
+        let isSparse = index["sparse"]?.bool == true
+        guard let keys = IndexKeys(index["key"]?.document ?? [:], isSparse: isSparse) else { return [] }
+        let isUnique = index["unique"]?.bool ?? index["unique"].map { $0.number != 0 } ?? false
+        // Only arrays side by side keep another index from being built.
+        guard isUnique || keys.fields.count > 1 else { return [] }
+        var covered: [BSONDocument] = []
+        if let partial = index["partialFilterExpression"]?.document { covered.append(["$match": .document(partial)]) }
+        if isSparse {
+            covered.append(["$match": ["$or": .array(BSONArray(keys.fields.map { [$0: ["$exists": true]] }))]])
         }
         var options: BSONDocument = ["allowDiskUse": true]
         if let collation = index["collation"]?.document { options.append("collation", .document(collation)) }
+        let arrays = try await database.aggregateAll(
+            collection, covered + [["$match": .document(keys.arrays)], ["$limit": 1], ["$project": ["_id": 1]]],
+            options: options)
+        if arrays.isEmpty, !keys.hasDollars {
+            guard isUnique else { return [] }
+            return try await sentences(keys, index, collection, covered + [Self.plain(keys)], options, database)
+        }
+        let stages = covered + keys.stages
+        let parallel = try await database.aggregateAll(
+            collection, stages + [["$match": ["k.parallel": true]], ["$limit": 1], ["$project": ["_id": 1]]],
+            options: options)
+        if let document = parallel.first {
+            return [
+                "\(collection): a document has two arrays side by side in \(keys.fields.joined(separator: ", ")), which no "
+                    + "index can hold (_id \(text(document["_id"] ?? .null)))"
+            ]
+        }
+        guard isUnique else { return [] }
+        return try await sentences(keys, index, collection, stages, options, database)
+    }
+
+    /// The keys of documents in which no array is on the way.
+    private static func plain(_ keys: IndexKeys) -> BSONDocument {
+        // A key's path may have dots, which a field's name may not.
+        let values = keys.fields.enumerated().map { field in
+            ("f\(field.offset)", BSONValue.document(["v": ["$ifNull": [.string("$" + field.element), .null]]]))
+        }
+        return ["$project": .document(["k": .document(BSONDocument(values))])]
+    }
+
+    private static func sentences(
+        _ keys: IndexKeys, _ index: BSONDocument, _ collection: String, _ stages: [BSONDocument],
+        _ options: BSONDocument, _ database: Database
+    ) async throws -> [String] {
         let groups = try await database.aggregateAll(
             collection,
             stages + [
-                ["$group": ["_id": .document(key), "n": ["$sum": 1], "a": ["$min": "$_id"], "b": ["$max": "$_id"]]],
+                ["$group": ["_id": keys.group, "n": ["$sum": 1], "a": ["$min": "$_id"], "b": ["$max": "$_id"]]],
                 ["$match": ["n": ["$gt": 1]]],
                 ["$sort": ["_id": 1]],
                 [
@@ -45,8 +81,8 @@ public enum Duplicates {
         let total = Int(facets["all"]?.array?.values.first?.document?["n"]?.integer ?? 0)
         let shown = (facets["named"]?.array?.values ?? []).compactMap(\.document).map {
             (group: BSONDocument) -> String in
-            let values = zip(fields, (group["_id"]?.document ?? [:]).elements.map(\.value))
-            let shared = values.map { "\($0) \(text($1))" }.joined(separator: ", ")
+            let values = (group["_id"]?.document ?? [:]).elements.map { $0.value.document?["v"] }
+            let shared = zip(keys.fields, values).map { "\($0) \($1.map(text) ?? "[]")" }.joined(separator: ", ")
             let ids = [group["a"], group["b"]].compactMap { $0.map(Self.text) }.joined(separator: " and ")
             return "\(collection): \(group["n"]?.integer ?? 0) documents share \(shared) (such as _id \(ids))"
         }

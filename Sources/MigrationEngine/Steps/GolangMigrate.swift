@@ -13,7 +13,7 @@ public enum GolangMigrate {
     /// - Throws: ``EngineError/refused(_:)`` when it was never there, or when its last step failed; `MongoError`.
     public static func version(_ database: Database, collection: String = collection) async throws -> Int64 {
         let found = try await database.findAll(collection, filter: [:], options: ["limit": 2])
-        guard found.count == 1, let version = found[0]["version"]?.integer, version > 0 else {
+        guard found.count == 1, let version = number(found[0]["version"]), version >= 0 else {
             throw EngineError.refused(
                 "golang-migrate hasn't migrated `\(database.name)`: \(collection) has no version. If it keeps it in another "
                     + "collection, name that with --from-collection.")
@@ -25,5 +25,18 @@ public enum GolangMigrate {
                     + "again.")
         }
         return version
+    }
+
+    /// The version that golang-migrate has brought a database to, or was bringing it to; nil where it has no record, or has
+    /// taken everything back.
+    static func recorded(_ database: Database) async throws -> Int64? {
+        let found = try await database.findAll(collection, filter: [:], options: ["limit": 1])
+        return number(found.first?["version"]).flatMap { $0 >= 0 ? $0 : nil }
+    }
+
+    /// A whole number of whatever type: a shell writes doubles.
+    private static func number(_ value: BSONValue?) -> Int64? {
+        if case .double(let number)? = value { return Int64(exactly: number) }
+        return value?.integer
     }
 }

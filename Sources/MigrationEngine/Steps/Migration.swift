@@ -32,6 +32,10 @@ public protocol Migration: Sendable {
     /// change any more: the ledger keeps the checksum that it was applied with.
     var checksum: String? { get }
 
+    /// Other checksums that the same source has, or had, as earlier versions computed them: a step that was applied with
+    /// one of them hasn't changed.
+    var formerChecksums: Set<String> { get }
+
     /// The findings that are gone, or can't be mended, once the step is applied: codes, or what they begin with.
     var mends: [String] { get }
 
@@ -93,6 +97,9 @@ public protocol Migration: Sendable {
 extension Migration {
     /// Nothing watches over the source of most steps.
     public var checksum: String? { nil }
+
+    /// The checksums of most steps have always been computed in one way.
+    public var formerChecksums: Set<String> { [] }
 
     /// Most steps mend nothing that a check looks for.
     public var mends: [String] { [] }

@@ -16,9 +16,18 @@ public enum MigrationPlanner {
         public let name: String
         /// The checksum of its source, where it has one.
         public let checksum: String?
+        /// Others that stand for the same source.
+        public let formerChecksums: Set<String>
+        /// The lowest version that a step of its kind may have: golang-migrate's may be 0.
+        public let lowestVersion: Int64
 
         /// Names a step.
-        public init(version: Int64, name: String, checksum: String? = nil) {
+        public init(
+            version: Int64, name: String, checksum: String? = nil, formerChecksums: Set<String> = [],
+            lowestVersion: Int64 = 1
+        ) {
+            self.formerChecksums = formerChecksums
+            self.lowestVersion = lowestVersion
             self.version = version
             self.name = name
             self.checksum = checksum
@@ -79,12 +88,13 @@ public enum MigrationPlanner {
 
     /// Looks whether steps can be told apart.
     ///
-    /// - Throws: ``EngineError/ledger(_:)`` for a version below 1, and for one that two steps have.
+    /// - Throws: ``EngineError/ledger(_:)`` for a version that is too low, and for one that two steps have.
     public static func check(_ steps: [Step]) throws(EngineError) {
         var seen: [Int64: String] = [:]
         for step in steps {
-            if step.version <= 0 {
-                throw .ledger("Step \(step.version) (\(step.name)): a version must be 1 or more.")
+            if step.version < step.lowestVersion {
+                throw .ledger(
+                    "Step \(step.version) (\(step.name)): a version must be \(step.lowestVersion) or more.")
             }
             if let other = seen.updateValue(step.name, forKey: step.version) {
                 throw .ledger(
@@ -117,7 +127,7 @@ public enum MigrationPlanner {
     ) throws(EngineError) -> [Int64] {
         let effective = ledger.filter { isEffective($0.value.state) }.keys.sorted(by: >)
         guard let target else { return Array(effective.prefix(1)) }
-        if target != 0, !steps.contains(where: { $0.version == target }) {
+        if target > 0, !steps.contains(where: { $0.version == target }) {
             throw .notFound("There is no step \(target). `migrate status` lists the steps; 0 takes everything back.")
         }
         return effective.filter { $0 > target }
@@ -155,7 +165,7 @@ public enum MigrationPlanner {
             guard let record = ledger[step.version], record.state == .applied, let then = record.checksum,
                 let now = step.checksum
             else { return false }
-            return then != now
+            return then != now && !step.formerChecksums.contains(then)
         }.sorted { $0.version < $1.version }
     }
 

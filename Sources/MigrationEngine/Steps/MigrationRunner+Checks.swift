@@ -8,12 +8,16 @@ extension MigrationRunner {
     public func checkBlockers(
         _ selection: [any Migration], _ database: Database, settings: RepairSettings
     ) async throws {
-        for case let step as FileStep in selection where !step.refusals.isEmpty {
-            throw Self.blocked(step, step.refusals, in: selection)
+        for case let step as FileStep in selection {
+            let refusals = step.refusals(database)
+            guard refusals.isEmpty else { throw Self.blocked(step, refusals, in: selection) }
         }
         try Self.checkDangers(selection, .up, settings)
         guard selection.contains(where: { $0 is FileStep }) else { return try await checkBlockers(selection, database) }
         let rows = try await Ledger(database: database, series: series).rows()
+        if let reason = try await forgottenBaseline(selection, rows, database) {
+            throw EngineError.refused(reason + ", so nothing was touched.")
+        }
         try Self.checkCheckpoints(selection, .up, rows)
         var touched: Set<String> = []
         for case let step as FileStep in selection {
@@ -32,6 +36,21 @@ extension MigrationRunner {
             touched.formUnion(step.touched)
         }
         try await checkBlockers(selection, database)
+    }
+
+    /// Says that golang-migrate has applied some of the steps of a directory that this tool's ledger knows nothing of; nil
+    /// where it hasn't.
+    func forgottenBaseline(
+        _ selection: [any Migration], _ rows: [Int64: LedgerRow], _ database: Database
+    ) async throws -> String? {
+        guard rows.isEmpty, let first = selection.first(where: { $0 is FileStep }),
+            let version = try await GolangMigrate.recorded(database), version >= first.version
+        else { return nil }
+        return
+            "golang-migrate has brought `\(database.name)` to version \(version) (\(GolangMigrate.collection)), and this "
+            + "tool's ledger knows nothing of it: its steps would run again. Declare them applied with `migrate baseline "
+            + "--from golang-migrate`; or, if these steps are none of its, say so with `migrate mark \(first.version) "
+            + "reverted`"
     }
 
     private func checkBlockers(_ selection: [any Migration], _ database: Database) async throws {

@@ -44,7 +44,11 @@ public struct MigrationRunner: Sendable {
 
     /// What the planner knows of the steps.
     public var known: [MigrationPlanner.Step] {
-        steps.map { MigrationPlanner.Step(version: $0.version, name: $0.name, checksum: $0.checksum) }
+        steps.map {
+            MigrationPlanner.Step(
+                version: $0.version, name: $0.name, checksum: $0.checksum, formerChecksums: $0.formerChecksums,
+                lowestVersion: $0 is FileStep ? 0 : 1)
+        }
     }
 
     /// Every step, and every row of the ledger that has no step any more.
@@ -95,6 +99,7 @@ public struct MigrationRunner: Sendable {
         each: (any Migration, StepPlan, [String], Duration) throws -> Void
     ) async throws {
         let rows = try await Ledger(database: database, series: series).rows()
+        var forgotten = try await forgottenBaseline(selection, rows, database)
         var touched: Set<String> = []
         for step in selection {
             let start = ContinuousClock.now
@@ -112,6 +117,8 @@ public struct MigrationRunner: Sendable {
                 if row.isUndecided { blockers += [row.error].compactMap { $0 } }
                 blockers += try [file.objection(to: .up, row)].compactMap { $0 }
             }
+            if let reason = forgotten { blockers.insert(reason, at: 0) }
+            forgotten = nil
             try each(step, plan, blockers, ContinuousClock.now - start)
             touched.formUnion(file.touched)
         }

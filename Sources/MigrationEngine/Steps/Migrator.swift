@@ -105,7 +105,7 @@ public struct Migrator: Sendable {
             // Going on after a broken connection must not take back another step than the one begun.
             let chosen = try await runner.selection(.down(to: version), database).map(\.version)
             return try await work("migrate down", settings) { run, description, finished in
-                let selection = try await runner.selection(.down(to: 0), database).filter {
+                let selection = try await runner.selection(.down(to: -1), database).filter {
                     chosen.contains($0.version)
                 }
                 try await runner.checkDownBlockers(selection, database, settings: settings)

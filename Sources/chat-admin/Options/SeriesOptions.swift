@@ -30,14 +30,20 @@ struct SeriesOptions: ParsableArguments {
 
     /// Reads the steps.
     ///
+    /// - Parameters:
+    ///   - journalLimit: As `RepairSettings.journalLimit`.
+    ///   - isWhole: Whether a file that looks like a step and can't be run is refused: nobody should believe that it was.
     /// - Throws: `StepFileError`, ``Failure``.
-    func read(journalLimit: Int64 = RepairSettings.defaultJournalLimit) throws -> Steps {
+    func read(journalLimit: Int64 = RepairSettings.defaultJournalLimit, isWhole: Bool = false) throws -> Steps {
         guard let steps else { return Steps(runner: ChatMigrations.runner, warnings: []) }
         let directory = try StepDirectory(path: steps, series: series, journalLimit: journalLimit)
         guard directory.series != ChatMigrations.series else {
             throw Failure(
                 .usage,
                 "\(steps): `\(directory.series)` is the name of the built-in series; name this one with --series.")
+        }
+        if isWhole, !directory.unusable.isEmpty {
+            throw Failure(.badInput, directory.unusable.joined(separator: "\n"))
         }
         return Steps(runner: directory.runner, warnings: directory.warnings)
     }

@@ -20,11 +20,12 @@ struct MigrationSession {
     /// wrong with them.
     static func run(
         _ name: String, _ options: GlobalOptions, _ series: SeriesOptions,
-        changes: Bool = false, journalLimit: Int64 = RepairSettings.defaultJournalLimit,
+        changes: Bool = false, isWhole: Bool = false, journalLimit: Int64 = RepairSettings.defaultJournalLimit,
         _ body: (MigrationSession) async throws -> ExitStatus
     ) async throws {
         var steps: SeriesOptions.Steps?
-        let readSteps = { (_: ConnectionString) in steps = try series.read(journalLimit: journalLimit) }
+        let readSteps = { (_: ConnectionString) in steps = try series.read(journalLimit: journalLimit, isWhole: isWhole)
+        }
         try await CommandSession.run(
             name, options, requires: series.areBuiltIn ? .chatDatabase : .nothing, changes: changes,
             rewording: series.reword,

@@ -52,7 +52,7 @@ struct MigrateDown: AsyncParsableCommand {
             } _: { run, description in
                 let selection: [any Migration]
                 if let chosen {
-                    selection = try await runner.selection(.down(to: 0), session.database).filter {
+                    selection = try await runner.selection(.down(to: -1), session.database).filter {
                         chosen.contains($0.version)
                     }
                 } else {
@@ -69,7 +69,9 @@ struct MigrateDown: AsyncParsableCommand {
             try session.console.print(result, options.format)
             // Something is still applied where time was up.
             let wanted = chosen ?? []
-            let rest = try await runner.selection(.down(to: 0), session.database).filter { wanted.contains($0.version) }
+            let rest = try await runner.selection(.down(to: -1), session.database).filter {
+                wanted.contains($0.version)
+            }
             return session.status(run, isWhole: run.tally.leftovers.isEmpty && rest.isEmpty)
         }
     }

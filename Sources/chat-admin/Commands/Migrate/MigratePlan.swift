@@ -19,7 +19,7 @@ struct MigratePlan: AsyncParsableCommand {
 
     func run() async throws {
         try await MigrationSession.run(
-            "migrate plan", options, series, journalLimit: journal.journalLimit.bytes
+            "migrate plan", options, series, isWhole: true, journalLimit: journal.journalLimit.bytes
         ) { session in
             let freshness = try await Freshness(session.session, limit: options.maxStaleness)
             var result = try await session.plan(to: to)

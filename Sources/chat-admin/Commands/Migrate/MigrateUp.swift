@@ -26,7 +26,7 @@ struct MigrateUp: AsyncParsableCommand {
 
     func run() async throws {
         try await MigrationSession.run(
-            "migrate up", options, series, changes: true, journalLimit: danger.journal.journalLimit.bytes
+            "migrate up", options, series, changes: true, isWhole: true, journalLimit: danger.journal.journalLimit.bytes
         ) { migration in
             let start = ContinuousClock.now
             let (session, runner) = (migration.session, migration.runner)

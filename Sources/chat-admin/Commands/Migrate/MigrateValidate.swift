@@ -15,7 +15,7 @@ struct MigrateValidate: AsyncParsableCommand {
     @OptionGroup var series: SeriesOptions
 
     func run() async throws {
-        try await MigrationSession.run("migrate validate", options, series) { session in
+        try await MigrationSession.run("migrate validate", options, series, isWhole: true) { session in
             let start = ContinuousClock.now
             try MigrationPlanner.check(session.runner.known)
             let status = try await session.runner.status(session.database)
