@@ -14,7 +14,7 @@ struct UnfinishedRunTests {
                 "users",
                 [
                     [
-                        "_id": Self.user, "username": "u",
+                        "_id": Self.user, "username": "u", "email": "u@example.com", "full_name": "U",
                         "hashed_password": .string("$2b$12$" + String(repeating: "a", count: 53)),
                     ]
                 ])
@@ -24,7 +24,7 @@ struct UnfinishedRunTests {
                 [
                     [
                         "_id": .string(text), "user_id": Self.user, "title": "only", "message_count": 0,
-                        "last_message_at": nil, "created_at": .date(1_690_000_000_000),
+                        "last_message_at": nil, "created_at": .date(1_690_000_000_000), "deleted": false,
                     ]
                 ])
             // A copy beside the original is impossible: it is deleted first.

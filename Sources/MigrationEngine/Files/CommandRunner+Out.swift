@@ -14,8 +14,10 @@ extension CommandRunner {
     ) async throws {
         let present = try await database.client.listCollections(database.name)
         let found = present[collection]
-        let output = try outputName(place)
         let isComputed = begun?["computed"]?.bool == true
+        // What an earlier version had made has no run in its name.
+        let output = try isComputed ? begun?["output"]?.string ?? outputPrefix(place) : outputName(place)
+        var uuid = begun?["uuid"]
         if !isComputed {
             let fits = try await fitsJournal(collection, found)
             guard begun?["uuid"] == nil, found?.isCapped != true, fits else {
@@ -25,9 +27,9 @@ extension CommandRunner {
         try await run.recording(command.name, in: collection) {
             if !isComputed {
                 try await journalImages(of: collection, isMissing: found == nil, command, place)
+                if present[output] != nil { try await run.writer.run(["drop": .string(output)], on: database.name) }
                 if let collation = found?.collation {
                     // Both have to be in one order.
-                    if present[output] != nil { try await run.writer.run(["drop": .string(output)], on: database.name) }
                     try await run.writer.createCollection(
                         database.namespace(output), options: ["collation": .document(collation)])
                 }
@@ -38,24 +40,43 @@ extension CommandRunner {
                     if found != nil { try await giveUp(place, isNoted: false) }
                     throw error
                 }
-                guard try await database.client.listCollections(database.name)[output] != nil else {
+                guard let made = try await database.client.listCollections(database.name)[output] else {
                     throw EngineError.refused("its pipeline made no collection, so \(collection) isn't touched")
                 }
-                try await context.save(checkpoint: position(place.index, begun: ["computed": true]).document)
+                uuid = made.uuid
+                let mark: BSONDocument = ["computed": true, "output": .string(output), "uuid": made.uuid ?? .null]
+                try await context.save(checkpoint: position(place.index, begun: mark).document)
             } else if present[output] == nil {
                 // It is removed when everything is done, and by nobody before.
                 guard try await outlines(place).allSatisfy({ $0.first == nil || ($0.isSettled && !$0.hasAgain) }) else {
-                    throw HalfApplied(
-                        description:
-                            "what its pipeline had made (\(output)) is gone; take back what it did with `runs undo`")
+                    throw Self.isGone(output)
                 }
                 return
             }
-            try await apply(from: output, to: collection, command.name, place)
+            try await apply(from: Output(name: output, uuid: uuid), to: collection, command.name, place)
             // What was left has to be written down as long as it can be found again.
             try await pass(to: place.index + 1)
             try await run.writer.run(["drop": .string(output)], on: database.name)
         }
+    }
+
+    /// The collection that a pipeline has made, by its name and by what tells it from another of that name.
+    private struct Output {
+        let name: String
+        let uuid: BSONValue?
+    }
+
+    private static func isGone(_ output: String) -> HalfApplied {
+        HalfApplied(
+            description: "what its pipeline had made (\(output)) is gone; take back what it did with `runs undo`")
+    }
+
+    /// Makes sure that what was read is what the pipeline had made: a collection that is gone reads as an empty one, and
+    /// every document would seem to have been left out.
+    private func confirm(_ output: Output) async throws {
+        guard let uuid = output.uuid else { return }
+        let present = try await database.client.listCollections(database.name)
+        guard present[output.name]?.uuid == uuid else { throw Self.isGone(output.name) }
     }
 
     /// Removes what pipelines had made that were carried out by a run which was killed before it could.
@@ -65,13 +86,19 @@ extension CommandRunner {
         }
         guard !places.isEmpty else { return }
         let present = try await database.client.listCollections(database.name)
-        for output in try places.map(outputName) where present[output] != nil {
-            try await run.writer.run(["drop": .string(output)], on: database.name)
+        for prefix in try places.map(outputPrefix) {
+            for output in present.keys.sorted() where output == prefix || output.hasPrefix(prefix + ".") {
+                try await run.writer.run(["drop": .string(output)], on: database.name)
+            }
         }
     }
 
-    /// Where the pipeline's result stands until all of it is made: a place that no other step's has.
-    private func outputName(_ place: CommandPlace) throws -> String {
+    /// Where the pipeline's result stands until all of it is made: a place that no other step's has, and no other run's. What
+    /// a run that has lost its lease still sends then comes to nobody's hands.
+    private func outputName(_ place: CommandPlace) throws -> String { "\(try outputPrefix(place)).\(run.id.hex)" }
+
+    /// How the names begin that any run gives to this place.
+    private func outputPrefix(_ place: CommandPlace) throws -> String {
         let series = context.place?.ledger.series ?? ""
         let digest = try SHA256.hex(Array("\(series)/\(version)/\(direction.rawValue)/\(place.index)".utf8))
         return "\(StateCollection.output).\(digest.prefix(12))"
@@ -114,7 +141,7 @@ extension CommandRunner {
 
     /// Makes a collection what the pipeline's result is, range by range of the images in the journal.
     private func apply(
-        from output: String, to collection: String, _ code: String, _ place: CommandPlace
+        from output: Output, to collection: String, _ code: String, _ place: CommandPlace
     ) async throws {
         let images = try await outlines(place).filter { $0.first != nil }
         let done = try await settledBesideImages(place)
@@ -129,7 +156,7 @@ extension CommandRunner {
     }
 
     private func apply(
-        _ collections: (output: String, target: String), _ image: Image?,
+        _ collections: (output: Output, target: String), _ image: Image?,
         _ bounds: (lower: BSONValue?, upper: BSONValue?), except done: Set<BSONValue>, _ code: String,
         _ place: CommandPlace
     ) async throws {
@@ -137,7 +164,7 @@ extension CommandRunner {
         let known = Set((image?.changes ?? []).map(\.id))
         var results: [BSONValue: BSONDocument] = [:]
         let cursor = try await database.client.find(
-            database.namespace(collections.output), filter: [:], options: Self.range(bounds))
+            database.namespace(collections.output.name), filter: [:], options: Self.range(bounds))
         try await database.client.forEachBatch(
             of: cursor, maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes
         ) { batch in
@@ -157,6 +184,7 @@ extension CommandRunner {
             }
         }
         guard let image else { return }
+        try await confirm(collections.output)
         guard !isSettled else {
             // What the server, or another's change, refused at first.
             let again = image.changes.filter {
