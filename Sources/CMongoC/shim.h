@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <mongoc/mongoc.h>
 
 /* The library exports it ("Language binding authors may want to implement an alternate version of this method",

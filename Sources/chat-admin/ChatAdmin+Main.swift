@@ -9,6 +9,7 @@ extension ChatAdmin {
     /// is an error to report, not a signal to die of.
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
+        MongoRuntime.giveLargeBlocksBack()
         keepColumnsReadable()
         do {
             var command = try parseAsRoot()

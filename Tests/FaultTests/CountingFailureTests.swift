@@ -154,7 +154,9 @@ struct CountingFailureTests {
             let orphans = (0..<20_000).map { _ in BSONValue.objectID(FreshID.make()) }
             try await database.load(
                 "messages",
-                (orphans + sessions).map { ["_id": .objectID(FreshID.make()), "session_id": $0, "deleted": false] })
+                (orphans + sessions).map {
+                    ["_id": .objectID(FreshID.make()), "session_id": $0, "created_at": .date(5_000), "deleted": false]
+                })
             let result = try await Tool.run(Self.repair(database, ["--settle", "0.2"]))
             #expect(result.exitCode == 0, "\(result)")
             #expect(try await database.count("chat_sessions", ["message_count": 1]) == 3)

@@ -44,7 +44,7 @@ struct FailoverTests {
                     let next = try await Tool.run(repair + target(database))
                     try #require([0, 1].contains(next.exitCode), "round \(round)\n\(result)\n\(next)")
                 }
-                let problems = try await incident.truth.verify(database)
+                let problems = try await incident.truth.verify(database, fields: true)
                 #expect(problems == [], "round \(round), after \(delay): \(problems.count) problems\n\(result)")
                 #expect(try await database.count("chat_admin.journal", ["open": true]) == 0)
             }

@@ -29,4 +29,7 @@ struct ExpectedDocument: Sendable {
 
     /// Whether the application shows it: it asks for documents whose `deleted` is false.
     var isLive: Bool { original["deleted"] == .bool(false) }
+
+    /// Whether a repair of fields has something to fill in: where `deleted` is absent it becomes false.
+    var lacksDeleted: Bool { original["deleted"] == nil }
 }

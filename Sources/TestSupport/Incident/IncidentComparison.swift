@@ -4,6 +4,8 @@ internal import BSON
 struct IncidentComparison {
     /// Whether counts were repaired too.
     let counts: Bool
+    /// Whether absent fields were filled too.
+    let fields: Bool
     /// What each session's true messages amount to, by its key.
     let tallies: [String: SessionTally]
     /// The `_id` that each session has now, by its key.
@@ -27,6 +29,10 @@ struct IncidentComparison {
             wanted["user_id"] = reference
         }
         var rest = stored
+        if fields, expected.lacksDeleted, expected.original["username"] == nil {
+            violations += fieldViolation("deleted", stored["deleted"], false)
+            rest["deleted"] = nil
+        }
         if counts, expected.original["title"] != nil {
             violations += counterViolations(tallies[expected.key] ?? SessionTally(), expected.original, stored)
             // A field that was missing is appended by the server; where exactly doesn't matter.

@@ -6,21 +6,28 @@ extension IncidentTruth {
     /// - Parameters:
     ///   - database: The repaired database.
     ///   - counts: Whether counts were repaired too; if not, they must be as they were.
+    ///   - fields: Whether absent fields were filled too; if not, they must be absent.
     /// - Returns: What is wrong, in words; empty when nothing is.
-    package func verify(_ database: TestDatabase, counts: Bool = true) async throws -> [String] {
+    package func verify(
+        _ database: TestDatabase, counts: Bool = true, fields: Bool = false
+    ) async throws -> [String] {
         var stored: [String: [BSONDocument]] = [:]
         for name in TestDatabase.chatCollections { stored[name] = try await database.all(name) }
-        return verify(stored, counts: counts)
+        return verify(stored, counts: counts, fields: fields)
     }
 
     /// Compares documents, by collection, with what they must be after a repair.
-    package func verify(_ stored: [String: [BSONDocument]], counts: Bool = true) -> [String] {
+    package func verify(
+        _ stored: [String: [BSONDocument]], counts: Bool = true, fields: Bool = false
+    ) -> [String] {
         var violations = usersViolations(stored["users"] ?? [])
         var matched: [String: [(ExpectedDocument, BSONDocument)]] = [:]
         for name in Self.naturalKeys.keys.sorted() {
             matched[name] = match(name, stored[name] ?? [], &violations)
         }
-        var comparison = IncidentComparison(counts: counts, tallies: SessionTally.all(documents["messages"] ?? []))
+        var comparison = IncidentComparison(
+            counts: counts, fields: fields,
+            tallies: SessionTally.all(documents["messages"] ?? [], fields: fields))
         for (session, document) in matched["chat_sessions"] ?? [] {
             comparison.sessionIDs[session.key] = document["_id"]
         }

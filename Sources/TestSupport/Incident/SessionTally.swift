@@ -13,11 +13,14 @@ struct SessionTally: Sendable {
     var newest: Int64?
 
     /// The tallies of all sessions that have messages, by the session's key.
-    static func all(_ messages: [ExpectedDocument]) -> [String: SessionTally] {
+    ///
+    /// - Parameter fields: Whether absent fields have been filled.
+    static func all(_ messages: [ExpectedDocument], fields: Bool = false) -> [String: SessionTally] {
         var tallies: [String: SessionTally] = [:]
         for message in messages {
             guard let session = message.session else { continue }
-            tallies[session, default: SessionTally()].add(createdAt: message.createdAt ?? 0, isLive: message.isLive)
+            let isLive = message.isLive || (fields && message.lacksDeleted)
+            tallies[session, default: SessionTally()].add(createdAt: message.createdAt ?? 0, isLive: isLive)
         }
         return tallies
     }
