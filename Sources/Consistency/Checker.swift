@@ -9,8 +9,11 @@ public struct CheckReport: Sendable {
     public let findings: [Finding]
     /// The number of documents looked at, by collection.
     public let scanned: [String: Int]
-    /// What wasn't looked at, because the check was asked to stop; empty when everything was.
+    /// What wasn't looked at: because the check was asked to stop, or because it is no collection whose documents could be
+    /// wrong or mended; empty when everything was.
     public let unchecked: [String]
+    /// Whether the check was asked to stop before its end.
+    public let isCutShort: Bool
 
     /// Whether no error was found; warnings may remain, and what wasn't looked at.
     public var isClean: Bool { findings.allSatisfy { $0.severity == .warning } }
@@ -21,7 +24,10 @@ public final class CheckSoFar: Sendable {
     fileprivate struct State {
         var findings = FindingCollector()
         var scanned: [String: Int] = [:]
-        var unchecked: [String] = []
+        /// What is still to be looked at.
+        var waiting: [String] = []
+        /// What can't be looked at.
+        var others: [String] = []
     }
 
     fileprivate let state = Mutex(State())
@@ -32,7 +38,9 @@ public final class CheckSoFar: Sendable {
     /// The check as far as it has come.
     public var report: CheckReport {
         state.withLock {
-            CheckReport(findings: $0.findings.sorted, scanned: $0.scanned, unchecked: $0.unchecked)
+            CheckReport(
+                findings: $0.findings.sorted, scanned: $0.scanned, unchecked: $0.waiting + $0.others,
+                isCutShort: !$0.waiting.isEmpty)
         }
     }
 }
@@ -75,14 +83,17 @@ public struct Checker: Sendable {
     ) async throws -> CheckReport {
         let present = try await database.client.listCollections(database.name)
         let parts = parts(present, codes, interruption)
-        soFar.state.withLock { $0.unchecked = parts.map(\.name) }
+        let others = schema.collections.compactMap { collection in
+            present[collection.name].flatMap { $0.isOrdinary ? nil : "\(collection.name) (it is a \($0.type))" }
+        }
+        soFar.state.withLock { ($0.waiting, $0.others) = (parts.map(\.name), others) }
         for part in parts {
             do {
                 try interruption.check()
                 progress(ProgressUpdate("checking \(part.name)"))
                 var state = soFar.state.withLock { $0 }
                 try await part.look(&state.findings, &state.scanned)
-                state.unchecked.removeFirst()
+                state.waiting.removeFirst()
                 soFar.state.withLock { [state] in $0 = state }
             } catch EngineError.interrupted {
                 break
@@ -228,8 +239,7 @@ public struct Checker: Sendable {
         for collection in schema.collections {
             let description = present[collection.name]
             guard description?.isOrdinary ?? true else {
-                // A view or a time series is checked for nothing else: it holds no documents that can be mended.
-                if codes.contains(.missingGuard) { findings.add(.missingGuard, collection.name, nil) }
+                // A view or a time series can't have one, and is among what isn't looked at.
                 continue
             }
             if codes.contains(.missingGuard), Guard.plan(description?.options ?? [:]) != .present {

@@ -286,7 +286,9 @@ public struct IdentityRepair: Sendable {
     private func warnings(for collection: CollectionSchema) async throws -> [String] {
         guard !database.server.hasTransactions else { return [] }
         let indexes = try await database.client.listIndexes(database.namespace(collection.name))
-        let unique = indexes.filter { ($0["unique"]?.bool ?? false) }.compactMap { $0["name"]?.string }
+        // That of a clustered collection's `_id` says that it is unique, too.
+        let unique = indexes.filter { ($0["unique"]?.bool ?? false) && $0["key"]?.document?.keys != ["_id"] }
+            .compactMap { $0["name"]?.string }
         guard !unique.isEmpty else { return [] }
         return [
             "the unique index \(unique.joined(separator: ", ")) forbids a copy beside the original: each document is "

@@ -81,12 +81,7 @@ public struct IndexRepair: Sendable {
                 present: present, collation: collation, wireVersion: database.server.wireVersion)
             for index in wanted {
                 if present.contains(where: { IndexMatch.serves($0, index.document, collation: collation) }) { continue }
-                // One that differs in its options alone is the same index, made wrong: that is for a person to decide.
-                let isTaken = present.contains {
-                    $0["name"]?.string == index.name && IndexMatch.sameKey($0, index.document)
-                        && $0["collation"]?.document == collation
-                }
-                let names = isTaken ? [index.name] : [index.name, index.name + (isUnique ? "_unique" : "_plain")]
+                let names = [index.name, index.name + (isUnique ? "_unique" : "_plain")]
                 result.append(Self.place(index, in: collection.name, names, &conflicts))
             }
         }
@@ -111,6 +106,12 @@ public struct IndexRepair: Sendable {
         return missing
     }
 
+    /// An index by what tells it from others.
+    private static func words(_ index: BSONDocument) -> String {
+        let own = index.elements.filter { $0.key != "name" && $0.key != "v" }
+        return BSONDocument(own.map { ($0.key, $0.value) }).debugDescription
+    }
+
     private func blockers(_ missing: Missing) async throws -> [String] {
         if missing.conflict != nil {
             let present = try await database.client.listIndexes(database.namespace(missing.collection))
@@ -119,8 +120,8 @@ public struct IndexRepair: Sendable {
             }
             guard let other else { return ["\(missing.collection) \(missing.conflict ?? "")"] }
             return [
-                "\(missing.collection) has the index \(other["name"]?.string ?? "?"), which differs from the one wanted "
-                    + "(\(missing.index.isUnique ? "unique" : "not unique")); drop it first"
+                "\(missing.collection) has the index \(other["name"]?.string ?? "?"), which the server lets no other "
+                    + "stand beside; drop it first. Wanted is \(Self.words(missing.document))"
             ]
         }
         guard missing.index.isUnique else { return [] }

@@ -1,6 +1,12 @@
 internal import CMongoC
+internal import Glibc
 
 extension MongoRuntime {
+    /// Takes away the name of the shared memory that libmongoc has made for its counters before the program began. A
+    /// process that ends without the library's own clean-up would leave it behind, until there is no room for another: 8 KB
+    /// each. This process goes on to use what it has mapped.
+    package static func forgetCounters() { _ = shm_unlink("/mongoc-\(getpid())") }
+
     /// Has blocks of a megabyte and more given back to the system as soon as they are free; for programs, at their start.
     ///
     /// A document may have 16 MB. By itself the C library stops giving blocks of such a size back once it has seen a few of

@@ -20,9 +20,7 @@ public enum MongoRuntime {
                 MongoRuntime.log(level, origin, text)
             }, nil)
         mongoc_init()
-        // libmongoc's counters are in shared memory of this name. A process that is killed would leave it behind, and the
-        // next one of the same number would warn of it. This process goes on to use what it has mapped.
-        _ = shm_unlink("/mongoc-\(getpid())")
+        forgetCounters()
     }()
 
     /// Starts libmongoc; calling it again does nothing.

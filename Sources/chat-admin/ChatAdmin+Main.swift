@@ -9,6 +9,7 @@ extension ChatAdmin {
     /// is an error to report, not a signal to die of.
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
+        MongoRuntime.forgetCounters()
         MongoRuntime.giveLargeBlocksBack()
         keepColumnsReadable()
         do {

@@ -77,6 +77,14 @@ struct ConnectionSourceTests {
             ([], [:], "MONGODB_URI=<uri>", "", "MONGODB_URI in .env names a MongoDB, but isn't read"),
             ([], ["DATABASE_URL": "<uri>"], "", "", "DATABASE_URL names a MongoDB, but isn't read"),
             ([], [:], "MONGO_HOST='never closed", "", "line 1: the value of MONGO_HOST"),
+            (
+                [], [:], "mongo_host=db\nMONGO_PORT=9", "",
+                "mongo_host in .env isn't read: names are in capital letters."
+            ),
+            ([], ["Mongo_Host": "db"], "MONGO_PORT=9", "", "Mongo_Host isn't read"),
+            ([], [:], "MONGO_HOST: db\nMONGO_PORT=9", "", "line 1: write MONGO_HOST=… instead of a colon."),
+            ([], [:], "MONGO_PORT=9\nMONGO_DB=x", "", "sets MONGO_DB, which isn't read, and no MONGO_DATABASE_NAME."),
+            ([], [:], "MONGO_PORT=9\nMONGODB_HOST=x", "", "sets MONGODB_HOST, which isn't read, and no MONGO_HOST."),
             ([], [:], "MONGO_HOST=${HOST}", "", "MONGO_HOST names another variable"),
             ([], [:], "MONGO_PORT=tcp://10.0.0.1:27017", "", "MONGO_PORT in .env must be a number"),
             ([], ["CHAT_ADMIN_DATABASE": "a\u{200B}b"], "", "", "CHAT_ADMIN_DATABASE: A database's name can't contain"),

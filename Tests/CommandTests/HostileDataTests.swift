@@ -94,6 +94,10 @@ struct HostileDataTests {
             try await database.run(["create": "artifacts", "viewOn": "messages", "pipeline": []])
             let plan = try await Tool.run(["migrate", "plan"] + target(database))
             #expect(plan.exitCode == 2, "\(plan)")
+            // What can't be looked at isn't called clean, whatever is looked for.
+            let check = try await json(["check", "--only", "user.duplicate"], on: database, expecting: 1)
+            #expect(check["clean"] == false && check["complete"] == false)
+            #expect(check["unchecked"] == ["artifacts (it is a view)"], "\(check)")
             let up = try await Tool.run(["migrate", "up", "--offline", "--yes"] + target(database))
             #expect(up.exitCode == 1, "\(up)")
             #expect(up.output.contains("it is a view"), "\(up)")

@@ -42,6 +42,14 @@ struct OddFileTests {
         return (process.terminationStatus, text)
     }
 
+    @Test("and nothing is left in shared memory by a command that doesn't look for a server")
+    func sharedMemory() async throws {
+        for arguments in ["--version", "--help", "check --bogus", "migrate create x --steps ."] {
+            let result = try await shell("$tool \(arguments) & p=$!; wait $p; ! test -e /dev/shm/mongoc-$p")
+            #expect(result.code == 0, "\(arguments): \(result.errors)")
+        }
+    }
+
     static let odd = [
         ("huge", "holds more than"), ("/dev/zero", "holds more than"), ("folder", "a folder"), ("socket", "a socket"),
         ("wide", "UTF-16"), ("none", "No such file"),

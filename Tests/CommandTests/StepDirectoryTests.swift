@@ -40,6 +40,29 @@ struct StepDirectoryTests {
         }
     }
 
+    @Test("is refused where it holds no step, and where golang-migrate's record can't be understood the way is said")
+    func unusable() async throws {
+        try await withDatabase { database in
+            try await StepFolder.with([:]) { folder in
+                for command in [up(folder), ["migrate", "plan"] + folder.arguments] {
+                    let result = try await Tool.run(command + target(database))
+                    #expect(result.exitCode == 65 && result.errors.contains("there is no step"), "\(result)")
+                }
+                try folder.write("001_x.up.sql", "")
+                try folder.write("002_y.up.sql", "")
+                let result = try await Tool.run(up(folder) + target(database))
+                #expect(result.exitCode == 65 && !result.errors.contains("\\n"), "\(result)")
+            }
+            try await StepFolder.with(Self.two) { folder in
+                try await database.insertJSON("schema_migrations", #"{"_id": 1, "version": 1, "dirty": false}"#)
+                try await database.insertJSON("schema_migrations", #"{"_id": 2, "version": 3, "dirty": false}"#)
+                let result = try await Tool.run(
+                    ["migrate", "baseline", "--from", "golang-migrate", "--yes"] + folder.arguments + target(database))
+                #expect(result.exitCode == 4 && result.errors.contains("more than one document"), "\(result)")
+            }
+        }
+    }
+
     @Test("whose steps aren't golang-migrate's can be applied beside its record")
     func otherSeries() async throws {
         try await withDatabase { database in
@@ -119,7 +142,9 @@ struct StepDirectoryTests {
         "sends nothing to another database or to the whole server, and touches nothing before it says so",
         arguments: [
             #"{"aggregate": "things", "pipeline": [{"$out": {"db": "other", "coll": "x"}}], "cursor": {}}"#,
-            #"{"shutdown": 1}"#, #"{"setParameter": 1, "logLevel": 1}"#, #"{"dropAllUsersFromDatabase": 1}"#,
+            #"{"createIndexes": "things", "indexes": [{"key": {"a": 1}, "name": "a"}], "commitQuorum": "majority"}"#,
+            #"{"createCollection": "things"}"#, #"{"shutdown": 1}"#, #"{"setParameter": 1, "logLevel": 1}"#,
+            #"{"dropAllUsersFromDatabase": 1}"#,
         ])
     func forbidden(command: String) async throws {
         try await withDatabase { database in

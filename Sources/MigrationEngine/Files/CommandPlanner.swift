@@ -248,7 +248,10 @@ struct CommandPlanner {
         case .create: return found == nil ? [] : ["there is a collection \(collection) already"]
         case .drop: return found == nil ? ["there is no collection \(collection) to drop"] : []
         case .createIndexes(let indexes):
-            return try await indexObjections(indexes, collection, found)
+            let result = try await indexObjections(indexes, collection, found)
+            let isAlone = database.server.topology == .standalone
+            guard isAlone, command.document["commitQuorum"] != nil else { return result }
+            return result + ["a standalone server takes no commitQuorum"]
         case .insert(let documents): return try await insertObjections(documents, collection, found)
         case .change(let statements):
             // Without the variables the server would miss them.

@@ -18,6 +18,9 @@ extension DatabaseCommand {
         if name == "renameCollection" {
             return "renameCollection is a command of the database admin, which a step's file doesn't work on"
         }
+        if let command = Self.methods[name] {
+            return "\(name) is a method of the shell; the command is \(command)"
+        }
         guard Self.allowed.contains(name) else {
             return
                 "\(name) isn't a command of one database's collections, users and roles, and no step may send it: it may "
@@ -32,6 +35,14 @@ extension DatabaseCommand {
         guard let own = targets.first(where: { $0.hasPrefix(StateCollection.prefix) }) else { return nil }
         return "\(own) is where this tool keeps its own state"
     }
+
+    /// Methods of the shell and of drivers that are taken for commands.
+    private static let methods = [
+        "createCollection": "create", "createIndex": "createIndexes", "ensureIndex": "createIndexes",
+        "dropIndex": "dropIndexes", "insertOne": "insert", "insertMany": "insert", "updateOne": "update",
+        "updateMany": "update", "replaceOne": "update", "deleteOne": "delete", "deleteMany": "delete",
+        "dropCollection": "drop", "runCommand": "the command itself",
+    ]
 
     /// What a step may send: commands of one database, and such as only look.
     private static let allowed: Set<String> = aboutCollections.union([

@@ -13,12 +13,17 @@ public enum GolangMigrate {
     /// - Throws: ``EngineError/refused(_:)`` when it was never there, or when its last step failed; `MongoError`.
     public static func version(_ database: Database, collection: String = collection) async throws -> Int64 {
         let found = try await database.findAll(collection, filter: [:], options: ["limit": 2])
-        guard found.count == 1, let version = number(found[0]["version"]), version >= 0 else {
+        guard found.count < 2 else {
+            throw EngineError.refused(
+                "\(collection) of `\(database.name)` holds more than one document, and golang-migrate reads any of them. Look "
+                    + "which version is right, and delete the others.")
+        }
+        guard let first = found.first, let version = number(first["version"]), version >= 0 else {
             throw EngineError.refused(
                 "golang-migrate hasn't migrated `\(database.name)`: \(collection) has no version. If it keeps it in another "
                     + "collection, name that with --from-collection.")
         }
-        guard found[0]["dirty"]?.bool == false else {
+        guard first["dirty"]?.bool == false else {
             throw EngineError.refused(
                 "golang-migrate left `\(database.name)` dirty: its step \(version) failed, and may be half applied. Repair "
                     + "what it left, set the version right with `migrate force VERSION` (golang-migrate's own), and try "

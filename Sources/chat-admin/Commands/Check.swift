@@ -36,13 +36,14 @@ struct Check: AsyncParsableCommand {
             }
             let checker = Checker(database: database, schema: .chat, progress: session.progress)
             let report = try await checker.check(try codes(), interruption: session.interruption, soFar: soFar)
-            if report.unchecked.isEmpty { try await freshness.check() }
+            if !report.isCutShort { try await freshness.check() }
             let result = CheckResult(report, database, freshness, duration: ContinuousClock.now - start)
             try session.console.print(result, options.format)
-            if !report.unchecked.isEmpty, let signal = session.interruption.requestedSignal {
+            if report.isCutShort, let signal = session.interruption.requestedSignal {
                 return ExitStatus(EngineError.interrupted(signal: signal))
             }
-            let isWrong = strict ? !report.findings.isEmpty : !report.isClean
+            // What nobody has looked at isn't clean.
+            let isWrong = !report.unchecked.isEmpty || (strict ? !report.findings.isEmpty : !report.isClean)
             return isWrong ? .findings : .done
         }
     }

@@ -43,7 +43,13 @@ struct SeriesOptions: ParsableArguments {
                 "\(steps): `\(directory.series)` is the name of the built-in series; name this one with --series.")
         }
         if isWhole, !directory.unusable.isEmpty {
-            throw Failure(.badInput, directory.unusable.joined(separator: "\n"))
+            throw Failure(.badInput, directory.unusable.joined(separator: " "))
+        }
+        if isWhole, directory.steps.isEmpty {
+            throw Failure(
+                .badInput,
+                "\(steps): there is no step in this directory. A step's files are called NNN_title.up.json and "
+                    + "NNN_title.down.json; `migrate create` makes them.")
         }
         return Steps(runner: directory.runner, warnings: directory.warnings)
     }

@@ -20,11 +20,28 @@ enum SettingName {
     /// Why a variable can't be meant, to stand behind its name; nil for a known one, and for everybody else's.
     static func objection(to name: String) -> String? {
         let prefix = "CHAT_ADMIN_"
+        if let known = application.first(where: { $0 == name.uppercased() && $0 != name }) {
+            return "isn't read: names are in capital letters. Write \(known)."
+        }
         guard name.uppercased().hasPrefix(prefix), !own.contains(name) else { return nil }
         let rest = String(name.dropFirst(prefix.count))
         if development.contains(rest) && name.hasPrefix(prefix) { return nil }
         let near = nearest(to: name).map { "Write \($0)." } ?? "Known are \(own.joined(separator: " and "))."
         return "isn't known. \(near)"
+    }
+
+    /// The application's variable that was meant by another one for the same server, such as MONGO_DB; nil for everybody
+    /// else's.
+    static func applications(meantBy name: String) -> String? {
+        guard !variables.contains(name) else { return nil }
+        for prefix in ["MONGO_", "MONGODB_"] where name.uppercased().hasPrefix(prefix) {
+            switch synonyms[String(name.uppercased().dropFirst(prefix.count))] {
+            case "CHAT_ADMIN_DATABASE": return "MONGO_DATABASE_NAME"
+            case let known? where application.contains(known): return known
+            default: return nil
+            }
+        }
+        return nil
     }
 
     /// Whether Kubernetes, or Docker before it, made a variable for a service of that name; no person did.

@@ -77,6 +77,24 @@ struct Settings {
                 "The file \(name), line \(line.line): the value of \(line.name) can't be understood. "
                     + "Put it into single quotes, and close them.")
         }
+        // Who writes YAML's colon into it has named a server, and would get another one.
+        if let line = dotEnv.malformed.first(where: { line in
+            line.name.hasSuffix(":") && SettingName.variables.contains(line.name.dropLast().uppercased())
+        }) {
+            let known = line.name.dropLast().uppercased()
+            throw Failure(.configuration, "The file \(name), line \(line.line): write \(known)=… instead of a colon.")
+        }
+        // One name wrong among right ones: the others would be taken without it.
+        if dotEnv.variables.keys.contains(where: SettingName.variables.contains) {
+            for other in dotEnv.variables.keys.sorted() {
+                guard let known = SettingName.applications(meantBy: other), dotEnv.variables[known] == nil else {
+                    continue
+                }
+                throw Failure(
+                    .configuration,
+                    "The file \(name) sets \(other), which isn't read, and no \(known). Write \(known).")
+            }
+        }
         for variable in dotEnv.variables where SettingName.variables.contains(variable.key) {
             guard variable.value.contains("${") else { continue }
             throw Failure(

@@ -22,15 +22,22 @@ final class Console: Sendable {
     let usesColor: Bool
     private let isVerbose: Bool
     private let errorIsTerminal: Bool
+    /// Whether progress is one line, written over again and again.
+    private let redrawsLine: Bool
     private let state: Mutex<State>
     private let start = ContinuousClock.now
 
     init(isQuiet: Bool, isVerbose: Bool = false, noColor: Bool) {
         self.isQuiet = isQuiet
         self.isVerbose = isVerbose
+        let environment = ProcessInfo.processInfo.environment
+        // A terminal that is called dumb, or nothing, takes no escape sequences (terminfo(5)); https://no-color.org wants
+        // NO_COLOR to be heeded where it isn't empty.
+        let isDumb = ["dumb", ""].contains(environment["TERM"] ?? "")
         errorIsTerminal = isatty(STDERR_FILENO) == 1
+        redrawsLine = errorIsTerminal && !isDumb
         usesColor =
-            !noColor && isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+            !noColor && !isDumb && isatty(STDOUT_FILENO) == 1 && (environment["NO_COLOR"] ?? "").isEmpty
         state = Mutex(State(lastReport: ContinuousClock.now))
     }
 
@@ -101,16 +108,16 @@ final class Console: Sendable {
         let text = PlainText.line(Self.text(progress, elapsed: ContinuousClock.now - start))
         let now = ContinuousClock.now
         let shown = state.withLock { state -> Bool in
-            let interval: Duration = errorIsTerminal ? .milliseconds(100) : .seconds(30)
+            let interval: Duration = redrawsLine ? .milliseconds(100) : .seconds(30)
             guard now - state.lastReport >= interval, text != state.lastText else { return false }
             state.lastReport = now
             state.lastText = text
-            state.hasProgressLine = errorIsTerminal
+            state.hasProgressLine = redrawsLine
             return true
         }
         guard shown else { return }
         // Progress is worth nothing to nobody: a closed standard error is no reason to stop.
-        try? Self.write(errorIsTerminal ? "\r\u{1B}[K\(text)" : text + "\n", to: .standardError)
+        try? Self.write(redrawsLine ? "\r\u{1B}[K\(text)" : text + "\n", to: .standardError)
     }
 
     private func clearProgress() {
