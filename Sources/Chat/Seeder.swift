@@ -1,4 +1,5 @@
 internal import BSON
+internal import Consistency
 internal import FoundationEssentials
 public import MigrationEngine
 internal import MongoDriver
@@ -94,15 +95,11 @@ public struct Seeder: Sendable {
                 let change = Self.completion(of: found, as: user.document(hash: hash, now: now))
                 try await apply(change, Code.complete, run)
             case .name(let user, let found):
-                let change = FieldChange(
-                    id: found["_id"] ?? .null, before: Self.fields(found, ["full_name"]),
-                    after: ["full_name": .string(user.fullName)])
-                try await apply(change, Code.complete, run)
-            case .resetPassword(_, let found):
-                let change = FieldChange(
-                    id: found["_id"] ?? .null, before: Self.fields(found, ["hashed_password"]),
-                    after: ["hashed_password": .string(hash)])
-                try await apply(change, Code.reset, run)
+                try await apply(Self.change(of: found, Self.lacking(found, user)), Code.complete, run)
+            case .resetPassword(let user, let found):
+                var after = Self.lacking(found, user)
+                after.append("hashed_password", .string(hash))
+                try await apply(Self.change(of: found, after), Code.reset, run)
             case .leave: continue
             case .report(let reason): run.tally.left(Code.create, ChatCollection.users, 1, reason: reason)
             }
@@ -131,11 +128,12 @@ public struct Seeder: Sendable {
     private static func decide(
         _ user: SeedUser, _ database: Database, _ resetPasswords: Bool
     ) async throws -> Decision {
+        // The server takes more for equal than case: what is equal but for that alone is sorted out here.
         let found = try await database.findAll(
             ChatCollection.users,
             filter: ["$or": [["username": .string(user.username)], ["email": .string(user.email)]]],
-            // As `user.duplicate` compares, for a user found by it would be one.
-            options: ["collation": ["locale": "en", "strength": 2]])
+            options: ["collation": ["locale": "en", "strength": 2]]
+        ).filter { isSame($0["username"], user.username) || isSame($0["email"], user.email) }
         guard let document = found.first else { return .create(user) }
         guard found.count == 1 else {
             return .report("\(user.username): its name and its email belong to \(found.count) different users")
@@ -144,25 +142,29 @@ public struct Seeder: Sendable {
             let other = document["username"]?.string ?? "without a name"
             return .report("\(user.username): the user `\(other)` has its name in another spelling, or its email")
         }
+        // Whatever keeps the user from logging in comes before the password.
+        guard isMissing(document["email"]) || document["email"]?.string == user.email else {
+            return .report("\(user.username): has another email than \(user.email)")
+        }
+        guard case .objectID = document["_id"] else {
+            return .report("\(user.username): its _id isn't an ObjectId, so it can't log in (`repair ids` mends that)")
+        }
+        guard document["disabled"]?.bool != true else {
+            return .report("\(user.username): is disabled, so it can't log in")
+        }
         guard let hash = document["hashed_password"]?.string, !hash.isEmpty, isHash(hash) else {
             return .complete(user, document)
         }
         if await PasswordHash.verify(user.password, hash) {
-            guard document["email"]?.string == user.email else {
-                return .report("\(user.username): has another email than \(user.email)")
-            }
-            guard case .objectID = document["_id"] else {
-                return .report(
-                    "\(user.username): its _id isn't an ObjectId, so it can't log in (`repair ids` mends that)")
-            }
-            guard document["disabled"]?.bool != true else {
-                return .report("\(user.username): is disabled, so it can't log in")
-            }
-            return isMissing(document["full_name"]) ? .name(user, document) : .leave
+            return isMissing(document["full_name"]) || isMissing(document["email"]) ? .name(user, document) : .leave
         }
         return resetPasswords
             ? .resetPassword(user, document)
             : .report("\(user.username): has another password (--reset-passwords changes it)")
+    }
+
+    private static func isSame(_ value: BSONValue?, _ text: String) -> Bool {
+        value?.string.map { SimpleCaseFolding.fold($0) == SimpleCaseFolding.fold(text) } ?? false
     }
 
     private static func isHash(_ text: String) -> Bool {
@@ -172,14 +174,27 @@ public struct Seeder: Sendable {
 
     private static func isMissing(_ value: BSONValue?) -> Bool { value == nil || value == .null }
 
+    /// What keeps a user with a password from logging in, and can be filled.
+    private static func lacking(_ found: BSONDocument, _ user: SeedUser) -> BSONDocument {
+        var lacking: BSONDocument = [:]
+        if isMissing(found["full_name"]) { lacking.append("full_name", .string(user.fullName)) }
+        if isMissing(found["email"]) { lacking.append("email", .string(user.email)) }
+        return lacking
+    }
+
+    private static func change(of found: BSONDocument, _ after: BSONDocument) -> FieldChange {
+        FieldChange(id: found["_id"] ?? .null, before: fields(found, after.keys), after: after)
+    }
+
     /// Fills in what a half-made user lacks; what it has stays.
     private static func completion(of found: BSONDocument, as whole: BSONDocument) -> FieldChange {
         var after: BSONDocument = ["hashed_password": whole["hashed_password"] ?? .null]
         for element in whole.elements where element.key != "hashed_password" {
-            let isLacking = element.key == "full_name" ? isMissing(found[element.key]) : found[element.key] == nil
+            let mayBeNull = element.key != "full_name" && element.key != "email"
+            let isLacking = mayBeNull ? found[element.key] == nil : isMissing(found[element.key])
             if isLacking { after.append(element.key, element.value) }
         }
-        return FieldChange(id: found["_id"] ?? .null, before: fields(found, after.keys), after: after)
+        return change(of: found, after)
     }
 
     private static func fields(_ document: BSONDocument, _ names: [String]) -> BSONDocument {

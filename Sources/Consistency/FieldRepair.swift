@@ -68,20 +68,55 @@ public struct FieldRepair: Sendable {
     public func apply(_ run: Run, _ settings: RepairSettings) async throws -> Int {
         let holders = try await holders()
         guard !holders.isEmpty else { return 0 }
-        let mended = Atomic(0)
         let names = holders.map(\.collection.name).sorted().joined(separator: ", ")
-        let seen = try await run.recording(words, in: names, isRepeated: true) {
-            try await forEachBatch(of: holders, workers: settings.workers, run) { lane, index, group in
-                guard let first = group.mends.first else { return }
-                let name = holders[index].collection.name
-                let missed = try await run.on(lane).apply(
-                    group.changes, in: name, code: first.code.rawValue,
-                    also: group.mends.dropFirst().map(\.code.rawValue))
-                mended.add((group.changes.count - missed.count) * group.mends.count, ordering: .relaxed)
-                run.progress(ProgressUpdate("fields of \(name)", done: run.tally.totalChanged))
+        return try await run.recording(words, in: names, isRepeated: true) {
+            var pass = try await mend(holders, run, settings)
+            var passes = 1
+            // What the application changed between the look and the write is looked at again.
+            while !pass.moved.isEmpty, passes < Self.mostPasses {
+                run.tally.beginAttempt()
+                pass = try await mend(holders, run, settings)
+                passes += 1
             }
+            for ((collection, code), ids) in pass.moved {
+                run.tally.left(
+                    code.rawValue, collection, ids.count, reason: "changed each time while it was looked at",
+                    samples: ids)
+            }
+            return pass.left
         }
-        return seen - mended.load(ordering: .relaxed)
+    }
+
+    private static let mostPasses = 3
+
+    /// What came of one look at everything.
+    private struct Pass: Sendable {
+        /// How many fields were seen wrong and weren't mended.
+        var left = 0
+        /// Documents that had changed when they were to be written.
+        var moved: [((collection: String, code: FindingCode), [BSONValue])] = []
+    }
+
+    private func mend(_ holders: [FieldHolder], _ run: Run, _ settings: RepairSettings) async throws -> Pass {
+        let state = Mutex(Pass())
+        let seen = try await forEachBatch(of: holders, workers: settings.workers, run) { lane, index, group in
+            guard let first = group.mends.first else { return }
+            let name = holders[index].collection.name
+            let unchanged = try await run.on(lane).tryToApply(
+                group.changes, in: name, code: first.code.rawValue,
+                also: group.mends.dropFirst().map(\.code.rawValue))
+            state.withLock { pass in
+                pass.left -= (group.changes.count - unchanged.all.count) * group.mends.count
+                if !unchanged.moved.isEmpty {
+                    pass.moved += group.mends.map { ((name, $0.code), unchanged.moved) }
+                }
+            }
+            run.progress(ProgressUpdate("fields of \(name)", done: run.tally.totalChanged))
+        }
+        return state.withLock { pass in
+            pass.left += seen
+            return pass
+        }
     }
 
     /// What a run's record says of it.

@@ -19,13 +19,15 @@ public struct IdentityRepair: Sendable {
     /// - Throws: `MongoError`.
     public func plan() async throws -> StepPlan {
         var plan = StepPlan()
+        // As a run counts them: however many stay for one reason, they are one entry.
+        let left = Tally()
         for collection in try await ordinary() {
             let moving = Moving()
             try await forEachBatch(collection, skipping: []) { documents in
                 for (document, verdict) in zip(documents, try await judge(documents, in: collection, guesses: false)) {
                     switch verdict {
                     case .refused(let refusal):
-                        plan.leftovers.append(refusal.leftover)
+                        left.left(refusal.leftover)
                         moving.stay(refusal.id)
                     case .moves: moving.move(document["_id"] ?? .null)
                     }
@@ -33,6 +35,7 @@ public struct IdentityRepair: Sendable {
             }
             plan.operations += try await operations(moving, in: collection)
         }
+        plan.leftovers = left.leftovers
         return plan
     }
 

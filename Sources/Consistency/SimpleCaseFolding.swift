@@ -1,8 +1,8 @@
 /// Takes the case away from text, letter by letter (Unicode's simple case folding, chapter 5.18 of its standard): what has
 /// another width, is a superscript, or is written in other kana stays apart.
-enum SimpleCaseFolding {
+package enum SimpleCaseFolding {
     /// The text without case, as UTF-8: strings that look the same needn't be the same.
-    static func fold(_ text: String) -> [UInt8] { fold(text) { _ in true } }
+    package static func fold(_ text: String) -> [UInt8] { fold(text) { _ in true } }
 
     /// The text without the case of its ASCII letters, as UTF-8.
     static func asciiFold(_ text: String) -> [UInt8] { fold(text, where: \.isASCII) }

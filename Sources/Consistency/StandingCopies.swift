@@ -37,14 +37,15 @@ struct StandingCopies: Sendable {
     /// Finds earlier moves, by the `_id`s that the documents have now.
     ///
     /// - Parameter guesses: Whether a document that equals another but for its `_id` is its copy though the journal knows
-    ///   nothing of it: after a run that hasn't come to its end. The text of an ObjectId and that ObjectId are the same
-    ///   `_id` in any case.
+    ///   nothing of it: after a run that hasn't come to its end.
     /// - Throws: `MongoError`.
     func earlier(_ documents: [BSONDocument], guesses: Bool) async throws -> [BSONValue: Earlier] {
         var result = try await known(documents)
         let texts = documents.filter { Identity.objectID($0["_id"]) != nil && result[$0["_id"] ?? .null] == nil }
         let ids = texts.compactMap { Identity.objectID($0["_id"]).map { BSONValue.objectID($0) } }
-        try await find(texts, where: ["$in": .array(BSONArray(ids))], &result) { .moved($0) }
+        try await find(texts, where: ["$in": .array(BSONArray(ids))], &result) {
+            guesses ? .moved($0) : .twin($0)
+        }
         for document in documents {
             guard let id = document["_id"], result[id] == nil, Identity.objectID(id) == nil,
                 let created = IdentityRepair.created(document, collection)

@@ -14,6 +14,17 @@ struct UserScan: Sendable {
     /// So many loosely equal names are looked up together.
     private static let lookedUpTogether = 1000
 
+    /// Longer texts are compared exactly alone: a few of them would fill a reply or a query (16 MB).
+    private static let longestName = 1000
+
+    /// Matches documents whose field is text of ordinary length.
+    private static func isName(_ field: String) -> BSONDocument {
+        let length: BSONValue = ["$strLenBytes": .string("$" + field)]
+        let isText: BSONValue = ["$eq": [["$type": .string("$" + field)], "string"]]
+        // Not a conjunction: the length of anything but text is an error.
+        return ["$expr": ["$cond": [isText, ["$lte": [length, .int32(Int32(longestName))]], false]]]
+    }
+
     /// Finds documents that share a text exactly.
     func scanDuplicates(_ field: String, into findings: inout FindingCollector) async throws {
         let path: BSONValue = .string("$" + field)
@@ -45,7 +56,7 @@ struct UserScan: Sendable {
         var names: [BSONValue] = []
         let loose = try await stream(
             [
-                ["$match": .document(Self.beyondASCII(field))],
+                ["$match": .document(Self.beyondASCII(field))], ["$match": .document(Self.isName(field))],
                 ["$group": ["_id": .string("$" + field), "n": ["$sum": 1]]],
                 ["$match": ["n": ["$gt": 1]]],
             ], collation: Self.looseCollation)
@@ -67,7 +78,7 @@ struct UserScan: Sendable {
     private func forEachASCIILookalike(_ field: String, _ body: (BSONDocument) -> Void) async throws {
         let path: BSONValue = .string("$" + field)
         let groups = try await stream([
-            ["$match": .document([field: ["$type": "string", "$not": ["$type": "array"]]])],
+            ["$match": .document(Self.isName(field))],
             ["$group": ["_id": path, "n": ["$sum": 1], "first": ["$min": "$_id"]]],
             [
                 "$group": [

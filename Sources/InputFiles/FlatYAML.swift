@@ -60,6 +60,7 @@ package enum FlatYAML {
     /// Takes events, and refuses every one that another shape would have.
     private struct Reader {
         var entries: [Entry] = []
+        private var names: Set<String> = []
         private var isInMapping = false
         private var documents = 0
         private var key: (name: String, line: Int)?
@@ -90,7 +91,7 @@ package enum FlatYAML {
                 throw Failure(line, "settings are wanted, such as `key: value`")
             }
             guard let (name, start) = key else {
-                if entries.contains(where: { $0.key == text }) { throw Failure(line, "`\(text)` stands there twice") }
+                guard names.insert(text).inserted else { throw Failure(line, "`\(text)` stands there twice") }
                 key = (text, line)
                 return
             }

@@ -239,8 +239,25 @@ struct ApplicationRulesTests {
                 ], "\(repair)")
             _ = try await json(["check"], on: database, expecting: 0)
             let run = try #require(repair["run"]?.string)
-            _ = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 0)
+            // An undo counts as the run did, and says before what it will.
+            for arguments in [["--dry-run"], ["--yes"]] {
+                let undo = try await json(["runs", "undo", run] + arguments, on: database, expecting: 0)
+                #expect(undo.counts(of: "changes", "changed") == repair.counts(of: "changes", "changed"), "\(undo)")
+            }
             #expect(try await application(database) == before)
+        }
+    }
+
+    @Test("what a validator refuses is named for each of the document's findings")
+    func refusedForEach() async throws {
+        try await withDatabase { database in
+            try await Self.load(
+                database, session: ["message_count": .int32(0)],
+                messages: [Sample.message(["session_id": .string(Sample.session.hex), "deleted": .undefined])])
+            try await database.run(["collMod": "messages", "validator": ["never": ["$exists": true]]])
+            let repair = try await json(["repair", "all", "--offline", "--yes"], on: database, expecting: 1)
+            let reasons = (repair["left"]?.array?.values ?? []).compactMap { $0.document?["reason"]?.string }
+            #expect(reasons.count == 2 && reasons.allSatisfy { $0.contains("the server refused") }, "\(repair)")
         }
     }
 }

@@ -31,6 +31,48 @@ struct HostileDataTests {
         }
     }
 
+    @Test("a document and its twin under the ObjectId of its text both stay, and are named", arguments: topologies)
+    func twin(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            try await database.load("users", [Sample.user()])
+            var text = Sample.session()
+            text["_id"] = .string(Sample.session.hex)
+            try await database.load("chat_sessions", [Sample.session(), text])
+            let before = try await database.all("chat_sessions")
+            let plan = try await json(["repair", "ids", "--dry-run"], on: database, expecting: 0)
+            #expect(plan.counts(of: "left", "count") == ["id.string": ["chat_sessions": 1]], "\(plan)")
+            let repair = try await json(["repair", "ids", "--yes"], on: database, expecting: 1)
+            #expect(repair.counts(of: "left", "count") == ["id.string": ["chat_sessions": 1]], "\(repair)")
+            #expect(try await database.all("chat_sessions") == before)
+        }
+    }
+
+    @Test("names of many megabytes stop no check and no plan; many documents that stay are one entry of a plan")
+    func large() async throws {
+        try await withDatabase { database in
+            let rest = String(repeating: "x", count: 9 << 20)
+            let users = ["a", "A", "é", "É", "b", "b"].map { first in
+                Sample.user(
+                    ["username": .string(first + rest), "email": .string("\(ObjectID(timestamp: 1).hex)@example.com")],
+                    id: Sample.newID)
+            }
+            for user in users { try await database.run(["insert": "users", "documents": [.document(user)]]) }
+            let check = try await json(["check"], on: database, expecting: 1)
+            #expect(check.counts(of: "findings", "count")["user.duplicate"] == ["users": 2], "\(check)")
+            let plan = try await Tool.run(["migrate", "plan"] + target(database))
+            #expect(plan.exitCode == 2 && plan.output.contains("share a large value of username"), "\(plan)")
+
+            try await database.run(["create": "artifacts", "capped": true, "size": 1_000_000])
+            try await database.load(
+                "artifacts",
+                (0..<50).map { _ in
+                    Sample.message().replacing("_id", with: .string(ObjectID(timestamp: 3).hex))
+                })
+            let ids = try await json(["repair", "ids", "--dry-run"], on: database, expecting: 0)
+            #expect(ids["left"]?.array?.count == 1, "\(ids)")
+        }
+    }
+
     @Test("a reference that is an array disturbs no other count")
     func arrayReference() async throws {
         try await withDatabase { database in

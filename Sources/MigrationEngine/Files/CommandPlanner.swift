@@ -242,16 +242,16 @@ struct CommandPlanner {
 
     /// Why a command would fail on the data as it is.
     private func objections(to command: DatabaseCommand, ignoring touched: Set<String>) async throws -> [String] {
+        if database.server.topology == .standalone, command.document["commitQuorum"] != nil {
+            return ["a standalone server takes no commitQuorum"]
+        }
         guard let collection = command.collection, !touched.contains(collection) else { return [] }
         let found = try await database.client.listCollections(database.name)[collection]
         switch command.kind {
         case .create: return found == nil ? [] : ["there is a collection \(collection) already"]
         case .drop: return found == nil ? ["there is no collection \(collection) to drop"] : []
         case .createIndexes(let indexes):
-            let result = try await indexObjections(indexes, collection, found)
-            let isAlone = database.server.topology == .standalone
-            guard isAlone, command.document["commitQuorum"] != nil else { return result }
-            return result + ["a standalone server takes no commitQuorum"]
+            return try await indexObjections(indexes, collection, found)
         case .insert(let documents): return try await insertObjections(documents, collection, found)
         case .change(let statements):
             // Without the variables the server would miss them.

@@ -103,7 +103,14 @@ public struct Undo: Sendable {
             StateCollection.journal,
             [
                 ["$match": .document(filter)],
-                ["$group": ["_id": ["code": "$code", "collection": "$collection"], "n": ["$sum": documents]]],
+                [
+                    "$project": [
+                        "collection": 1, "n": documents,
+                        "code": ["$concatArrays": [["$code"], ["$ifNull": ["$also", []]]]],
+                    ]
+                ],
+                ["$unwind": "$code"],
+                ["$group": ["_id": ["code": "$code", "collection": "$collection"], "n": ["$sum": "$n"]]],
                 ["$sort": ["_id.collection": 1, "_id.code": 1]],
             ])
         return groups.map { group in
@@ -222,8 +229,12 @@ public struct Undo: Sendable {
         let pending = changes.filter { unapplied.contains($0.id) }
         let left =
             entry.isOnce
-            ? try await run.applyOnce(pending, in: entry.collection, code: entry.code, undoing: entry.key.number).all
-            : try await run.apply(pending, in: entry.collection, code: entry.code, bypassesValidation: true).all
+            ? try await run.applyOnce(
+                pending, in: entry.collection, code: entry.code, also: entry.also, undoing: entry.key.number
+            ).all
+            : try await run.apply(
+                pending, in: entry.collection, code: entry.code, also: entry.also, bypassesValidation: true
+            ).all
         if !left.isEmpty {
             let kept = Set(left)
             try await run.release(entry.key, changes.map(\.id).filter { !kept.contains($0) })

@@ -22,7 +22,17 @@ extension Run {
     public func apply(
         _ changes: [FieldChange], in collection: String, code: String, also: [String] = []
     ) async throws -> [BSONValue] {
-        try await apply(changes, in: collection, code: code, also: also, bypassesValidation: false).all
+        try await tryToApply(changes, in: collection, code: code, also: also).all
+    }
+
+    /// The same, and tells documents that had changed from those that the server refused to change.
+    ///
+    /// - Returns: The documents that weren't changed.
+    /// - Throws: ``EngineError`` at a batch boundary, ``MongoError``.
+    public func tryToApply(
+        _ changes: [FieldChange], in collection: String, code: String, also: [String] = []
+    ) async throws -> Unchanged {
+        try await apply(changes, in: collection, code: code, also: also, bypassesValidation: false)
     }
 
     /// Changes fields that others add to, such as counters: no change is ever sent twice.
@@ -73,7 +83,8 @@ extension Run {
 
     private func executeSingly(_ entry: JournalEntry) async throws -> Unchanged {
         let unchanged = try await changeSingly(
-            entry.fieldChanges, in: entry.collection, code: entry.code, bypassesValidation: entry.undoes != nil)
+            entry.fieldChanges, in: entry.collection, codes: [entry.code] + entry.also,
+            bypassesValidation: entry.undoes != nil)
         try await close(entry, unchanged.all)
         return unchanged
     }
@@ -120,7 +131,7 @@ extension Run {
             }
             // What wasn't changed together, because it has changed or because of its form, is tried one by one.
             let unchanged = try await changeSingly(
-                rest, in: collection, code: group[0].code, bypassesValidation: bypassesValidation)
+                rest, in: collection, codes: [group[0].code] + group[0].also, bypassesValidation: bypassesValidation)
             for entry in group { try await close(entry, unchanged.all) }
             missed += unchanged
         }
@@ -131,7 +142,7 @@ extension Run {
     ///
     /// - Returns: The documents that weren't changed.
     private func changeSingly(
-        _ changes: [FieldChange], in collection: String, code: String, bypassesValidation: Bool
+        _ changes: [FieldChange], in collection: String, codes: [String], bypassesValidation: Bool
     ) async throws -> Unchanged {
         guard !changes.isEmpty else { return Unchanged() }
         let result = try await writer.bulkWriteCollectingErrors(
@@ -139,16 +150,20 @@ extension Run {
             bypassValidation: bypassesValidation, collation: ExactMatch.collation)
         if !bypassesValidation {
             for error in result.writeErrors {
-                tally.left(
-                    code, collection, 1, reason: "the server refused the change: \(error.message)",
-                    samples: [changes[error.index].id])
+                for code in codes {
+                    tally.left(
+                        code, collection, 1, reason: "the server refused the change: \(error.message)",
+                        samples: [changes[error.index].id])
+                }
             }
         }
         guard result.matched != changes.count || !result.writeErrors.isEmpty else { return Unchanged() }
         var refused = Set(result.writeErrors.map { changes[$0.index].id })
         let repeating = try await repeating(changes, in: collection)
         if !repeating.isEmpty {
-            tally.left(code, collection, repeating.count, reason: Self.repeatingReason, samples: repeating)
+            for code in codes {
+                tally.left(code, collection, repeating.count, reason: Self.repeatingReason, samples: repeating)
+            }
             refused.formUnion(repeating)
         }
         let unapplied = try await unapplied(changes, in: collection)

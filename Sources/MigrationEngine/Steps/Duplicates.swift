@@ -73,7 +73,7 @@ public enum Duplicates {
                 [
                     "$facet": [
                         "all": [["$count": "n"]],
-                        "named": [["$limit": .int32(Int32(Self.named))]],
+                        "named": [["$limit": .int32(Int32(Self.named))], ["$project": .document(Self.shown)]],
                     ]
                 ],
             ], options: options)
@@ -83,13 +83,19 @@ public enum Duplicates {
             (group: BSONDocument) -> String in
             let values = (group["_id"]?.document ?? [:]).elements.map { $0.value.document?["v"] }
             let shared = zip(keys.fields, values).map { "\($0) \($1.map(text) ?? "[]")" }.joined(separator: ", ")
+            let what = values.isEmpty ? "a large value of \(keys.fields.joined(separator: ", "))" : shared
             let ids = [group["a"], group["b"]].compactMap { $0.map(Self.text) }.joined(separator: " and ")
-            return "\(collection): \(group["n"]?.integer ?? 0) documents share \(shared) (such as _id \(ids))"
+            return "\(collection): \(group["n"]?.integer ?? 0) documents share \(what) (such as _id \(ids))"
         }
         let rest = total - shown.count
         let name = index["name"]?.string ?? "the index"
         return shown + (rest > 0 ? ["\(collection): \(rest) more values of \(name) are shared"] : [])
     }
+
+    /// A group with its key where that is short: a few long ones would fill the reply (16 MB).
+    private static let shown: BSONDocument = [
+        "n": 1, "a": 1, "b": 1, "_id": ["$cond": [["$lt": [["$bsonSize": "$$ROOT"], 10_000]], "$_id", [:]]],
+    ]
 
     private static func text(_ value: BSONValue) -> String {
         switch value {

@@ -132,7 +132,9 @@ extension CommandSession {
             guard found.count > known else { return nil }
             let leftover = Leftover(
                 code: found.code.rawValue, collection: found.collection, count: found.count - known,
-                reason: found.code.reasonLeft)
+                // A recount fills one field, whatever was repaired here.
+                reason: found.repair == found.code.repair
+                    ? found.code.reasonLeft : found.repair.map { "`\($0)` sets it" } ?? found.code.reasonLeft)
             return ChangeResult.Left(leftover, samples: found.samples.map(JSONValue.init))
         }
         return told.map { ChangeResult.Left($0) } + rest
