@@ -8,7 +8,7 @@ package actor ServerFleet {
     package static let shared = ServerFleet()
     /// How many servers of a kind there are at most: what is tried on them mostly waits, but beside all other tests a
     /// few more would starve those.
-    package static let size = ProcessInfo.processInfo.environment["CHAT_ADMIN_FAULTS"] == "all" ? 4 : 2
+    package static let size = ProcessInfo.processInfo.environment["CHAT_ADMIN_FAULTS"] == "all" ? 8 : 2
 
     private var idle: [TestServer.Model: [TestServer]] = [:]
     private var started: [TestServer.Model: Int] = [:]
