@@ -23,7 +23,7 @@ from pymongo import ASCENDING, MongoClient, UpdateOne, WriteConcern
 T0 = datetime.datetime(2025, 1, 1)
 SESSIONS, MESSAGES = 100_000, 1_000_000
 REFERENCES = 100_000  # messages moved by the reference row
-LIVE = {"$ne": ["$deleted", True]}
+LIVE = {"$eq": ["$deleted", False]}
 DURABLE = WriteConcern(w="majority", j=True)
 INDEX = [("session_id", ASCENDING), ("deleted", ASCENDING), ("created_at", ASCENDING)]
 
@@ -191,7 +191,7 @@ def recount_rows(table, tool, db, ids):
     def script():
         def work():
             for session in sample:
-                live = {"session_id": session, "deleted": {"$ne": True}}
+                live = {"session_id": session, "deleted": False}
                 newest = db.messages.find_one(live, {"created_at": 1}, sort=[("created_at", -1)])
                 db.chat_sessions.update_one({"_id": session}, {"$set": {
                     "message_count": db.messages.count_documents(live),

@@ -42,6 +42,8 @@ struct CountedTruth: Sendable, Equatable {
     init(_ count: LiveCount) {
         live = count.live
         total = count.live
+        undatedLive = count.undated
+        undated = count.undated
         newestLive = count.newest
         newest = count.newest
     }
@@ -77,6 +79,8 @@ struct CountedTruth: Sendable, Equatable {
 /// The part of the truth that one look at an index tells at the least cost: of live documents alone.
 struct LiveCount: Sendable {
     let live: Int64
+    /// How many have no date that says when they were created.
+    let undated: Int64
     /// When the newest was created; nil where there is none, or where it isn't a date.
     let newest: Int64?
 
@@ -84,6 +88,7 @@ struct LiveCount: Sendable {
 
     init(_ group: BSONDocument) {
         live = group["live"]?.integer ?? 0
+        undated = group["undated"]?.integer ?? 0
         newest = group["newest"]?.date
     }
 
@@ -93,6 +98,9 @@ struct LiveCount: Sendable {
             [
                 "$group": [
                     "_id": .string("$" + counter.reference), "live": ["$sum": 1],
+                    "undated": [
+                        "$sum": ["$cond": [["$eq": [["$type": .string("$" + counter.createdField)], "date"]], 0, 1]]
+                    ],
                     "newest": ["$max": .string("$" + counter.createdField)],
                 ]
             ],

@@ -65,10 +65,9 @@ struct CounterObservation: Sendable, Equatable {
             guard stored <= newest.later(by: toleranceMS) else { return .undecided }
         default: return .undecided
         }
-        let codes = codes(toleranceMS: toleranceMS)
-        // Whether the newest is known isn't: a few may have no date.
-        if codes.contains(.wrongLatest) || codes.contains(.missingField) { return .undecided }
-        return codes.isEmpty ? .right : .wrong
+        // Among dates and other values the greatest needn't be a date, nor the newest known.
+        guard truth.undatedLive == 0 else { return .undecided }
+        return codes(toleranceMS: toleranceMS).isEmpty ? .right : .wrong
     }
 
     private func isLatestWrong(_ toleranceMS: Int64) -> Bool {
