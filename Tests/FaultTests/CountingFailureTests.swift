@@ -82,7 +82,7 @@ struct CountingFailureTests {
                 let left = try result.json()["left"]?.array?.values.compactMap(\.document) ?? []
                 let refused = left.filter { $0["reason"]?.string?.contains("refused") ?? false }
                 // Once for each of their findings.
-                #expect(refused.map { $0["code"] } == ["count.wrong", "last.wrong"])
+                #expect(refused.map { $0["code"] } == ["count.wrong", "field.missing"])
                 #expect(refused.map { $0["count"] } == [3, 3])
                 #expect(try await database.count("chat_sessions", ["message_count": 0]) == 297)
             }
