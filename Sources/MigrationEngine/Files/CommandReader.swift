@@ -1,4 +1,5 @@
 internal import BSON
+internal import InputFiles
 
 /// Reads an array of commands in Extended JSON: all that golang-migrate's parser takes (mongo-driver's for Go, canonical),
 /// and relaxed Extended JSON.
@@ -91,22 +92,31 @@ struct CommandReader {
     private mutating func array(_ level: Int) throws(Failure) -> [BSONValue] {
         // A pattern among the values of these is one, and no operator.
         let isPattern = ["$in", "$nin", "$all"].contains(path.last ?? "")
-        try advance()
         var values: [BSONValue] = []
-        if token == .endArray {
-            try advance()
-            return values
+        try items(until: .endArray, "]") { (reader) throws(Failure) in
+            reader.path.append("\(values.count)")
+            values.append(try reader.value(level, isPattern: isPattern))
+            reader.path.removeLast()
         }
-        while true {
-            path.append("\(values.count)")
-            values.append(try value(level, isPattern: isPattern))
-            path.removeLast()
-            if token == .endArray { break }
-            guard token == .comma else { throw failure("a comma or ] is missing") }
-            try advance()
+        return values
+    }
+
+    /// Reads what stands between commas, from the opening bracket to the token behind the closing one.
+    ///
+    /// - Parameter item: Reads one, whose first token is there, and the token behind it.
+    private mutating func items(
+        until end: JSONScanner.Token, _ sign: String, _ item: (inout CommandReader) throws(Failure) -> Void
+    ) throws(Failure) {
+        try advance()
+        if token != end {
+            try item(&self)
+            while token != end {
+                guard token == .comma else { throw failure("a comma or \(sign) is missing") }
+                try advance()
+                try item(&self)
+            }
         }
         try advance()
-        return values
     }
 
     private mutating func object(_ level: Int, isPattern: Bool) throws(Failure) -> BSONValue {
@@ -131,26 +141,19 @@ struct CommandReader {
     }
 
     private mutating func members(_ level: Int) throws(Failure) -> [ExtendedJSONWrapper.Member] {
-        try advance()
         var members: [ExtendedJSONWrapper.Member] = []
-        if token == .endObject {
-            try advance()
-            return members
+        try items(until: .endObject, "}") { (reader) throws(Failure) in
+            guard case .string(let key) = reader.token else {
+                throw reader.failure("a key in double quotes is missing")
+            }
+            guard !key.utf8.contains(0) else { throw reader.failure("a key holds the character of the code 0") }
+            try reader.advance()
+            reader.path.append(key)
+            guard reader.token == .colon else { throw reader.failure("a colon behind the key is missing") }
+            try reader.advance()
+            members.append(ExtendedJSONWrapper.Member(key: key, value: try reader.value(level + 1)))
+            reader.path.removeLast()
         }
-        while true {
-            guard case .string(let key) = token else { throw failure("a key in double quotes is missing") }
-            guard !key.utf8.contains(0) else { throw failure("a key holds the character of the code 0") }
-            try advance()
-            path.append(key)
-            guard token == .colon else { throw failure("a colon behind the key is missing") }
-            try advance()
-            members.append(ExtendedJSONWrapper.Member(key: key, value: try value(level + 1)))
-            path.removeLast()
-            if token == .endObject { break }
-            guard token == .comma else { throw failure("a comma or } is missing") }
-            try advance()
-        }
-        try advance()
         return members
     }
 }

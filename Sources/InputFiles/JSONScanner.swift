@@ -1,8 +1,7 @@
-/// Cuts JSON text (RFC 8259) into tokens. Like golang-migrate's parser it takes control characters within strings, and
-/// puts the replacement character for half a surrogate pair.
-struct JSONScanner {
+/// Cuts JSON text (RFC 8259) into tokens.
+package struct JSONScanner {
     /// What the text is made of.
-    enum Token: Equatable {
+    package enum Token: Equatable {
         case beginObject, endObject, beginArray, endArray, colon, comma, end
         case string(String)
         /// A number as it is written, and whether it has neither fraction nor exponent.
@@ -12,19 +11,31 @@ struct JSONScanner {
     }
 
     private let bytes: [UInt8]
+    private let isStrict: Bool
     private var position = 0
     /// Where the last token began, in bytes.
-    private(set) var start = 0
+    package private(set) var start = 0
+    /// The line that is being read, from 1: while strict that of the last token, which can't go over a line's end.
+    package private(set) var line = 1
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    /// Begins a text.
+    ///
+    /// - Parameters:
+    ///   - bytes: UTF-8.
+    ///   - isStrict: Whether control characters within strings, and half a surrogate pair, are refused. golang-migrate's
+    ///     parser takes both, and puts the replacement character for the latter.
+    package init(_ bytes: [UInt8], isStrict: Bool = false) {
+        self.bytes = bytes
+        self.isStrict = isStrict
+    }
 
     /// Why text can't be read: never a part of the text itself, which may be a secret.
-    struct Failure: Error {
-        let reason: String
+    package struct Failure: Error {
+        package let reason: String
     }
 
     /// A place in the text, both from 1. A column is counted in bytes.
-    func place(of offset: Int) -> (line: Int, column: Int) {
+    package func place(of offset: Int) -> (line: Int, column: Int) {
         let before = bytes.prefix(offset)
         let line = before.count { $0 == UInt8(ascii: "\n") } + 1
         let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
@@ -32,8 +43,11 @@ struct JSONScanner {
     }
 
     /// The next token.
-    mutating func next() throws(Failure) -> Token {
-        while position < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[position]) { position += 1 }
+    package mutating func next() throws(Failure) -> Token {
+        while position < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[position]) {
+            if bytes[position] == 0x0a { line += 1 }
+            position += 1
+        }
         start = position
         guard position < bytes.count else { return .end }
         let byte = bytes[position]
@@ -116,7 +130,13 @@ struct JSONScanner {
             switch byte {
             case UInt8(ascii: "\""): return String(decoding: units, as: UTF8.self)
             case UInt8(ascii: "\\"): units += try escape()
-            default: units.append(byte)
+            case 0x0a where isStrict, 0x0d where isStrict:
+                throw Failure(reason: "a text isn't closed by a double quote in its line")
+            case ..<0x20 where isStrict:
+                throw Failure(reason: "a control character stands in a text; write it as \\u00XX")
+            default:
+                if byte == 0x0a { line += 1 }
+                units.append(byte)
             }
         }
         throw Failure(reason: "a text isn't closed")
@@ -150,6 +170,7 @@ struct JSONScanner {
             }
             position = back
         }
+        if isStrict, UTF16.isSurrogate(first) { throw Failure(reason: "half a character is written with \\u") }
         return Array(String(decoding: [first], as: UTF16.self).utf8)
     }
 
