@@ -32,29 +32,6 @@ public enum ExtendedJSON {
         return try text.withUTF8 { bytes in Result { () throws(MongoError) in try read(bytes) } }.get()
     }
 
-    /// The first whole number of a JSON text that doesn't fit 64 bits: libbson would read it as a double, and lose digits.
-    public static func integerTooLarge(in json: String) -> String? {
-        var isInString = false
-        var isEscaped = false
-        var number = ""
-        for character in json.unicodeScalars.lazy.map(Character.init) {
-            if isInString {
-                (isInString, isEscaped) = (isEscaped || character != "\"", !isEscaped && character == "\\")
-                continue
-            }
-            if character.isASCII, character.isNumber || "+-.eE".contains(character) {
-                number.append(character)
-                continue
-            }
-            if !number.isEmpty, number.allSatisfy({ $0.isNumber || $0 == "-" }), Int64(number) == nil, number != "-" {
-                return number
-            }
-            number = ""
-            isInString = character == "\""
-        }
-        return nil
-    }
-
     /// Reads a text without spaces around it, and makes sure that nothing follows: `bson_new_from_json` would stop
     /// after the first document without a word.
     private static func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(MongoError) -> BSONDocument {
