@@ -52,6 +52,29 @@ struct CandidateResolver: Sendable {
         return own.count == 1 ? own.first : nil
     }
 
+    /// What documents' references are, and mean: the reference as it is stored, and the candidate that it provably means.
+    ///
+    /// - Parameter holder: The documents' collection.
+    /// - Returns: One for each document in its order; nil where its reference is no text that can name a document.
+    func choices(
+        for documents: [BSONDocument], in holder: CollectionSchema
+    ) async throws -> [(value: BSONValue, chosen: Candidate?)?] {
+        let values = documents.map { Self.named($0[reference.field]) }
+        let named = Set(values.compactMap { $0 })
+        let candidates = named.isEmpty ? [:] : try await candidates(for: named)
+        return zip(documents, values).map { document, value in
+            guard let value else { return nil }
+            let owner = holder.ownerField.flatMap { Identity.objectID(document[$0]) }
+            return (value, choose(value, owner: owner, among: candidates[value] ?? []))
+        }
+    }
+
+    /// A reference that can be repaired: the empty string, or the text of an ObjectId.
+    static func named(_ value: BSONValue?) -> BSONValue? {
+        guard let value, value.type == .string, IdentityKind(value).code != .foreignID else { return nil }
+        return value
+    }
+
     /// The `_id`s that documents got in earlier repairs, by the one they had before.
     private func formerIDs(_ values: Set<BSONValue>) async throws -> [BSONValue: Set<BSONValue>] {
         let entries = try await database.findAll(

@@ -59,41 +59,29 @@ struct FieldHolder: Sendable {
 
     /// How many of a document's fields are wrong.
     func wrongFields(_ document: BSONDocument) -> Int {
-        references.count { Self.named(document[$0.field]) != nil } + rules.count { Self.isAbsent(document[$0.field]) }
+        references.count { CandidateResolver.named(document[$0.field]) != nil }
+            + rules.count { Self.isAbsent(document[$0.field]) }
     }
 
     /// Decides what becomes of documents, grouped by what is mended in them.
     ///
     /// References to documents whose own `_id` is still to be repaired are left to that repair, which takes them along.
     func groups(_ documents: [BSONDocument], _ database: Database, _ schema: DatabaseSchema) async throws -> [Group] {
-        var choosers: [(reference: Reference, choose: (BSONValue, ObjectID?) -> BSONValue?)] = []
+        var choices: [(field: String, of: [(value: BSONValue, chosen: CandidateResolver.Candidate?)?])] = []
         for reference in references {
             guard let target = schema.collection(reference.target) else { continue }
             let resolver = CandidateResolver(database: database, reference: reference, target: target)
-            let named = Set(documents.compactMap { Self.named($0[reference.field]) })
-            let candidates = named.isEmpty ? [:] : try await resolver.candidates(for: named)
-            choosers.append(
-                (
-                    reference,
-                    { value, owner in
-                        let chosen = resolver.choose(value, owner: owner, among: candidates[value] ?? [])
-                        return chosen?.id.type == .objectID ? chosen?.id : nil
-                    }
-                ))
+            choices.append((reference.field, try await resolver.choices(for: documents, in: collection)))
         }
         var groups: [[Mend]: Group] = [:]
-        for document in documents {
+        for (index, document) in documents.enumerated() {
             guard let id = document["_id"] else { continue }
             var (mends, before, after): ([Mend], BSONDocument, BSONDocument) = ([], [:], [:])
-            let owner = collection.ownerField.flatMap { Identity.objectID(document[$0]) }
-            for (reference, choose) in choosers {
-                guard let value = Self.named(document[reference.field]), let chosen = choose(value, owner) else {
-                    continue
-                }
-                let code = value == .string("") ? FindingCode.emptyReference : .textReference
-                mends.append(Mend(field: reference.field, code: code))
-                before.append(reference.field, value)
-                after.append(reference.field, chosen)
+            for (field, choices) in choices {
+                guard let (value, chosen) = choices[index], let chosen, chosen.id.type == .objectID else { continue }
+                mends.append(Mend(field: field, code: value == .string("") ? .emptyReference : .textReference))
+                before.append(field, value)
+                after.append(field, chosen.id)
             }
             for rule in rules where Self.isAbsent(document[rule.field]) {
                 guard let value = rule.filling(of: document) else { continue }
@@ -106,12 +94,6 @@ struct FieldHolder: Sendable {
                 FieldChange(id: id, before: before, after: after))
         }
         return groups.values.sorted { $0.mends.map(\.order).lexicographicallyPrecedes($1.mends.map(\.order)) }
-    }
-
-    /// A reference that can be repaired: the empty string, or the text of an ObjectId.
-    private static func named(_ value: BSONValue?) -> BSONValue? {
-        guard let value, let text = value.string, text.isEmpty || ObjectID(hex: text) != nil else { return nil }
-        return value
     }
 
     private static func isAbsent(_ value: BSONValue?) -> Bool { value == nil || value == .null }

@@ -34,21 +34,19 @@ public struct FieldRepair: Sendable {
     public func plan() async throws -> StepPlan {
         var plan = StepPlan()
         let holders = try await holders()
-        let counts = Mutex<[Int: [Mend: CodeCounts]]>([:])
+        // By the field: its findings are told apart within.
+        let counts = holders.map { holder in
+            Dictionary(holder.mends.map { ($0.field, CodeCounts()) }, uniquingKeysWith: { first, _ in first })
+        }
         _ = try await forEachBatch(of: holders, workers: RepairSettings.defaultWorkers, nil) { _, index, group in
             for mend in group.mends {
-                let found = counts.withLock { counts in
-                    let found = counts[index]?[mend] ?? CodeCounts()
-                    counts[index, default: [:]][mend] = found
-                    return found
-                }
-                found.add(mend.code, group.changes.count, samples: group.changes.lazy.map { $0.sample(mend.field) })
+                counts[index][mend.field]?.add(
+                    mend.code, group.changes.count, samples: group.changes.lazy.map { $0.sample(mend.field) })
             }
         }
-        let found = counts.withLock { $0 }
-        for (index, holder) in holders.enumerated() {
+        for (holder, counts) in zip(holders, counts) {
             for mend in holder.mends {
-                guard let counts = found[index]?[mend], let count = counts[mend.code] else { continue }
+                guard let counts = counts[mend.field], let count = counts[mend.code] else { continue }
                 plan.operations.append(
                     PlannedOperation(
                         code: mend.code.rawValue, collection: holder.collection.name,

@@ -48,7 +48,10 @@ struct FollowerScan: Sendable {
                 each: { lane, batch in
                     let (holder, reference) = fields[batch.feed]
                     let resolver = CandidateResolver(database: lane, reference: reference, target: target)
-                    let followers = try await Self.followers(batch.documents, holder, resolver, staying)
+                    let followers = try await resolver.choices(for: batch.documents, in: holder).count { choice in
+                        guard let chosen = choice?.chosen else { return false }
+                        return chosen.id.type != .objectID && !staying.contains(chosen.id)
+                    }
                     let referrer = Referrer(collection: holder.name, field: reference.field)
                     counts.withLock { $0[referrer, default: 0] += followers }
                 })
@@ -64,28 +67,5 @@ struct FollowerScan: Sendable {
         return try await client.find(
             namespace, filter: [reference.field: ["$type": "string"]],
             options: ["projection": .document(projection), "batchSize": .int32(Int32(2 * Run.batchSize))])
-    }
-
-    /// How many of some references provably mean a document that moves.
-    private static func followers(
-        _ documents: [BSONDocument], _ holder: CollectionSchema, _ resolver: CandidateResolver,
-        _ staying: Set<BSONValue>
-    ) async throws -> Int {
-        let field = resolver.reference.field
-        let candidates = try await resolver.candidates(for: Set(documents.compactMap { named($0[field]) }))
-        return documents.count { document in
-            guard let value = named(document[field]) else { return false }
-            let owner = holder.ownerField.flatMap { Identity.objectID(document[$0]) }
-            guard let chosen = resolver.choose(value, owner: owner, among: candidates[value] ?? []) else {
-                return false
-            }
-            return chosen.id.type != .objectID && !staying.contains(chosen.id)
-        }
-    }
-
-    /// A reference that may name a document which moves.
-    private static func named(_ value: BSONValue?) -> BSONValue? {
-        guard let value, IdentityKind(value).code != .foreignID, value.type == .string else { return nil }
-        return value
     }
 }

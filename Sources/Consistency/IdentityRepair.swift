@@ -21,10 +21,12 @@ public struct IdentityRepair: Sendable {
         var plan = StepPlan()
         // As a run counts them: however many stay for one reason, they are one entry.
         let left = Tally()
+        let present = try await database.client.listCollections(database.name)
         for collection in try await ordinary() {
             let moving = Moving()
             try await forEachBatch(collection, skipping: []) { documents in
-                for (document, verdict) in zip(documents, try await judge(documents, in: collection, guesses: false)) {
+                let verdicts = try await judge(documents, in: collection, guesses: false, present)
+                for (document, verdict) in zip(documents, verdicts) {
                     switch verdict {
                     case .refused(let refusal):
                         left.left(refusal.leftover)
@@ -180,9 +182,9 @@ public struct IdentityRepair: Sendable {
     }
 
     private func judge(
-        _ documents: [BSONDocument], in collection: CollectionSchema, guesses: Bool
+        _ documents: [BSONDocument], in collection: CollectionSchema, guesses: Bool,
+        _ present: [String: CollectionDescription]
     ) async throws -> [Verdict] {
-        let present = try await database.client.listCollections(database.name)
         let isCapped = present[collection.name]?.isCapped ?? false
         let source = SchemaReferenceSource(database: database, schema: schema)
         let earlierMoves = try await StandingCopies(database: database, collection: collection, source: source)
@@ -208,14 +210,14 @@ public struct IdentityRepair: Sendable {
     private func moves(
         for documents: [BSONDocument], in collection: CollectionSchema, guesses: Bool
     ) async throws -> (moves: [(move: RekeyMove, code: FindingCode)], refused: [Refusal]) {
-        let verdicts = try await judge(documents, in: collection, guesses: guesses)
+        let present = try await database.client.listCollections(database.name)
+        let verdicts = try await judge(documents, in: collection, guesses: guesses, present)
         let referrers = schema.referrers(to: collection.name)
         let wanted = Set(documents.compactMap { Identity.objectID($0["_id"]) })
         var taken = try await existing(wanted, in: collection)
         // How many references there are already to `_id`s that text is about to become.
         let named = try await database.countReferences(
-            to: wanted.map { .objectID($0) }, from: referrers,
-            in: try await database.client.listCollections(database.name))
+            to: wanted.map { .objectID($0) }, from: referrers, in: present)
         var moves: [(RekeyMove, FindingCode)] = []
         var refused: [Refusal] = []
         for (document, verdict) in zip(documents, verdicts) {
