@@ -66,6 +66,16 @@ struct ApplicationRulesTests {
         try await database.load("messages", messages)
     }
 
+    /// Takes a run back, and expects the database to be what it was.
+    private func undo(
+        _ result: BSONDocument, on database: TestDatabase, to before: [String: [BSONDocument]],
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let run = try #require(result["run"]?.string, sourceLocation: sourceLocation)
+        _ = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 0)
+        #expect(try await application(database) == before, sourceLocation: sourceLocation)
+    }
+
     @Test("deleted accounts, accounts without a password or a name, and look-alike addresses are warnings")
     func healthy() async throws {
         try await withDatabase { database in
@@ -130,9 +140,7 @@ struct ApplicationRulesTests {
             #expect(repair.counts(of: "changes", "changed")["field.missing"] == ["messages": 2], "\(repair)")
             #expect(repair.counts(of: "left", "count") == ["field.type": ["messages": 1]])
             #expect(try await database.one("chat_sessions", [:])["message_count"] == 3)
-            let run = try #require(repair["run"]?.string)
-            _ = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 0)
-            #expect(try await application(database) == before)
+            try await undo(repair, on: database, to: before)
         }
     }
 
@@ -154,9 +162,7 @@ struct ApplicationRulesTests {
             #expect(repair.counts(of: "left", "count") == ["field.missing": ["users": 2]], "\(repair)")
             #expect(try await database.one("users", ["username": "a"])["full_name"] == "a")
             #expect(try await database.one("users", ["username": "b"])["full_name"] == "b")
-            let run = try #require(repair["run"]?.string)
-            _ = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 0)
-            #expect(try await application(database) == before)
+            try await undo(repair, on: database, to: before)
         }
     }
 
@@ -175,9 +181,7 @@ struct ApplicationRulesTests {
             let times = try await database.all("chat_sessions").map { $0["last_message_at"] }
             #expect(times == [.date(Sample.moment), .null])
             _ = try await json(["check"], on: database, expecting: 0)
-            let run = try #require(repair["run"]?.string)
-            _ = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 0)
-            #expect(try await application(database) == before)
+            try await undo(repair, on: database, to: before)
         }
     }
 

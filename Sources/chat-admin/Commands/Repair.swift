@@ -18,52 +18,49 @@ struct Repair: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "ids",
             abstract: "Give documents whose _id is empty, null or text an ObjectId; references follow.")
-        @OptionGroup var options: GlobalOptions
-        @OptionGroup var change: ChangeOptions
-        @OptionGroup var recount: RecountOptions
+        @OptionGroup var repair: RepairOptions
 
-        func run() async throws { try await RepairScope.ids.run(options, change, recount) }
+        func run() async throws { try await RepairScope.ids.run(repair) }
     }
 
     struct References: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make references that are text ObjectIds, where the document that they name exists.")
-        @OptionGroup var options: GlobalOptions
-        @OptionGroup var change: ChangeOptions
-        @OptionGroup var recount: RecountOptions
+        @OptionGroup var repair: RepairOptions
 
-        func run() async throws { try await RepairScope.references.run(options, change, recount) }
+        func run() async throws { try await RepairScope.references.run(repair) }
     }
 
     struct Fields: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give fields that the application can't do without, and that are absent, their declared values.")
-        @OptionGroup var options: GlobalOptions
-        @OptionGroup var change: ChangeOptions
-        @OptionGroup var recount: RecountOptions
+        @OptionGroup var repair: RepairOptions
 
-        func run() async throws { try await RepairScope.fields.run(options, change, recount) }
+        func run() async throws { try await RepairScope.fields.run(repair) }
     }
 
     struct Counts: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Set message counts, and the times of last messages, to what the messages say.")
-        @OptionGroup var options: GlobalOptions
-        @OptionGroup var change: ChangeOptions
-        @OptionGroup var recount: RecountOptions
+        @OptionGroup var repair: RepairOptions
 
-        func run() async throws { try await RepairScope.counts.run(options, change, recount) }
+        func run() async throws { try await RepairScope.counts.run(repair) }
     }
 
     struct All: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Repair ids, then references and fields, then counts.")
-        @OptionGroup var options: GlobalOptions
-        @OptionGroup var change: ChangeOptions
-        @OptionGroup var recount: RecountOptions
+        @OptionGroup var repair: RepairOptions
 
-        func run() async throws { try await RepairScope.all.run(options, change, recount) }
+        func run() async throws { try await RepairScope.all.run(repair) }
     }
+}
+
+/// What every repair takes.
+struct RepairOptions: ParsableArguments {
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var change: ChangeOptions
+    @OptionGroup var recount: RecountOptions
 }
 
 /// What a repair is about.
@@ -98,7 +95,8 @@ enum RepairScope: String {
         }
     }
 
-    func run(_ options: GlobalOptions, _ change: ChangeOptions, _ recount: RecountOptions) async throws {
+    func run(_ repair: RepairOptions) async throws {
+        let (options, change, recount) = (repair.options, repair.change, repair.recount)
         try await CommandSession.run("repair \(rawValue)", options, requires: .chatDatabase, changes: true) { session in
             let start = ContinuousClock.now
             let settings = recount.settings(maxTime: options.maxTime)
