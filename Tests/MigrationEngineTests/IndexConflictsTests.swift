@@ -104,7 +104,10 @@ struct IndexConflictsTests {
 struct IndexKeysTests {
     private static let keys = [
         #"{"a": 1}"#, #"{"a.b": 1}"#, #"{"a.b.c": 1}"#, #"{"a.b": 1, "a.c": 1}"#, #"{"a": 1, "b": 1}"#,
-        #"{"a": 1, "a.b": 1}"#, #"{"a.$id": 1}"#, #"{"d": 1, "a.b": -1}"#,
+        #"{"a": 1, "a.b": 1}"#, #"{"a.$id": 1}"#, #"{"d": 1, "a.b": -1}"#, #"{"a.0": 1}"#, #"{"a.1": 1}"#,
+        #"{"a.0": 1, "a.1": 1}"#, #"{"a.0.b": 1}"#, #"{"a.0.0": 1}"#, #"{"a.0": 1, "a.b": 1}"#,
+        #"{"a.0.b": 1, "a.b": 1}"#, #"{"a.b.0": 1}"#, #"{"a": 1, "a.0": 1}"#, #"{"a.01": 1}"#, #"{"0": 1}"#,
+        #"{"a.0": 1, "b": 1}"#, #"{"a.b": 1, "b.c": 1}"#, #"{"a.0.b": 1, "a.0.c": 1, "a.c": 1}"#,
     ]
     private static let values = [
         "1", "2", #""x""#, "null", "[]", "[1]", "[1, 1]", "[1, 2]", "[[1, 2]]", "[[]]", "{}", #"{"b": 1}"#,
@@ -114,7 +117,10 @@ struct IndexKeysTests {
         #"[{"b": [1], "c": 2}, {"b": 3}]"#,
         #"[[{"b": 1}]]"#, #"{"$id": 1}"#, #"[{"$id": 1}]"#, #"{"$undefined": true}"#,
         #"{"b": {"$numberDouble": "1.0"}}"#,
-        #"[{}]"#, #"[null]"#, #"[{"b": 1, "c": 1}, {"b": 1, "c": 2}]"#,
+        #"[{}]"#, #"[null]"#, #"[{"b": 1, "c": 1}, {"b": 1, "c": 2}]"#, #"{"0": 1}"#, #"[{"0": 1}]"#,
+        #"[{"1": 1}]"#, #"[{"b": [1, 2]}]"#, #"[2, {"b": [1, 2]}]"#, #"[[1], [2]]"#, #"[[1, 2], 1]"#, #"[[], 1]"#,
+        #"[[{"b": 1}], {"b": 1}]"#, #"{"b": [1, 2]}"#, #"{"b": [[1], 2]}"#, #"{"01": 1}"#, #"[{"01": 1}]"#,
+        #"[1, {"0": 2}]"#,
     ]
 
     @Test(
@@ -129,7 +135,7 @@ struct IndexKeysTests {
                     let name = "c\(round)"
                     let documents = try (0..<Int.random(in: 1...3, using: &random)).map { id -> BSONDocument in
                         var text = #"{"_id": \#(id)"#
-                        for field in ["a", "b", "d"] where Int.random(in: 0..<4, using: &random) > 0 {
+                        for field in ["a", "b", "d", "0"] where Int.random(in: 0..<4, using: &random) > 0 {
                             let value = try #require(Self.values.randomElement(using: &random))
                             text += #", "\#(field)": \#(value)"#
                         }
@@ -141,14 +147,16 @@ struct IndexKeysTests {
                             var index: BSONDocument = [
                                 "key": .document(try ExtendedJSON.document(key)), "name": "k", "unique": true,
                             ]
-                            if isSparse { index.append("sparse", true) }
+                            if isSparse { index.append("sparse", .int32(1)) }
                             let predicted = try await Duplicates.sentences(index, in: name, engine)
                             var isTaken = true
                             do {
                                 try await client.createIndexes(database.namespace(name), [index])
                                 try await client.dropIndex(database.namespace(name), name: "k")
                             } catch { isTaken = false }
-                            #expect(predicted.isEmpty == isTaken, "\(index) over \(documents): \(predicted)")
+                            #expect(
+                                predicted.isEmpty == isTaken,
+                                "\(key), sparse \(isSparse), over \(documents): \(predicted)")
                         }
                     }
                     try await client.run(["drop": .string(name)], on: database.name)

@@ -59,12 +59,12 @@ extension CommandPlanner {
     ) async throws -> [String] {
         guard looksWithin, documents.count > 1, found?.isOrdinary ?? true else { return [] }
         let indexes = try await database.client.listIndexes(database.namespace(collection)).filter {
-            $0["unique"]?.bool ?? false
+            IndexShape.isTrue($0["unique"])
         }
         var result: [String] = []
         for index in [["key": ["_id": 1], "name": "_id_"]] + indexes {
             guard let key = index["key"]?.document,
-                let keys = IndexKeys(key, isSparse: index["sparse"]?.bool ?? false)
+                let keys = IndexKeys(key, isSparse: IndexShape.isTrue(index["sparse"]))
             else { continue }
             // What a document holds of other fields doesn't matter, and may be much.
             let isOfID = key.keys == ["_id"]

@@ -18,16 +18,12 @@ public enum Duplicates {
     public static func sentences(
         _ index: BSONDocument, in collection: String, _ database: Database
     ) async throws -> [String] {
-        let isSparse = index["sparse"]?.bool == true
+        let isSparse = IndexShape.isTrue(index["sparse"])
         guard let keys = IndexKeys(index["key"]?.document ?? [:], isSparse: isSparse) else { return [] }
-        let isUnique = index["unique"]?.bool ?? index["unique"].map { $0.number != 0 } ?? false
-        // Only arrays side by side keep another index from being built.
-        guard isUnique || keys.fields.count > 1 else { return [] }
+        let isUnique = IndexShape.isTrue(index["unique"])
+        guard isUnique || keys.mayBeImpossible else { return [] }
         var covered: [BSONDocument] = []
         if let partial = index["partialFilterExpression"]?.document { covered.append(["$match": .document(partial)]) }
-        if isSparse {
-            covered.append(["$match": ["$or": .array(BSONArray(keys.fields.map { [$0: ["$exists": true]] }))]])
-        }
         var options: BSONDocument = ["allowDiskUse": true]
         if let collation = index["collation"]?.document { options.append("collation", .document(collation)) }
         let arrays = try await database.aggregateAll(
@@ -35,16 +31,26 @@ public enum Duplicates {
             options: options)
         if arrays.isEmpty, !keys.hasDollars {
             guard isUnique else { return [] }
+            if isSparse {
+                covered.append(["$match": ["$or": .array(BSONArray(keys.fields.map { [$0: ["$exists": true]] }))]])
+            }
             return try await sentences(keys, index, collection, covered + [Self.plain(keys)], options, database)
         }
         let stages = covered + keys.stages
-        let parallel = try await database.aggregateAll(
-            collection, stages + [["$match": ["k.parallel": true]], ["$limit": 1], ["$project": ["_id": 1]]],
-            options: options)
-        if let document = parallel.first {
+        let impossible = try await database.aggregateAll(
+            collection,
+            stages + [
+                ["$match": .document(IndexKeys.impossible)], ["$limit": 1],
+                ["$project": ["_id": 1, "k.ambiguous": 1]],
+            ], options: options)
+        if let document = impossible.first {
+            let isAmbiguous = document["k"]?.document?["ambiguous"] == true
             return [
-                "\(collection): a document has two arrays side by side in \(keys.fields.joined(separator: ", ")), which no "
-                    + "index can hold (_id \(text(document["_id"] ?? .null)))"
+                "\(collection): a document has "
+                    + (isAmbiguous
+                        ? "an array in which a position of \(keys.fields.joined(separator: ", ")) is a field's name too"
+                        : "two arrays side by side in \(keys.fields.joined(separator: ", "))")
+                    + ", which no index can hold (_id \(text(document["_id"] ?? .null)))"
             ]
         }
         guard isUnique else { return [] }

@@ -66,7 +66,7 @@ struct IndexShape {
         "bucketSize",
     ]
 
-    private static func isTrue(_ value: BSONValue?) -> Bool { value?.bool ?? value.map { $0.number != 0 } ?? false }
+    static func isTrue(_ value: BSONValue?) -> Bool { value?.bool ?? value.map { $0.number != 0 } ?? false }
 
     /// A text index's key and weights, as the server stores them; nil for any other.
     private static func text(_ key: BSONDocument, _ given: BSONDocument?) -> (key: BSONDocument, weights: BSONValue)? {
