@@ -33,7 +33,7 @@ package struct ChecksumTable: Hashable, Sendable {
         return """
             // Written at build time by the SourceChecksums plugin; not to be edited.
 
-            /// SHA-256 of each source file of this module, without comments and white space.
+            /// SHA-256 of each source file of this module, with LF as line ends.
             enum SourceChecksums {
                 /// The checksum of a file, given its `#fileID`; nil if the file isn't one of this module's.
                 static func of(_ fileID: String) -> String? {

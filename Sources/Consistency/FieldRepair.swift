@@ -179,27 +179,3 @@ public struct FieldRepair: Sendable {
         return seen.load(ordering: .relaxed)
     }
 }
-
-/// Makes references that are text ObjectIds again, where the document that they name exists.
-public struct ReferenceRepair: Sendable {
-    private let repair: FieldRepair
-
-    /// Makes a repair.
-    public init(database: Database, schema: DatabaseSchema) {
-        repair = FieldRepair(database: database, schema: schema, [.references])
-    }
-
-    /// What the repair would do to the data as it is. Changes nothing.
-    ///
-    /// - Throws: `MongoError`.
-    public func plan() async throws -> StepPlan { try await repair.plan() }
-
-    /// Repairs every reference that can be.
-    ///
-    /// - Returns: How many references, empty or text, were seen and couldn't be repaired.
-    /// - Throws: `EngineError` at a batch boundary, `MongoError`.
-    @discardableResult
-    public func apply(_ run: Run, _ settings: RepairSettings) async throws -> Int {
-        try await repair.apply(run, settings)
-    }
-}

@@ -9,6 +9,7 @@ struct Step001Guard: Migration {
     let name = "guard"
     let summary = "Add a validator that keeps an _id that isn't an ObjectId out"
     let checksum = SourceChecksums.of(#fileID)
+    let formerChecksums: Set = ["9e15aafe39666be4ef68f9f7202026a5f3f6313fb443a72b5ff304556a78068f"]
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }
 

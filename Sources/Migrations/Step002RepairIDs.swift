@@ -8,6 +8,7 @@ struct Step002RepairIDs: Migration {
     let name = "repair-ids"
     let summary = "Give documents whose _id is empty, null or text an ObjectId; references follow"
     let checksum = SourceChecksums.of(#fileID)
+    let formerChecksums: Set = ["5040d7a89347eea3eaed3dfff205a7863967e7de737d6ec6828e16126b28aa99"]
     let mends = ["id."]
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }

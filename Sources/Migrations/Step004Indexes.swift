@@ -8,6 +8,7 @@ struct Step004Indexes: Migration {
     let name = "indexes"
     let summary = "Create the indexes that sessions, messages and artifacts are read by"
     let checksum = SourceChecksums.of(#fileID)
+    let formerChecksums: Set = ["bd558889ff006301cc7d3ae2854acc3927a24dc987d45453b5a1e4af9e31a3ef"]
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }
 

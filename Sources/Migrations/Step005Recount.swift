@@ -8,6 +8,7 @@ struct Step005Recount: Migration {
     let name = "recount"
     let summary = "Set every session's message count and time of the last message"
     let checksum = SourceChecksums.of(#fileID)
+    let formerChecksums: Set = ["e10d52fa9032b629aca017865fa26e3c6e5962e370c45767f4ba317f38d9240a"]
     let mends = ["count.", "last."]
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }

@@ -8,6 +8,7 @@ struct Step006UniqueUsers: Migration {
     let name = "unique-users"
     let summary = "Create unique indexes on users' names and emails"
     let checksum = SourceChecksums.of(#fileID)
+    let formerChecksums: Set = ["f77f309f8a635955a4b74d5433ce1e2278c7d773c2cd1aa493a0891b4f375bac"]
 
     func plan(_ database: Database) async throws -> StepPlan { try await repair(database).plan() }
 

@@ -32,8 +32,8 @@ public protocol Migration: Sendable {
     /// change any more: the ledger keeps the checksum that it was applied with.
     var checksum: String? { get }
 
-    /// Other checksums that the same source has, or had, as earlier versions computed them: a step that was applied with
-    /// one of them hasn't changed.
+    /// Other checksums that stand for the same step: as earlier versions of the tool computed them, or of a source that
+    /// was rewritten without doing anything else. A step that was applied with one of them hasn't changed.
     var formerChecksums: Set<String> { get }
 
     /// The findings that are gone, or can't be mended, once the step is applied: codes, or what they begin with.
