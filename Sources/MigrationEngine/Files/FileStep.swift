@@ -1,4 +1,4 @@
-internal import BSON
+public import BSON
 
 /// A step whose work is written in files, as arrays of database commands.
 public struct FileStep: Migration {
@@ -38,6 +38,24 @@ public struct FileStep: Migration {
     /// What earlier versions kept: that of the file's bytes.
     public var formerChecksums: Set<String> { upFile.formerChecksums }
 
+    /// golang-migrate takes 0.
+    public static var lowestVersion: Int64 { 0 }
+
+    /// What golang-migrate has applied.
+    public func appliedElsewhere(_ database: Database) async throws -> String? {
+        guard let applied = try await GolangMigrate.recorded(database), applied >= version else { return nil }
+        return
+            "golang-migrate has brought `\(database.name)` to version \(applied) (\(GolangMigrate.collection)), and this "
+            + "tool's ledger knows nothing of it: its steps would run again. Declare them applied with `migrate baseline "
+            + "--from golang-migrate`; or, if these steps are none of its, say so with `migrate mark \(version) reverted`"
+    }
+
+    /// Each command says what it does that isn't in the journal; a step without a file that takes it back needs to know.
+    public var notesUnjournalled: Bool { !hasOwnDown }
+
+    /// A file that takes it back.
+    public var downAdvice: String? { hasOwnDown ? nil : "write its .down.json" }
+
     /// Whether it has a file that takes it back.
     public var hasOwnDown: Bool { downFile != nil }
 
@@ -48,21 +66,14 @@ public struct FileStep: Migration {
 
     /// What the commands of its first file would do.
     public func plan(_ database: Database) async throws -> StepPlan {
-        try await plan(database, from: nil, ignoring: [])
+        try await planner(database).plan(upFile)
     }
 
     /// What those of its commands would do that are still to be run.
-    ///
-    /// - Parameters:
-    ///   - database: The database.
-    ///   - checkpoint: What an earlier attempt saved.
-    ///   - touched: Collections that steps before it change.
-    func plan(
-        _ database: Database, from checkpoint: BSONDocument?, ignoring touched: Set<String>
-    ) async throws -> StepPlan {
-        let saved = checkpoint.flatMap(StepCheckpoint.init)
+    public func plan(_ database: Database, _ situation: StepSituation) async throws -> StepPlan {
+        let saved = situation.isBegun ? situation.row?.checkpoint.flatMap(StepCheckpoint.init) : nil
         let position = saved?.direction == .up ? saved?.position ?? 0 : 0
-        return try await planner(database).plan(upFile, from: position, ignoring: touched)
+        return try await planner(database).plan(upFile, from: position, ignoring: situation.touched)
     }
 
     /// What the commands of its second file would do.
@@ -81,7 +92,7 @@ public struct FileStep: Migration {
     }
 
     /// Whether an earlier attempt has done anything of it.
-    func isBegun(_ row: LedgerRow?, _ database: Database) async throws -> Bool {
+    public func isBegun(_ row: LedgerRow?, _ database: Database) async throws -> Bool {
         guard let row, MigrationPlanner.isEffective(row.state) else { return false }
         if let saved = row.checkpoint.flatMap(StepCheckpoint.init), saved.position > 0 || saved.begun != nil {
             return true
@@ -98,7 +109,7 @@ public struct FileStep: Migration {
     }
 
     /// Whether the present attempt, which has failed, has changed anything, or may have.
-    func hasEffect(_ row: LedgerRow, _ database: Database) async throws -> Bool {
+    public func hasEffect(_ row: LedgerRow, _ database: Database) async throws -> Bool {
         guard let saved = row.checkpoint.flatMap(StepCheckpoint.init), saved.position == 0, saved.begun == nil,
             !row.isUnjournalled
         else { return true }
@@ -107,7 +118,7 @@ public struct FileStep: Migration {
     }
 
     /// Counts as left what earlier attempts couldn't tell of: whoever ended them may have said nothing of it.
-    func nameUnknown(of runs: [ObjectID], _ run: Run) async throws {
+    public func nameUnknown(of runs: [ObjectID], _ run: Run) async throws {
         let list = { (field: String) -> BSONValue in ["$ifNull": [.string("$" + field), []]] }
         for id in runs where id != run.id {
             let found = try await run.database.aggregateAll(
@@ -132,21 +143,29 @@ public struct FileStep: Migration {
     }
 
     /// Why some of its commands aren't run at all.
-    func refusals(_ database: Database) -> [String] { upFile.commands.compactMap { $0.refusal(on: database.name) } }
+    public func refusals(_ database: Database) -> [String] {
+        upFile.commands.compactMap { $0.refusal(on: database.name) }
+    }
 
     /// What its commands do to the data as it is that can lose it, beyond what they say.
-    func dangers(
-        _ database: Database, _ direction: MigrationDirection = .up, ignoring touched: Set<String> = []
+    public func dangers(
+        _ database: Database, _ direction: MigrationDirection, _ situation: StepSituation
     ) async throws -> [String] {
-        guard let file = direction == .up ? upFile : downFile else { return [] }
-        return try await planner(database).dangers(file, ignoring: touched)
+        guard let file = direction == .up ? upFile : downFile, direction == .down || !situation.isBegun else {
+            return []
+        }
+        return try await planner(database).dangers(file, ignoring: situation.touched)
     }
 
     /// The collections that it changes.
-    var touched: Set<String> { upFile.commands.reduce(into: []) { $0.formUnion($1.touched) } }
+    public var touched: Set<String> { upFile.commands.reduce(into: []) { $0.formUnion($1.touched) } }
 
-    /// The same, where steps before it change some collections first.
-    func blockers(_ database: Database, ignoring touched: Set<String>) async throws -> [String] {
+    /// The same, of a step that isn't begun, where steps before it change some collections first.
+    public func blockers(_ database: Database, _ situation: StepSituation) async throws -> [String] {
+        situation.isBegun ? [] : try await blockers(database, ignoring: situation.touched)
+    }
+
+    private func blockers(_ database: Database, ignoring touched: Set<String>) async throws -> [String] {
         let refusals = refusals(database)
         return refusals.isEmpty ? try await planner(database).blockers(upFile, ignoring: touched) : refusals
     }
@@ -162,14 +181,14 @@ public struct FileStep: Migration {
     }
 
     /// Where it begins.
-    func firstCheckpoint(_ direction: MigrationDirection) throws -> BSONDocument? {
+    public func firstCheckpoint(_ direction: MigrationDirection) throws -> BSONDocument? {
         try (direction == .up ? upFile : downFile)?.checkpoint(direction, position: 0).document
     }
 
     /// Why a half-done step can't be gone on with in a direction; nil where it can.
     ///
     /// - Parameter row: What the ledger knows of it.
-    func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> String? {
+    public func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> String? {
         // What an undo has left can't be told from what it has taken back as safely as a command needs it.
         if row.state == .reverting, direction == .up {
             return

@@ -84,7 +84,7 @@ struct Ledger: Sendable {
             removed.append("unjournalled", "")
             fields.append("attempt", [.objectID(run.id)])
         }
-        let first = (step as? FileStep).flatMap { try? $0.firstCheckpoint(state == .applying ? .up : .down) }
+        let first = try step.firstCheckpoint(state == .applying ? .up : .down)
         if let first, keepsAttempt, !isResumed || row?.checkpoint == nil {
             fields.append("checkpoint", .document(first))
         } else if !isResumed || !keepsAttempt {

@@ -53,8 +53,8 @@ public protocol Migration: Sendable {
     /// - Throws: `MongoError`.
     func blockers(_ database: Database) async throws -> [String]
 
-    /// What must be true for the step to begin, asked right before it does, after the steps before it and not when it is resumed: empty when all of
-    /// it is. What it names makes the step fail before it has changed anything.
+    /// What must be true for the step to begin, asked right before it does, after the steps before it and not when it is
+    /// resumed: empty when all of it is. What it names makes the step fail before it has changed anything.
     ///
     /// - Throws: `MongoError`.
     func preconditions(_ database: Database) async throws -> [String]
@@ -92,6 +92,70 @@ public protocol Migration: Sendable {
     ///
     /// - Throws: `MongoError`.
     func downBlockers(_ database: Database) async throws -> [String]
+
+    /// The lowest version that a step of this kind may have.
+    static var lowestVersion: Int64 { get }
+
+    /// The collections that the step is known to change: what later steps would find in them isn't there yet.
+    var touched: Set<String> { get }
+
+    /// What the step does that none may: it is refused before anything is touched, whatever is allowed.
+    func refusals(_ database: Database) -> [String]
+
+    /// Why another tool may have applied the step already; nil where none has. Asked where the ledger knows nothing of the
+    /// series.
+    ///
+    /// - Throws: `MongoError`.
+    func appliedElsewhere(_ database: Database) async throws -> String?
+
+    /// What of the step is still to be done. Changes nothing.
+    ///
+    /// - Throws: `MongoError`.
+    func plan(_ database: Database, _ situation: StepSituation) async throws -> StepPlan
+
+    /// The same as ``blockers(_:)``, of what is still to be done.
+    ///
+    /// - Throws: `MongoError`.
+    func blockers(_ database: Database, _ situation: StepSituation) async throws -> [String]
+
+    /// What the rest of the step does to the data as they are that can lose some, beyond ``dangers(_:)``.
+    ///
+    /// - Throws: `MongoError`.
+    func dangers(
+        _ database: Database, _ direction: MigrationDirection, _ situation: StepSituation
+    ) async throws -> [String]
+
+    /// Whether an earlier attempt has done anything of the step.
+    ///
+    /// - Throws: `MongoError`.
+    func isBegun(_ row: LedgerRow?, _ database: Database) async throws -> Bool
+
+    /// Whether an attempt that failed has changed anything, or may have. A step that hasn't needs no taking back.
+    ///
+    /// - Throws: `MongoError`.
+    func hasEffect(_ row: LedgerRow, _ database: Database) async throws -> Bool
+
+    /// Where the step begins, for one that saves how far it has come: the ledger has it before the step's first change.
+    ///
+    /// - Throws: What keeps it from being told.
+    func firstCheckpoint(_ direction: MigrationDirection) throws -> BSONDocument?
+
+    /// Why a step that is half done can't be resumed in a direction; nil where it can.
+    ///
+    /// - Throws: What keeps it from being told.
+    func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> String?
+
+    /// Counts as left what earlier runs of the attempt couldn't tell of: whoever ended them may have said nothing of it.
+    ///
+    /// - Throws: `MongoError`.
+    func nameUnknown(of runs: [ObjectID], _ run: Run) async throws
+
+    /// Whether the ledger says of an attempt that didn't come to its end what of it isn't in the journal, so that
+    /// ``downBlockers(_:)``, which speaks of the whole step, needn't be asked.
+    var notesUnjournalled: Bool { get }
+
+    /// What would let a step be taken back that can't be; nil where nothing would.
+    var downAdvice: String? { get }
 }
 
 extension Migration {
@@ -130,6 +194,72 @@ extension Migration {
 
     /// What is in the journal can be taken back.
     public func downBlockers(_ database: Database) async throws -> [String] { [] }
+
+    /// Versions count from 1.
+    public static var lowestVersion: Int64 { 1 }
+
+    /// Most steps don't say.
+    public var touched: Set<String> { [] }
+
+    /// Most steps may do what they do.
+    public func refusals(_ database: Database) -> [String] { [] }
+
+    /// No other tool knows of most steps.
+    public func appliedElsewhere(_ database: Database) async throws -> String? { nil }
+
+    /// The whole of it: the data tell what is left to do.
+    public func plan(_ database: Database, _ situation: StepSituation) async throws -> StepPlan {
+        try await plan(database)
+    }
+
+    /// Those of the whole step.
+    public func blockers(_ database: Database, _ situation: StepSituation) async throws -> [String] {
+        try await blockers(database)
+    }
+
+    /// Most steps lose nothing.
+    public func dangers(
+        _ database: Database, _ direction: MigrationDirection, _ situation: StepSituation
+    ) async throws -> [String] { [] }
+
+    /// Whatever a run has begun may have done something.
+    public func isBegun(_ row: LedgerRow?, _ database: Database) async throws -> Bool {
+        row.map { $0.isHalfDone && !$0.attempt.isEmpty } ?? false
+    }
+
+    /// Most steps may have changed something.
+    public func hasEffect(_ row: LedgerRow, _ database: Database) async throws -> Bool { true }
+
+    /// Most steps save nothing.
+    public func firstCheckpoint(_ direction: MigrationDirection) throws -> BSONDocument? { nil }
+
+    /// Most steps are resumed by being applied again.
+    public func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> String? { nil }
+
+    /// Most steps say all that they leave.
+    public func nameUnknown(of runs: [ObjectID], _ run: Run) async throws {}
+
+    /// Most steps do all through the journal.
+    public var notesUnjournalled: Bool { false }
+
+    /// Most steps are taken back from the journal or not at all.
+    public var downAdvice: String? { nil }
+}
+
+/// Where a step stands when it is looked at.
+public struct StepSituation: Sendable {
+    /// What the ledger knows of it.
+    public let row: LedgerRow?
+    /// Whether an earlier attempt has done some of it: what it finds of its own isn't in its way.
+    public let isBegun: Bool
+    /// The collections that the steps before it change.
+    public let touched: Set<String>
+
+    init(_ step: any Migration, _ row: LedgerRow?, _ database: Database, touched: Set<String>) async throws {
+        self.row = row
+        self.touched = touched
+        isBegun = try await step.isBegun(row, database)
+    }
 }
 
 extension Migration {

@@ -8,58 +8,32 @@ extension MigrationRunner {
     public func checkBlockers(
         _ selection: [any Migration], _ database: Database, settings: RepairSettings
     ) async throws {
-        for case let step as FileStep in selection {
+        for step in selection {
             let refusals = step.refusals(database)
             guard refusals.isEmpty else { throw Self.blocked(step, refusals, in: selection) }
         }
         try Self.checkDangers(selection, .up, settings)
-        guard selection.contains(where: { $0 is FileStep }) else { return try await checkBlockers(selection, database) }
         let rows = try await Ledger(database: database, series: series).rows()
         if let reason = try await forgottenBaseline(selection, rows, database) {
             throw EngineError.refused(reason + ", so nothing was touched.")
         }
         try Self.checkCheckpoints(selection, .up, rows)
         var touched: Set<String> = []
-        for case let step as FileStep in selection {
-            // A step that was begun is half there: what it finds of its own isn't in its way.
-            let isBegun = try await step.isBegun(rows[step.version], database)
-            let reasons = isBegun ? [] : try await step.blockers(database, ignoring: touched)
-            guard reasons.isEmpty else {
-                throw Self.blocked(step, reasons, in: selection)
-            }
-            if !settings.allowsDangerous, !isBegun {
-                let dangers = try await step.dangers(database, ignoring: touched)
-                guard dangers.isEmpty else {
-                    throw EngineError.dangerous(version: step.version, name: step.name, reasons: dangers)
-                }
-            }
+        for step in selection {
+            let situation = try await StepSituation(step, rows[step.version], database, touched: touched)
+            let reasons = try await step.blockers(database, situation)
+            guard reasons.isEmpty else { throw Self.blocked(step, reasons, in: selection) }
+            try await Self.checkDangers(step, .up, situation, database, settings)
             touched.formUnion(step.touched)
         }
-        try await checkBlockers(selection, database)
     }
 
-    /// Says that golang-migrate has applied some of the steps of a directory that this tool's ledger knows nothing of; nil
-    /// where it hasn't.
+    /// Says that another tool has applied some of the steps, of which this tool's ledger knows nothing; nil where none has.
     func forgottenBaseline(
         _ selection: [any Migration], _ rows: [Int64: LedgerRow], _ database: Database
     ) async throws -> String? {
-        guard rows.isEmpty, let first = selection.first(where: { $0 is FileStep }),
-            let version = try await GolangMigrate.recorded(database), version >= first.version
-        else { return nil }
-        return
-            "golang-migrate has brought `\(database.name)` to version \(version) (\(GolangMigrate.collection)), and this "
-            + "tool's ledger knows nothing of it: its steps would run again. Declare them applied with `migrate baseline "
-            + "--from golang-migrate`; or, if these steps are none of its, say so with `migrate mark \(first.version) "
-            + "reverted`"
-    }
-
-    private func checkBlockers(_ selection: [any Migration], _ database: Database) async throws {
-        for step in selection where !(step is FileStep) {
-            let reasons = try await step.blockers(database)
-            guard reasons.isEmpty else {
-                throw Self.blocked(step, reasons, in: selection)
-            }
-        }
+        guard rows.isEmpty, let first = selection.first else { return nil }
+        return try await first.appliedElsewhere(database)
     }
 
     private static func blocked(
@@ -82,19 +56,17 @@ extension MigrationRunner {
             selection.removeAll { $0.version == step.version }
         }
         try Self.checkCheckpoints(selection, .down, rows)
-        for case let step as FileStep in selection where !settings.allowsDangerous {
+        for step in selection {
             let row = rows[step.version]
             guard step.usesOwnDown(row), row?.state != .reverting else { continue }
-            let dangers = try await step.dangers(database, .down)
-            guard dangers.isEmpty else {
-                throw EngineError.dangerous(version: step.version, name: step.name, reasons: dangers)
-            }
+            let situation = try await StepSituation(step, row, database, touched: [])
+            try await Self.checkDangers(step, .down, situation, database, settings)
         }
         for step in selection {
             // What an undo has begun to take back is taken back as far as the journal goes.
             let isUndone = rows[step.version]?.state == .reverting && !step.usesOwnDown(rows[step.version])
             // Of what failed, or was killed, on its way the ledger knows whether it did what the journal doesn't hold.
-            let isPartial = step is FileStep && !step.hasOwnDown && rows[step.version]?.state != .applied
+            let isPartial = step.notesUnjournalled && rows[step.version]?.state != .applied
             var reasons = isUndone || isPartial ? [] : try await step.downBlockers(database)
             if let row = rows[step.version], !step.usesOwnDown(row) {
                 if reasons.isEmpty, row.isUnjournalled && row.state != .reverting || row.isAppliedUnjournalled {
@@ -109,22 +81,22 @@ extension MigrationRunner {
                     reasons,
                     what: "Step \(step.version) (\(step.name)) can't be taken back, so nothing was touched:",
                     advice: "Take it back by hand, and say so with `migrate mark \(step.version) reverted`"
-                        + (step is FileStep && !step.hasOwnDown ? ", or write its .down.json." : "."))
+                        + (step.downAdvice.map { ", or \($0)." } ?? "."))
             }
         }
     }
 
     /// Whether a step failed before it changed anything, so that there is nothing to take back.
     static func hasNoEffect(_ step: any Migration, _ row: LedgerRow?, _ database: Database) async throws -> Bool {
-        guard let file = step as? FileStep, let row, row.state == .failed else { return false }
-        return try await !file.hasEffect(row, database)
+        guard let row, row.state == .failed else { return false }
+        return try await !step.hasEffect(row, database)
     }
 
     /// Looks whether steps that are half done can be gone on with in this direction.
     private static func checkCheckpoints(
         _ selection: [any Migration], _ direction: MigrationDirection, _ rows: [Int64: LedgerRow]
     ) throws {
-        for case let step as FileStep in selection {
+        for step in selection {
             guard let row = rows[step.version], MigrationPlanner.isEffective(row.state), row.state != .applied,
                 let objection = try step.objection(to: direction, row)
             else { continue }
@@ -139,6 +111,18 @@ extension MigrationRunner {
         for step in selection {
             let dangers = step.dangers(direction)
             if !dangers.isEmpty { throw .dangerous(version: step.version, name: step.name, reasons: dangers) }
+        }
+    }
+
+    /// What a step does to the data as they are.
+    private static func checkDangers(
+        _ step: any Migration, _ direction: MigrationDirection, _ situation: StepSituation, _ database: Database,
+        _ settings: RepairSettings
+    ) async throws {
+        guard !settings.allowsDangerous else { return }
+        let dangers = try await step.dangers(database, direction, situation)
+        guard dangers.isEmpty else {
+            throw EngineError.dangerous(version: step.version, name: step.name, reasons: dangers)
         }
     }
 }

@@ -47,7 +47,7 @@ public struct MigrationRunner: Sendable {
         steps.map {
             MigrationPlanner.Step(
                 version: $0.version, name: $0.name, checksum: $0.checksum, formerChecksums: $0.formerChecksums,
-                lowestVersion: $0 is FileStep ? 0 : 1)
+                lowestVersion: type(of: $0).lowestVersion)
         }
     }
 
@@ -103,24 +103,19 @@ public struct MigrationRunner: Sendable {
         var touched: Set<String> = []
         for step in selection {
             let start = ContinuousClock.now
-            guard let file = step as? FileStep else {
-                let plan = try await step.plan(database)
-                let looking = ContinuousClock.now - start
-                try each(step, plan, try await step.blockers(database), looking)
-                continue
-            }
             let row = rows[step.version]
-            let isBegun = try await file.isBegun(row, database)
-            let plan = try await file.plan(database, from: isBegun ? row?.checkpoint : nil, ignoring: touched)
-            var blockers = isBegun ? [] : try await file.blockers(database, ignoring: touched)
+            let situation = try await StepSituation(step, row, database, touched: touched)
+            let plan = try await step.plan(database, situation)
+            let looking = ContinuousClock.now - start
+            var blockers = try await step.blockers(database, situation)
             if let row, row.isHalfDone {
                 if row.isUndecided { blockers += [row.error].compactMap { $0 } }
-                blockers += try [file.objection(to: .up, row)].compactMap { $0 }
+                blockers += try [step.objection(to: .up, row)].compactMap { $0 }
             }
             if let reason = forgotten { blockers.insert(reason, at: 0) }
             forgotten = nil
-            try each(step, plan, blockers, ContinuousClock.now - start)
-            touched.formUnion(file.touched)
+            try each(step, plan, blockers, looking)
+            touched.formUnion(step.touched)
         }
     }
 
@@ -143,8 +138,7 @@ public struct MigrationRunner: Sendable {
         try await work(
             selection, context, description, during: .applying, after: .applied, finished: finished
         ) { step, context, row in
-            let isBegun =
-                try await (step as? FileStep)?.isBegun(row, context.database) ?? (context.place?.runs.isEmpty == false)
+            let isBegun = try await step.isBegun(row, context.database)
             let missing = isBegun ? [] : try await step.preconditions(context.database)
             guard missing.isEmpty else { throw ConditionsUnmet(when: "before it could begin", conditions: missing) }
             try await step.up(context)
@@ -272,8 +266,8 @@ public struct MigrationRunner: Sendable {
     ) async throws -> StepAccount {
         try await run.account(of: step.version) {
             let account = try await ledger.openAccount(of: step.version, row, direction, isOwnDown: isOwnDown, run)
-            if let file = step as? FileStep, let row, row.isHalfDone, direction == .up || isOwnDown {
-                try await file.nameUnknown(of: row.attempt, run)
+            if let row, row.isHalfDone, direction == .up || isOwnDown {
+                try await step.nameUnknown(of: row.attempt, run)
             }
             return account
         }
@@ -298,8 +292,8 @@ public struct MigrationRunner: Sendable {
                 try await ledger.end(end(nil, nil), run: run)
                 return error
             }
-            if isOwnDown, let file = step as? FileStep, let row = try await ledger.rows()[step.version],
-                row.applied != nil, try await !file.hasEffect(row, run.database)
+            if isOwnDown, let row = try await ledger.rows()[step.version], row.applied != nil,
+                try await !step.hasEffect(row, run.database)
             {
                 try await ledger.keepApplied(row, error: error, run: run)
                 return failure(true, error)
