@@ -11,6 +11,9 @@ SHELL := /usr/bin/env bash
 # targets, so that none of them builds again what another has built.
 export CHAT_ADMIN_WARNINGS_AS_ERRORS ?= 1
 
+# A target that imports what it doesn't declare in Package.swift, such as one above it, doesn't build.
+BUILD = swift build --explicit-target-dependency-import-check error
+
 SWIFT_SOURCES = Sources Tests Plugins Examples Package.swift
 
 # So many tests at once: each has servers of its own, or shares some, and a few more starve those that are about time.
@@ -31,7 +34,7 @@ setup-build:
 
 # Swift's own libraries are linked in, so that the program runs where Swift isn't.
 build: setup-build ## Build chat-admin for release
-	@scripts/timed.sh 'build (release)' swift build -c release --product chat-admin --static-swift-stdlib
+	@scripts/timed.sh 'build (release)' $(BUILD) -c release --product chat-admin --static-swift-stdlib
 
 PREFIX ?= /usr/local
 
@@ -49,7 +52,7 @@ lint: ## Check the layout and the style of the sources
 	@scripts/timed.sh lint scripts/lint.sh $(SWIFT_SOURCES)
 
 test: setup ## Build with warnings as errors, lint, test, and test BSON under AddressSanitizer
-	@scripts/timed.sh 'build (tests)' swift build --build-tests
+	@scripts/timed.sh 'build (tests)' $(BUILD) --build-tests
 	@scripts/timed.sh lint scripts/lint.sh $(SWIFT_SOURCES)
 	@$(TOOLS) scripts/timed.sh test swift test $(AT_ONCE) --skip FaultTests
 	@$(TOOLS) scripts/timed.sh example scripts/example.sh
@@ -59,11 +62,11 @@ test: setup ## Build with warnings as errors, lint, test, and test BSON under Ad
 
 # The tool as it is released: it is what takes the time. CHAT_ADMIN_FAULTS_ONLY (Tests/FaultTests/Effort.swift) picks a part.
 test-faults: setup build ## Kill the tool at every write, and fail its every command: hours, where `make test` runs a sample
-	@scripts/timed.sh 'build (tests)' swift build --build-tests
+	@scripts/timed.sh 'build (tests)' $(BUILD) --build-tests
 	@$(TOOLS) CHAT_ADMIN_BIN=$(CURDIR)/.build/release/chat-admin CHAT_ADMIN_FAULTS=all scripts/timed.sh 'test (all faults)' swift test --skip-build --disable-xctest $(AT_ONCE) --filter FaultTests
 
 test-versions: setup ## Run the tests of commands and faults on every other MongoDB that is supported: half an hour or more
-	@scripts/timed.sh 'build (tests)' swift build --build-tests
+	@scripts/timed.sh 'build (tests)' $(BUILD) --build-tests
 	@$(TOOLS) scripts/test-versions.sh
 
 test-install: build ## Install into a Debian 12 without Swift, and work with it there; needs root and debootstrap

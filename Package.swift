@@ -27,7 +27,7 @@ let package = Package(
     name: "chat-admin",
     products: [
         .executable(name: "chat-admin", targets: ["chat-admin"]),
-        .library(name: "MigrationEngine", targets: ["MigrationEngine", "MongoDriver", "BSON"]),
+        .library(name: "MigrationEngine", targets: ["MigrationEngine", "StepFiles", "Journal", "MongoDriver", "BSON"]),
         .plugin(name: "SourceChecksums", targets: ["SourceChecksums"]),
     ],
     dependencies: [
@@ -49,19 +49,22 @@ let package = Package(
         library("Checksums", ["CCrypto"]),
         .executableTarget(name: "source-checksums", dependencies: ["Checksums"], swiftSettings: settings),
         .plugin(name: "SourceChecksums", capability: .buildTool(), dependencies: ["source-checksums"]),
-        library("MigrationEngine", ["BSON", "InputFiles", "MongoDriver", "Checksums", logging]),
-        library("Consistency", ["BSON", "MongoDriver", "MigrationEngine", logging]),
-        library("Chat", ["BSON", "InputFiles", "MongoDriver", "MigrationEngine", "Consistency", "CCrypt", logging]),
+        library("Journal", ["BSON", "MongoDriver", "Checksums", logging]),
+        library("MigrationEngine", ["BSON", "MongoDriver", "Journal", logging]),
+        library("StepFiles", ["BSON", "InputFiles", "MongoDriver", "Checksums", "Journal", "MigrationEngine"]),
+        library("Consistency", ["BSON", "MongoDriver", "Journal"]),
+        library("Chat", ["BSON", "InputFiles", "MongoDriver", "Journal", "Consistency", "CCrypt"]),
         .target(
             name: "Migrations",
-            dependencies: ["BSON", "MongoDriver", "MigrationEngine", "Consistency", "Chat", logging],
+            dependencies: ["Journal", "MigrationEngine", "Consistency", "Chat"],
             swiftSettings: settings,
             plugins: ["SourceChecksums"]
         ),
         .executableTarget(
             name: "chat-admin",
             dependencies: [
-                "BSON", "InputFiles", "MongoDriver", "MigrationEngine", "Consistency", "Chat", "Migrations", logging,
+                "BSON", "InputFiles", "MongoDriver", "Journal", "MigrationEngine", "StepFiles", "Consistency", "Chat",
+                "Migrations", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -70,28 +73,30 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "BSON", "MongoDriver", logging,
+                "BSON", "MongoDriver", "Journal", logging,
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: settings
         ),
         tests("BSONTests", ["BSON"]),
-        tests("InputFilesTests", ["InputFiles", "TestSupport"]),
+        tests("InputFilesTests", ["InputFiles"]),
         tests("ChecksumsTests", ["Checksums"]),
         tests("MongoDriverTests", ["MongoDriver", "BSON", "TestSupport", logging]),
-        tests("MigrationEngineTests", ["MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
-        tests("ConsistencyTests", ["Consistency", "Chat", "MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
-        tests("ChatTests", ["Chat", "Consistency", "MigrationEngine", "MongoDriver", "BSON", "TestSupport"]),
-        tests("MigrationsTests", ["Migrations", "MigrationEngine", "Checksums", "BSON", "TestSupport"]),
+        tests("JournalTests", ["Journal", "MongoDriver", "BSON", "TestSupport"]),
+        tests("MigrationEngineTests", ["MigrationEngine", "Journal", "MongoDriver", "BSON", "TestSupport"]),
+        tests("StepFilesTests", ["StepFiles", "MigrationEngine", "Journal", "MongoDriver", "BSON"]),
+        tests("ConsistencyTests", ["Consistency", "Chat", "Journal", "MongoDriver", "BSON", "TestSupport"]),
+        tests("ChatTests", ["Chat", "TestSupport"]),
+        tests("MigrationsTests", ["Migrations", "MigrationEngine", "Checksums", "TestSupport"]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["chat-admin", "Chat", "Consistency", "MongoDriver", "BSON", "TestSupport"],
+            dependencies: ["chat-admin", "MongoDriver", "BSON", "TestSupport"],
             exclude: ["Golden"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "FaultTests",
-            dependencies: ["chat-admin", "MongoDriver", "BSON", "TestSupport"],
+            dependencies: ["chat-admin", "Journal", "MongoDriver", "BSON", "TestSupport"],
             exclude: ["Steps"],
             swiftSettings: settings
         ),

@@ -1,7 +1,7 @@
 internal import BSON
 internal import Consistency
 internal import FoundationEssentials
-public import MigrationEngine
+public import Journal
 internal import MongoDriver
 
 /// Makes sure that users are there and can log in.

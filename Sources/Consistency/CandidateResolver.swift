@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 internal import MongoDriver
 
 /// Finds the one document that a reference can mean.

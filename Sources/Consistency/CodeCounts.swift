@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 internal import Synchronization
 
 /// Counts findings by their codes, from several tasks, and keeps a few documents of each to show.

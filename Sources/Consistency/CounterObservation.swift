@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 
 /// A document's counter as it is stored, beside what it counts.
 struct CounterObservation: Sendable, Equatable {

@@ -1,5 +1,5 @@
 internal import BSON
-public import MigrationEngine
+public import Journal
 internal import MongoDriver
 
 /// Sets counters to what they count, without ever making one wrong that the application is about to set right.

@@ -1,5 +1,5 @@
 internal import BSON
-public import MigrationEngine
+public import Journal
 internal import MongoDriver
 
 /// Keeps counters from being set to zero where what they count isn't there at all.

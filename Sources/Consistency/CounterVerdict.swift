@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 
 /// What is to be done about a counter that was seen wrong, left alone for the settling time, and looked at again.
 ///

@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 
 /// One finding that is mended in one field.
 struct Mend: Hashable, Sendable {

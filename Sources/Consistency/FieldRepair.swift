@@ -1,5 +1,5 @@
 internal import BSON
-public import MigrationEngine
+public import Journal
 internal import MongoDriver
 internal import Synchronization
 

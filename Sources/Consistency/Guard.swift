@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 internal import MongoDriver
 
 /// The rule that keeps an `_id` that isn't an ObjectId out of a collection.

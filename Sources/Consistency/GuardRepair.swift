@@ -1,5 +1,5 @@
 internal import BSON
-public import MigrationEngine
+public import Journal
 internal import MongoDriver
 
 /// Puts a guard before every collection: a validator that keeps an `_id` that isn't an ObjectId out.

@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 
 /// When to look for documents to be moved again, and when to give it up for now.
 struct IdentityLooks {

@@ -1,6 +1,6 @@
 internal import BSON
 internal import FoundationEssentials
-public import MigrationEngine
+public import Journal
 internal import MongoDriver
 
 /// Gives documents whose `_id` is empty, null or text an ObjectId, and takes along what refers to them.

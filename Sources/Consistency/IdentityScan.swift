@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 internal import MongoDriver
 
 /// Finds the `_id`s that aren't ObjectIds by reading them alone.

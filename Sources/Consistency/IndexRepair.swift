@@ -1,5 +1,5 @@
 internal import BSON
-public import MigrationEngine
+public import Journal
 internal import MongoDriver
 
 /// Creates the indexes that the schema asks for.

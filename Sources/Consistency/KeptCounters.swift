@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 
 /// Counters that are wrong, and kept as they are all the same: setting them would lose what they say.
 final class KeptCounters: Sendable {

@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 
 /// Counters that were wrong at two looks, each time in another way: the application was at work on them.
 ///

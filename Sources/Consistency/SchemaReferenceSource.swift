@@ -1,5 +1,5 @@
 public import BSON
-public import MigrationEngine
+public import Journal
 internal import MongoDriver
 
 /// The references that follow a document, as the schema declares them.

@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 internal import MongoDriver
 
 /// Documents that have moved already, and are there again under the `_id`s that they had before.

@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 internal import MongoDriver
 
 /// Finds documents that share what must be unique, and documents without a password hash.

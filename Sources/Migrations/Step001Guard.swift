@@ -1,5 +1,6 @@
 internal import Chat
 internal import Consistency
+internal import Journal
 internal import MigrationEngine
 
 /// Keeps an `_id` that isn't an ObjectId out of every collection. First, so that nothing new breaks while the rest is

@@ -1,5 +1,6 @@
 internal import Chat
 internal import Consistency
+internal import Journal
 internal import MigrationEngine
 
 /// Gives documents whose `_id` is empty, null or text an ObjectId; what refers to them follows.

@@ -1,5 +1,6 @@
 internal import Chat
 internal import Consistency
+internal import Journal
 internal import MigrationEngine
 
 /// Makes references that are text ObjectIds again.

@@ -1,5 +1,6 @@
 internal import Chat
 internal import Consistency
+internal import Journal
 internal import MigrationEngine
 
 /// Creates the indexes that the application and this tool read by.

@@ -1,5 +1,6 @@
 internal import Chat
 internal import Consistency
+internal import Journal
 internal import MigrationEngine
 
 /// Sets every session's message count to the number of its messages.

@@ -1,5 +1,6 @@
 internal import Chat
 internal import Consistency
+internal import Journal
 internal import MigrationEngine
 
 /// Makes user names and emails unique. Refused before anything is touched while there are duplicates.

@@ -1,8 +1,8 @@
 import BSON
+import Journal
 import Testing
 
 @testable import Consistency
-@testable import MigrationEngine
 
 /// Setting a counter, tried against every interleaving with small applications that insert and delete in two halves.
 ///

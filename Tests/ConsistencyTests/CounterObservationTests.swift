@@ -1,5 +1,5 @@
 import BSON
-import MigrationEngine
+import Journal
 import Testing
 
 @testable import Consistency

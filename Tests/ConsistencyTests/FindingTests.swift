@@ -1,7 +1,7 @@
 import BSON
 import Chat
 import Consistency
-import MigrationEngine
+import Journal
 import MongoDriver
 import TestSupport
 import Testing

@@ -1,6 +1,6 @@
 import BSON
 import Chat
-import MigrationEngine
+import Journal
 import MongoDriver
 import TestSupport
 import Testing

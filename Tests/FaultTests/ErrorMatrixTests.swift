@@ -1,5 +1,6 @@
 import BSON
 import Foundation
+import Journal
 import MongoDriver
 import Synchronization
 import TestSupport

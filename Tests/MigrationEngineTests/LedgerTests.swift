@@ -3,6 +3,7 @@ import MongoDriver
 import TestSupport
 import Testing
 
+@testable import Journal
 @testable import MigrationEngine
 
 @Suite("The ledger")

@@ -1,4 +1,5 @@
 import BSON
+import Journal
 import MigrationEngine
 import MongoDriver
 import TestSupport

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Chat
 internal import Consistency
-internal import MigrationEngine
+import Journal
 
 /// Looks for findings.
 struct Check: AsyncParsableCommand {

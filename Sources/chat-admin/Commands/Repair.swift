@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Chat
 internal import Consistency
-internal import MigrationEngine
+internal import Journal
 internal import Synchronization
 
 /// Mends what `check` finds.

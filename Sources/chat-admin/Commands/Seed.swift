@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Chat
-internal import MigrationEngine
+internal import Journal
 internal import MongoDriver
 
 /// Makes users for development.

@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import MigrationEngine
+internal import Journal
 
 /// Options of commands that change the database.
 struct ChangeOptions: ParsableArguments {

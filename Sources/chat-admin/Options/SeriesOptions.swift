@@ -1,6 +1,8 @@
 internal import ArgumentParser
+internal import Journal
 internal import MigrationEngine
 internal import Migrations
+internal import StepFiles
 
 /// Which steps a `migrate` command is about.
 struct SeriesOptions: ParsableArguments {

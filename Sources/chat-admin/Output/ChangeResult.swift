@@ -1,5 +1,5 @@
 internal import BSON
-internal import MigrationEngine
+internal import Journal
 
 /// What every command prints that changes the database: `repair`, `migrate up`, `migrate down`, `seed`, `runs undo`.
 struct ChangeResult: CommandResult {

@@ -1,6 +1,6 @@
 internal import Consistency
 internal import FoundationEssentials
-internal import MigrationEngine
+internal import Journal
 internal import MongoDriver
 
 /// What `check` prints.

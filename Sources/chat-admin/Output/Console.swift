@@ -1,7 +1,7 @@
 internal import Dispatch
 internal import FoundationEssentials
 internal import Glibc
-internal import MigrationEngine
+internal import Journal
 internal import Synchronization
 
 /// Standard output for results, standard error for everything else.

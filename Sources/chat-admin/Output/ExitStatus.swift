@@ -1,7 +1,8 @@
 internal import ArgumentParser
 internal import Chat
-internal import MigrationEngine
+internal import Journal
 internal import MongoDriver
+internal import StepFiles
 
 /// What the tool's exit code says.
 enum ExitStatus: Int32, Sendable {

@@ -1,6 +1,6 @@
 internal import BSON
 internal import FoundationEssentials
-internal import MigrationEngine
+internal import Journal
 
 /// What `runs list` prints.
 struct RunsResult: CommandResult {

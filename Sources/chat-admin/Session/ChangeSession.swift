@@ -2,7 +2,7 @@ internal import BSON
 internal import Chat
 internal import Consistency
 internal import Glibc
-internal import MigrationEngine
+internal import Journal
 internal import MongoDriver
 
 /// What every command that changes the database has in common: limit, question, lease, resuming, the record's end.

@@ -1,4 +1,5 @@
 internal import BSON
+internal import Journal
 internal import MigrationEngine
 internal import Synchronization
 

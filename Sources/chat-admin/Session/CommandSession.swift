@@ -3,8 +3,8 @@ internal import BSON
 internal import Chat
 internal import Consistency
 internal import Glibc
+internal import Journal
 internal import Logging
-internal import MigrationEngine
 internal import Migrations
 internal import MongoDriver
 

@@ -1,6 +1,6 @@
 internal import BSON
 internal import FoundationEssentials
-internal import MigrationEngine
+internal import Journal
 internal import MongoDriver
 
 /// Of what moment the data are that a command has read, and whether that is recent enough to judge by.

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Consistency
+internal import Journal
 internal import MigrationEngine
 internal import Migrations
 internal import MongoDriver

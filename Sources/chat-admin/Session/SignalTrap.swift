@@ -1,5 +1,5 @@
 internal import Glibc
-internal import MigrationEngine
+internal import Journal
 internal import UnixSignals
 
 /// Turns the first SIGINT or SIGTERM into a request to stop at the next batch boundary; the second ends the process at

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import MigrationEngine
+internal import Journal
 internal import Synchronization
 
 /// Ends the process where a request to stop can't be heeded in time: the server has stopped answering, or takes long over

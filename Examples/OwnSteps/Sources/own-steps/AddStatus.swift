@@ -1,4 +1,5 @@
 import BSON
+import Journal
 import MigrationEngine
 
 /// Gives every customer a status.

@@ -1,5 +1,7 @@
 internal import ArgumentParser
+internal import Journal
 internal import MigrationEngine
+internal import StepFiles
 
 /// Declares that a database has everything up to a version already.
 struct MigrateBaseline: AsyncParsableCommand {

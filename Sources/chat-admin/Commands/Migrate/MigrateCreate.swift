@@ -1,7 +1,8 @@
 internal import ArgumentParser
 internal import FoundationEssentials
 internal import InputFiles
-internal import MigrationEngine
+import MigrationEngine
+internal import StepFiles
 
 /// Makes the files of a new step.
 struct MigrateCreate: AsyncParsableCommand {

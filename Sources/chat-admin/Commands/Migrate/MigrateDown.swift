@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Journal
 internal import MigrationEngine
 
 /// Takes applied steps back.

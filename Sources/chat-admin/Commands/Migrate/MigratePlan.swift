@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import MigrationEngine
 
 /// Shows what `migrate up` would do.
 struct MigratePlan: AsyncParsableCommand {

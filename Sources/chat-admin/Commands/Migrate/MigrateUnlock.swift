@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import MigrationEngine
+import Journal
 
 /// Frees the lease of a run that ended without giving it back.
 struct MigrateUnlock: AsyncParsableCommand {

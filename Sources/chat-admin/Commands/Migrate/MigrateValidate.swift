@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import BSON
-internal import MigrationEngine
+internal import Journal
+import MigrationEngine
 
 /// Looks whether steps and ledger agree.
 struct MigrateValidate: AsyncParsableCommand {

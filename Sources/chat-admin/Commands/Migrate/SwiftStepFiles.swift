@@ -1,5 +1,4 @@
 internal import FoundationEssentials
-internal import MigrationEngine
 internal import Migrations
 
 /// The files of a new step in Swift: source, registration, test.
@@ -61,6 +60,7 @@ struct SwiftStepFiles {
     private static func source(_ type: String, _ version: Int64, _ name: String) -> String {
         """
         internal import BSON
+        internal import Journal
         internal import MigrationEngine
 
         /// What the step does, and why.

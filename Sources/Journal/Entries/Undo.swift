@@ -1,0 +1,269 @@
+public import BSON
+internal import MongoDriver
+
+/// Takes back what earlier runs did, newest change first, by compare-and-set: what has changed since is reported and
+/// left alone.
+public struct Undo: Sendable {
+    let run: Run
+
+    /// Makes an undo that is itself a recorded run.
+    public init(run: Run) { self.run = run }
+
+    /// So many entries come with one reply, and so many bytes of them are worked on together: an entry may hold a thousand
+    /// changes, and memory stays flat.
+    private static let (replySize, mostTogether, mostBytes): (Int32, Int, Int) = (16, 1_000, 1 << 20)
+
+    /// Takes a run's changes back.
+    ///
+    /// - Parameters:
+    ///   - id: The run.
+    ///   - step: Only the changes of this step of a migration; nil for all.
+    /// - Throws: ``EngineError/notFound(_:)`` when there is no such run; ``EngineError``, ``MongoError``.
+    public func revert(run id: ObjectID, step: Int64? = nil) async throws {
+        let runs = try await run.database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)])
+        guard !runs.isEmpty else {
+            throw EngineError.notFound("There is no run \(id.hex) in this database. `runs list` shows them.")
+        }
+        if let refusal = try await Self.refusal(of: runs[0], run.database) { throw EngineError.refused(refusal) }
+        try await Self.check(run.database, run: id, isFinished: true)
+        try await run.annotate("undoes", .objectID(id))
+        try await LateReferences(run: run).announce(id)
+        let cursor = try await run.database.client.find(
+            run.database.namespace(StateCollection.journal), filter: Self.filter(id, step),
+            options: ["sort": ["_id": -1], "batchSize": .int32(Self.replySize)])
+        try await run.database.client.forEachBatch(
+            of: cursor, maximum: Self.mostTogether, maximumBytes: Self.mostBytes
+        ) { documents in
+            try await revert(documents.map(JournalEntry.init(reading:)))
+        }
+        try await LateReferences(run: run).follow(undoing: id)
+    }
+
+    /// Why a run can't be taken back, if it can't: what took something back is itself taken back by doing it again.
+    private static func refusal(of record: BSONDocument, _ database: Database) async throws -> String? {
+        guard let undone = try StateFields(StateCollection.runs, record).read("undoes", .objectID) else { return nil }
+        let original = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(undone)]).first
+        let command = original?["command"]?.string ?? "the command"
+        return "This run took run \(undone.hex) back. Run `\(command)` again to have its changes again."
+    }
+
+    /// What taking a run's changes back would change, by what the journal says. Changes nothing.
+    ///
+    /// - Parameters:
+    ///   - database: The database.
+    ///   - id: The run.
+    ///   - step: Only the changes of this step of a migration; nil for all.
+    /// - Throws: `MongoError`.
+    public static func plan(_ database: Database, run id: ObjectID, step: Int64? = nil) async throws -> [Change] {
+        let record = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)]).first ?? [:]
+        if let refusal = try await refusal(of: record, database) { throw EngineError.refused(refusal) }
+        try await check(database, run: id, isFinished: false)
+        var filter = filter(id, step)
+        filter["parent"] = nil
+        return try await changes(database, filter, documentsOfEntry)
+    }
+
+    /// Makes sure that a run's entries are as this tool writes them, as far as they are chosen by: one that isn't would be
+    /// passed over, and the undo look whole.
+    ///
+    /// - Parameter isFinished: Whether what was left open has been finished by now, or is marked as open.
+    private static func check(_ database: Database, run id: ObjectID, isFinished: Bool) async throws {
+        func isOther(_ name: String, than types: BSONArray) -> BSONValue {
+            .document([name: ["$exists": true, "$not": ["$type": .array(types)]]])
+        }
+        func isNone(_ name: String, of words: [String]) -> BSONValue {
+            .document([name: ["$nin": .array(BSONArray(words.map { .string($0) }))]])
+        }
+        let states = JournalEntry.State.allCases
+        var faults: [BSONValue] = [
+            isNone("state", of: states.map(\.rawValue)), isNone("kind", of: JournalEntry.kinds),
+            isOther("parent", than: ["int", "long"]), isOther("step", than: ["int", "long"]),
+            isOther("undone", than: ["objectId"]),
+        ]
+        if isFinished {
+            let isLost = isNone("state", of: states.filter(\.isFinal).map(\.rawValue))
+            faults.append(["$and": [isLost, ["open": ["$ne": true]]]])
+        }
+        var filter: BSONDocument = ["_id": filter(id, nil)["_id"] ?? .null]
+        filter.append("$or", .array(BSONArray(faults)))
+        let found = try await database.findAll(StateCollection.journal, filter: filter, options: ["limit": 1])
+        guard let document = found.first else { return }
+        _ = try JournalEntry(reading: document)
+        throw StateFields(StateCollection.journal, document).fault(
+            "state", "that of an entry which has come to its end, though it isn't marked as open")
+    }
+
+    /// Counts what entries of the journal changed, by code and collection.
+    ///
+    /// - Parameter documents: The number of documents that an entry changed, as the server counts them.
+    private static func changes(
+        _ database: Database, _ filter: BSONDocument, _ documents: BSONValue
+    ) async throws -> [Change] {
+        let groups = try await database.aggregateAll(
+            StateCollection.journal,
+            [
+                ["$match": .document(filter)],
+                [
+                    "$project": [
+                        "collection": 1, "n": documents,
+                        "code": ["$concatArrays": [["$code"], ["$ifNull": ["$also", []]]]],
+                    ]
+                ],
+                ["$unwind": "$code"],
+                ["$group": ["_id": ["code": "$code", "collection": "$collection"], "n": ["$sum": "$n"]]],
+                ["$sort": ["_id.collection": 1, "_id.code": 1]],
+            ])
+        return groups.map { group in
+            Change(
+                code: group.value(at: "_id", "code")?.string ?? "",
+                collection: group.value(at: "_id", "collection")?.string ?? "",
+                changed: Int(group["n"]?.integer ?? 0))
+        }.filter { $0.changed > 0 }
+    }
+
+    /// Whether the journal says that a run changed anything in a step, or may have.
+    package static func hasEffect(_ database: Database, run id: ObjectID, step: Int64) async throws -> Bool {
+        var filter = filter(id, step)
+        for key in ["undone", "parent", "state"] { filter[key] = nil }
+        filter.append("state", ["$ne": .string(JournalEntry.State.abandoned.rawValue)])
+        // Documents of which it isn't known count.
+        let changed: BSONValue = ["$gt": [size("items"), size("again")]]
+        filter.append("$expr", ["$cond": [["$eq": ["$kind", "documents"]], changed, ["$gt": [documentsOfEntry, 0]]]])
+        return try await !database.findAll(
+            StateCollection.journal, filter: filter, options: ["limit": 1, "projection": ["_id": 1]]
+        ).isEmpty
+    }
+
+    /// Whether a run changed something, and all of it was taken back.
+    static func isComplete(_ database: Database, run id: ObjectID) async throws -> Bool {
+        let one: BSONDocument = ["limit": 1, "projection": ["_id": 1]]
+        var undone = filter(id, nil)
+        undone["undone"] = ["$exists": true]
+        let some = try await database.findAll(StateCollection.journal, filter: undone, options: one)
+        let rest = try await database.findAll(StateCollection.journal, filter: filter(id, nil), options: one)
+        return !some.isEmpty && rest.isEmpty
+    }
+
+    /// What a run changed in a step, as it counted it itself: from the journal, for it was killed.
+    ///
+    /// - Parameter first: The first command and statement to count.
+    package static func counted(
+        _ database: Database, run id: ObjectID, step: Int64, from first: Int64
+    ) async throws -> [Change] {
+        var filter = filter(id, step)
+        filter.append("position", ["$gte": .int64(first)])
+        // Images of a collection that a command of the server changes; that command counts itself.
+        filter.append("code", ["$ne": "drop"])
+        let changed: BSONValue = [
+            "$subtract": [["$add": [size("items.after"), size("items.absent")]], size("missed")]
+        ]
+        return try await changes(
+            database, filter, ["$cond": [["$eq": ["$kind", "documents"]], changed, documentsOfEntry]])
+    }
+
+    /// The length of a list of an entry, which may have none, as the server counts it.
+    package static func size(_ field: String) -> BSONValue { ["$size": ["$ifNull": [.string("$" + field), []]]] }
+
+    /// The number of documents that an entry changed, as the server counts them.
+    private static var documentsOfEntry: BSONValue {
+        let fields: BSONValue = ["$subtract": [size("items"), ["$add": [size("items.same"), size("missed")]]]]
+        let isFields: BSONValue = ["$in": ["$kind", ["fields", "documents"]]]
+        let isInsert: BSONValue = ["$eq": ["$kind", "insert"]]
+        // Of two documents of the same _id the second is no part of it.
+        let refused: BSONValue = ["$add": [size("missed"), ["$ifNull": ["$copies", 0]]]]
+        let inserted: BSONValue = ["$subtract": [size("documents"), refused]]
+        let isIndexes: BSONValue = ["$eq": ["$kind", "indexes"]]
+        // A collection that was dropped has an entry for its indexes, and one for itself.
+        let dropped: BSONValue = ["$cond": [["$gt": [size("indexes"), 0]], 0, 1]]
+        let others: BSONValue = ["$cond": [isIndexes, size("indexes"), dropped]]
+        return ["$cond": [isFields, fields, ["$cond": [isInsert, inserted, others]]]]
+    }
+
+    /// The entries to take back, references that followed a document excepted: they go back with it.
+    package static func filter(_ id: ObjectID, _ step: Int64?) -> BSONDocument {
+        var filter: BSONDocument = [
+            "_id": [
+                "$gte": JournalKey(run: id, number: 0).value, "$lte": JournalKey(run: id, number: .max).value,
+            ],
+            "undone": ["$exists": false], "parent": ["$exists": false], "state": "done",
+        ]
+        if let step { filter.append("step", .int64(step)) }
+        return filter
+    }
+
+    /// Takes entries back in the order given; neighbours that move documents of one collection go together.
+    private func revert(_ entries: [JournalEntry]) async throws {
+        var rest = entries[...]
+        while let first = rest.first {
+            try run.checkpoint()
+            let group = rest.prefix { $0.content.kind == first.content.kind && $0.collection == first.collection }
+            rest = rest.dropFirst(group.count)
+            if case .rekey = first.content {
+                try await UndoMoves(run: run).revert(Array(group))
+            } else {
+                for entry in group { try await revert(entry) }
+            }
+        }
+    }
+
+    private func revert(_ entry: JournalEntry) async throws {
+        let left = run.tally.timesLeft
+        switch entry.content {
+        case .rekey: return
+        case .fields: try await revertFields(entry)
+        case .insert(let documents): try await revertInsert(entry, documents)
+        case .validator(let before, let after): try await revertValidator(entry, before, after)
+        case .indexes(let indexes): try await revertIndexes(entry, indexes)
+        case .collection: try await revertCollection(entry)
+        case .documents(let changes): try await revertDocuments(entry, changes)
+        case .dropped(let options, let indexes): try await revertDrop(entry, options, indexes)
+        }
+        // An entry of which something was left stays as it is, for another undo.
+        if run.tally.timesLeft == left { try await run.markUndone([entry.key]) }
+    }
+
+    private func revertFields(_ entry: JournalEntry) async throws {
+        let missed = Set(entry.missed)
+        let changes = entry.fieldChanges.filter { !missed.contains($0.id) }.map(\.reversed)
+        let unapplied = Set(try await run.unapplied(changes, in: entry.collection))
+        let pending = changes.filter { unapplied.contains($0.id) }
+        let left =
+            entry.isOnce
+            ? try await run.applyOnce(
+                pending, in: entry.collection, code: entry.code, also: entry.also, undoing: entry.key.number
+            ).all
+            : try await run.apply(
+                pending, in: entry.collection, code: entry.code, also: entry.also, bypassesValidation: true
+            ).all
+        if !left.isEmpty {
+            let kept = Set(left)
+            try await run.release(entry.key, changes.map(\.id).filter { !kept.contains($0) })
+        }
+        run.tally.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
+    }
+
+    static let changedSince = "changed since; left as it is"
+}
+
+extension Run {
+    /// Takes documents that went back out of an entry's hands: another undo must not touch them, whoever sets them later.
+    func release(_ key: JournalKey, _ ids: [BSONValue]) async throws {
+        try await amend(key, ["$addToSet": ["missed": ["$each": .array(BSONArray(ids))]]])
+    }
+
+    /// Marks entries as taken back by this run.
+    func markUndone(_ keys: [JournalKey]) async throws {
+        guard !keys.isEmpty else { return }
+        let update: BSONDocument = ["$set": ["undone": .objectID(id)]]
+        // What followed a document went back with it.
+        let children = Dictionary(grouping: keys, by: \.run).map { run, keys in
+            WriteModel.updateMany(
+                filter: [
+                    "_id.r": .objectID(run), "parent": ["$in": .array(BSONArray(keys.map { .int64($0.number) }))],
+                ], update: update)
+        }
+        try await writer.bulkWrite(
+            journal,
+            [.updateMany(filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))]], update: update)] + children)
+    }
+}

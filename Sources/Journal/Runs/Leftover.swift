@@ -1,0 +1,66 @@
+public import BSON
+
+/// What a run found and couldn't or mustn't change.
+public struct Leftover: Sendable, Hashable {
+    /// The finding's code.
+    public let code: String
+    /// The collection.
+    public let collection: String
+    /// The number of documents left.
+    public let count: Int
+    /// Why, in words.
+    public let reason: String
+    /// The `_id`s of at most five of them, where they are known; large ones by their beginning (`BSONValue.excerpt`).
+    public let samples: [BSONValue]
+
+    /// So many documents stand for all.
+    public static let mostSamples = PlannedOperation.mostSamples
+
+    /// Counts what was left.
+    ///
+    /// - Parameter samples: `_id`s; five of them are kept.
+    public init(code: String, collection: String, count: Int, reason: String, samples: [BSONValue] = []) {
+        self.code = code
+        self.collection = collection
+        self.count = count
+        self.reason = reason.excerpt(maximumCharacters: Self.longestReason)
+        self.samples = samples.prefix(Self.mostSamples).map { $0.excerpt() }
+    }
+
+    /// A reason may hold a server's words, and those a value.
+    static let longestReason = 1000
+}
+
+extension Leftover {
+    /// Reads a list of leftovers; none where there is no list.
+    package static func list(_ fields: StateFields, _ name: String) throws(StateError) -> [Leftover] {
+        var leftovers: [Leftover] = []
+        for left in try fields.list(name) {
+            leftovers.append(
+                Leftover(
+                    code: try left.require("code", .text), collection: try left.require("collection", .text),
+                    count: Int(try left.require("count", .count)), reason: try left.require("reason", .text),
+                    samples: try left.read("samples", .array) ?? []))
+        }
+        return leftovers
+    }
+
+    /// The same from a document that was read strictly before.
+    package static func list(_ value: BSONValue?) -> [Leftover] {
+        (value?.array?.values ?? []).compactMap(\.document).map { left in
+            Leftover(
+                code: left["code"]?.string ?? "", collection: left["collection"]?.string ?? "",
+                count: Int(left["count"]?.integer ?? 0), reason: left["reason"]?.string ?? "",
+                samples: left["samples"]?.array?.values ?? [])
+        }
+    }
+
+    package var bson: BSONValue {
+        var document: BSONDocument = [
+            "code": .string(code), "collection": .string(collection), "count": .int64(Int64(count)),
+            "reason": .string(reason),
+        ]
+        if !samples.isEmpty { document.append("samples", .array(BSONArray(samples))) }
+        return .document(document)
+    }
+}

@@ -1,0 +1,60 @@
+public import BSON
+internal import FoundationEssentials
+
+/// Who runs what, and with which version: what a run's record and the ledger keep.
+public struct RunDescription: Sendable {
+    /// The command, such as `migrate up`.
+    public let command: String
+    /// Its arguments, free of secrets.
+    public let arguments: [String]
+    /// The tool's version.
+    public let toolVersion: String
+    /// The machine's name.
+    public let host: String
+    /// The operating system's user.
+    public let user: String
+
+    /// Describes a run of this process.
+    public init(command: String, arguments: [String], toolVersion: String) {
+        self.command = command
+        self.arguments = arguments
+        self.toolVersion = toolVersion
+        host = ProcessInfo.processInfo.hostName
+        user = ProcessInfo.processInfo.environment["USER"] ?? ProcessInfo.processInfo.userName
+    }
+
+    /// A command line may be megabytes long.
+    private static let (mostArguments, longestArgument) = (200, 1000)
+
+    /// Who holds the lease, in words for people.
+    public var owner: String {
+        "\(command) by \(user) on \(host) (process \(ProcessInfo.processInfo.processIdentifier))"
+    }
+
+    var document: BSONDocument {
+        [
+            "command": .string(command),
+            "arguments": .array(
+                BSONArray(
+                    arguments.prefix(Self.mostArguments).map {
+                        .string($0.excerpt(maximumCharacters: Self.longestArgument))
+                    })), "toolVersion": .string(toolVersion), "host": .string(host),
+            "user": .string(user.excerpt(maximumCharacters: Self.longestArgument)),
+            "process": .int64(Int64(ProcessInfo.processInfo.processIdentifier)),
+        ]
+    }
+}
+
+/// The wall clock, for records that people read; nothing is decided by it.
+package enum WallClock {
+    /// Milliseconds since 1970.
+    package static var now: BSONValue { .date(Int64(Date().timeIntervalSince1970 * 1000)) }
+
+    /// Seconds since 1970, as ObjectIds carry them.
+    static var seconds: UInt32 { UInt32(clamping: Int64(Date().timeIntervalSince1970)) }
+}
+
+extension ObjectID {
+    /// A new id that carries the present time.
+    public static func now() -> ObjectID { ObjectID(timestamp: WallClock.seconds) }
+}

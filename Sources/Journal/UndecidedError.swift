@@ -1,0 +1,5 @@
+/// An error that may leave open whether a change was made.
+package protocol UndecidedError: Error {
+    /// Whether it does: nothing tells, so trying again doesn't help.
+    var isUndecided: Bool { get }
+}

@@ -1,0 +1,257 @@
+package import BSON
+internal import Journal
+package import MongoDriver
+
+/// `chat_admin.migrations`: what is applied, by whom and when. A step's state is written before its work.
+package struct Ledger: Sendable {
+    let database: Database
+    package let series: String
+
+    private var namespace: Namespace { database.namespace(StateCollection.migrations) }
+
+    func id(of version: Int64) -> BSONValue { .string("\(series)/\(version)") }
+
+    /// Reads every row of the series, by version: what says that it is the series', and what is called so.
+    ///
+    /// - Throws: ``StateError`` where one can't be read; a step that is applied would look like one that is pending.
+    func rows() async throws -> [Int64: LedgerRow] {
+        // "0" follows "/".
+        let isNamed: BSONValue = ["_id": ["$gte": .string("\(series)/"), "$lt": .string("\(series)0")]]
+        let documents = try await database.findAll(
+            StateCollection.migrations, filter: ["$or": [["series": .string(series)], isNamed]],
+            options: ["sort": ["version": 1]])
+        var rows: [Int64: LedgerRow] = [:]
+        for document in documents {
+            let row = try LedgerRow(reading: document)
+            if row.series == series { rows[row.version] = row }
+        }
+        return rows
+    }
+
+    /// How a step's work ended.
+    struct End {
+        let version: Int64
+        /// Where the step stands; nil where it stays what it is, because the run was asked to stop.
+        let state: StepState?
+        /// In milliseconds.
+        let durationMS: Int64
+        /// What was changed; nil where the step was taken back.
+        let changes: [Change]?
+        let leftovers: [Leftover]
+        var error: (any Error)?
+    }
+
+    /// Notes durably that a step's work begins, and in the same round trip how the one before it ended.
+    ///
+    /// - Parameter isOwnDown: Whether the step is about to be taken back by its own means, which is a run to remember.
+    /// - Returns: Where the step stands, with what an earlier attempt saved.
+    func begin(
+        _ step: any Migration, _ state: StepState, after row: LedgerRow?, isOwnDown: Bool, run: Run,
+        description: RunDescription, ending previous: End?
+    ) async throws -> LedgerPlace {
+        try await run.begin()
+        var fields: BSONDocument = [
+            "series": .string(series), "version": .int64(step.version), "name": .string(step.name),
+            "state": .string(state.rawValue), "startedAt": WallClock.now, "host": .string(description.host),
+            "user": .string(description.user), "toolVersion": .string(description.toolVersion),
+            "lastRun": .objectID(run.id),
+        ]
+        if let token = run.token { fields.append("token", .int64(token)) }
+        fields.append("finishedAt", .null)
+        fields.append("error", .null)
+        var removed: BSONDocument = ["marked": "", "undecided": ""]
+        if state == .applying {
+            if let checksum = step.checksum {
+                fields.append("checksum", .string(checksum))
+            } else {
+                removed.append("checksum", "")
+            }
+        }
+        let isResumed = row?.isHalfDone ?? false
+        if !isResumed {
+            for field in ["accounted", "left"] { removed.append(field, "") }
+            if state == .applying { removed.append("changes", "") }
+        }
+        // A step that is taken back from the journal goes on where it was applied, should it be applied again.
+        let keepsAttempt = state == .applying || isOwnDown
+        if state == .applying {
+            for field in ["appliedUnjournalled", "applied"] { removed.append(field, "") }
+        } else if isOwnDown, !isResumed, row?.isUnjournalled ?? false {
+            // Should the step's own way back be given up, the journal's is still not the whole one.
+            fields.append("appliedUnjournalled", true)
+        }
+        if isOwnDown, !isResumed, let row { fields.append("applied", .document(row.toRestore)) }
+        if !isResumed, keepsAttempt {
+            removed.append("unjournalled", "")
+            fields.append("attempt", [.objectID(run.id)])
+        }
+        let first = try step.firstCheckpoint(state == .applying ? .up : .down)
+        if let first, keepsAttempt, !isResumed || row?.checkpoint == nil {
+            fields.append("checkpoint", .document(first))
+        } else if !isResumed || !keepsAttempt {
+            removed.append("checkpoint", "")
+        }
+        var update: BSONDocument = ["$set": .document(fields), "$unset": .document(removed)]
+        var added: BSONDocument = [:]
+        if state == .applying { added.append("runs", .objectID(run.id)) }
+        if isOwnDown { added.append("revertedBy", .objectID(run.id)) }
+        // What belongs to earlier attempts, of which nothing is gone on with, is none of this one's.
+        if isResumed, keepsAttempt { added.append("attempt", .objectID(run.id)) }
+        if !added.isEmpty { update.append("$addToSet", .document(added)) }
+        // Not where a later holder of the lease has begun the step: the upsert then meets that row's `_id`.
+        var query: BSONDocument = ["_id": id(of: step.version)]
+        if let token = run.token { query.append("token", ["$not": ["$gt": .int64(token)]]) }
+        let begin: BSONValue = ["q": .document(query), "u": .document(update), "upsert": true]
+        try await write((previous.map { [statement($0, run)] } ?? []) + [begin], run)
+        let earlier = isResumed ? row?.attempt ?? [] : []
+        return LedgerPlace(
+            ledger: self, version: step.version, checkpoint: isResumed ? row?.checkpoint : nil, runs: earlier)
+    }
+
+    /// Notes durably how a step's work ended.
+    func end(_ end: End, run: Run) async throws { try await write([statement(end, run)], run) }
+
+    /// Saves how far a step has come.
+    func save(_ checkpoint: BSONDocument, _ version: Int64, run: Run) async throws {
+        try await write(
+            [["q": .document(filter(version, run)), "u": ["$set": ["checkpoint": .document(checkpoint)]]]], run)
+    }
+
+    /// Notes that a step does something that the journal can't take back.
+    ///
+    /// - Returns: Whether that wasn't noted yet.
+    func noteUnjournalled(_ version: Int64, run: Run) async throws -> Bool {
+        try await write([["q": .document(filter(version, run)), "u": ["$set": ["unjournalled": true]]]], run) > 0
+    }
+
+    /// Takes that note back.
+    func retractUnjournalled(_ version: Int64, run: Run) async throws {
+        try await write([["q": .document(filter(version, run)), "u": ["$unset": ["unjournalled": ""]]]], run)
+    }
+
+    /// Notes durably that taking a step back failed before it had an effect: it is applied, as it was.
+    ///
+    /// - Parameter row: The row as it stands, with what it said when the step was applied.
+    func keepApplied(_ row: LedgerRow, error: any Error, run: Run) async throws {
+        var fields: BSONDocument = [
+            "state": .string(StepState.applied.rawValue), "error": .string(Run.words(error)),
+        ]
+        for element in row.restoration.set.rawElements { fields.append(raw: element) }
+        let update: BSONDocument = [
+            "$set": .document(fields), "$unset": .document(row.restoration.unset),
+            "$pull": ["revertedBy": ["$in": .array(BSONArray(row.attempt.map { .objectID($0) }))]],
+        ]
+        // Only where the step stands as it was looked at.
+        var filter = filter(row.version, run)
+        filter.append("checkpoint.position", 0)
+        filter.append("checkpoint.begun", ["$exists": false])
+        try await write([["q": .document(filter), "u": .document(update)]], run)
+    }
+
+    /// The row of a step that a run has begun, for as long as no other run has begun it since: what a dead run had sent may
+    /// come late.
+    func filter(_ version: Int64, _ run: Run) -> BSONDocument {
+        ["_id": id(of: version), "lastRun": .objectID(run.id)]
+    }
+
+    /// Declares the state of steps that aren't run.
+    func mark(_ steps: [MigrationPlanner.Step], _ state: StepState, run: Run, description: RunDescription) async throws
+    {
+        guard !steps.isEmpty else { return }
+        try await run.begin()
+        let rows = try await rows()
+        let statements = steps.map { step -> BSONValue in
+            var fields: BSONDocument = [
+                "series": .string(series), "version": .int64(step.version), "name": .string(step.name),
+                "state": .string(state.rawValue), "finishedAt": WallClock.now, "host": .string(description.host),
+                "user": .string(description.user), "toolVersion": .string(description.toolVersion), "marked": true,
+                "lastRun": .objectID(run.id),
+            ]
+            fields.append("error", .null)
+            if let checksum = step.checksum { fields.append("checksum", .string(checksum)) }
+            if state == .applied, let row = rows[step.version], !row.runs.isEmpty, row.state != .applied {
+                // What was finished by hand isn't in the journal.
+                fields.append("unjournalled", true)
+            }
+            return [
+                "q": ["_id": id(of: step.version)],
+                "u": [
+                    "$set": .document(fields),
+                    "$unset": [
+                        "checkpoint": "", "attempt": "", "left": "", "accounted": "", "applied": "", "undecided": "",
+                    ],
+                ], "upsert": true,
+            ]
+        }
+        try await write(statements, run)
+    }
+
+    private func statement(_ end: End, _ run: Run) -> BSONValue {
+        var fields: BSONDocument = [
+            "durationMS": .int64(end.durationMS), "accounted": .objectID(run.id),
+            "left": .array(BSONArray(end.leftovers.map(\.bson))),
+        ]
+        if let changes = end.changes { fields.append("changes", .array(BSONArray(changes.map(\.bson)))) }
+        if let state = end.state {
+            fields.append("state", .string(state.rawValue))
+            fields.append("finishedAt", WallClock.now)
+            fields.append("error", end.error.map { .string(Run.words($0)) } ?? .null)
+            fields.append("undecided", .bool((end.error as? any UndecidedError)?.isUndecided ?? false))
+        }
+        var update: BSONDocument = ["$set": .document(fields)]
+        if end.state == .applied {
+            update.append("$unset", ["checkpoint": "", "applied": ""])
+        } else if end.state == .reverted {
+            // Should its taking back be undone, the step is applied as it was.
+            update.append("$unset", ["checkpoint": ""])
+        }
+        return ["q": .document(filter(end.version, run)), "u": .document(update)]
+    }
+
+    /// One command, in order, durable.
+    ///
+    /// - Returns: How many rows weren't so yet.
+    /// - Throws: ``EngineError/leaseLost`` when another run has begun a step since, `MongoError`.
+    @discardableResult
+    private func write(_ statements: [BSONValue], _ run: Run) async throws -> Int64 {
+        let command: BSONDocument = [
+            "update": .string(namespace.collection), "updates": .array(BSONArray(statements)), "ordered": true,
+            "writeConcern": .document(WriteConcern.majorityJournaled.document),
+        ]
+        let reply: BSONDocument
+        do {
+            reply = try await run.writer.run(command, on: namespace.database)
+        } catch let error as MongoError where error.kind == .duplicateKey {
+            throw EngineError.leaseLost
+        }
+        guard reply["n"]?.integer == Int64(statements.count) else { throw EngineError.leaseLost }
+        return reply["nModified"]?.integer ?? 0
+    }
+}
+
+/// The row of the ledger that a step at work writes to.
+package struct LedgerPlace: Sendable {
+    package let ledger: Ledger
+    let version: Int64
+    /// What an earlier attempt saved.
+    let checkpoint: BSONDocument?
+    /// The runs of earlier attempts, which may be this one's, oldest first.
+    package let runs: [ObjectID]
+
+    func save(_ checkpoint: BSONDocument, _ run: Run) async throws {
+        try await ledger.save(checkpoint, version, run: run)
+    }
+
+    func noteUnjournalled(_ run: Run) async throws -> Bool { try await ledger.noteUnjournalled(version, run: run) }
+
+    func retractUnjournalled(_ run: Run) async throws { try await ledger.retractUnjournalled(version, run: run) }
+
+    /// The update that saves a checkpoint, for a transaction, which confirms the lease itself.
+    package func update(_ checkpoint: BSONDocument) -> (namespace: Namespace, write: WriteModel) {
+        (
+            ledger.database.namespace(StateCollection.migrations),
+            .updateOne(
+                filter: ["_id": ledger.id(of: version)], update: ["$set": ["checkpoint": .document(checkpoint)]])
+        )
+    }
+}

@@ -1,0 +1,144 @@
+public import BSON
+public import Journal
+internal import MongoDriver
+
+extension MigrationRunner {
+    /// Notes durably which steps are about to be taken back by an undo: should it be stopped, they are half taken back.
+    ///
+    /// - Parameters:
+    ///   - id: The run that is about to be taken back.
+    ///   - run: The run that does it.
+    /// - Throws: `MongoError`.
+    public static func noteUndoing(_ id: ObjectID, run: Run) async throws {
+        // Those concerned are chosen by what they hold: one that can't be read would be passed over.
+        for row in try await run.database.findAll(StateCollection.migrations, filter: [:]) {
+            _ = try LedgerRow(reading: row)
+        }
+        let reverting = try await run.database.findAll(
+            StateCollection.migrations,
+            filter: ["state": "reverting", "runs": .objectID(id), "checkpoint.direction": "down"])
+        if let row = try reverting.map(LedgerRow.init(reading:)).first {
+            throw EngineError.refused(
+                "Step \(row.version) (\(row.name)) is half taken back by its own down; finish that first, with `migrate down`."
+            )
+        }
+        for row in try await rows(of: id, ["applied", "applying", "failed"], run.database) {
+            guard try await count(Undo.filter(id, row.version), run.database) > 0 else { continue }
+            try await run.begin()
+            try await set(.reverting, row, run)
+        }
+    }
+
+    /// Brings the ledger up to date after a run was taken back.
+    ///
+    /// Steps that the run applied are reverted, or, where something of theirs was left, still being reverted. Steps that
+    /// it took back by their own means are applied again.
+    ///
+    /// - Parameters:
+    ///   - id: The run that was taken back.
+    ///   - run: The run that took it back.
+    /// - Throws: `MongoError`.
+    public static func noteUndone(_ id: ObjectID, run: Run) async throws {
+        let database = run.database
+        for row in try await rows(of: id, ["applied", "applying", "failed", "reverting"], database) {
+            var remaining = 0
+            for other in row.attempt.isEmpty ? row.runs : row.attempt {
+                remaining += try await remains(of: other, row.version, database)
+            }
+            if row.isUnjournalled {
+                run.tally.left(
+                    "step \(row.version)", StateCollection.migrations, 1,
+                    reason: "some of what it did isn't in the journal, and stands")
+                continue
+            }
+            // Of a step that isn't taken back whole, `down` takes care.
+            try await set(remaining == 0 ? .reverted : .reverting, row, run)
+        }
+        try await noteDownUndone(id, run)
+    }
+
+    /// The same for steps that the run had taken back by their own means.
+    private static func noteDownUndone(_ id: ObjectID, _ run: Run) async throws {
+        let reverted = try await run.database.findAll(
+            StateCollection.migrations,
+            filter: [
+                "attempt": .objectID(id), "revertedBy": .objectID(id), "state": ["$in": ["reverted", "reverting"]],
+            ])
+        for row in try reverted.map(LedgerRow.init(reading:)) {
+            let undone = try await count(
+                ["_id.r": .objectID(id), "step": .int64(row.version), "undone": ["$exists": true]], run.database)
+            // What was taken back in several attempts isn't there again before all of them are undone.
+            var rest = 0
+            for attempt in Set(row.attempt).intersection(row.revertedBy).union([id]) {
+                rest += try await remains(of: attempt, row.version, run.database)
+            }
+            if row.isUnjournalled || rest > 0 {
+                run.tally.left(
+                    "step \(row.version)", StateCollection.migrations, 1,
+                    reason: "not all that its down did could be taken back; say what the step is with `migrate mark`")
+                if undone > 0 { try await set(.reverting, row, run) }
+            } else if undone > 0 {
+                try await setApplied(row, run)
+                // What that run had closed for good can be taken back again.
+                try await run.writer.bulkWrite(
+                    run.journal,
+                    [
+                        .updateMany(
+                            filter: ["undone": .objectID(id), "step": .int64(row.version)],
+                            update: ["$unset": ["undone": ""]])
+                    ])
+            }
+        }
+    }
+
+    /// The rows of the steps whose present attempt a run belongs to.
+    private static func rows(of id: ObjectID, _ states: BSONArray, _ database: Database) async throws -> [LedgerRow] {
+        try await database.findAll(
+            StateCollection.migrations,
+            filter: [
+                "state": ["$in": .array(states)], "runs": .objectID(id),
+                "$or": [["attempt": .objectID(id)], ["attempt": ["$exists": false]]],
+            ]
+        ).map(LedgerRow.init(reading:))
+    }
+
+    /// Whether any entry of the journal matches: 0 or 1.
+    private static func count(_ filter: BSONDocument, _ database: Database) async throws -> Int {
+        try await database.findAll(
+            StateCollection.journal, filter: filter, options: ["limit": 1, "projection": ["_id": 1]]
+        ).count
+    }
+
+    private static func remains(of run: ObjectID, _ step: Int64, _ database: Database) async throws -> Int {
+        try await count(Undo.filter(run, step), database)
+    }
+
+    private static func set(_ state: StepState, _ row: LedgerRow, _ run: Run) async throws {
+        try await update(
+            row, set: ["state": .string(state.rawValue), "finishedAt": WallClock.now],
+            unset: ["checkpoint": "", "applied": "", "accounted": "", "left": ""], run)
+    }
+
+    /// The step is applied again, as it was before it was taken back.
+    private static func setApplied(_ row: LedgerRow, _ run: Run) async throws {
+        var (fields, removed) = row.restoration
+        if row.applied == nil {  // Taken back by an earlier version.
+            (fields, removed) = (["finishedAt": WallClock.now], ["checkpoint": ""])
+            fields.append("attempt", .array(BSONArray(row.runs.map { .objectID($0) })))
+        }
+        fields.append("state", .string(StepState.applied.rawValue))
+        try await update(row, set: fields, unset: removed, run)
+    }
+
+    private static func update(
+        _ row: LedgerRow, set: BSONDocument, unset: BSONDocument, _ run: Run
+    ) async throws {
+        try await run.writer.bulkWrite(
+            run.database.namespace(StateCollection.migrations),
+            [
+                .updateOne(
+                    filter: ["_id": .string(row.id)],
+                    update: ["$set": .document(set), "$unset": .document(unset)])
+            ])
+    }
+}

@@ -1,0 +1,20 @@
+internal import Journal
+
+/// A command of a step's file that failed, or that can't be gone on with.
+public struct CommandFailure: Error, CustomStringConvertible {
+    /// The command's place in the file, from 1.
+    public let position: Int
+    /// How many commands the file has.
+    public let count: Int
+    /// The command's name and collection.
+    public let command: String
+    /// What went wrong.
+    public let underlying: any Error
+
+    /// One sentence.
+    public var description: String { "command \(position) of \(count) (\(command)): \(underlying)" }
+}
+
+extension CommandFailure: UndecidedError {
+    package var isUndecided: Bool { (underlying as? any UndecidedError)?.isUndecided ?? false }
+}
