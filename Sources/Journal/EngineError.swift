@@ -4,8 +4,8 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
     case leaseHeld(owner: String, since: String)
     /// This run's lease was lost: expired, or taken by force.
     case leaseLost
-    /// A signal asked the run to end; it ended at a batch boundary.
-    case interrupted(signal: Int32)
+    /// The run was asked to stop, and did at a batch boundary.
+    case interrupted(StopReason)
     /// The ledger and the known steps contradict each other.
     case ledger(String)
     /// A step can't be applied to the data as it is; nothing was touched. The version is that of the pending step before it,

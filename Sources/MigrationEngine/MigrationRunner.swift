@@ -282,7 +282,7 @@ public struct MigrationRunner: Sendable {
         let isInterrupted: Bool
         switch error {
         case EngineError.leaseLost: return error
-        case EngineError.interrupted: isInterrupted = true
+        case EngineError.interrupted, is CancellationError: isInterrupted = true
         default: isInterrupted = false
         }
         let failure = { (isKept: Bool, underlying: any Error) in

@@ -23,20 +23,20 @@ struct CatalogWatchTests {
                         // On a busy machine other commands may take long, too.
                         guard let text = update.waiting, text.contains("things, for an open") else { return }
                         texts.withLock { $0.append(text) }
-                        interruption.request(signal: 2)
+                        interruption.request(.signal(2))
                     }
                 }
-                #expect(stopped == 2)
+                #expect(stopped == .signal(2))
             }
             #expect(texts.withLock { $0.first?.contains("for an open transaction to end") } == true)
             #expect(try await database.withClient { try await $0.listIndexes(database.namespace("things")) }.count == 1)
         }
     }
 
-    /// - Returns: The signal that ended it; nil when it was done.
+    /// - Returns: Why it was ended; nil when it was done.
     private static func change(
         _ database: TestDatabase, _ isIndex: Bool, _ interruption: Interruption, _ progress: @escaping ProgressReport
-    ) async throws -> Int32? {
+    ) async throws -> StopReason? {
         do {
             try await withRun(on: database, interruption: interruption, progress: progress) { run in
                 if isIndex {
@@ -46,8 +46,8 @@ struct CatalogWatchTests {
                 }
             }
             return nil
-        } catch EngineError.interrupted(let signal) {
-            return signal
+        } catch EngineError.interrupted(let reason) {
+            return reason
         }
     }
 }

@@ -58,6 +58,6 @@ struct RetryPolicyTests {
         let step = EngineError.stepFailed(version: 2, name: "repair-ids", underlying: twice)
         #expect(RetryPolicy.transientCause(of: step)?.kind == .network)
         #expect(RetryPolicy.transientCause(of: EngineError.leaseLost) == nil)
-        #expect(RetryPolicy.transientCause(of: EngineError.interrupted(signal: 2)) == nil)
+        #expect(RetryPolicy.transientCause(of: EngineError.interrupted(.signal(2))) == nil)
     }
 }

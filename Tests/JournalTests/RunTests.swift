@@ -171,7 +171,7 @@ struct RunTests {
                 try await withRun(on: database, interruption: interruption) { run in
                     try await run.apply(
                         [FieldChange(id: 1, before: ["n": 0], after: ["n": 1])], in: "things", code: "a")
-                    interruption.request(signal: 2)
+                    interruption.request(.signal(2))
                     try await run.apply(
                         [FieldChange(id: 2, before: ["n": 0], after: ["n": 1])], in: "things", code: "a")
                 }

@@ -2,6 +2,7 @@ import BSON
 import Journal
 import MigrationEngine
 import MongoDriver
+import Synchronization
 import TestSupport
 import Testing
 
@@ -101,6 +102,62 @@ struct MigratorTests {
                 (own: Migrator.Connected) async throws -> Void in
                 #expect(try await own.status().first?.problems == [.edited])
                 await #expect(throws: EngineError.self) { _ = try await own.up() }
+            }
+        }
+    }
+
+    /// A step that inserts a hundred documents, several at once, and whose task may be cancelled right before.
+    private struct Lanes: Migration {
+        let version: Int64 = 1
+        let name = "lanes"
+        let summary = "Insert documents"
+        let isCancelled: Bool
+
+        func plan(_ database: Database) async throws -> StepPlan { StepPlan() }
+
+        func up(_ context: StepContext) async throws {
+            if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
+            let numbers = Mutex<Int64>(0)
+            try await context.run.inLanes(2) { _ -> Int64? in
+                numbers.withLock { number in
+                    number += 1
+                    return number <= 100 ? number : nil
+                }
+            } each: { run, number in
+                try await run.insert([["_id": .int64(number)]], into: "made", code: "insert")
+            }
+        }
+    }
+
+    @Test(
+        "aren't applied when their task is cancelled, and are by the next attempt",
+        arguments: TestServer.Kind.allCases)
+    func cancelled(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            let work = Task {
+                try await connect([Lanes(isCancelled: true)], database) { try await $0.up().map(\.state) }
+            }
+            let error = await #expect(throws: EngineError.self) { _ = try await work.value }
+            guard case .interrupted(.cancelled) = error else { throw try #require(error) }
+            try await connect([Lanes(isCancelled: false)], database) {
+                (own: Migrator.Connected) async throws -> Void in
+                #expect(try await own.status().map(\.state) == [.applying])
+                #expect(try await own.up().map(\.state) == [.applied])
+            }
+            #expect(try await made(database).count == 100)
+        }
+    }
+
+    @Test("give the lease back where the end of the run can't be written down")
+    func endThatFails() async throws {
+        try await withDatabase { database in
+            try await connect([Step(version: 1), Step(version: 2)], database) {
+                (own: Migrator.Connected) async throws -> Void in
+                let refused = FailCommand("update", on: "\(database.name).chat_admin.runs").failing(code: 8000)
+                try await database.withFailPoint(refused, mode: .alwaysOn) { _ in
+                    await #expect(throws: MongoError.self) { _ = try await own.up(to: 1) }
+                }
+                #expect(try await own.up().map(\.version) == [2])
             }
         }
     }

@@ -1,10 +1,20 @@
 internal import Synchronization
 
-/// A request to stop, made by a signal and honoured at the next batch boundary.
+/// Why a run stops before its end.
+public enum StopReason: Hashable, Sendable {
+    /// A signal of this number asked it to.
+    case signal(Int32)
+    /// The time that it was given is over.
+    case timeIsUp
+    /// The task that it works in was cancelled.
+    case cancelled
+}
+
+/// A request to stop, honoured at the next batch boundary; so is the cancelling of the task that asks for it.
 public final class Interruption: Sendable {
     private struct State {
-        var signal: Int32?
-        var observers: [@Sendable (Int32) -> Void] = []
+        var reason: StopReason?
+        var observers: [@Sendable (StopReason) -> Void] = []
     }
 
     private let state = Mutex(State())
@@ -12,26 +22,27 @@ public final class Interruption: Sendable {
     /// No request yet.
     public init() {}
 
-    /// Asks the run to stop; `signal` decides the exit code.
-    public func request(signal number: Int32) {
-        let observers = state.withLock { state -> [@Sendable (Int32) -> Void] in
-            guard state.signal == nil else { return [] }
-            state.signal = number
+    /// Asks the run to stop. The first reason counts.
+    public func request(_ reason: StopReason) {
+        let observers = state.withLock { state -> [@Sendable (StopReason) -> Void] in
+            guard state.reason == nil else { return [] }
+            state.reason = reason
             return state.observers
         }
-        for observer in observers { observer(number) }
+        for observer in observers { observer(reason) }
     }
 
-    /// The signal that asked, if one did.
-    public var requestedSignal: Int32? { state.withLock { $0.signal } }
+    /// Why a stop was asked for, if it was.
+    public var reason: StopReason? { state.withLock { $0.reason } }
 
     /// Calls a closure when a stop is asked for, from whichever thread does.
-    public func whenRequested(_ observer: @escaping @Sendable (Int32) -> Void) {
+    public func whenRequested(_ observer: @escaping @Sendable (StopReason) -> Void) {
         state.withLock { $0.observers.append(observer) }
     }
 
-    /// - Throws: ``EngineError/interrupted(signal:)`` once a stop was asked for.
+    /// - Throws: ``EngineError/interrupted(_:)`` once a stop was asked for, or the calling task was cancelled.
     public func check() throws(EngineError) {
-        if let number = requestedSignal { throw .interrupted(signal: number) }
+        if let reason { throw .interrupted(reason) }
+        if Task.isCancelled { throw .interrupted(.cancelled) }
     }
 }

@@ -8,7 +8,8 @@ extension Database {
 
     /// Works items off, several at once, each on a connection of its own.
     ///
-    /// The first error ends all lanes at their next item and is thrown when the last of them has ended.
+    /// The first error ends all lanes at their next item and is thrown when the last of them has ended. So does the
+    /// cancelling of the calling task, which is thrown as `CancellationError`.
     ///
     /// - Parameters:
     ///   - count: How many at once; 1 or more.
@@ -24,7 +25,12 @@ extension Database {
                 group.addTask {
                     try await database.client.withSibling { client in
                         let lane = database.on(client)
-                        while !Task.isCancelled, let item = try await next(lane) { try await body(lane, item) }
+                        // What is left undone is never passed over in silence.
+                        try Task.checkCancellation()
+                        while let item = try await next(lane) {
+                            try await body(lane, item)
+                            try Task.checkCancellation()
+                        }
                     }
                 }
             }

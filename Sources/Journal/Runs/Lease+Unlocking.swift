@@ -87,7 +87,7 @@ extension Lease {
     /// Whether a run is really at work: one that was killed holds the lease until its time is over, and doesn't renew it.
     ///
     /// - Parameter interruption: Ends the waiting for a renewal, which takes a third of a lease's life at most.
-    /// - Throws: ``EngineError/interrupted(signal:)``, ``MongoError``.
+    /// - Throws: ``EngineError/interrupted(_:)``, ``MongoError``.
     static func isAtWork(_ database: Database, _ interruption: Interruption) async throws -> Bool {
         guard try await isTaken(database) else { return false }
         let first = try await database.findAll(StateCollection.lease, filter: ["_id": "lease"]).first

@@ -165,7 +165,7 @@ public final class Run: Sendable {
 
     /// The boundary between two batches: the place where a run stops when it must.
     ///
-    /// - Throws: ``EngineError/interrupted(signal:)`` or ``EngineError/leaseLost``.
+    /// - Throws: ``EngineError/interrupted(_:)`` or ``EngineError/leaseLost``.
     public func checkpoint() throws(EngineError) {
         if !shared.state.withLock({ $0.isUninterruptible }) { try interruption.check() }
         try lease?.check()

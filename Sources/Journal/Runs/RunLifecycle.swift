@@ -40,9 +40,6 @@ public struct RunLifecycle: Sendable {
         self.acquired = acquired
     }
 
-    /// The signal number that stands for "the time is up": a run that it stops has not failed.
-    public static let timeIsUp: Int32 = 0
-
     /// Carries a change out.
     ///
     /// - Parameters:
@@ -68,18 +65,20 @@ public struct RunLifecycle: Sendable {
                 try await body(run)
             }
             try await persist(run, lease) { try await run.finish() }
-        } catch EngineError.interrupted(signal: Self.timeIsUp) {
-            try await run.finish(error: EngineError.interrupted(signal: Self.timeIsUp))
+        } catch EngineError.interrupted(.timeIsUp) {
+            try await close(run, lease, after: EngineError.interrupted(.timeIsUp))
             run.isCutShort = true
+            return run
         } catch {
-            await close(run, lease, after: error)
+            let error = error is CancellationError ? EngineError.interrupted(.cancelled) : error
+            do {
+                try await close(run, lease, after: error)
+            } catch let second {
+                remark("The end of the run couldn't be written down (\(second)).")
+            }
             throw error
         }
-        do {
-            try await lease.release()
-        } catch let error as MongoError where error.isTransient {
-            remark("The lease couldn't be given back (\(error)); it expires by itself.")
-        }
+        try await giveBack(lease)
         return run
     }
 
@@ -108,15 +107,30 @@ public struct RunLifecycle: Sendable {
         }
     }
 
-    /// Writes down that a run ended early and gives the lease back; where the connection is gone neither can be done,
-    /// the lease expires by itself, and what stopped the run is what the user hears of.
-    private func close(_ run: Run, _ lease: Lease, after error: any Error) async {
+    /// Writes down that a run ended early and gives the lease back, whatever becomes of the first. Where the connection is
+    /// gone neither can be done: the lease isn't renewed any more, and expires by itself.
+    private func close(_ run: Run, _ lease: Lease, after error: any Error) async throws {
+        var failure: (any Error)?
         do {
             // Whoever took the lease has closed this run's record.
             if lease.isHeld { try await run.finish(error: error) }
+        } catch {
+            failure = error
+        }
+        do {
+            try await giveBack(lease)
+        } catch {
+            failure = failure ?? error
+        }
+        if let failure { throw failure }
+    }
+
+    /// Gives the lease back. It isn't renewed any more whatever comes of that.
+    private func giveBack(_ lease: Lease) async throws {
+        do {
             try await lease.release()
-        } catch let second {
-            remark("The end of the run couldn't be written down (\(second)); its lease expires by itself.")
+        } catch let error as MongoError where error.isTransient {
+            remark("The lease couldn't be given back (\(error)); it expires by itself.")
         }
     }
 

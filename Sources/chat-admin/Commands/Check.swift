@@ -39,8 +39,8 @@ struct Check: AsyncParsableCommand {
             if !report.isCutShort { try await freshness.check() }
             let result = CheckResult(report, database, freshness, duration: ContinuousClock.now - start)
             try session.console.print(result, options.format)
-            if report.isCutShort, let signal = session.interruption.requestedSignal {
-                return ExitStatus(EngineError.interrupted(signal: signal))
+            if report.isCutShort, let reason = session.interruption.reason {
+                return ExitStatus(EngineError.interrupted(reason))
             }
             // What nobody has looked at isn't clean.
             let isWrong = !report.unchecked.isEmpty || (strict ? !report.findings.isEmpty : !report.isClean)

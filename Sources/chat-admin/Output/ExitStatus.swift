@@ -54,8 +54,9 @@ extension ExitStatus {
     private init(engine error: EngineError) {
         switch error {
         case .leaseHeld, .leaseLost: self = .leaseHeld
-        case .interrupted(RunLifecycle.timeIsUp): self = .timeOver
-        case .interrupted(let signal): self = signal == 15 ? .terminated : .interrupted
+        case .interrupted(.timeIsUp): self = .timeOver
+        case .interrupted(.signal(15)): self = .terminated
+        case .interrupted: self = .interrupted
         case .stepFailed(_, _, _, let underlying):
             // A server that went away, or a user who may not, says more to a script than the step that noticed it.
             let status = ExitStatus((underlying as? CommandFailure)?.underlying ?? underlying)

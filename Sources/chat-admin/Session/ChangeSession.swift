@@ -100,7 +100,7 @@ extension CommandSession {
         }
         if isWhole { return .done }
         // What never came to rest was waited for until time was up.
-        return interruption.requestedSignal == Self.timeIsUp ? .timeOver : .findings
+        return interruption.reason == .timeIsUp ? .timeOver : .findings
     }
 
     /// What a plan would change, and what it would leave.

@@ -58,14 +58,14 @@ struct CommandSession: Sendable {
         let pause = PauseSwitch()
         let trail = ChangeTrail()
         let soFar = ResultSoFar()
-        let stop = StopDeadline(interruption) { signal in
-            let error = signal.map { EngineError.interrupted(signal: $0) }
+        let stop = StopDeadline(interruption) { reason in
+            let error = reason.map { EngineError.interrupted($0) }
             let status = error.map { ExitStatus($0) } ?? .unreachable
             // Nobody may be reading what is printed.
             StopDeadline.after(StopDeadline.lastGrace) { _exit(status.rawValue) }
             let printed = soFar.print(console, options.format)
             if !printed {
-                report([rewording(unanswered(signal, trail))], trail, status, name, options, console)
+                report([rewording(unanswered(reason, trail))], trail, status, name, options, console)
             }
             _exit(status.rawValue)
         }
@@ -110,18 +110,18 @@ struct CommandSession: Sendable {
 
     /// An error's words, line by line.
     private static func sentences(_ error: any Error) -> [String] {
-        if case EngineError.interrupted(timeIsUp) = error {
+        if case EngineError.interrupted(.timeIsUp) = error {
             return ["The time given by --max-time is over before the end was reached."]
         }
         return (error as? EngineError)?.lines ?? ["\(error)"]
     }
 
     /// Why the process is ended in the middle of something.
-    private static func unanswered(_ signal: Int32?, _ trail: ChangeTrail) -> String {
+    private static func unanswered(_ reason: StopReason?, _ trail: ChangeTrail) -> String {
         let what =
-            switch signal {
+            switch reason {
             case nil: "The server doesn't answer, so the lease couldn't be taken in the time given by --wait."
-            case timeIsUp?:
+            case .timeIsUp?:
                 "The time given by --max-time is over, before the next batch boundary or the server's answer."
             case .some: "Stopped before the next batch boundary or the server's answer."
             }
@@ -197,9 +197,6 @@ struct CommandSession: Sendable {
                 + (command.hasPrefix("migrate") ? ", or other steps with --steps." : "."))
     }
 
-    /// Stands for "time is up" where a signal's number stands for an interruption.
-    static let timeIsUp = RunLifecycle.timeIsUp
-
     private static func startTimer(_ time: Span?, _ interruption: Interruption) -> Task<Void, Never>? {
         time.map { time in
             Task {
@@ -208,7 +205,7 @@ struct CommandSession: Sendable {
                 } catch {
                     return  // Cancelled: the command ended in time.
                 }
-                interruption.request(signal: timeIsUp)
+                interruption.request(.timeIsUp)
             }
         }
     }

@@ -17,8 +17,8 @@ struct SignalTrap {
                     console.remark(pause.isOn ? "Pausing at the next batch boundary." : "Going on.")
                     continue
                 }
-                if interruption.requestedSignal != nil { _exit(128 + signal.rawValue) }
-                interruption.request(signal: signal.rawValue)
+                if interruption.reason != nil { _exit(128 + signal.rawValue) }
+                interruption.request(.signal(signal.rawValue))
                 console.remark("Stopping at the next batch boundary; once more stops at once.")
             }
         }

@@ -19,17 +19,17 @@ final class StopDeadline: Sendable {
     }
 
     private let state = Mutex(State())
-    private let end: @Sendable (_ signal: Int32?) -> Void
+    private let end: @Sendable (_ reason: StopReason?) -> Void
 
     /// Makes a deadline that begins with a request to stop.
     ///
     /// - Parameters:
     ///   - interruption: The request.
-    ///   - end: Tells what there is to tell, and ends the process; given the signal, or nil where waiting took too long.
-    init(_ interruption: Interruption, end: @escaping @Sendable (_ signal: Int32?) -> Void) {
+    ///   - end: Tells what there is to tell, and ends the process; given the reason, or nil where waiting took too long.
+    init(_ interruption: Interruption, end: @escaping @Sendable (_ reason: StopReason?) -> Void) {
         self.end = end
-        interruption.whenRequested { [self] signal in
-            Self.after(Self.grace) { [self] in if take() { end(signal) } }
+        interruption.whenRequested { [self] reason in
+            Self.after(Self.grace) { [self] in if take() { end(reason) } }
         }
     }
 
