@@ -27,6 +27,9 @@ package struct RunningTool: Sendable {
     /// Whether it hasn't ended yet.
     package var isRunning: Bool { ProcessState.isRunning(pid) }
 
+    /// The most memory that it has had at once, in bytes; nil once it has ended.
+    package var peakMemory: Int? { ProcessState.peakMemory(pid) }
+
     /// Sends it a signal; nothing happens when it has ended.
     package func send(_ signal: Int32) { sendSignal(signal, false) }
 

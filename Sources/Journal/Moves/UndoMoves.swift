@@ -42,9 +42,16 @@ struct UndoMoves {
         /// The document under the `_id` that it had got, and what is under the one that it had before.
         var copy: BSONDocument?
         var original: BSONDocument?
-        var children: [Run.Child] = []
-        /// Whether all that followed is as it was when it had followed.
-        var areChildrenUnchanged = true
+        var followed = Followed()
+    }
+
+    /// What followed a document.
+    private struct Followed {
+        var count = 0
+        /// Whether all of it is as it was when it had followed.
+        var isUnchanged = true
+        /// The documents that refer, where they have to be told from others.
+        var ids: [Referrer: Set<BSONValue>] = [:]
     }
 
     /// Looks what stands, for some documents together.
@@ -54,7 +61,7 @@ struct UndoMoves {
             let part = entries[start..<min(start + Run.parentsTogether, entries.count)].compactMap { entry in
                 if case .rekey(let move) = entry.content { (entry, move) } else { nil }
             }
-            let children = try await run.children(of: part.map(\.0.key))
+            let followed = try await followed(part)
             var found: [String: [BSONValue: BSONDocument]] = [:]
             for (collection, group) in Dictionary(grouping: part, by: \.0.collection) {
                 let ids = BSONArray(group.flatMap { [$0.1.newID, $0.1.oldID] })
@@ -62,33 +69,38 @@ struct UndoMoves {
                     found[collection, default: [:]][document["_id"] ?? .null] = document
                 }
             }
-            let changed = try await changed(children)
             all += part.map { entry, move in
                 (
                     entry, move,
                     Standing(
                         copy: found[entry.collection]?[move.newID], original: found[entry.collection]?[move.oldID],
-                        children: children[entry.key] ?? [], areChildrenUnchanged: !changed.contains(entry.key))
+                        followed: followed[entry.key] ?? Followed())
                 )
             }
         }
         return all
     }
 
-    /// The documents of which a reference that followed them is no longer as it was then.
-    private func changed(_ children: [JournalKey: [Run.Child]]) async throws -> Set<JournalKey> {
-        var changes: [String: [(key: JournalKey, change: FieldChange)]] = [:]
-        for (key, group) in children {
-            for child in group { changes[child.collection, default: []] += child.changes.map { (key, $0) } }
-        }
-        var changed: Set<JournalKey> = []
-        for (collection, group) in changes {
-            for (item, isApplied) in zip(group, try await run.areApplied(group.map(\.change), in: collection))
-            where !isApplied {
-                changed.insert(item.key)
+    /// Looks what followed some documents, a part of it at a time.
+    private func followed(_ moves: [(JournalEntry, RekeyMove)]) async throws -> [JournalKey: Followed] {
+        let hadReferences = Set(moves.filter { $0.1.earlierReferences > 0 }.map(\.0.key))
+        var followed: [JournalKey: Followed] = [:]
+        try await run.forEachChildren(of: moves.map(\.0.key)) { children in
+            for (collection, groups) in Dictionary(grouping: children, by: \.collection) {
+                let changes = groups.flatMap { group in group.changes.map { (group.parent, $0) } }
+                let areApplied = try await run.areApplied(changes.map(\.1), in: collection)
+                for ((parent, change), isApplied) in zip(changes, areApplied) {
+                    followed[parent, default: Followed()].count += 1
+                    if !isApplied { followed[parent]?.isUnchanged = false }
+                    guard hadReferences.contains(parent) else { continue }
+                    for name in change.names {
+                        let referrer = Referrer(collection: collection, field: name)
+                        followed[parent]?.ids[referrer, default: []].insert(change.id)
+                    }
+                }
             }
         }
-        return changed
+        return followed
     }
 
     private func look(
@@ -102,15 +114,14 @@ struct UndoMoves {
         }
         guard copy == move.copy else { return .blocked(Undo.changedSince) }
         guard standing.original == nil else { return .blocked("another document has taken its old _id; left as it is") }
-        guard standing.areChildrenUnchanged else {
+        guard standing.followed.isUnchanged else {
             return .blocked("a reference that followed it has changed since; left as it is")
         }
-        let children = standing.children
-        let followed = children.reduce(0) { $0 + $1.changes.count }
         let isReferredTo = Self.Look.blocked("documents have come to refer to it since; left as it is")
-        guard references[move.newID, default: 0] <= followed + move.earlierReferences else { return isReferredTo }
+        let known = standing.followed.count + move.earlierReferences
+        guard references[move.newID, default: 0] <= known else { return isReferredTo }
         guard move.earlierReferences > 0 else { return .ready(staying: [:]) }
-        let staying = try await staying(move, children, present)
+        let staying = try await staying(move, standing.followed.ids, present)
         let count = staying.values.reduce(0) { $0 + $1.count }
         guard count <= move.earlierReferences else { return isReferredTo }
         // Late references have to be told from them, by a list that fits a journal entry.
@@ -125,17 +136,8 @@ struct UndoMoves {
 
     /// The references to a document that hadn't followed it.
     private func staying(
-        _ move: RekeyMove, _ children: [Run.Child],
-        _ present: [String: CollectionDescription]
+        _ move: RekeyMove, _ followed: [Referrer: Set<BSONValue>], _ present: [String: CollectionDescription]
     ) async throws -> [Referrer: Set<BSONValue>] {
-        var followed: [Referrer: Set<BSONValue>] = [:]
-        for (collection, changes) in children {
-            for change in changes {
-                for name in change.names {
-                    followed[Referrer(collection: collection, field: name), default: []].insert(change.id)
-                }
-            }
-        }
         var staying: [Referrer: Set<BSONValue>] = [:]
         for referrer in move.referrers where present[referrer.collection]?.isOrdinary ?? false {
             let found = try await run.database.findAll(

@@ -8,21 +8,23 @@ struct UndoReferenceSource: ReferenceSource {
         following moves: [RekeyMove], _ body: ([FollowingChange]) async throws -> Void
     ) async throws {
         for start in stride(from: 0, to: moves.count, by: Run.parentsTogether) {
-            let indices = start..<min(start + Run.parentsTogether, moves.count)
-            let children = try await run.children(of: indices.compactMap { moves[$0].undoes })
-            var changes: [String: [FollowingChange]] = [:]
-            for index in indices {
-                guard let key = moves[index].undoes else { continue }
-                for child in children[key] ?? [] {
-                    changes[child.collection, default: []] += child.changes.map {
-                        FollowingChange(move: index, collection: child.collection, change: $0.reversed)
+            var indices: [JournalKey: Int] = [:]
+            for index in start..<min(start + Run.parentsTogether, moves.count) {
+                if let key = moves[index].undoes { indices[key] = index }
+            }
+            try await run.forEachChildren(of: Array(indices.keys)) { children in
+                var changes: [String: [FollowingChange]] = [:]
+                for group in children {
+                    guard let index = indices[group.parent] else { continue }
+                    changes[group.collection, default: []] += group.changes.map {
+                        FollowingChange(move: index, collection: group.collection, change: $0.reversed)
                     }
                 }
-            }
-            for (collection, changes) in changes.sorted(by: { $0.key < $1.key }) {
-                let pending = try await stillToMove(changes, in: collection)
-                for start in stride(from: 0, to: pending.count, by: Run.batchSize) {
-                    try await body(Array(pending[start..<min(start + Run.batchSize, pending.count)]))
+                for (collection, changes) in changes.sorted(by: { $0.key < $1.key }) {
+                    let pending = try await stillToMove(changes, in: collection)
+                    for start in stride(from: 0, to: pending.count, by: Run.batchSize) {
+                        try await body(Array(pending[start..<min(start + Run.batchSize, pending.count)]))
+                    }
                 }
             }
         }

@@ -2,56 +2,77 @@ internal import BSON
 internal import MongoDriver
 
 extension Run {
-    /// The changes of references that followed a moved document, in one collection.
-    typealias Child = (collection: String, changes: [FieldChange])
+    /// Changes of references that followed a moved document, in one collection.
+    struct Children {
+        /// The entry that the document moved by.
+        let parent: JournalKey
+        let collection: String
+        let changes: [FieldChange]
+    }
 
-    /// The children of so many documents are held together.
+    /// The children of so many documents are asked for together.
     static let parentsTogether = 100
 
-    /// Reads the changes of references that followed a moved document, those that were really made.
-    func children(of key: JournalKey) async throws -> [Child] { try await children(of: [key])[key] ?? [] }
+    /// So many entries of children are held at once: a document may be followed by any number.
+    private static let entriesTogether = 4
 
-    /// The same for some documents at once, each by the entry that it moved by; those that nothing followed are absent.
-    func children(of keys: [JournalKey]) async throws -> [JournalKey: [Child]] {
-        var children: [JournalKey: [Child]] = [:]
+    /// Reads the changes of references that followed moved documents, those that were really made, each once.
+    ///
+    /// - Parameters:
+    ///   - keys: The entries that the documents moved by.
+    ///   - body: Called with some of the changes at a time, in the order in which they were made.
+    func forEachChildren(of keys: [JournalKey], _ body: ([Children]) async throws -> Void) async throws {
         // A resumed move may have journalled a reference twice.
-        var seen: Set<Referring> = []
+        var seen: [Followed: SeenIDs] = [:]
         for (id, group) in Dictionary(grouping: keys, by: \.run) {
-            let documents = try await database.findAll(
-                StateCollection.journal,
+            let cursor = try await database.client.find(
+                database.namespace(StateCollection.journal),
                 filter: [
                     "_id.r": .objectID(id), "parent": ["$in": .array(BSONArray(group.map { .int64($0.number) }))],
                 ], options: ["sort": ["_id": 1]])
-            for entry in try documents.map(JournalEntry.init(reading:)) {
-                guard let parent = entry.parent else { continue }
-                let missed = Set(entry.missed)
-                let changes = entry.fieldChanges.filter { change in
-                    !missed.contains(change.id)
-                        && seen.insert(
-                            Referring(
-                                parent: parent, collection: entry.collection, id: change.id, fields: change.names)
-                        ).inserted
+            try await database.client.forEachBatch(of: cursor, maximum: Self.entriesTogether) { documents in
+                var children: [Children] = []
+                for entry in try documents.map(JournalEntry.init(reading:)) {
+                    guard let parent = entry.parent.map({ JournalKey(run: id, number: $0) }) else { continue }
+                    let missed = Set(entry.missed)
+                    let changes = entry.fieldChanges.filter { change in
+                        let followed = Followed(parent: parent, collection: entry.collection, fields: change.names)
+                        return !missed.contains(change.id) && seen[followed, default: SeenIDs()].insert(change.id)
+                    }
+                    children.append(Children(parent: parent, collection: entry.collection, changes: changes))
                 }
-                children[JournalKey(run: id, number: parent), default: []].append((entry.collection, changes))
+                try await body(children)
             }
         }
-        return children
     }
 
-    private struct Referring: Hashable {
-        let parent: Int64
+    private struct Followed: Hashable {
+        let parent: JournalKey
         let collection: String
-        let id: BSONValue
         let fields: [String]
+    }
+
+    /// `_id`s that were seen. Most are ObjectIds, which need less than half the room by themselves.
+    private struct SeenIDs {
+        private var objectIDs: Set<ObjectID> = []
+        private var others: Set<BSONValue> = []
+
+        /// - Returns: Whether it is seen for the first time.
+        mutating func insert(_ id: BSONValue) -> Bool {
+            if let objectID = id.objectID { return objectIDs.insert(objectID).inserted }
+            return others.insert(id).inserted
+        }
     }
 
     /// Puts back the references that followed a document whose move was given up.
     func revertChildren(of parent: JournalEntry) async throws {
-        for (collection, changes) in try await children(of: parent.key) {
-            let reversed = changes.map(\.reversed)
-            let entries = makeEntries([(collection, "references", .fields(reversed), parent.key.number)])
-            try await append(entries)
-            try await execute(entries)
+        try await forEachChildren(of: [parent.key]) { children in
+            for group in children where !group.changes.isEmpty {
+                let reversed = group.changes.map(\.reversed)
+                let entries = makeEntries([(group.collection, "references", .fields(reversed), parent.key.number)])
+                try await append(entries)
+                try await execute(entries)
+            }
         }
     }
 }
