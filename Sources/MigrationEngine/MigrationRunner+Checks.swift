@@ -33,8 +33,11 @@ extension MigrationRunner {
     func forgottenBaseline(
         _ selection: [any Migration], _ rows: [Int64: LedgerRow], _ database: Database
     ) async throws -> String? {
-        guard rows.isEmpty, let first = selection.first else { return nil }
-        return try await first.appliedElsewhere(database)
+        guard rows.isEmpty else { return nil }
+        for step in selection {
+            if let reason = try await step.appliedElsewhere(database) { return reason }
+        }
+        return nil
     }
 
     private static func blocked(

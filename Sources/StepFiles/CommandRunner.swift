@@ -74,6 +74,8 @@ struct CommandRunner {
     func attempt(_ index: Int, _ body: () async throws -> Void) async throws {
         do {
             try await body()
+        } catch is CancellationError {
+            throw EngineError.interrupted(.cancelled)
         } catch let error as EngineError {
             guard case .refused = error else { throw error }
             throw failure(index, error)

@@ -3,7 +3,7 @@ package import BSON
 /// An index as the server compares it with others: with the defaults that it fills in, and without what it passes over
 /// (`hidden`, `background`, and the versions).
 ///
-/// As seen on 4.4.2, 5.0.4, 6.0.5 and 6.0.27 with each pair of options (Tests/MigrationEngineTests).
+/// As seen on 4.4.2, 5.0.4, 6.0.5 and 6.0.27 with each pair of options (Tests/JournalTests).
 package struct IndexShape {
     let name: String
     /// Whether it is the index on `_id`, which every collection has.

@@ -102,6 +102,8 @@ package final class CatalogWatch: Sendable {
     }
 
     private func judge(_ operations: [BSONDocument], _ client: MongoClient) async throws {
+        // The command has come to its end meanwhile, or the run is told by whoever cancelled it.
+        guard !Task.isCancelled else { return }
         let own = operations.first { $0.value(at: "command", "comment") == comment }
         let isWaiting = own?["waitingForLock"]?.bool ?? false
         let now = ContinuousClock.now

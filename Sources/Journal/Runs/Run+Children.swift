@@ -13,8 +13,8 @@ extension Run {
     /// The children of so many documents are asked for together.
     static let parentsTogether = 100
 
-    /// So many entries of children are held at once: a document may be followed by any number.
-    private static let entriesTogether = 4
+    /// So many bytes of children are looked at together: a document may be followed by any number.
+    private static let bytesTogether = 512 << 10
 
     /// Reads the changes of references that followed moved documents, those that were really made, each once.
     ///
@@ -25,12 +25,14 @@ extension Run {
         // A resumed move may have journalled a reference twice.
         var seen: [Followed: SeenIDs] = [:]
         for (id, group) in Dictionary(grouping: keys, by: \.run) {
-            let cursor = try await database.client.find(
-                database.namespace(StateCollection.journal),
-                filter: [
-                    "_id.r": .objectID(id), "parent": ["$in": .array(BSONArray(group.map { .int64($0.number) }))],
-                ], options: ["sort": ["_id": 1]])
-            try await database.client.forEachBatch(of: cursor, maximum: Self.entriesTogether) { documents in
+            let filter: BSONDocument = [
+                "_id.r": .objectID(id), "parent": ["$in": .array(BSONArray(group.map { .int64($0.number) }))],
+            ]
+            let cursor = try await StateCollection.naming(StateCollection.journal) {
+                try await database.client.find(
+                    database.namespace(StateCollection.journal), filter: filter, options: ["sort": ["_id": 1]])
+            }
+            try await database.client.forEachBatch(of: cursor, maximumBytes: Self.bytesTogether) { documents in
                 var children: [Children] = []
                 for entry in try documents.map(JournalEntry.init(reading:)) {
                     guard let parent = entry.parent.map({ JournalKey(run: id, number: $0) }) else { continue }
