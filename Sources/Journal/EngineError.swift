@@ -68,7 +68,7 @@ public enum EngineError: Error, Sendable, CustomStringConvertible {
                 + "it is applied as before. If there is nothing to take back, say so with `migrate mark \(version) reverted`."
         case .stepFailed(let version, let name, false, let underlying):
             "Step \(version) (\(name)) failed: \(Self.withoutStop(underlying)). Its state is in the ledger"
-                + (((underlying as? any UndecidedError)?.isUndecided ?? false)
+                + (underlying.leavesUndecided
                     ? "." : "; the same command goes on with it when the cause is gone.")
         }
     }

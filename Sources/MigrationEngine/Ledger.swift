@@ -196,7 +196,7 @@ package struct Ledger: Sendable {
             fields.append("state", .string(state.rawValue))
             fields.append("finishedAt", WallClock.now)
             fields.append("error", end.error.map { .string(Run.words($0)) } ?? .null)
-            fields.append("undecided", .bool((end.error as? any UndecidedError)?.isUndecided ?? false))
+            fields.append("undecided", .bool(end.error?.leavesUndecided ?? false))
         }
         var update: BSONDocument = ["$set": .document(fields)]
         if end.state == .applied {

@@ -16,5 +16,5 @@ public struct CommandFailure: Error, CustomStringConvertible {
 }
 
 extension CommandFailure: UndecidedError {
-    package var isUndecided: Bool { (underlying as? any UndecidedError)?.isUndecided ?? false }
+    package var isUndecided: Bool { underlying.leavesUndecided }
 }
