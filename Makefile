@@ -54,16 +54,16 @@ lint: ## Check the layout and the style of the sources
 test: setup ## Build with warnings as errors, lint, test, and test BSON under AddressSanitizer
 	@scripts/timed.sh 'build (tests)' $(BUILD) --build-tests
 	@scripts/timed.sh lint scripts/lint.sh $(SWIFT_SOURCES)
-	@$(TOOLS) scripts/timed.sh test swift test $(AT_ONCE) --skip FaultTests
+	@$(TOOLS) scripts/timed.sh test scripts/swift-test.sh $(AT_ONCE) --skip FaultTests
 	@$(TOOLS) scripts/timed.sh example scripts/example.sh
-	@$(TOOLS) scripts/timed.sh 'test (faults)' swift test --skip-build --disable-xctest $(AT_ONCE) --filter FaultTests
+	@$(TOOLS) scripts/timed.sh 'test (faults)' scripts/swift-test.sh --skip-build --disable-xctest $(AT_ONCE) --filter FaultTests
 	@$(TOOLS) scripts/timed.sh 'test (AddressSanitizer)' \
-		swift test --disable-xctest $(AT_ONCE) --sanitize=address --filter 'BSONTests|MongoDriverTests' --scratch-path .build-asan
+		scripts/swift-test.sh --disable-xctest $(AT_ONCE) --sanitize=address --filter 'BSONTests|MongoDriverTests' --scratch-path .build-asan
 
 # The tool as it is released: it is what takes the time. CHAT_ADMIN_FAULTS_ONLY (Tests/FaultTests/Effort.swift) picks a part.
 test-faults: setup build ## Kill the tool at every write, and fail its every command: hours, where `make test` runs a sample
 	@scripts/timed.sh 'build (tests)' $(BUILD) --build-tests
-	@$(TOOLS) CHAT_ADMIN_BIN=$(CURDIR)/.build/release/chat-admin CHAT_ADMIN_FAULTS=all scripts/timed.sh 'test (all faults)' swift test --skip-build --disable-xctest $(AT_ONCE) --filter FaultTests
+	@$(TOOLS) CHAT_ADMIN_BIN=$(CURDIR)/.build/release/chat-admin CHAT_ADMIN_FAULTS=all scripts/timed.sh 'test (all faults)' scripts/swift-test.sh --skip-build --disable-xctest $(AT_ONCE) --filter FaultTests
 
 test-versions: setup ## Run the tests of commands and faults on every other MongoDB that is supported: half an hour or more
 	@scripts/timed.sh 'build (tests)' $(BUILD) --build-tests
