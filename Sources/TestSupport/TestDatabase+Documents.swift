@@ -16,7 +16,8 @@ extension TestDatabase {
         let stored = try await server.admin.withClient { client in
             for start in stride(from: 0, to: documents.count, by: 10_000) {
                 let chunk = documents[start..<min(start + 10_000, documents.count)]
-                try await client.bulkWrite(namespace, chunk.map { .insert($0) }, concern: .acknowledged)
+                // Durable, else a transaction that begins now may look at a moment before them, where another test writes.
+                try await client.bulkWrite(namespace, chunk.map { .insert($0) }, concern: .majorityJournaled)
             }
             return try await client.all(client.find(namespace, filter: [:]))
         }
