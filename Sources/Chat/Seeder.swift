@@ -19,7 +19,7 @@ public struct Seeder: Sendable {
         case name(SeedUser, BSONDocument)
         case resetPassword(SeedUser, BSONDocument)
         case leave
-        case report(String)
+        case report(Sentence)
     }
 
     /// What seeding would do.
@@ -147,7 +147,8 @@ public struct Seeder: Sendable {
             return .report("\(user.username): has another email than \(user.email)")
         }
         guard case .objectID = document["_id"] else {
-            return .report("\(user.username): its _id isn't an ObjectId, so it can't log in (`repair ids` mends that)")
+            return .report(
+                "\(user.username): its _id isn't an ObjectId, so it can't log in (\(RepairAdvice.repairIDs))")
         }
         guard document["disabled"]?.bool != true else {
             return .report("\(user.username): is disabled, so it can't log in")
@@ -160,7 +161,7 @@ public struct Seeder: Sendable {
         }
         return resetPasswords
             ? .resetPassword(user, document)
-            : .report("\(user.username): has another password (--reset-passwords changes it)")
+            : .report("\(user.username): has another password (\(SeedAdvice.resetPasswords))")
     }
 
     private static func isSame(_ value: BSONValue?, _ text: String) -> Bool {

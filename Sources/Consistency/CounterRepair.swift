@@ -136,7 +136,7 @@ public struct CounterRepair: Sendable {
             for (code, count) in outcome.moved.counts {
                 run.tally.left(
                     code.rawValue, scan.collection.name, count,
-                    reason: "changed while it was being counted, though --offline says that nobody writes",
+                    reason: "changed while it was being counted, though nobody was said to write",
                     samples: outcome.moved.samples(code))
             }
         }

@@ -1,4 +1,5 @@
 public import BSON
+public import Journal
 
 /// What can be wrong, by its stable code.
 public enum FindingCode: String, Sendable, CaseIterable, Codable {
@@ -82,7 +83,7 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
     }
 
     /// Why a repair leaves it, in words.
-    public var reasonLeft: String {
+    public var reasonLeft: Sentence {
         switch self {
         case .emptyID, .nullID, .textID: "it couldn't be given another _id"
         case .foreignID: "no ObjectId can be derived from it; decide by hand"
@@ -98,9 +99,9 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
         case .unfinishedRun: "the next command that changes something finishes it"
         case .duplicateUser: "two users share it; decide by hand"
         case .lookalikeUser: "two users' differ in case alone; decide by hand"
-        case .missingPassword: "no password is known; `seed` completes its own users"
-        case .missingGuard: "`migrate up` adds it"
-        case .missingIndex: "`migrate up` creates it"
+        case .missingPassword: "no password is known; \(RepairAdvice.seedCompletes)"
+        case .missingGuard: "it is missing: \(RepairAdvice.migrate)"
+        case .missingIndex: "it is missing: \(RepairAdvice.migrate)"
         }
     }
 }

@@ -57,7 +57,7 @@ public struct GuardRepair: Sendable {
                     try await run.setValidator(options, on: collection.name)
                 }
             case .refused(let reason):
-                run.tally.left(FindingCode.missingGuard.rawValue, collection.name, 1, reason: reason)
+                run.tally.left(FindingCode.missingGuard.rawValue, collection.name, 1, reason: Sentence(reason))
             }
         }
     }
@@ -79,6 +79,7 @@ public struct GuardRepair: Sendable {
     }
 
     private func leftover(_ collection: CollectionSchema, _ reason: String) -> Leftover {
-        Leftover(code: FindingCode.missingGuard.rawValue, collection: collection.name, count: 1, reason: reason)
+        Leftover(
+            code: FindingCode.missingGuard.rawValue, collection: collection.name, count: 1, reason: Sentence(reason))
     }
 }

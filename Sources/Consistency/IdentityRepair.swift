@@ -103,7 +103,7 @@ public struct IdentityRepair: Sendable {
         let reason: String
 
         var leftover: Leftover {
-            Leftover(code: code.rawValue, collection: collection, count: 1, reason: reason, samples: [id])
+            Leftover(code: code.rawValue, collection: collection, count: 1, reason: Sentence(reason), samples: [id])
         }
     }
 

@@ -32,14 +32,14 @@ final class KeptCounters: Sendable {
         return leftovers(
             protected,
             "\(counted) held nothing when it was looked at first, so nothing is set to zero: was the database restored in "
-                + "part? If zero is right, say --zero-counts")
+                + "part? If zero is right, \(EngineAdvice.allowZero)")
             + leftovers(
                 undated,
                 "the \(scan.counter.createdField) of some of its \(counted) isn't a date, so the newest isn't known; the "
                     + "time is left as it is")
     }
 
-    private func leftovers(_ counts: CodeCounts, _ reason: String) -> [Leftover] {
+    private func leftovers(_ counts: CodeCounts, _ reason: Sentence) -> [Leftover] {
         FindingCode.allCases.compactMap { code in
             counts[code].map { count in
                 Leftover(

@@ -107,7 +107,7 @@ public protocol Migration: Sendable {
     /// series.
     ///
     /// - Throws: `MongoError`.
-    func appliedElsewhere(_ database: Database) async throws -> String?
+    func appliedElsewhere(_ database: Database) async throws -> Sentence?
 
     /// What of the step is still to be done. Changes nothing.
     ///
@@ -144,7 +144,7 @@ public protocol Migration: Sendable {
     /// Why a step that is half done can't be resumed in a direction; nil where it can.
     ///
     /// - Throws: What keeps it from being told.
-    func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> String?
+    func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> Sentence?
 
     /// Counts as left what earlier runs of the attempt couldn't tell of: whoever ended them may have said nothing of it.
     ///
@@ -156,7 +156,7 @@ public protocol Migration: Sendable {
     var notesUnjournalled: Bool { get }
 
     /// What would let a step be taken back that can't be; nil where nothing would.
-    var downAdvice: String? { get }
+    var downAdvice: Sentence? { get }
 }
 
 extension Migration {
@@ -206,7 +206,7 @@ extension Migration {
     public func refusals(_ database: Database) -> [String] { [] }
 
     /// No other tool knows of most steps.
-    public func appliedElsewhere(_ database: Database) async throws -> String? { nil }
+    public func appliedElsewhere(_ database: Database) async throws -> Sentence? { nil }
 
     /// The whole of it: the data tell what is left to do.
     public func plan(_ database: Database, _ situation: StepSituation) async throws -> StepPlan {
@@ -235,7 +235,7 @@ extension Migration {
     public func firstCheckpoint(_ direction: MigrationDirection) throws -> BSONDocument? { nil }
 
     /// Most steps are resumed by being applied again.
-    public func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> String? { nil }
+    public func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> Sentence? { nil }
 
     /// Most steps say all that they leave.
     public func nameUnknown(of runs: [ObjectID], _ run: Run) async throws {}
@@ -244,7 +244,7 @@ extension Migration {
     public var notesUnjournalled: Bool { false }
 
     /// Most steps are taken back from the journal or not at all.
-    public var downAdvice: String? { nil }
+    public var downAdvice: Sentence? { nil }
 }
 
 /// Where a step stands when it is looked at.

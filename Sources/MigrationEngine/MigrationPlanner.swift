@@ -109,7 +109,7 @@ public enum MigrationPlanner {
         _ steps: [Step], _ ledger: [Int64: Record], _ target: Int64?, _ allowOutOfOrder: Bool
     ) throws(EngineError) -> [Int64] {
         if let target, !steps.contains(where: { $0.version == target }) {
-            throw .notFound("There is no step \(target). `migrate status` lists the steps.")
+            throw .notFound("There is no step \(target). \(EngineAdvice.listSteps).")
         }
         try checkMissing(steps, ledger)
         try checkEdited(steps, ledger)
@@ -117,9 +117,8 @@ public enum MigrationPlanner {
         let late = outOfOrder(steps, ledger).filter(wanted.contains)
         if let oldest = late.first, !allowOutOfOrder {
             throw .ledger(
-                "\(list(late)) older than the newest applied step. Take the newer ones back first "
-                    + "(`migrate down --to \(max(oldest - 1, 0))`), or apply \(late.count == 1 ? "it" : "them") all the same "
-                    + "(--allow-out-of-order).")
+                "\(list(late)) older than the newest applied step. "
+                    + "\(EngineAdvice.revertOrAcceptOrder(max(oldest - 1, 0), isOne: late.count == 1)).")
         }
         return wanted
     }
@@ -130,7 +129,7 @@ public enum MigrationPlanner {
         let effective = ledger.filter { isEffective($0.value.state) }.keys.sorted(by: >)
         guard let target else { return Array(effective.prefix(1)) }
         if target > 0, !steps.contains(where: { $0.version == target }) {
-            throw .notFound("There is no step \(target). `migrate status` lists the steps; 0 takes everything back.")
+            throw .notFound("There is no step \(target). \(EngineAdvice.listSteps); 0 reverts all of them.")
         }
         return effective.filter { $0 > target }
     }
@@ -139,15 +138,15 @@ public enum MigrationPlanner {
         guard let first = missing(steps, ledger).first else { return }
         throw .ledger(
             "The database has step \(first) applied, which is missing here. Use the version, or the directory, that "
-                + "applied it, or a newer one; `migrate mark \(first) reverted` gives the step up.")
+                + "applied it, or a newer one; \(EngineAdvice.giveUp(first)).")
     }
 
     private static func checkEdited(_ steps: [Step], _ ledger: [Int64: Record]) throws(EngineError) {
         guard let first = edited(steps, ledger).first else { return }
         throw .ledger(
             "Step \(first.version) (\(first.name)) has been edited since it was applied. Restore its source and put the "
-                + "change into a new step; or, if the change means nothing to a database that has the step, accept it "
-                + "with `migrate mark \(first.version) applied`.")
+                + "change into a new step; or, if the change means nothing to a database that has the step, "
+                + "\(EngineAdvice.acceptEdit(first.version)).")
     }
 
     private static func list(_ versions: [Int64]) -> String {

@@ -16,7 +16,7 @@ extension MigrationRunner {
         try Self.checkDangers(selection, .up, settings)
         let rows = try await Ledger(database: database, series: series).rows()
         if let reason = try await forgottenBaseline(selection, rows, database) {
-            throw EngineError.refused(reason + ", so nothing was touched.")
+            throw EngineError.refused("\(reason), so nothing was touched.")
         }
         try Self.checkCheckpoints(selection, .up, rows)
         var touched: Set<String> = []
@@ -32,7 +32,7 @@ extension MigrationRunner {
     /// Says that another tool has applied some of the steps, of which this tool's ledger knows nothing; nil where none has.
     func forgottenBaseline(
         _ selection: [any Migration], _ rows: [Int64: LedgerRow], _ database: Database
-    ) async throws -> String? {
+    ) async throws -> Sentence? {
         guard rows.isEmpty else { return nil }
         for step in selection {
             if let reason = try await step.appliedElsewhere(database) { return reason }
@@ -44,7 +44,8 @@ extension MigrationRunner {
         _ step: any Migration, _ reasons: [String], in selection: [any Migration]
     ) -> EngineError {
         let before = selection.last { $0.version < step.version }?.version
-        return .blocked(version: step.version, name: step.name, reasons: reasons, before: before)
+        return .blocked(
+            version: step.version, name: step.name, reasons: reasons.map { Sentence($0) }, before: before)
     }
 
     /// Looks whether every step can be taken back, before the first one is.
@@ -82,9 +83,9 @@ extension MigrationRunner {
             }
             guard reasons.isEmpty else {
                 throw EngineError.refusedFor(
-                    reasons,
-                    what: "Step \(step.version) (\(step.name)) can't be taken back, so nothing was touched:",
-                    advice: "Take it back by hand, and say so with `migrate mark \(step.version) reverted`"
+                    reasons.map { Sentence($0) },
+                    what: "Step \(step.version) (\(step.name)) can't be reverted, so nothing was touched:",
+                    advice: "Revert it by hand, and \(EngineAdvice.declare(step.version, .reverted))"
                         + (step.downAdvice.map { ", or \($0)." } ?? "."))
             }
         }
@@ -114,7 +115,7 @@ extension MigrationRunner {
         guard !settings.allowsDangerous else { return }
         for step in selection {
             let dangers = step.dangers(direction)
-            if !dangers.isEmpty { throw .dangerous(version: step.version, name: step.name, reasons: dangers) }
+            guard dangers.isEmpty else { throw dangerous(step, dangers) }
         }
     }
 
@@ -125,8 +126,10 @@ extension MigrationRunner {
     ) async throws {
         guard !settings.allowsDangerous else { return }
         let dangers = try await step.dangers(database, direction, situation)
-        guard dangers.isEmpty else {
-            throw EngineError.dangerous(version: step.version, name: step.name, reasons: dangers)
-        }
+        guard dangers.isEmpty else { throw dangerous(step, dangers) }
+    }
+
+    private static func dangerous(_ step: any Migration, _ dangers: [String]) -> EngineError {
+        .dangerous(version: step.version, name: step.name, reasons: dangers.map { Sentence($0) })
     }
 }

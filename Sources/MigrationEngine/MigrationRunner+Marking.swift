@@ -10,14 +10,14 @@ extension MigrationRunner {
     ///   half applied, or one above the version is applied; `MongoError`.
     public func baseline(upTo version: Int64, _ database: Database) async throws -> [MigrationPlanner.Step] {
         guard steps.contains(where: { $0.version == version }) else {
-            throw EngineError.notFound("There is no step \(version). `migrate status` lists the steps.")
+            throw EngineError.notFound("There is no step \(version). \(EngineAdvice.listSteps).")
         }
         let rows = try await Ledger(database: database, series: series).rows()
         for row in rows.values.sorted(by: { $0.version < $1.version }) where MigrationPlanner.isEffective(row.state) {
             if row.state != .applied {
                 throw EngineError.refused(
-                    "Step \(row.version) (\(row.name)) is \(row.state.rawValue). Finish it first, or declare what it is with "
-                        + "`migrate mark \(row.version) applied`, or reverted.")
+                    "Step \(row.version) (\(row.name)) is \(row.state.rawValue). Finish it first, or "
+                        + "\(EngineAdvice.declareEither(row.version)).")
             }
             if row.version > version {
                 throw EngineError.refused(
@@ -36,7 +36,7 @@ extension MigrationRunner {
         if let row = try await Ledger(database: database, series: series).rows()[version] {
             return MigrationPlanner.Step(version: version, name: row.name)
         }
-        throw EngineError.notFound("There is no step \(version). `migrate status` lists the steps.")
+        throw EngineError.notFound("There is no step \(version). \(EngineAdvice.listSteps).")
     }
 
     /// Declares the state of steps in the ledger. Nothing else is changed.

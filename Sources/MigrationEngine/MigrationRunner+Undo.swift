@@ -19,7 +19,7 @@ extension MigrationRunner {
             filter: ["state": "reverting", "runs": .objectID(id), "checkpoint.direction": "down"])
         if let row = try reverting.map(LedgerRow.init(reading:)).first {
             throw EngineError.refused(
-                "Step \(row.version) (\(row.name)) is half taken back by its own down; finish that first, with `migrate down`."
+                "Step \(row.version) (\(row.name)) is half reverted by its own down; \(EngineAdvice.finishReverting)."
             )
         }
         for row in try await rows(of: id, ["applied", "applying", "failed"], run.database) {
@@ -75,7 +75,7 @@ extension MigrationRunner {
             if row.isUnjournalled || rest > 0 {
                 run.tally.left(
                     "step \(row.version)", StateCollection.migrations, 1,
-                    reason: "not all that its down did could be taken back; say what the step is with `migrate mark`")
+                    reason: "not all that its down did could be undone; \(EngineAdvice.declareEither(row.version))")
                 if undone > 0 { try await set(.reverting, row, run) }
             } else if undone > 0 {
                 try await setApplied(row, run)

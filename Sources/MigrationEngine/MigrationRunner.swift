@@ -97,7 +97,7 @@ public struct MigrationRunner: Sendable {
     /// - Throws: `MongoError`, and what the closure throws.
     public func plan(
         _ selection: [any Migration], _ database: Database,
-        each: (any Migration, StepPlan, [String], Duration) throws -> Void
+        each: (any Migration, StepPlan, [Sentence], Duration) throws -> Void
     ) async throws {
         let rows = try await Ledger(database: database, series: series).rows()
         var forgotten = try await forgottenBaseline(selection, rows, database)
@@ -108,9 +108,9 @@ public struct MigrationRunner: Sendable {
             let situation = try await StepSituation(step, row, database, touched: touched)
             let plan = try await step.plan(database, situation)
             let looking = ContinuousClock.now - start
-            var blockers = try await step.blockers(database, situation)
+            var blockers = try await step.blockers(database, situation).map { Sentence($0) }
             if let row, row.isHalfDone {
-                if row.isUndecided { blockers += [row.error].compactMap { $0 } }
+                if row.isUndecided { blockers += [row.error].compactMap { $0.map { Sentence($0) } } }
                 blockers += try [step.objection(to: .up, row)].compactMap { $0 }
             }
             if let reason = forgotten { blockers.insert(reason, at: 0) }
@@ -168,8 +168,8 @@ public struct MigrationRunner: Sendable {
                     context.run.tally.left(
                         "step \(step.version)", StateCollection.migrations, 1,
                         reason:
-                            "some of what it did isn't in the journal, and stands; take it back by hand, and say so with "
-                            + "`migrate mark \(step.version) reverted`")
+                            "some of what it did isn't in the journal, and stands; revert it by hand, and "
+                            + "\(EngineAdvice.declare(step.version, .reverted))")
                 }
                 return
             }

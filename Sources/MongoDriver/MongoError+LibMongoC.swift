@@ -41,4 +41,9 @@ extension bson_error_t {
             String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
     }
+
+    /// Whether DNS doesn't know a name, or doesn't answer as it must.
+    var isOfName: Bool {
+        domain == MONGOC_ERROR_STREAM.rawValue && code == MONGOC_ERROR_STREAM_NAME_RESOLUTION.rawValue
+    }
 }

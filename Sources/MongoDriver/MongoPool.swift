@@ -57,7 +57,7 @@ public final class MongoPool: @unchecked Sendable {
             var error = bson_error_t()
             guard let pool = mongoc_client_pool_new_with_error(uri, &error) else {
                 // A name that DNS doesn't know is a server that can't be reached, however the string reads.
-                throw MongoError(error.text.contains("look up") ? .unreachable : .connectionString, error.text)
+                throw MongoError(error.isOfName ? .unreachable : .connectionString, error.text)
             }
             return (pool, LivenessWatch(connectTimeout: .milliseconds(connectMS)))
         }

@@ -1,7 +1,7 @@
-internal import Journal
+public import Journal
 
 /// A command of a step's file that failed, or that can't be gone on with.
-public struct CommandFailure: Error, CustomStringConvertible {
+public struct CommandFailure: AdvisingError {
     /// The command's place in the file, from 1.
     public let position: Int
     /// How many commands the file has.
@@ -12,7 +12,7 @@ public struct CommandFailure: Error, CustomStringConvertible {
     public let underlying: any Error
 
     /// One sentence.
-    public var description: String { "command \(position) of \(count) (\(command)): \(underlying)" }
+    public var sentence: Sentence { "command \(position) of \(count) (\(command)): \(underlying)" }
 }
 
 extension CommandFailure: UndecidedError {

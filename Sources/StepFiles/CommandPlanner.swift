@@ -236,8 +236,8 @@ struct CommandPlanner {
         let size = try await database.dataSize(of: collection)
         guard size > journalLimit else { return [] }
         return [
-            "\(collection) has \(size) bytes, more than --journal-limit (\(journalLimit)): its documents aren't "
-                + "journalled, and can't be restored"
+            "\(collection) has \(size) bytes, more than the journal may take (\(journalLimit)): its "
+                + "documents can't be restored"
         ]
     }
 

@@ -176,8 +176,9 @@ extension CommandRunner {
         if let last {
             guard statement.collation == nil || last.type != .string else {
                 throw HalfApplied(
-                    description: "it was begun and can't be gone on with, because its collation orders text _ids in "
-                        + "another way than the index does; take back what it did with `runs undo`")
+                    sentence:
+                        "it was begun and can't be resumed, because its collation orders text _ids in another way "
+                        + "than the index does; \(StepFileAdvice.undoRun)")
             }
             options.append("hint", ["_id": 1])
             options.append("min", ["_id": last])

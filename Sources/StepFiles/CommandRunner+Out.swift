@@ -70,7 +70,7 @@ extension CommandRunner {
 
     private static func isGone(_ output: String) -> HalfApplied {
         HalfApplied(
-            description: "what its pipeline had made (\(output)) is gone; take back what it did with `runs undo`")
+            sentence: "what its pipeline had made (\(output)) is gone; \(StepFileAdvice.undoRun)")
     }
 
     /// Makes sure that what was read is what the pipeline had made: a collection that is gone reads as an empty one, and
@@ -196,7 +196,8 @@ extension CommandRunner {
                 let left = try await run.apply(
                     documents: batch, in: collections.target, code: code, place.journalPlace(isRetry: true),
                     context.settings)
-                run.tally.left(code, collections.target, left.count, reason: Self.changedMeanwhile, samples: left)
+                run.tally.left(
+                    code, collections.target, left.count, reason: Sentence(Self.changedMeanwhile), samples: left)
             }
             return
         }
@@ -237,7 +238,7 @@ extension CommandRunner {
         }
         left += try await run.carryOut(entry, items, context.settings)
         run.tally.left(
-            entry.code, entry.collection, left.count, reason: Self.changedMeanwhile, samples: left)
+            entry.code, entry.collection, left.count, reason: Sentence(Self.changedMeanwhile), samples: left)
     }
 }
 

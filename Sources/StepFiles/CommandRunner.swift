@@ -65,9 +65,9 @@ struct CommandRunner {
         let hasDone = begun != nil ? true : try await hasStanding(ofCommand: index)
         guard hasDone else { return }
         throw HalfApplied(
-            description:
-                "it is half done, and has been edited since; restore it in \(file.path), or take back what it did, "
-                + "with `runs undo` or by hand, and say `migrate mark \(version) reverted`")
+            sentence:
+                "it is half done, and has been edited since; restore it in \(file.path). Or "
+                + "\(StepFileAdvice.undoRunAndByHand), and \(EngineAdvice.declare(version, .reverted))")
     }
 
     /// Does a command's work, and says which it was that failed.
@@ -99,7 +99,7 @@ struct CommandRunner {
 
     private func perform(_ index: Int, wasBegun begun: BSONDocument?, isResumed: Bool) async throws {
         let command = commands[index]
-        if let refusal = command.refusal(on: database.name) { throw EngineError.refused(refusal) }
+        if let refusal = command.refusal(on: database.name) { throw EngineError.refused(Sentence(refusal)) }
         let place = CommandPlace(index: index, isResumed: isResumed)
         switch command.kind {
         case .insert(let documents) where try await isOrdinary(command.collection):

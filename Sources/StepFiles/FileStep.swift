@@ -44,19 +44,19 @@ public struct FileStep: Migration {
     public static var lowestVersion: Int64 { 0 }
 
     /// What golang-migrate has applied.
-    public func appliedElsewhere(_ database: Database) async throws -> String? {
+    public func appliedElsewhere(_ database: Database) async throws -> Sentence? {
         guard let applied = try await GolangMigrate.recorded(database), applied >= version else { return nil }
         return
             "golang-migrate has brought `\(database.name)` to version \(applied) (\(GolangMigrate.collection)), and this "
-            + "tool's ledger knows nothing of it: its steps would run again. Declare them applied with `migrate baseline "
-            + "--from golang-migrate`; or, if these steps are none of its, say so with `migrate mark \(version) reverted`"
+            + "tool's ledger knows nothing of it: its steps would run again. \(StepFileAdvice.baseline); or, if these steps "
+            + "are none of its, \(EngineAdvice.declare(version, .reverted))"
     }
 
     /// Each command says what it does that isn't in the journal; a step without a file that takes it back needs to know.
     public var notesUnjournalled: Bool { !hasOwnDown }
 
     /// A file that takes it back.
-    public var downAdvice: String? { hasOwnDown ? nil : "write its .down.json" }
+    public var downAdvice: Sentence? { hasOwnDown ? nil : "write its .down.json" }
 
     /// Whether it has a file that takes it back.
     public var hasOwnDown: Bool { downFile != nil }
@@ -137,9 +137,7 @@ public struct FileStep: Migration {
                 ])
             for entry in found {
                 let unknown = entry["unknown"]?.array?.values ?? []
-                run.tally.left(
-                    entry["code"]?.string ?? "", entry["collection"]?.string ?? "", unknown.count,
-                    reason: Run.unknownOutcome, samples: unknown)
+                run.leaveUnknown(entry["code"]?.string ?? "", entry["collection"]?.string ?? "", unknown)
             }
         }
     }
@@ -190,21 +188,19 @@ public struct FileStep: Migration {
     /// Why a half-done step can't be gone on with in a direction; nil where it can.
     ///
     /// - Parameter row: What the ledger knows of it.
-    public func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> String? {
+    public func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> Sentence? {
         // What an undo has left can't be told from what it has taken back as safely as a command needs it.
         if row.state == .reverting, direction == .up {
             return
-                "it is half taken back; `migrate down` takes back the rest. Where something is left that can't be, say what "
-                + "the step is with `migrate mark \(version) reverted`, or applied"
+                "it is half reverted; \(EngineAdvice.finishReverting). Where something is left that can't be reverted, "
+                + "\(EngineAdvice.declareEither(version))"
         }
         guard usesOwnDown(row) || direction == .up, let saved = row.checkpoint.flatMap(StepCheckpoint.init),
             let file = direction == .up ? upFile : downFile
         else { return nil }
         guard saved.direction == direction else {
-            let other = saved.direction == .up ? "applied" : "taken back"
-            return
-                "it is half \(other); finish that with `migrate \(saved.direction.rawValue)`, or take what it did back with "
-                + "`runs undo`"
+            let other = saved.direction == .up ? "applied" : "reverted"
+            return "it is half \(other); \(StepFileAdvice.finishOrUndo(saved.direction))"
         }
         guard saved.position <= file.commands.count, try saved.digest == file.digest(ofFirst: saved.position) else {
             return

@@ -22,7 +22,7 @@ public enum GolangMigrate {
         guard let first = found.first, let version = number(first["version"]), version >= 0 else {
             throw EngineError.refused(
                 "golang-migrate hasn't migrated `\(database.name)`: \(collection) has no version. If it keeps it in another "
-                    + "collection, name that with --from-collection.")
+                    + "collection, \(StepFileAdvice.nameVersionCollection).")
         }
         guard first["dirty"]?.bool == false else {
             throw EngineError.refused(

@@ -94,7 +94,7 @@ public struct StepDirectory: Sendable {
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw StepFileError(
                 .inputOutput, path: path,
-                reason: "there is no such directory; `migrate create NAME --steps \(path)` makes one")
+                reason: "there is no such directory; \(StepFileAdvice.makeDirectory(path))")
         }
         guard isFolder else {
             throw StepFileError(.inputOutput, path: path, reason: "it isn't a directory")
@@ -111,7 +111,7 @@ public struct StepDirectory: Sendable {
         // The ledger's keys are `series/version`.
         guard !name.isEmpty, !name.contains("/"), name != "." else {
             throw StepFileError(
-                .malformed, path: path, reason: "`\(name)` can't be a series' name; give one with --series")
+                .malformed, path: path, reason: "`\(name)` can't be a series' name; \(StepFileAdvice.nameSeries)")
         }
         return name
     }

@@ -49,7 +49,7 @@ package struct StepFile: Sendable {
         do {
             commands = try CommandReader.commands(in: text).compactMap(DatabaseCommand.init)
         } catch {
-            throw StepFileError(.malformed, path: path, reason: error.reason)
+            throw StepFileError(.malformed, path: path, reason: Sentence(error.reason))
         }
         checksum = try Self.digest(commands.flatMap(\.document.bytes), path)
         formerChecksums = try Self.formerChecksums(of: text, bytes, path)

@@ -21,7 +21,9 @@ struct CatalogWatchTests {
                         session: session)
                     return try await Self.change(database, isIndex, interruption) { update in
                         // On a busy machine other commands may take long, too.
-                        guard let text = update.waiting, text.contains("things, for an open") else { return }
+                        guard let text = update.waiting?.description, text.contains("things, for an open") else {
+                            return
+                        }
                         texts.withLock { $0.append(text) }
                         interruption.request(.signal(2))
                     }

@@ -93,7 +93,7 @@ struct RunTests {
                 }
                 let missed = try await run.apply(changes, in: "things", code: "test")
                 #expect(missed == [Self.id(11, true)])
-                #expect(run.tally.leftovers.first?.reason.contains("more than once") == true)
+                #expect(run.tally.leftovers.first?.reason.description.contains("more than once") == true)
             }
             let after = try await database.all("things")
             for (index, document) in after.enumerated() {

@@ -79,7 +79,7 @@ struct TallyTests {
         }
         #expect(tally.leftovers.count <= 201)
         #expect(tally.leftovers.reduce(0) { $0 + $1.count } == 900)
-        #expect(tally.leftovers.allSatisfy { $0.reason.count <= 1_001 })
+        #expect(tally.leftovers.allSatisfy { $0.reason.description.count <= 1_001 })
         let samples = BSONArray(tally.leftovers.flatMap(\.samples))
         #expect((["all": .array(samples)] as BSONDocument).byteCount < 2 << 20)
     }

@@ -145,7 +145,7 @@ public struct Resumer: Sendable {
                 let rekeyer = Rekeyer(run: old, source: source, isUndo: isUndo)
                 for item in try await rekeyer.moveByStates(items) {
                     guard let reason = item.leftover else { continue }
-                    run.tally.left(item.entry.code, collection, 1, reason: reason, samples: [item.move.oldID])
+                    run.tally.left(item.entry.code, collection, 1, reason: Sentence(reason), samples: [item.move.oldID])
                 }
             }
         }

@@ -3,7 +3,7 @@ public import MongoDriver
 
 /// One of the tool's own collections, or a document in one, isn't what this tool makes of it: somebody has changed it, or
 /// it is another application's. Nothing is guessed of it, and nothing done.
-public struct StateError: Error, Sendable, CustomStringConvertible {
+public struct StateError: AdvisingError, Sendable {
     /// What is wrong.
     public enum Fault: Sendable {
         /// A field of a document holds something else than it must.
@@ -36,12 +36,13 @@ public struct StateError: Error, Sendable, CustomStringConvertible {
     }
 
     /// What is wrong, and what to do.
-    public var description: String {
+    public var sentence: Sentence {
         switch fault {
         case .field(let id, let name, let expected):
             "In \(collection), which is this tool's own, `\(name)` of the document \(id) isn't \(expected). Somebody has "
                 + "changed it, or it is another application's; nothing is done that builds on it. Put it right by hand, or "
-                + "take the collection from a backup" + (collection == StateCollection.lease ? Self.unlocking : ".")
+                + "take the collection from a backup"
+                + (collection == StateCollection.lease ? "; \(EngineAdvice.remakeLease)." : ".")
         case .collection(let what):
             "\(collection) is \(what). This tool keeps its own state there, and can't do so safely: rename or drop "
                 + "that, or put it right by hand."
@@ -50,8 +51,6 @@ public struct StateError: Error, Sendable, CustomStringConvertible {
                 + "\(message.excerpt(maximumCharacters: 500))"
         }
     }
-
-    private static let unlocking = "; `migrate unlock --force` makes a lease anew, where no run is at work."
 }
 
 extension StateCollection {

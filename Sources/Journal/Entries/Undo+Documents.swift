@@ -8,8 +8,7 @@ extension Undo {
         let missed = Set(entry.missed)
         let unknown = missed.subtracting(entry.again)
         let unclear = changes.map(\.id).filter(unknown.contains)
-        run.tally.left(
-            entry.code, entry.collection, unclear.count, reason: Run.unknownOutcome, samples: unclear)
+        run.leaveUnknown(entry.code, entry.collection, unclear)
         let wanted = changes.filter { !missed.contains($0.id) && $0.after != .same }
         let current = try await run.documents(wanted.map(\.id), in: entry.collection)
         var writes: [(id: BSONValue, write: WriteModel)] = []
@@ -39,7 +38,7 @@ extension Undo {
         }
         run.tally.left(
             entry.code, entry.collection, left.count + writes.count - done - result.writeErrors.count,
-            reason: Undo.changedSince, samples: left)
+            reason: Sentence(Undo.changedSince), samples: left)
         if !left.isEmpty, done == writes.count {
             try await release(entry, wanted.map(\.id).filter { !left.contains($0) })
         }

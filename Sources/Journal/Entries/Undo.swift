@@ -22,9 +22,11 @@ public struct Undo: Sendable {
     public func revert(run id: ObjectID, step: Int64? = nil) async throws {
         let runs = try await run.database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)])
         guard !runs.isEmpty else {
-            throw EngineError.notFound("There is no run \(id.hex) in this database. `runs list` shows them.")
+            throw EngineError.notFound("There is no run \(id.hex) in this database. \(EngineAdvice.listRuns).")
         }
-        if let refusal = try await Self.refusal(of: runs[0], run.database) { throw EngineError.refused(refusal) }
+        if let refusal = try await Self.refusal(of: runs[0], run.database) {
+            throw EngineError.refused(Sentence(refusal))
+        }
         try await Self.check(run.database, run: id, isFinished: true)
         try await run.annotate("undoes", .objectID(id))
         try await LateReferences(run: run).announce(id)
@@ -56,7 +58,7 @@ public struct Undo: Sendable {
     /// - Throws: `MongoError`.
     public static func plan(_ database: Database, run id: ObjectID, step: Int64? = nil) async throws -> [Change] {
         let record = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)]).first ?? [:]
-        if let refusal = try await refusal(of: record, database) { throw EngineError.refused(refusal) }
+        if let refusal = try await refusal(of: record, database) { throw EngineError.refused(Sentence(refusal)) }
         try await check(database, run: id, isFinished: false)
         var filter = filter(id, step)
         filter["parent"] = nil
@@ -239,7 +241,7 @@ public struct Undo: Sendable {
             let kept = Set(left)
             try await run.release(entry.key, changes.map(\.id).filter { !kept.contains($0) })
         }
-        run.tally.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
+        run.tally.left(entry.code, entry.collection, left.count, reason: Sentence(Undo.changedSince), samples: left)
     }
 
     static let changedSince = "changed since; left as it is"

@@ -118,7 +118,8 @@ package final class CatalogWatch: Sendable {
                 state.withLock { $0.hasGivenWay = true }
                 try await end(own, client)
             } else if now - start >= Self.silence {
-                run.progress(ProgressUpdate("waiting", done: run.tally.totalChanged, waiting: reason(operations, own)))
+                run.progress(
+                    ProgressUpdate("waiting", done: run.tally.totalChanged, waiting: Sentence(reason(operations, own))))
             }
         } catch let error as EngineError {
             state.withLock { $0.stop = error }
@@ -185,7 +186,7 @@ extension Run {
             try await pause(for: rest) { _ in
                 let seconds = (ContinuousClock.now - start).components.seconds
                 let reason = "to \(CatalogCommand.words(command)), for an open transaction to end (\(seconds) s)"
-                progress(ProgressUpdate("waiting", done: tally.totalChanged, waiting: reason))
+                progress(ProgressUpdate("waiting", done: tally.totalChanged, waiting: Sentence(reason)))
             }
             rest = min(rest * 2, Self.longestRest)
         }

@@ -9,9 +9,11 @@ public struct Leftover: Sendable, Hashable {
     /// The number of documents left.
     public let count: Int
     /// Why, in words.
-    public let reason: String
+    public let reason: Sentence
     /// The `_id`s of at most five of them, where they are known; large ones by their beginning (`BSONValue.excerpt`).
     public let samples: [BSONValue]
+    /// Whether the journal says it too, from where the next run has it.
+    let isInJournal: Bool
 
     /// So many documents stand for all.
     public static let mostSamples = PlannedOperation.mostSamples
@@ -19,7 +21,15 @@ public struct Leftover: Sendable, Hashable {
     /// Counts what was left.
     ///
     /// - Parameter samples: `_id`s; five of them are kept.
-    public init(code: String, collection: String, count: Int, reason: String, samples: [BSONValue] = []) {
+    public init(code: String, collection: String, count: Int, reason: Sentence, samples: [BSONValue] = []) {
+        self.init(
+            code: code, collection: collection, count: count, reason: reason, samples: samples, isInJournal: false)
+    }
+
+    init(
+        code: String, collection: String, count: Int, reason: Sentence, samples: [BSONValue], isInJournal: Bool
+    ) {
+        self.isInJournal = isInJournal
         self.code = code
         self.collection = collection
         self.count = count
@@ -39,7 +49,7 @@ extension Leftover {
             leftovers.append(
                 Leftover(
                     code: try left.require("code", .text), collection: try left.require("collection", .text),
-                    count: Int(try left.require("count", .count)), reason: try left.require("reason", .text),
+                    count: Int(try left.require("count", .count)), reason: Sentence(try left.require("reason", .text)),
                     samples: try left.read("samples", .array) ?? []))
         }
         return leftovers
@@ -50,7 +60,7 @@ extension Leftover {
         (value?.array?.values ?? []).compactMap(\.document).map { left in
             Leftover(
                 code: left["code"]?.string ?? "", collection: left["collection"]?.string ?? "",
-                count: Int(left["count"]?.integer ?? 0), reason: left["reason"]?.string ?? "",
+                count: Int(left["count"]?.integer ?? 0), reason: Sentence(left["reason"]?.string ?? ""),
                 samples: left["samples"]?.array?.values ?? [])
         }
     }
@@ -58,7 +68,7 @@ extension Leftover {
     package var bson: BSONValue {
         var document: BSONDocument = [
             "code": .string(code), "collection": .string(collection), "count": .int64(Int64(count)),
-            "reason": .string(reason),
+            "reason": .string(reason.description),
         ]
         if !samples.isEmpty { document.append("samples", .array(BSONArray(samples))) }
         return .document(document)

@@ -7,7 +7,7 @@ public struct ProgressUpdate: Sendable {
     /// How many there are, where that is known.
     public let total: Int?
     /// Why nothing moves just now, such as `settling 4 s`.
-    public let waiting: String?
+    public let waiting: Sentence?
     /// Whether it is a remark for those who want to know more, and no progress.
     public var isNote = false
 
@@ -19,7 +19,7 @@ public struct ProgressUpdate: Sendable {
     }
 
     /// Says how far an operation has come.
-    public init(_ what: String, done: Int = 0, total: Int? = nil, waiting: String? = nil) {
+    public init(_ what: String, done: Int = 0, total: Int? = nil, waiting: Sentence? = nil) {
         self.what = what
         self.done = done
         self.total = total

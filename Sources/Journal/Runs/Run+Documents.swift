@@ -6,8 +6,13 @@ extension Run {
     /// The largest number of bytes of documents in one entry: with what they become it must stay below 16 MiB.
     package static let documentsPerEntryBytes = 4 << 20
 
-    package static let unknownOutcome =
-        "changed by somebody else at the same moment; whether the step's change is in it isn't known"
+    /// Counts as left what nobody can tell of; the journal's entry says so too.
+    package func leaveUnknown(_ code: String, _ collection: String, _ ids: some Collection<BSONValue>) {
+        tally.left(
+            code, collection, ids.count,
+            reason: "changed by somebody else at the same moment; whether the step's change is in it isn't known",
+            samples: ids, isInJournal: true)
+    }
 
     /// The server takes documents of 16 MiB; an entry holds a document before and after, and a little more.
     package static let largestEntryBytes = 15 << 20
@@ -168,9 +173,7 @@ extension Run {
                 ["$set": ["missed": .array(BSONArray(missed + unknown)), "again": .array(BSONArray(missed))]])
         }
         count(entry, changed)
-        tally.left(
-            entry.code, entry.collection, unknown.count,
-            reason: Self.unknownOutcome, samples: unknown)
+        leaveUnknown(entry.code, entry.collection, unknown)
         try await setState(.done, of: [entry])
     }
 

@@ -162,7 +162,8 @@ extension Run {
         let repeating = try await repeating(changes, in: collection)
         if !repeating.isEmpty {
             for code in codes {
-                tally.left(code, collection, repeating.count, reason: Self.repeatingReason, samples: repeating)
+                tally.left(
+                    code, collection, repeating.count, reason: Sentence(Self.repeatingReason), samples: repeating)
             }
             refused.formUnion(repeating)
         }

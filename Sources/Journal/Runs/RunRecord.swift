@@ -53,7 +53,7 @@ public struct RunRecord: Sendable {
     ///
     /// - Throws: ``EngineError/notFound(_:)``, ``StateError``, `MongoError`.
     public static func find(_ database: Database, id: String) async throws -> RunRecord {
-        let missing = EngineError.notFound("There is no run `\(id)` in this database. `runs list` shows them.")
+        let missing = EngineError.notFound("There is no run `\(id)` in this database. \(EngineAdvice.listRuns).")
         guard let key = ObjectID(hex: id) else { throw missing }
         let documents = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(key)])
         guard let document = documents.first else { throw missing }

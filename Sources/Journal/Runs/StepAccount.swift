@@ -81,7 +81,7 @@ extension Run {
             guard var account = state.accounts[step] else { return }
             account.settled = account.balance(tally)
             // What isn't known is in the journal.
-            account.settled.leftovers.removeAll { $0.reason == Self.unknownOutcome }
+            account.settled.leftovers.removeAll(where: \.isInJournal)
             state.accounts[step] = account
         }
     }

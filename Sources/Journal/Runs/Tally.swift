@@ -23,7 +23,8 @@ public final class Tally: Sendable {
     private struct Key: Hashable {
         let code: String
         let collection: String
-        let reason: String
+        let reason: Sentence
+        var isInJournal = false
 
         var withoutReason: Key { Key(code: code, collection: collection, reason: Tally.otherReasons) }
     }
@@ -31,7 +32,7 @@ public final class Tally: Sendable {
     /// A reason may hold a document's value, so that there are as many as documents; more aren't told apart, and what a
     /// run's record holds is far below what the server takes.
     private static let mostReasons = 200
-    private static let otherReasons = "for other reasons: more than are told apart here"
+    private static let otherReasons: Sentence = "for other reasons: more than are told apart here"
 
     /// How many documents are left, and the `_id`s of some.
     private struct Rest {
@@ -90,12 +91,21 @@ public final class Tally: Sendable {
     ///
     /// - Parameter samples: The `_id`s of the documents, or of some, where they are known.
     public func left(
-        _ code: String, _ collection: String, _ count: Int, reason: String, samples: some Collection<BSONValue> = []
+        _ code: String, _ collection: String, _ count: Int, reason: Sentence, samples: some Collection<BSONValue> = []
+    ) {
+        left(code, collection, count, reason: reason, samples: samples, isInJournal: false)
+    }
+
+    /// The same of what the journal may say too, so that the next run has it from there.
+    func left(
+        _ code: String, _ collection: String, _ count: Int, reason: Sentence, samples: some Collection<BSONValue>,
+        isInJournal: Bool
     ) {
         guard count != 0 else { return }
         state.withLock { state in
             var key = Key(
-                code: code, collection: collection, reason: reason.excerpt(maximumCharacters: Leftover.longestReason))
+                code: code, collection: collection, reason: reason.excerpt(maximumCharacters: Leftover.longestReason),
+                isInJournal: isInJournal)
             if state.parts[state.step]?.hasRoom(for: key) == false { key = key.withoutReason }
             let more = Rest(
                 count: count, samples: samples.prefix(Leftover.mostSamples).map { $0.excerpt() })
@@ -108,7 +118,8 @@ public final class Tally: Sendable {
     /// Counts what was left.
     public func left(_ leftover: Leftover) {
         left(
-            leftover.code, leftover.collection, leftover.count, reason: leftover.reason, samples: leftover.samples)
+            leftover.code, leftover.collection, leftover.count, reason: leftover.reason, samples: leftover.samples,
+            isInJournal: leftover.isInJournal)
     }
 
     /// How often something was left: a number that only grows, to tell whether a piece of work left anything.
@@ -162,14 +173,16 @@ public final class Tally: Sendable {
         bounded(leftovers).map {
             Leftover(
                 code: $0.key.code, collection: $0.key.collection, count: $0.value.count, reason: $0.key.reason,
-                samples: $0.value.samples)
-        }.sorted { ($0.collection, $0.code, $0.reason) < ($1.collection, $1.code, $1.reason) }
+                samples: $0.value.samples, isInJournal: $0.key.isInJournal)
+        }.sorted { ($0.collection, $0.code, $0.reason.description) < ($1.collection, $1.code, $1.reason.description) }
     }
 
     /// The most common reasons, and the others together.
     private static func bounded(_ leftovers: [Key: Rest]) -> [Key: Rest] {
         guard leftovers.count > mostReasons else { return leftovers }
-        let sorted = leftovers.sorted { ($1.value.count, $0.key.reason) < ($0.value.count, $1.key.reason) }
+        let sorted = leftovers.sorted {
+            ($1.value.count, $0.key.reason.description) < ($0.value.count, $1.key.reason.description)
+        }
         var kept = Dictionary(uniqueKeysWithValues: sorted.prefix(mostReasons).map { ($0.key, $0.value) })
         for (key, rest) in sorted.dropFirst(mostReasons) {
             kept[key.withoutReason] = (kept[key.withoutReason] ?? Rest()) + rest

@@ -59,9 +59,9 @@ public final class Throttle: Sendable {
     }
 
     /// Why the run has to wait just now, if it has to.
-    private func reason(_ run: Run) async throws -> String? {
-        if pause.isOn { return "paused (SIGUSR2 goes on)" }
-        if try await isPausedByRecord(run) { return "paused (`runs resume \(run.id.hex)` goes on)" }
+    private func reason(_ run: Run) async throws -> Sentence? {
+        if pause.isOn { return "paused (\(EngineAdvice.switchPauseOff))" }
+        if try await isPausedByRecord(run) { return "paused (\(EngineAdvice.resumeRun(run.id)))" }
         guard let maxLag, run.database.server.topology == .replicaSet else { return nil }
         let lag = try await Self.lag(run.database)
         guard lag > maxLag else { return nil }

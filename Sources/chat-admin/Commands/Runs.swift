@@ -111,7 +111,7 @@ struct RunsShow: AsyncParsableCommand {
             let result = RunResult(
                 database: session.database.name, run: RunsResult.Item(record),
                 arguments: record.arguments, error: record.error, changes: record.changes,
-                left: record.leftovers.map { ChangeResult.Left($0) },
+                left: record.leftovers.map { ChangeResult.Left($0, session.words) },
                 operations: record.operations.map(RunResult.Operation.init),
                 journal: try await record.journal(session.database))
             try session.console.print(result, options.format)
@@ -156,7 +156,7 @@ struct RunsUndo: AsyncParsableCommand {
                 try await Undo(run: undo).revert(run: record.id)
                 try await MigrationRunner.noteUndone(record.id, run: undo)
             }
-            let left = undo.tally.leftovers.map { ChangeResult.Left($0) }
+            let left = undo.tally.leftovers.map { ChangeResult.Left($0, session.words) }
             try session.console.print(session.result(undo, left: left, since: start), options.format)
             return session.status(undo, isWhole: left.isEmpty)
         }

@@ -57,7 +57,7 @@ struct Seed: AsyncParsableCommand {
             if change.dryRun || (plan.changed == 0 && !isUnfinished) {
                 let result = ChangeResult(
                     command: session.command, database: session.database.name, run: nil, dryRun: change.dryRun,
-                    changes: plan.changes, left: plan.leftovers.map { ChangeResult.Left($0) },
+                    changes: plan.changes, left: plan.leftovers.map { ChangeResult.Left($0, session.words) },
                     durationMS: (ContinuousClock.now - start).milliseconds)
                 try session.console.print(result, options.format)
                 return plan.leftovers.isEmpty || change.dryRun ? .done : .findings
@@ -69,7 +69,7 @@ struct Seed: AsyncParsableCommand {
                 // Planned again under the lease: another run may have made them just now.
                 try await seeder.apply(seeder.plan(users, resetPasswords: resetPasswords), run)
             }
-            let left = run.tally.leftovers.map { ChangeResult.Left($0) }
+            let left = run.tally.leftovers.map { ChangeResult.Left($0, session.words) }
             try session.console.print(session.result(run, left: left, since: start), options.format)
             return session.status(run, isWhole: left.isEmpty)
         }

@@ -56,14 +56,8 @@ struct SeriesOptions: ParsableArguments {
         return Steps(runner: directory.runner, warnings: directory.warnings)
     }
 
-    /// Puts the series into the commands that a sentence advises: without it they would be about the built-in one.
-    func reword(_ sentence: String) -> String {
-        guard let steps else { return sentence }
-        let name = series.map { " --series \($0)" } ?? ""
-        return sentence.replacing(/`migrate (up|down|mark|plan|status|validate|baseline)([^`]*)`/) { match in
-            "`migrate \(match.output.1)\(match.output.2) --steps \(steps)\(name)`"
-        }
-    }
+    /// What advice is put into words with.
+    var words: AdviceWords { steps.map { AdviceWords(steps: $0, series: series) } ?? AdviceWords() }
 
     /// The steps, and what was passed over.
     struct Steps {

@@ -18,11 +18,11 @@ struct ChangeResult: CommandResult {
         let reason: String
         let samples: [JSONValue]
 
-        init(_ leftover: Leftover, samples: [JSONValue]? = nil, rewording: (String) -> String = { $0 }) {
+        init(_ leftover: Leftover, _ words: AdviceWords, samples: [JSONValue]? = nil) {
             code = leftover.code
             collection = leftover.collection
             count = leftover.count
-            reason = rewording(leftover.reason)
+            reason = words.text(leftover.reason)
             self.samples = samples ?? leftover.samples.map { JSONValue(["_id": $0]) }
         }
 

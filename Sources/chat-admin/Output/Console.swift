@@ -21,13 +21,16 @@ final class Console: Sendable {
     let isQuiet: Bool
     let usesColor: Bool
     private let isVerbose: Bool
+    /// What advice is put into words with.
+    let words: AdviceWords
     private let errorIsTerminal: Bool
     /// Whether progress is one line, written over again and again.
     private let redrawsLine: Bool
     private let state: Mutex<State>
     private let start = ContinuousClock.now
 
-    init(isQuiet: Bool, isVerbose: Bool = false, noColor: Bool) {
+    init(isQuiet: Bool, isVerbose: Bool = false, noColor: Bool, words: AdviceWords = AdviceWords()) {
+        self.words = words
         self.isQuiet = isQuiet
         self.isVerbose = isVerbose
         let environment = ProcessInfo.processInfo.environment
@@ -105,7 +108,7 @@ final class Console: Sendable {
             if isVerbose { error(progress.what) }
             return
         }
-        let text = PlainText.line(Self.text(progress, elapsed: ContinuousClock.now - start))
+        let text = PlainText.line(self.text(progress, elapsed: ContinuousClock.now - start))
         let now = ContinuousClock.now
         let shown = state.withLock { state -> Bool in
             let interval: Duration = redrawsLine ? .milliseconds(100) : .seconds(30)
@@ -128,7 +131,7 @@ final class Console: Sendable {
         if hadLine { try? Self.write("\r\u{1B}[K", to: .standardError) }
     }
 
-    private static func text(_ progress: ProgressUpdate, elapsed: Duration) -> String {
+    private func text(_ progress: ProgressUpdate, elapsed: Duration) -> String {
         var parts = [progress.what]
         if let total = progress.total, total > 0 {
             parts.append("\(progress.done)/\(total), \(progress.done * 100 / total) %")
@@ -137,7 +140,7 @@ final class Console: Sendable {
         }
         let seconds = Double(elapsed.milliseconds) / 1000
         if progress.done > 0, seconds > 1 { parts.append("\(Int(Double(progress.done) / seconds))/s") }
-        if let waiting = progress.waiting { parts.append(waiting) }
+        if let waiting = progress.waiting { parts.append(words.text(waiting)) }
         return parts.joined(separator: " · ")
     }
 

@@ -108,7 +108,7 @@ extension CommandSession {
         ChangeResult(
             command: command, database: database.name, run: nil, dryRun: true,
             changes: Self.changes(plans.flatMap(\.operations)),
-            left: plans.flatMap(\.leftovers).map { ChangeResult.Left($0) },
+            left: plans.flatMap(\.leftovers).map { ChangeResult.Left($0, words) },
             durationMS: (ContinuousClock.now - start).milliseconds)
     }
 
@@ -123,7 +123,7 @@ extension CommandSession {
     /// one.
     func leftovers(_ codes: Set<FindingCode>, _ run: Run) async throws -> [ChangeResult.Left] {
         // Where time was up there is none left to look.
-        guard !codes.isEmpty, !run.isCutShort else { return run.tally.leftovers.map { ChangeResult.Left($0) } }
+        guard !codes.isEmpty, !run.isCutShort else { return run.tally.leftovers.map { ChangeResult.Left($0, words) } }
         let report = try await Checker(database: database, schema: .chat, progress: progress).check(codes)
         let told = run.tally.leftovers
         let rest = report.findings.filter { $0.severity == .error }.compactMap { found -> ChangeResult.Left? in
@@ -134,9 +134,9 @@ extension CommandSession {
                 code: found.code.rawValue, collection: found.collection, count: found.count - known,
                 // A recount fills one field, whatever was repaired here.
                 reason: found.repair == found.code.repair
-                    ? found.code.reasonLeft : found.repair.map { "`\($0)` sets it" } ?? found.code.reasonLeft)
-            return ChangeResult.Left(leftover, samples: found.samples.map(JSONValue.init))
+                    ? found.code.reasonLeft : found.repair.map { Sentence("`\($0)` sets it") } ?? found.code.reasonLeft)
+            return ChangeResult.Left(leftover, words, samples: found.samples.map(JSONValue.init))
         }
-        return told.map { ChangeResult.Left($0) } + rest
+        return told.map { ChangeResult.Left($0, words) } + rest
     }
 }

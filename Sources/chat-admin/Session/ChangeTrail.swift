@@ -30,11 +30,13 @@ final class ChangeTrail: Sendable {
     }
 
     /// Sentences about it; nil when nothing was changed.
-    var text: String? {
+    func text(_ words: AdviceWords) -> String? {
         guard let run else { return nil }
         let steps = steps.map { "\($0.state) step \($0.version) (\($0.name))" }
         let done = steps.isEmpty ? "" : "Before that it had \(steps.joined(separator: ", ")). "
-        let left = (tally?.leftovers ?? []).map { "It left \($0.count) in \($0.collection): \($0.reason). " }
+        let left = (tally?.leftovers ?? []).map {
+            "It left \($0.count) in \($0.collection): \(words.text($0.reason)). "
+        }
         return done + left.joined() + "What it did is recorded: `chat-admin runs show \(run)`."
     }
 }

@@ -27,6 +27,9 @@ struct CommandSession: Sendable {
     /// Where progress goes.
     var progress: ProgressReport { { [console] in console.progress($0) } }
 
+    /// What advice is put into words with.
+    var words: AdviceWords { console.words }
+
     /// What a database must hold for a command.
     enum Requirement {
         case nothing
@@ -43,17 +46,18 @@ struct CommandSession: Sendable {
     ///   - options: The options that every command takes.
     ///   - requirement: What the database must hold.
     ///   - changes: Whether it may change something: then it decides by the primary alone, whatever member may answer reads.
-    ///   - rewording: Adapts the sentence of an error to the options.
+    ///   - words: What advice is put into words with.
     ///   - beforeConnecting: Refuses a server before anything is sent to it, and reads files.
     ///   - body: The command.
     /// - Throws: `ExitCode`.
     static func run(
         _ name: String, _ options: GlobalOptions, requires requirement: Requirement = .knownDatabase,
-        changes: Bool = false, rewording: @escaping @Sendable (String) -> String = { $0 },
+        changes: Bool = false, words: AdviceWords = AdviceWords(),
         beforeConnecting: (ConnectionString) async throws -> Void = { _ in },
         _ body: (CommandSession) async throws -> ExitStatus
     ) async throws {
-        let console = Console(isQuiet: options.quiet, isVerbose: options.verbose > 0, noColor: options.noColor)
+        let console = Console(
+            isQuiet: options.quiet, isVerbose: options.verbose > 0, noColor: options.noColor, words: words)
         let interruption = Interruption()
         let pause = PauseSwitch()
         let trail = ChangeTrail()
@@ -65,7 +69,7 @@ struct CommandSession: Sendable {
             StopDeadline.after(StopDeadline.lastGrace) { _exit(status.rawValue) }
             let printed = soFar.print(console, options.format)
             if !printed {
-                report([rewording(unanswered(reason, trail))], trail, status, name, options, console)
+                report([unanswered(reason, trail)], trail, status, name, options, console)
             }
             _exit(status.rawValue)
         }
@@ -84,7 +88,7 @@ struct CommandSession: Sendable {
             // Whoever ends the process at the deadline has told what there is to tell.
             guard stop.take() else { return await forever() }
             status = ExitStatus(error)
-            report(sentences(error).map(rewording), trail, status, name, options, console)
+            report(sentences(error, words), trail, status, name, options, console)
             throw ExitCode(status.rawValue)
         }
         guard stop.take() else { return await forever() }
@@ -109,11 +113,11 @@ struct CommandSession: Sendable {
     }
 
     /// An error's words, line by line.
-    private static func sentences(_ error: any Error) -> [String] {
+    private static func sentences(_ error: any Error, _ words: AdviceWords) -> [String] {
         if case EngineError.interrupted(.timeIsUp) = error {
             return ["The time given by --max-time is over before the end was reached."]
         }
-        return (error as? EngineError)?.lines ?? ["\(error)"]
+        return ((error as? EngineError)?.lines ?? [Sentence(of: error)]).map(words.text)
     }
 
     /// Why the process is ended in the middle of something.
@@ -243,13 +247,13 @@ struct CommandSession: Sendable {
         let lines = lines.prefix(mostLines).map { Redaction.redact($0).excerpt(maximumCharacters: longestLine) }
         let sentence = lines.joined(separator: "\n")
         console.error(["chat-admin: \(lines.first ?? "")"] + lines.dropFirst())
-        if let changes = trail.text { console.error(changes) }
+        if let changes = trail.text(console.words) { console.error(changes) }
         guard options.format == .json else { return }
         do {
             var result = ErrorResult(command: name, error: sentence, exitCode: status.rawValue)
             result.run = trail.run
             result.changes = trail.tally?.changes
-            result.left = trail.tally?.leftovers.map { ChangeResult.Left($0) }
+            result.left = trail.tally?.leftovers.map { ChangeResult.Left($0, console.words) }
             if !trail.steps.isEmpty { result.steps = trail.steps }
             try console.result(json: result)
         } catch {

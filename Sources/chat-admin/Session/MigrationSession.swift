@@ -29,7 +29,7 @@ struct MigrationSession {
         }
         try await CommandSession.run(
             name, options, requires: series.areBuiltIn ? .chatDatabase : .nothing, changes: changes,
-            rewording: series.reword,
+            words: series.words,
             beforeConnecting: readSteps
         ) { session in
             guard let steps else { throw Failure(.internalError, "The steps weren't read.") }
@@ -54,8 +54,10 @@ struct MigrationSession {
                 PlanResult.Step(
                     version: step.version, name: step.name, summary: step.summary,
                     state: (status?.state ?? .pending).rawValue, problems: status?.problems ?? [],
-                    operations: plan.operations.map(PlanResult.Operation.init), blockers: blockers,
-                    left: plan.leftovers.map { ChangeResult.Left($0) }, estimatedMS: plan.estimatedMS(looking: looking))
+                    operations: plan.operations.map(PlanResult.Operation.init),
+                    blockers: blockers.map(session.words.text),
+                    left: plan.leftovers.map { ChangeResult.Left($0, session.words) },
+                    estimatedMS: plan.estimatedMS(looking: looking))
             )
         }
         return PlanResult(

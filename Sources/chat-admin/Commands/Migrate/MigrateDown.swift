@@ -65,7 +65,7 @@ struct MigrateDown: AsyncParsableCommand {
                 try await runner.down(selection, context, description) { session.trail.append($0) }
             }
             var result = session.result(
-                run, left: run.tally.leftovers.map { ChangeResult.Left($0, rewording: series.reword) }, since: start)
+                run, left: run.tally.leftovers.map { ChangeResult.Left($0, series.words) }, since: start)
             result.steps = session.trail.steps
             try session.console.print(result, options.format)
             // Something is still applied where time was up.

@@ -24,7 +24,7 @@ struct MigrateStatus: AsyncParsableCommand {
             let pending = status.filter { $0.state != .applied }.count
             let result = StatusResult(
                 database: session.database.name, series: session.runner.series, pending: pending,
-                steps: status.map { StatusResult.Step($0, series.reword) },
+                steps: status.map { StatusResult.Step($0, series.words) },
                 durationMS: (ContinuousClock.now - start).milliseconds)
             try session.console.print(result, options.format)
             return exitCode && pending > 0 ? .pending : .done
@@ -33,7 +33,7 @@ struct MigrateStatus: AsyncParsableCommand {
 }
 
 extension StatusResult.Step {
-    init(_ status: StepStatus, _ reword: (String) -> String) {
+    init(_ status: StepStatus, _ words: AdviceWords) {
         self.init(
             version: status.version, name: status.name, summary: status.summary, state: status.state.rawValue,
             problems: status.problems, marked: status.row?.isMarked ?? false,
@@ -41,7 +41,7 @@ extension StatusResult.Step {
             finishedAt: status.row?.finishedAt.map(TimeText.iso8601), durationMS: status.row?.durationMS,
             host: status.row?.host, user: status.row?.user, toolVersion: status.row?.toolVersion,
             changes: status.row?.changes ?? [],
-            left: (status.row?.leftovers ?? []).map { ChangeResult.Left($0, rewording: reword) },
-            error: status.row?.error.map(reword))
+            left: (status.row?.leftovers ?? []).map { ChangeResult.Left($0, words) },
+            error: status.row?.error)
     }
 }

@@ -20,7 +20,7 @@ struct MigrateValidate: AsyncParsableCommand {
             let start = ContinuousClock.now
             try MigrationPlanner.check(session.runner.known)
             let status = try await session.runner.status(session.database)
-            let problems = status.flatMap { ValidateResult.Problem.list($0, series.reword) }
+            let problems = status.flatMap { ValidateResult.Problem.list($0, series.words) }
             let result = ValidateResult(
                 database: session.database.name, series: session.runner.series, valid: problems.isEmpty,
                 steps: status.count, problems: problems, warnings: session.warnings,
@@ -41,50 +41,53 @@ struct ValidateResult: CommandResult {
         /// What it means, and what to do.
         let message: String
 
-        static func list(_ status: StepStatus, _ reword: (String) -> String) -> [Problem] {
+        static func list(_ status: StepStatus, _ words: AdviceWords) -> [Problem] {
             var list = status.problems.map {
                 Problem(
                     version: status.version, name: status.name, problem: $0.rawValue,
-                    message: reword($0.advice(status)))
+                    message: $0.advice(status, words))
             }
             switch status.state {
             case .failed:
                 let reason = status.row?.error.map { " (\($0))" } ?? ""
                 let advice =
-                    status.row?.isUndecided ?? false ? "" : "; remove the cause, then the same command goes on with it"
+                    status.row?.isUndecided ?? false
+                    ? "; " + words.text("\(EngineAdvice.declareEither(status.version))")
+                    : "; remove the cause, then the same command resumes it"
                 list.append(
                     Problem(
                         version: status.version, name: status.name, problem: "failed",
-                        message: reword("it failed\(reason)\(advice)")))
+                        message: "it failed\(reason)\(advice)"))
             case .applying, .reverting:
-                let verb = status.state == .applying ? "applied" : "taken back"
+                let verb = status.state == .applying ? "applied" : "reverted"
                 let command = status.state == .applying ? "up" : "down"
                 let undecided = status.row?.isUndecided ?? false ? status.row?.error : nil
                 list.append(
                     Problem(
                         version: status.version, name: status.name, problem: status.state.rawValue,
-                        message: reword(
-                            undecided
-                                ?? "it is half \(verb), or being \(verb) just now; `migrate \(command)` finishes it")))
+                        message: undecided.map {
+                            $0 + "; " + words.text("\(EngineAdvice.declareEither(status.version))")
+                        }
+                            ?? "it is half \(verb), or being \(verb) just now; \(words.migrate(command)) finishes it"))
             case .pending, .applied, .reverted: break
             }
-            return list + left(status, reword)
+            return list + left(status, words)
         }
 
         /// What a step hasn't done, or taken back.
-        private static func left(_ status: StepStatus, _ reword: (String) -> String) -> [Problem] {
+        private static func left(_ status: StepStatus, _ words: AdviceWords) -> [Problem] {
             guard let row = status.row, !row.leftovers.isEmpty else { return [] }
-            let isTakenBack = status.state == .reverted || status.state == .reverting
+            let isReverted = status.state == .reverted || status.state == .reverting
             let list = row.leftovers.map { left in
                 let samples = left.samples.map { ", " + JSONValue(["_id": $0]).text }
-                return "\(left.count) in \(left.collection) (\(left.reason)\(samples.joined()))"
+                return "\(left.count) in \(left.collection) (\(words.text(left.reason))\(samples.joined()))"
             }
             return [
                 Problem(
                     version: status.version, name: status.name, problem: "left",
-                    message: reword(
+                    message:
                         "it left \(list.joined(separator: ", ")). Look at them; once they are as they should be, say so "
-                            + "with `migrate mark \(status.version) \(isTakenBack ? "reverted" : "applied")`"))
+                        + "with " + words.migrate("mark \(status.version) \(isReverted ? "reverted" : "applied")"))
             ]
         }
     }
@@ -108,17 +111,17 @@ struct ValidateResult: CommandResult {
 
 extension MigrationPlanner.Problem {
     /// What it means for a step, and what to do.
-    fileprivate func advice(_ status: StepStatus) -> String {
+    fileprivate func advice(_ status: StepStatus, _ words: AdviceWords) -> String {
         switch self {
         case .edited:
             "it has been edited since it was applied; restore its source and put the change into a new step, or accept "
-                + "it with `migrate mark \(status.version) applied`"
+                + "it with " + words.migrate("mark \(status.version) applied")
         case .missing:
             "the database has it applied, and it is missing here; use the version, or the directory, that applied it, "
-                + "or give it up with `migrate mark \(status.version) reverted`"
+                + "or give it up with " + words.migrate("mark \(status.version) reverted")
         case .outOfOrder:
-            "it is pending, and a newer step is applied; apply it with `migrate up --allow-out-of-order`, or give it a "
-                + "new version"
+            "it is pending, and a newer step is applied; apply it with "
+                + words.migrate("up --allow-out-of-order") + ", or give it a new version"
         }
     }
 }
