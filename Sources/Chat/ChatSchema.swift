@@ -1,9 +1,9 @@
 internal import BSON
-public import Consistency
+package import Consistency
 
 extension DatabaseSchema {
     /// The chat application's database: users, their sessions, and the messages and artifacts in them.
-    public static let chat = DatabaseSchema([.users, .chatSessions, .messages, .artifacts])
+    package static let chat = DatabaseSchema([.users, .chatSessions, .messages, .artifacts])
 }
 
 extension CollectionSchema {
@@ -56,15 +56,15 @@ extension CollectionSchema {
 }
 
 /// The names of the chat application's collections.
-public enum ChatCollection {
+package enum ChatCollection {
     /// Who can log in.
-    public static let users = "users"
+    package static let users = "users"
     /// Conversations.
-    public static let sessions = "chat_sessions"
+    package static let sessions = "chat_sessions"
     /// What was said in them.
-    public static let messages = "messages"
+    package static let messages = "messages"
     /// Files and texts that belong to them.
-    public static let artifacts = "artifacts"
+    package static let artifacts = "artifacts"
 
     /// What a message and an artifact refer to.
     static let ownReferences = [

@@ -2,19 +2,19 @@ internal import CCrypt
 internal import Dispatch
 
 /// Password hashes as the application's passlib writes and reads them: bcrypt, `$2b$`, cost 12.
-public enum PasswordHash {
+package enum PasswordHash {
     /// The cost: 2¹² rounds.
     static let cost: UInt = 12
     /// bcrypt reads no further than this many bytes of a password.
-    public static let maximumBytes = 72
+    package static let maximumBytes = 72
     /// Matches a recognisable hash: bcrypt, and what else passlib may have written.
     static let pattern =
         #"^(\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}|\$(argon2|pbkdf2|scrypt|bcrypt-sha256|[156y]\$)[ -~]{20,})$"#
 
     /// Why a password couldn't be hashed.
-    public struct Failure: Error, CustomStringConvertible {
+    package struct Failure: Error, CustomStringConvertible {
         /// A sentence without the password.
-        public let description: String
+        package let description: String
     }
 
     /// Hashes a password with a fresh salt.
@@ -22,7 +22,7 @@ public enum PasswordHash {
     /// Takes about a quarter of a second; runs outside Swift's cooperative pool.
     ///
     /// - Throws: ``Failure``.
-    public static func make(_ password: String) async throws -> String {
+    package static func make(_ password: String) async throws -> String {
         try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global().async {
                 continuation.resume(with: Result { try hash(password) })
@@ -31,7 +31,7 @@ public enum PasswordHash {
     }
 
     /// Whether a hash was made from this password. A hash of an unknown kind was not.
-    public static func verify(_ password: String, _ hash: String) async -> Bool {
+    package static func verify(_ password: String, _ hash: String) async -> Bool {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
                 continuation.resume(returning: crypt(password, setting: hash) == hash)

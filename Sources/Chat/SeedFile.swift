@@ -1,13 +1,13 @@
 internal import InputFiles
 
 /// A file of users: an object with one key, `users`.
-public enum SeedFile {
+package enum SeedFile {
     /// Why a file can't be used.
-    public struct Failure: Error, CustomStringConvertible {
+    package struct Failure: Error, CustomStringConvertible {
         /// What is wrong, and where; no value of the file is in it, for values are passwords.
-        public let description: String
+        package let description: String
         /// Whether the file couldn't be read at all.
-        public let isUnreadable: Bool
+        package let isUnreadable: Bool
     }
 
     /// The most bytes of a file: some ten thousand users, whose passwords would take hours to hash.
@@ -18,7 +18,7 @@ public enum SeedFile {
     /// - Parameter path: The file's path, or `-` for standard input.
     /// - Throws: ``Failure`` when the file can't be read, is cut off, isn't JSON, names a user twice, or has a user whom the
     ///   application's models refuse.
-    public static func read(_ path: String) async throws(Failure) -> [SeedUser] {
+    package static func read(_ path: String) async throws(Failure) -> [SeedUser] {
         let name = path == "-" ? "Standard input" : "The file \(path)"
         let text: String
         do {

@@ -2,20 +2,20 @@ internal import BSON
 internal import FoundationEssentials
 
 /// A user to be seeded, as `fixtures/users.json` describes it.
-public struct SeedUser: Sendable, Equatable {
+package struct SeedUser: Sendable, Equatable {
     /// The name to log in with.
-    public let username: String
+    package let username: String
     /// The other way to log in.
-    public let email: String
+    package let email: String
     /// The password in plain text; only its hash reaches the database.
-    public let password: String
+    package let password: String
     /// Shown by the application, which can't do without.
-    public let fullName: String
+    package let fullName: String
     /// `user` or `admin`.
-    public let role: Role
+    package let role: Role
 
     /// What a user may do.
-    public enum Role: String, Sendable, CaseIterable {
+    package enum Role: String, Sendable, CaseIterable {
         /// An ordinary user.
         case user
         /// An administrator.
@@ -23,7 +23,7 @@ public struct SeedUser: Sendable, Equatable {
     }
 
     /// Describes a user. Where no full name is given, the name stands for it: the application refuses null.
-    public init(username: String, email: String, password: String, fullName: String? = nil, role: Role = .user) {
+    package init(username: String, email: String, password: String, fullName: String? = nil, role: Role = .user) {
         self.username = username
         self.email = email
         self.password = password
@@ -32,7 +32,7 @@ public struct SeedUser: Sendable, Equatable {
     }
 
     /// The two users that `seed` makes when it is told nothing else.
-    public static let defaults = [
+    package static let defaults = [
         SeedUser(
             username: "alice", email: "alice@example.com", password: "alicepass123", fullName: "Alice Example"),
         SeedUser(username: "testuser", email: "test@example.com", password: "testpass123", fullName: "Test User"),

@@ -1,14 +1,14 @@
 internal import BSON
 internal import Consistency
 internal import FoundationEssentials
-public import Journal
+package import Journal
 internal import MongoDriver
 
 /// Makes sure that users are there and can log in.
 ///
 /// A user who is there with that password is left alone, byte for byte; one with another password is reported, and
 /// changed only when asked to; one without a password hash is completed.
-public struct Seeder: Sendable {
+package struct Seeder: Sendable {
     private let database: Database
 
     /// What is to be done about one user.
@@ -23,11 +23,11 @@ public struct Seeder: Sendable {
     }
 
     /// What seeding would do.
-    public struct Plan: Sendable {
+    package struct Plan: Sendable {
         let decisions: [Decision]
 
         /// The changes that would be made.
-        public var changes: [Change] {
+        package var changes: [Change] {
             let codes = decisions.compactMap { decision -> String? in
                 switch decision {
                 case .create: Code.create
@@ -42,7 +42,7 @@ public struct Seeder: Sendable {
         }
 
         /// What would be left, and why.
-        public var leftovers: [Leftover] {
+        package var leftovers: [Leftover] {
             decisions.compactMap { decision in
                 guard case .report(let reason) = decision else { return nil }
                 return Leftover(code: Code.create, collection: ChatCollection.users, count: 1, reason: reason)
@@ -50,7 +50,7 @@ public struct Seeder: Sendable {
         }
 
         /// How many users would be changed or made.
-        public var changed: Int { changes.reduce(0) { $0 + $1.changed } }
+        package var changed: Int { changes.reduce(0) { $0 + $1.changed } }
     }
 
     private enum Code {
@@ -60,7 +60,7 @@ public struct Seeder: Sendable {
     }
 
     /// Makes a seeder.
-    public init(database: Database) { self.database = database }
+    package init(database: Database) { self.database = database }
 
     /// Looks what has to be done. Changes nothing.
     ///
@@ -68,7 +68,7 @@ public struct Seeder: Sendable {
     ///   - users: The users that shall be there.
     ///   - resetPasswords: Change the passwords of users who have another one.
     /// - Throws: `MongoError`.
-    public func plan(_ users: [SeedUser], resetPasswords: Bool) async throws -> Plan {
+    package func plan(_ users: [SeedUser], resetPasswords: Bool) async throws -> Plan {
         let database = database
         // Verifying a password takes as long as hashing it: all users at once, on all cores.
         let decisions = try await withThrowingTaskGroup(of: (Int, Decision).self) { group in
@@ -83,7 +83,7 @@ public struct Seeder: Sendable {
     /// Does what a plan says.
     ///
     /// - Throws: `MongoError`, `EngineError`, ``PasswordHash/Failure``.
-    public func apply(_ plan: Plan, _ run: Run) async throws {
+    package func apply(_ plan: Plan, _ run: Run) async throws {
         let hashes = try await hashes(plan.decisions)
         let now = Date()
         var documents: [BSONDocument] = []

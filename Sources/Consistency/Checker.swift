@@ -1,26 +1,26 @@
 internal import BSON
-public import Journal
+package import Journal
 internal import MongoDriver
 internal import Synchronization
 
 /// What a check found, and how much it looked at.
-public struct CheckReport: Sendable {
+package struct CheckReport: Sendable {
     /// What is wrong, in the order of the codes.
-    public let findings: [Finding]
+    package let findings: [Finding]
     /// The number of documents looked at, by collection.
-    public let scanned: [String: Int]
+    package let scanned: [String: Int]
     /// What wasn't looked at: because the check was asked to stop, or because it is no collection whose documents could be
     /// wrong or mended; empty when everything was.
-    public let unchecked: [String]
+    package let unchecked: [String]
     /// Whether the check was asked to stop before its end.
-    public let isCutShort: Bool
+    package let isCutShort: Bool
 
     /// Whether no error was found; warnings may remain, and what wasn't looked at.
-    public var isClean: Bool { findings.allSatisfy { $0.severity == .warning } }
+    package var isClean: Bool { findings.allSatisfy { $0.severity == .warning } }
 }
 
 /// What a check has found so far, for whoever has to tell before it has come to its end.
-public final class CheckSoFar: Sendable {
+package final class CheckSoFar: Sendable {
     fileprivate struct State {
         var findings = FindingCollector()
         var scanned: [String: Int] = [:]
@@ -33,10 +33,10 @@ public final class CheckSoFar: Sendable {
     fileprivate let state = Mutex(State())
 
     /// Nothing yet.
-    public init() {}
+    package init() {}
 
     /// The check as far as it has come.
-    public var report: CheckReport {
+    package var report: CheckReport {
         state.withLock {
             CheckReport(
                 findings: $0.findings.sorted, scanned: $0.scanned, unchecked: $0.waiting + $0.others,
@@ -46,7 +46,7 @@ public final class CheckSoFar: Sendable {
 }
 
 /// Looks for everything that can be wrong with a database, and changes nothing.
-public struct Checker: Sendable {
+package struct Checker: Sendable {
     private let database: Database
     private let schema: DatabaseSchema
     private let workers: Int
@@ -59,7 +59,7 @@ public struct Checker: Sendable {
     ///   - schema: What is right.
     ///   - workers: How many connections count at once.
     ///   - progress: Where progress is shown.
-    public init(
+    package init(
         database: Database, schema: DatabaseSchema, workers: Int = RepairSettings.defaultWorkers,
         progress: @escaping ProgressReport
     ) {
@@ -77,7 +77,7 @@ public struct Checker: Sendable {
     ///   - soFar: Where what is found is noted, part by part.
     /// - Returns: The findings. Collections that don't exist are empty.
     /// - Throws: `MongoError`.
-    public func check(
+    package func check(
         _ codes: Set<FindingCode> = Set(FindingCode.allCases), interruption: Interruption = Interruption(),
         soFar: CheckSoFar = CheckSoFar()
     ) async throws -> CheckReport {

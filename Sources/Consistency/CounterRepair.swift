@@ -1,5 +1,5 @@
 internal import BSON
-public import Journal
+package import Journal
 internal import MongoDriver
 
 /// Sets counters to what they count, without ever making one wrong that the application is about to set right.
@@ -8,12 +8,12 @@ internal import MongoDriver
 /// counter is set only after it was seen wrong, left alone for the settling time, and seen again exactly as before
 /// (``CounterVerdict``). Meanwhile the scan goes on. With ``RepairSettings/offline`` nobody else writes, and it is set at
 /// once.
-public struct CounterRepair: Sendable {
+package struct CounterRepair: Sendable {
     private let database: Database
     private let schema: DatabaseSchema
 
     /// Makes a repair.
-    public init(database: Database, schema: DatabaseSchema) {
+    package init(database: Database, schema: DatabaseSchema) {
         self.database = database
         self.schema = schema
     }
@@ -21,7 +21,7 @@ public struct CounterRepair: Sendable {
     /// What the repair would do to the data as it is. Changes nothing.
     ///
     /// - Throws: `MongoError`.
-    public func plan(_ settings: RepairSettings = RepairSettings()) async throws -> StepPlan {
+    package func plan(_ settings: RepairSettings = RepairSettings()) async throws -> StepPlan {
         var plan = StepPlan()
         let protected = try await CounterSafeguard(database: database, schema: schema).protected(nil, settings)
         for (collection, counter) in try await all() {
@@ -60,7 +60,7 @@ public struct CounterRepair: Sendable {
     /// What couldn't be set is counted as left in the run's tally.
     ///
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
-    public func apply(_ run: Run, _ settings: RepairSettings) async throws {
+    package func apply(_ run: Run, _ settings: RepairSettings) async throws {
         let deadline = settings.maxTime.map { ContinuousClock.now + $0 }
         let protected = try await CounterSafeguard(database: database, schema: schema).protected(run, settings)
         for (collection, counter) in try await all() {

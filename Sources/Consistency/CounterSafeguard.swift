@@ -1,5 +1,5 @@
 internal import BSON
-public import Journal
+package import Journal
 internal import MongoDriver
 
 /// Keeps counters from being set to zero where what they count isn't there at all.
@@ -7,7 +7,7 @@ internal import MongoDriver
 /// A database that was restored in part has its sessions and none of their messages. It is judged on the data as they were
 /// before a run's first step, for a step may make the missing collection, and noted in the run's record: a later run, which
 /// may find a few new documents there, knows it too.
-public struct CounterSafeguard: Sendable {
+package struct CounterSafeguard: Sendable {
     private let database: Database
     private let schema: DatabaseSchema
 
@@ -15,7 +15,7 @@ public struct CounterSafeguard: Sendable {
     private static let field = "heldNothing"
 
     /// Makes a safeguard.
-    public init(database: Database, schema: DatabaseSchema) {
+    package init(database: Database, schema: DatabaseSchema) {
         self.database = database
         self.schema = schema
     }
@@ -26,7 +26,7 @@ public struct CounterSafeguard: Sendable {
     ///   - run: A run that is about to begin.
     ///   - settings: Whether zero was asked for; then earlier notes are forgotten.
     /// - Throws: `EngineError`, `MongoError`.
-    public func note(_ run: Run, _ settings: RepairSettings) async throws {
+    package func note(_ run: Run, _ settings: RepairSettings) async throws {
         if settings.setsZero { return try await run.forgetNote(Self.field) }
         let empty = try await empty()
         guard !empty.isEmpty else { return }

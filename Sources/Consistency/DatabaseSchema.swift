@@ -1,20 +1,20 @@
-public import BSON
+package import BSON
 
 /// What a database looks like when it is right: its collections, references, counters and keys, as one value.
 ///
 /// Checks and repairs work from this declaration and never name a collection themselves.
-public struct DatabaseSchema: Sendable {
+package struct DatabaseSchema: Sendable {
     /// The collections, in no particular order.
-    public let collections: [CollectionSchema]
+    package let collections: [CollectionSchema]
 
     /// Declares a schema.
-    public init(_ collections: [CollectionSchema]) { self.collections = collections }
+    package init(_ collections: [CollectionSchema]) { self.collections = collections }
 
     /// The declaration of a collection.
-    public func collection(_ name: String) -> CollectionSchema? { collections.first { $0.name == name } }
+    package func collection(_ name: String) -> CollectionSchema? { collections.first { $0.name == name } }
 
     /// The references that name documents of a collection, with the collections that hold them.
-    public func references(to target: String) -> [(holder: CollectionSchema, reference: Reference)] {
+    package func references(to target: String) -> [(holder: CollectionSchema, reference: Reference)] {
         collections.flatMap { holder in
             holder.references.filter { $0.target == target }.map { (holder, $0) }
         }
@@ -34,30 +34,30 @@ public struct DatabaseSchema: Sendable {
 }
 
 /// What is known of one collection. Its `_id`s are ObjectIds.
-public struct CollectionSchema: Sendable {
+package struct CollectionSchema: Sendable {
     /// The collection's name.
-    public let name: String
+    package let name: String
     /// The field that holds a document's time of creation, a date or ISO 8601 text; it never changes.
-    public let createdField: String
+    package let createdField: String
     /// The field that names a document's owner, if it has one.
-    public let ownerField: String?
+    package let ownerField: String?
     /// The fields that name documents of other collections.
-    public let references: [Reference]
+    package let references: [Reference]
     /// The fields that count documents of other collections.
-    public let counters: [Counter]
+    package let counters: [Counter]
     /// Fields that no two documents may share. Where two differ in case alone it is a warning.
-    public let uniqueFields: [String]
+    package let uniqueFields: [String]
     /// What other fields must hold.
-    public let fields: [FieldRule]
+    package let fields: [FieldRule]
     /// The field that must hold a password hash, if there is one.
-    public let passwordField: PasswordField?
+    package let passwordField: PasswordField?
     /// The indexes that the application, or this tool, reads by.
-    public let indexes: [IndexSpecification]
+    package let indexes: [IndexSpecification]
     /// The fields that may be shown in samples beside `_id` and references: names, never contents.
-    public let sampleFields: [String]
+    package let sampleFields: [String]
 
     /// Declares a collection.
-    public init(
+    package init(
         name: String, createdField: String, ownerField: String? = nil, references: [Reference] = [],
         counters: [Counter] = [], uniqueFields: [String] = [], fields: [FieldRule] = [],
         passwordField: PasswordField? = nil, indexes: [IndexSpecification] = [], sampleFields: [String] = []
@@ -76,21 +76,21 @@ public struct CollectionSchema: Sendable {
 }
 
 /// A field that holds another document's `_id`.
-public struct Reference: Sendable {
+package struct Reference: Sendable {
     /// The field, top-level.
-    public let field: String
+    package let field: String
     /// The collection whose documents it names.
-    public let target: String
+    package let target: String
     /// Whether a document without it is wrong.
-    public let isRequired: Bool
+    package let isRequired: Bool
     /// Whether the document and the one it names must have the same owner, each in its owner field.
-    public let sharesOwner: Bool
+    package let sharesOwner: Bool
     /// Whether the application deletes such targets for good and leaves behind what refers to them. Then a reference to
     /// none is a warning.
-    public let outlivesTarget: Bool
+    package let outlivesTarget: Bool
 
     /// Declares a reference.
-    public init(
+    package init(
         field: String, target: String, isRequired: Bool = true, sharesOwner: Bool = false, outlivesTarget: Bool = false
     ) {
         self.field = field
@@ -102,24 +102,24 @@ public struct Reference: Sendable {
 }
 
 /// A field that counts the documents which refer to its document, and one that tells the newest of them.
-public struct Counter: Sendable {
+package struct Counter: Sendable {
     /// The field that holds the number.
-    public let field: String
+    package let field: String
     /// The field that holds the time of the newest counted document.
-    public let latestField: String
+    package let latestField: String
     /// The collection whose documents are counted.
-    public let counted: String
+    package let counted: String
     /// The counted documents' field that names the counting document.
-    public let reference: String
+    package let reference: String
     /// The counted documents' field that is exactly false in those that are live, which alone are counted.
-    public let deletedField: String
+    package let deletedField: String
     /// The counted documents' time of creation, a date.
-    public let createdField: String
+    package let createdField: String
     /// How much later than the newest document of any kind the latest field may be, in milliseconds.
-    public let toleranceMS: Int64
+    package let toleranceMS: Int64
 
     /// Declares a counter.
-    public init(
+    package init(
         field: String, latestField: String, counted: String, reference: String, deletedField: String,
         createdField: String, toleranceMS: Int64
     ) {
@@ -134,32 +134,32 @@ public struct Counter: Sendable {
 }
 
 /// A field that must hold a password hash.
-public struct PasswordField: Sendable {
+package struct PasswordField: Sendable {
     /// The field, top-level.
-    public let field: String
+    package let field: String
     /// A regular expression (PCRE, as the server reads it) that a recognisable hash matches.
-    public let pattern: String
+    package let pattern: String
 
     /// Declares a password field.
-    public init(field: String, pattern: String) {
+    package init(field: String, pattern: String) {
         self.field = field
         self.pattern = pattern
     }
 }
 
 /// An index to be there.
-public struct IndexSpecification: Sendable {
+package struct IndexSpecification: Sendable {
     /// Its name: the server's default one, so that the application's own `create_index` finds it.
-    public let name: String
+    package let name: String
     /// Its fields, each with 1 or -1.
-    public let key: BSONDocument
+    package let key: BSONDocument
     /// Whether no two documents may share its key.
-    public let isUnique: Bool
+    package let isUnique: Bool
     /// Whether it is about documents alone whose fields, each of them, are text: what isn't there, and null, may be shared.
-    public let isOfText: Bool
+    package let isOfText: Bool
 
     /// Declares an index.
-    public init(key: BSONDocument, isUnique: Bool = false, isOfText: Bool = false) {
+    package init(key: BSONDocument, isUnique: Bool = false, isOfText: Bool = false) {
         self.key = key
         self.isUnique = isUnique
         self.isOfText = isOfText
@@ -167,7 +167,7 @@ public struct IndexSpecification: Sendable {
     }
 
     /// The index as `createIndexes` takes it.
-    public var document: BSONDocument {
+    package var document: BSONDocument {
         var document: BSONDocument = ["key": .document(key), "name": .string(name)]
         if isUnique { document.append("unique", true) }
         if isOfText {

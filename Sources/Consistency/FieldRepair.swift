@@ -1,5 +1,5 @@
 internal import BSON
-public import Journal
+package import Journal
 internal import MongoDriver
 internal import Synchronization
 
@@ -8,9 +8,9 @@ internal import Synchronization
 ///
 /// All that is wrong with one document is mended in one write: a validator that takes none but whole documents refuses
 /// one that is mended by half.
-public struct FieldRepair: Sendable {
+package struct FieldRepair: Sendable {
     /// What is mended.
-    public enum Part: Sendable {
+    package enum Part: Sendable {
         /// References that are text, or empty.
         case references
         /// Fields that the application can't do without.
@@ -22,7 +22,7 @@ public struct FieldRepair: Sendable {
     private let parts: Set<Part>
 
     /// Makes a repair.
-    public init(database: Database, schema: DatabaseSchema, _ parts: Set<Part>) {
+    package init(database: Database, schema: DatabaseSchema, _ parts: Set<Part>) {
         self.database = database
         self.schema = schema
         self.parts = parts
@@ -31,7 +31,7 @@ public struct FieldRepair: Sendable {
     /// What the repair would do to the data as it is. Changes nothing.
     ///
     /// - Throws: `MongoError`.
-    public func plan() async throws -> StepPlan {
+    package func plan() async throws -> StepPlan {
         var plan = StepPlan()
         let holders = try await holders()
         // By the field: its findings are told apart within.
@@ -63,7 +63,7 @@ public struct FieldRepair: Sendable {
     /// - Returns: How many fields were seen wrong and couldn't be mended.
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
     @discardableResult
-    public func apply(_ run: Run, _ settings: RepairSettings) async throws -> Int {
+    package func apply(_ run: Run, _ settings: RepairSettings) async throws -> Int {
         let holders = try await holders()
         guard !holders.isEmpty else { return 0 }
         let names = holders.map(\.collection.name).sorted().joined(separator: ", ")

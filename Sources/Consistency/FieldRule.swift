@@ -1,18 +1,18 @@
-public import BSON
+package import BSON
 
 /// What a field must hold: whether it may be absent, and of which types its values are.
 ///
 /// References, counters and what no two documents may share have declarations of their own.
-public struct FieldRule: Sendable {
+package struct FieldRule: Sendable {
     /// The field, top-level.
-    public let field: String
+    package let field: String
     /// The types that the application's models take. Null isn't among them: see ``absence``.
-    public let types: Set<BSONType>
+    package let types: Set<BSONType>
     /// What it means where the field is absent or null.
-    public let absence: Absence
+    package let absence: Absence
 
     /// What an absent field means.
-    public enum Absence: Sendable {
+    package enum Absence: Sendable {
         /// Nothing.
         case allowed
         /// The application can't do without it; nothing tells what it should be.
@@ -26,7 +26,7 @@ public struct FieldRule: Sendable {
     }
 
     /// Declares a rule.
-    public init(_ field: String, _ types: Set<BSONType>, absence: Absence = .allowed) {
+    package init(_ field: String, _ types: Set<BSONType>, absence: Absence = .allowed) {
         self.field = field
         self.types = types
         self.absence = absence

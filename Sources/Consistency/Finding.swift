@@ -1,8 +1,8 @@
-public import BSON
-public import Journal
+package import BSON
+package import Journal
 
 /// What can be wrong, by its stable code.
-public enum FindingCode: String, Sendable, CaseIterable, Codable {
+package enum FindingCode: String, Sendable, CaseIterable, Codable {
     /// `_id` is the empty string.
     case emptyID = "id.empty"
     /// `_id` is null.
@@ -47,7 +47,7 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
     case missingIndex = "index.missing"
 
     /// How bad it is, as a rule; a finding may be less bad.
-    public var severity: Severity {
+    package var severity: Severity {
         switch self {
         case .missingGuard, .missingIndex, .orphan, .lookalikeUser, .missingPassword: .warning
         default: .error
@@ -55,12 +55,12 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
     }
 
     /// The codes that are, or begin with, one of some texts: `id.` stands for all of its kind.
-    public static func beginning(with prefixes: [String]) -> Set<FindingCode> {
+    package static func beginning(with prefixes: [String]) -> Set<FindingCode> {
         Set(allCases.filter { code in prefixes.contains { code.rawValue.hasPrefix($0) } })
     }
 
     /// Whether it is about a counter.
-    public var isOfCounter: Bool {
+    package var isOfCounter: Bool {
         switch self {
         case .wrongCount, .countType, .wrongLatest: true
         default: false
@@ -68,7 +68,7 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
     }
 
     /// The command that mends it, as a rule, or nil when it is only reported.
-    public var repair: String? {
+    package var repair: String? {
         switch self {
         case .emptyID, .nullID, .textID: "repair ids"
         case .emptyReference, .textReference: "repair references"
@@ -83,7 +83,7 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
     }
 
     /// Why a repair leaves it, in words.
-    public var reasonLeft: Sentence {
+    package var reasonLeft: Sentence {
         switch self {
         case .emptyID, .nullID, .textID: "it couldn't be given another _id"
         case .foreignID: "no ObjectId can be derived from it; decide by hand"
@@ -107,7 +107,7 @@ public enum FindingCode: String, Sendable, CaseIterable, Codable {
 }
 
 /// How bad a finding is.
-public enum Severity: String, Sendable, Codable {
+package enum Severity: String, Sendable, Codable {
     /// The application misbehaves.
     case error
     /// It may come to misbehave.
@@ -115,21 +115,21 @@ public enum Severity: String, Sendable, Codable {
 }
 
 /// One kind of damage in one field of one collection.
-public struct Finding: Sendable {
+package struct Finding: Sendable {
     /// What is wrong.
-    public let code: FindingCode
+    package let code: FindingCode
     /// The collection.
-    public let collection: String
+    package let collection: String
     /// The field, or nil when the whole collection is meant.
-    public let field: String?
+    package let field: String?
     /// The number of documents concerned.
-    public var count: Int
+    package var count: Int
     /// Identifying fields of some of them; never contents or password hashes.
-    public var samples: [BSONDocument]
+    package var samples: [BSONDocument]
     /// How bad it is.
-    public let severity: Severity
+    package let severity: Severity
     /// The command that mends it, or nil when it is only reported.
-    public let repair: String?
+    package let repair: String?
 
     /// The largest number of samples kept.
     static let sampleLimit = 5

@@ -1,14 +1,14 @@
 internal import BSON
-public import Journal
+package import Journal
 internal import MongoDriver
 
 /// Puts a guard before every collection: a validator that keeps an `_id` that isn't an ObjectId out.
-public struct GuardRepair: Sendable {
+package struct GuardRepair: Sendable {
     private let database: Database
     private let schema: DatabaseSchema
 
     /// Makes a repair.
-    public init(database: Database, schema: DatabaseSchema) {
+    package init(database: Database, schema: DatabaseSchema) {
         self.database = database
         self.schema = schema
     }
@@ -16,7 +16,7 @@ public struct GuardRepair: Sendable {
     /// What the repair would do. Changes nothing.
     ///
     /// - Throws: `MongoError`.
-    public func plan() async throws -> StepPlan {
+    package func plan() async throws -> StepPlan {
         var plan = StepPlan()
         let present = try await database.client.listCollections(database.name)
         for collection in schema.collections {
@@ -42,7 +42,7 @@ public struct GuardRepair: Sendable {
     /// Sets what is missing.
     ///
     /// - Throws: `EngineError`, `MongoError`.
-    public func apply(_ run: Run) async throws {
+    package func apply(_ run: Run) async throws {
         for collection in schema.collections {
             var present = try await database.client.listCollections(database.name)[collection.name]
             if present == nil {

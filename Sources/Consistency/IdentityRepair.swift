@@ -1,15 +1,15 @@
 internal import BSON
 internal import FoundationEssentials
-public import Journal
+package import Journal
 internal import MongoDriver
 
 /// Gives documents whose `_id` is empty, null or text an ObjectId, and takes along what refers to them.
-public struct IdentityRepair: Sendable {
+package struct IdentityRepair: Sendable {
     private let database: Database
     private let schema: DatabaseSchema
 
     /// Makes a repair.
-    public init(database: Database, schema: DatabaseSchema) {
+    package init(database: Database, schema: DatabaseSchema) {
         self.database = database
         self.schema = schema
     }
@@ -17,7 +17,7 @@ public struct IdentityRepair: Sendable {
     /// What the repair would do. Changes nothing.
     ///
     /// - Throws: `MongoError`.
-    public func plan() async throws -> StepPlan {
+    package func plan() async throws -> StepPlan {
         var plan = StepPlan()
         // As a run counts them: however many stay for one reason, they are one entry.
         let left = Tally()
@@ -71,7 +71,7 @@ public struct IdentityRepair: Sendable {
     /// Repairs until two looks in a row find nothing left that can be repaired.
     ///
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
-    public func apply(_ run: Run) async throws {
+    package func apply(_ run: Run) async throws {
         let rekeyer = Rekeyer(run: run, source: SchemaReferenceSource(database: database, schema: schema))
         var refused: Set<Refusal> = []
         var looks = IdentityLooks()

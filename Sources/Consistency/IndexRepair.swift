@@ -1,9 +1,9 @@
 internal import BSON
-public import Journal
+package import Journal
 internal import MongoDriver
 
 /// Creates the indexes that the schema asks for.
-public struct IndexRepair: Sendable {
+package struct IndexRepair: Sendable {
     private let database: Database
     private let schema: DatabaseSchema
     private let isUnique: Bool
@@ -11,7 +11,7 @@ public struct IndexRepair: Sendable {
     /// Makes a repair.
     ///
     /// - Parameter isUnique: Whether it is about the unique indexes or about the others.
-    public init(database: Database, schema: DatabaseSchema, isUnique: Bool) {
+    package init(database: Database, schema: DatabaseSchema, isUnique: Bool) {
         self.database = database
         self.schema = schema
         self.isUnique = isUnique
@@ -20,7 +20,7 @@ public struct IndexRepair: Sendable {
     /// What the repair would do. Changes nothing.
     ///
     /// - Throws: `MongoError`.
-    public func plan() async throws -> StepPlan {
+    package func plan() async throws -> StepPlan {
         var plan = StepPlan()
         for missing in try await missing() {
             let what = missing.index.isUnique ? "create unique index" : "create index"
@@ -36,7 +36,7 @@ public struct IndexRepair: Sendable {
     /// Why an index can't be created: duplicates, named, or another index in its place.
     ///
     /// - Throws: `MongoError`.
-    public func blockers() async throws -> [String] {
+    package func blockers() async throws -> [String] {
         var result: [String] = []
         for missing in try await missing() { result += try await blockers(missing) }
         return result
@@ -45,7 +45,7 @@ public struct IndexRepair: Sendable {
     /// Creates what is missing.
     ///
     /// - Throws: `EngineError`, `MongoError`.
-    public func apply(_ run: Run) async throws {
+    package func apply(_ run: Run) async throws {
         let missing = Dictionary(grouping: try await missing(), by: \.collection)
         let descriptions = try await database.client.listCollections(database.name)
         for collection in schema.collections where descriptions[collection.name]?.isOrdinary ?? true {

@@ -1,7 +1,7 @@
-public import Journal
+package import Journal
 
 /// What would help with what a check finds and a repair leaves.
-public enum RepairAdvice: Advice, Hashable {
+package enum RepairAdvice: Advice, Hashable {
     /// Apply the steps that make it.
     case migrate
     /// Seed: the users that are known are completed.
@@ -10,7 +10,7 @@ public enum RepairAdvice: Advice, Hashable {
     case repairIDs
 
     /// The advice as a clause.
-    public var words: String {
+    package var words: String {
         switch self {
         case .migrate: "a migration's step makes it"
         case .seedCompletes: "seeding completes the users that it knows"

@@ -1,20 +1,20 @@
-public import BSON
-public import Journal
+package import BSON
+package import Journal
 internal import MongoDriver
 
 /// The references that follow a document, as the schema declares them.
-public struct SchemaReferenceSource: ReferenceSource {
+package struct SchemaReferenceSource: ReferenceSource {
     let database: Database
     let schema: DatabaseSchema
 
     /// Makes a source.
-    public init(database: Database, schema: DatabaseSchema) {
+    package init(database: Database, schema: DatabaseSchema) {
         self.database = database
         self.schema = schema
     }
 
     /// One pass over each referring field for all moves together.
-    public func forEachBatch(
+    package func forEachBatch(
         following moves: [RekeyMove], _ body: ([FollowingChange]) async throws -> Void
     ) async throws {
         for (target, group) in Dictionary(grouping: moves.indices, by: { targetName(moves[$0]) }) {
@@ -33,7 +33,7 @@ public struct SchemaReferenceSource: ReferenceSource {
     }
 
     /// The fields that name a time of creation and an owner never change: another value means another document.
-    public func isSameDocument(_ first: BSONDocument, _ second: BSONDocument) -> Bool {
+    package func isSameDocument(_ first: BSONDocument, _ second: BSONDocument) -> Bool {
         let fields = Set(schema.collections.map(\.createdField))
         let owners = Set(schema.collections.compactMap(\.ownerField))
         return fields.allSatisfy { first[$0] == second[$0] }

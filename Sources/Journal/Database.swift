@@ -4,16 +4,16 @@ public import MongoDriver
 /// One database, seen through one connection.
 public struct Database: Sendable {
     /// The connection.
-    public let client: MongoClient
+    package let client: MongoClient
     /// The database's name.
     public let name: String
     /// What answers at the other end.
-    public let server: ServerDescription
+    package let server: ServerDescription
     /// Which members of a replica set may answer reads that change nothing; nil means the primary.
-    public let readPreference: ReadPreference?
+    package let readPreference: ReadPreference?
 
     /// Names a database.
-    public init(
+    package init(
         client: MongoClient, name: String, server: ServerDescription, readPreference: ReadPreference? = nil
     ) {
         self.client = client
@@ -23,19 +23,19 @@ public struct Database: Sendable {
     }
 
     /// Whether it is on this machine: the hosts that were named, and the replica set's members as they name themselves.
-    public var isLocal: Bool {
+    package var isLocal: Bool {
         client.connectionString.isLoopback && server.members.allSatisfy(ConnectionString.isLoopback)
     }
 
     /// The full name of one of its collections.
-    public func namespace(_ collection: String) -> Namespace { Namespace(name, collection) }
+    package func namespace(_ collection: String) -> Namespace { Namespace(name, collection) }
 
     /// Runs reads that all see the data at one moment which a majority of the members has, where the server can do that: a
     /// replica set of MongoDB 5.0 or newer, on a secondary too. Elsewhere each read sees its own moment.
     ///
     /// - Parameter body: The reads, and nothing else: they are repeated when the server can't show that moment, because a
     ///   collection or an index has just been made, or because it lies too far back.
-    public func atOneMoment<R: Sendable>(_ body: (ClientSession?) async throws -> R) async throws -> R {
+    package func atOneMoment<R: Sendable>(_ body: (ClientSession?) async throws -> R) async throws -> R {
         guard server.topology == .replicaSet, server.wireVersion >= Self.wireVersionOf5 else {
             return try await body(nil)
         }
@@ -80,8 +80,21 @@ public struct Database: Sendable {
     static let wireVersionOf5: Int64 = 13
 
     /// Reads every document that matches; for results known to be small.
+    ///
+    /// - Parameters:
+    ///   - collection: The collection.
+    ///   - filter: As the `find` command takes it.
+    ///   - options: Its other fields, such as `projection`, `sort` and `limit`.
+    /// - Throws: `MongoError`.
     public func findAll(
-        _ collection: String, filter: BSONDocument, options: BSONDocument = [:], session: ClientSession? = nil
+        _ collection: String, filter: BSONDocument, options: BSONDocument = [:]
+    ) async throws -> [BSONDocument] {
+        try await findAll(collection, filter: filter, options: options, session: nil)
+    }
+
+    /// The same within a session.
+    package func findAll(
+        _ collection: String, filter: BSONDocument, options: BSONDocument = [:], session: ClientSession?
     ) async throws -> [BSONDocument] {
         try await StateCollection.naming(collection) {
             try await client.all(
@@ -111,7 +124,7 @@ public struct Database: Sendable {
     ///   - type: `collection`, `timeseries` or `view`.
     ///   - present: The database's collections.
     /// - Returns: The number of references to each `_id`; those without any are absent.
-    public func countReferences(
+    package func countReferences(
         to ids: some Collection<BSONValue>, from referrers: some Sequence<Referrer>, ofType type: String = "collection",
         in present: [String: CollectionDescription]
     ) async throws -> [BSONValue: Int] {
@@ -130,9 +143,22 @@ public struct Database: Sendable {
     }
 
     /// Reads an aggregation's results; for results known to be small.
+    ///
+    /// - Parameters:
+    ///   - collection: The collection.
+    ///   - pipeline: The pipeline's stages; one that writes isn't journalled, and so isn't for a step.
+    ///   - options: Other fields of the `aggregate` command.
+    /// - Throws: `MongoError`.
     public func aggregateAll(
+        _ collection: String, _ pipeline: [BSONDocument], options: BSONDocument = ["allowDiskUse": true]
+    ) async throws -> [BSONDocument] {
+        try await aggregateAll(collection, pipeline, options: options, session: nil)
+    }
+
+    /// The same within a session.
+    package func aggregateAll(
         _ collection: String, _ pipeline: [BSONDocument], options: BSONDocument = ["allowDiskUse": true],
-        session: ClientSession? = nil
+        session: ClientSession?
     ) async throws -> [BSONDocument] {
         try await StateCollection.naming(collection) {
             try await client.all(

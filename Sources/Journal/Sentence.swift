@@ -31,7 +31,9 @@ public struct Sentence: Sendable, CustomStringConvertible, ExpressibleByStringIn
     public init(stringInterpolation: StringInterpolation) { parts = stringInterpolation.sentence.parts }
 
     /// What an error says.
-    public init(of error: any Error) { self = (error as? any AdvisingError)?.sentence ?? Sentence("\(error)") }
+    public init(of error: any Error) {
+        self = (error as? any AdvisingError)?.sentence ?? Sentence(String(describing: error))
+    }
 
     /// The text, with the advice in somebody's words. A clause that begins a sentence gets a capital letter.
     public func text(_ words: (any Advice) -> String) -> String {

@@ -292,7 +292,7 @@ public struct StepContext: Sendable {
     public var database: Database { run.database }
 
     /// Makes a context.
-    public init(run: Run, settings: RepairSettings) {
+    package init(run: Run, settings: RepairSettings) {
         self.run = run
         self.settings = settings
     }

@@ -1,9 +1,9 @@
 public import Journal
 
 /// Decides which steps to apply or to take back. Pure: it knows the steps and the ledger, and no server.
-public enum MigrationPlanner {
+package enum MigrationPlanner {
     /// What the caller wants.
-    public enum Request: Sendable, Equatable {
+    package enum Request: Sendable, Equatable {
         /// Apply everything that is pending, up to a version.
         case up(to: Int64?)
         /// Take back everything that is applied above a version; nil takes back the newest one.
@@ -11,20 +11,20 @@ public enum MigrationPlanner {
     }
 
     /// What the planner needs to know of a step.
-    public struct Step: Sendable, Equatable {
+    package struct Step: Sendable, Equatable {
         /// The step's version.
-        public let version: Int64
+        package let version: Int64
         /// The step's name.
-        public let name: String
+        package let name: String
         /// The checksum of its source, where it has one.
-        public let checksum: String?
+        package let checksum: String?
         /// Others that stand for the same source.
-        public let formerChecksums: Set<String>
+        package let formerChecksums: Set<String>
         /// The lowest version that a step of its kind may have: golang-migrate's may be 0.
-        public let lowestVersion: Int64
+        package let lowestVersion: Int64
 
         /// Names a step.
-        public init(
+        package init(
             version: Int64, name: String, checksum: String? = nil, formerChecksums: Set<String> = [],
             lowestVersion: Int64 = 1
         ) {
@@ -37,27 +37,17 @@ public enum MigrationPlanner {
     }
 
     /// What the planner needs to know of a row of the ledger.
-    public struct Record: Sendable, Equatable {
+    package struct Record: Sendable, Equatable {
         /// Where the step stands.
-        public let state: StepState
+        package let state: StepState
         /// The checksum of the source that it was begun with; nil where none was kept.
-        public let checksum: String?
+        package let checksum: String?
 
         /// Describes a row.
-        public init(_ state: StepState, checksum: String? = nil) {
+        package init(_ state: StepState, checksum: String? = nil) {
             self.state = state
             self.checksum = checksum
         }
-    }
-
-    /// What can be wrong between the steps and the ledger.
-    public enum Problem: String, Sendable, Codable {
-        /// The step was applied from another source than the one that is here.
-        case edited
-        /// The ledger has the step applied, and nobody knows it here.
-        case missing
-        /// The step is pending, and a newer one is applied.
-        case outOfOrder = "out-of-order"
     }
 
     /// Chooses the versions to work on, in the order to work on them.
@@ -69,7 +59,7 @@ public enum MigrationPlanner {
     ///   - allowOutOfOrder: Apply pending steps that are older than the newest applied one.
     /// - Throws: ``EngineError/ledger(_:)`` when steps and ledger contradict each other;
     ///   ``EngineError/notFound(_:)`` for a version that doesn't exist.
-    public static func versions(
+    package static func versions(
         steps: [Step], ledger: [Int64: Record], request: Request, allowOutOfOrder: Bool = false
     ) throws(EngineError) -> [Int64] {
         try check(steps)
@@ -80,8 +70,8 @@ public enum MigrationPlanner {
     }
 
     /// What is wrong with each version.
-    public static func problems(steps: [Step], ledger: [Int64: Record]) -> [Int64: [Problem]] {
-        var problems: [Int64: [Problem]] = [:]
+    package static func problems(steps: [Step], ledger: [Int64: Record]) -> [Int64: [StepProblem]] {
+        var problems: [Int64: [StepProblem]] = [:]
         for version in missing(steps, ledger) { problems[version, default: []].append(.missing) }
         for step in edited(steps, ledger) { problems[step.version, default: []].append(.edited) }
         for version in outOfOrder(steps, ledger) { problems[version, default: []].append(.outOfOrder) }
@@ -91,7 +81,7 @@ public enum MigrationPlanner {
     /// Looks whether steps can be told apart.
     ///
     /// - Throws: ``EngineError/ledger(_:)`` for a version that is too low, and for one that two steps have.
-    public static func check(_ steps: [Step]) throws(EngineError) {
+    package static func check(_ steps: [Step]) throws(EngineError) {
         var seen: [Int64: String] = [:]
         for step in steps {
             if step.version < step.lowestVersion {

@@ -6,7 +6,7 @@ extension MigrationRunner {
     /// Looks whether every step can be applied, before the first one is.
     ///
     /// - Throws: ``EngineError/blocked(version:name:reasons:before:)``, ``EngineError/dangerous(version:name:reasons:)``.
-    public func checkBlockers(
+    package func checkBlockers(
         _ selection: [any Migration], _ database: Database, settings: RepairSettings
     ) async throws {
         for step in selection {
@@ -51,7 +51,7 @@ extension MigrationRunner {
     /// Looks whether every step can be taken back, before the first one is.
     ///
     /// - Throws: ``EngineError/refused(_:)``, ``EngineError/dangerous(version:name:reasons:)``.
-    public func checkDownBlockers(
+    package func checkDownBlockers(
         _ selection: [any Migration], _ database: Database, settings: RepairSettings
     ) async throws {
         try Self.checkDangers(selection, .down, settings)

@@ -8,7 +8,7 @@ extension MigrationRunner {
     ///
     /// - Throws: ``EngineError/notFound(_:)`` for a version that no step has; ``EngineError/refused(_:)`` when a step is
     ///   half applied, or one above the version is applied; `MongoError`.
-    public func baseline(upTo version: Int64, _ database: Database) async throws -> [MigrationPlanner.Step] {
+    package func baseline(upTo version: Int64, _ database: Database) async throws -> [MigrationPlanner.Step] {
         guard steps.contains(where: { $0.version == version }) else {
             throw EngineError.notFound("There is no step \(version). \(EngineAdvice.listSteps).")
         }
@@ -31,7 +31,7 @@ extension MigrationRunner {
     /// The step that a version names: a known one, or one that only the ledger knows.
     ///
     /// - Throws: ``EngineError/notFound(_:)``, `MongoError`.
-    public func step(_ version: Int64, _ database: Database) async throws -> MigrationPlanner.Step {
+    package func step(_ version: Int64, _ database: Database) async throws -> MigrationPlanner.Step {
         if let step = known.first(where: { $0.version == version }) { return step }
         if let row = try await Ledger(database: database, series: series).rows()[version] {
             return MigrationPlanner.Step(version: version, name: row.name)
@@ -47,7 +47,7 @@ extension MigrationRunner {
     ///   - run: The run that does it.
     ///   - description: Who does it.
     /// - Throws: ``EngineError``, `MongoError`.
-    public func mark(
+    package func mark(
         _ steps: [MigrationPlanner.Step], _ state: StepState, _ run: Run, description: RunDescription
     ) async throws {
         let ledger = Ledger(database: run.database, series: series)

@@ -9,7 +9,7 @@ extension MigrationRunner {
     ///   - id: The run that is about to be taken back.
     ///   - run: The run that does it.
     /// - Throws: `MongoError`.
-    public static func noteUndoing(_ id: ObjectID, run: Run) async throws {
+    package static func noteUndoing(_ id: ObjectID, run: Run) async throws {
         // Those concerned are chosen by what they hold: one that can't be read would be passed over.
         for row in try await run.database.findAll(StateCollection.migrations, filter: [:]) {
             _ = try LedgerRow(reading: row)
@@ -38,7 +38,7 @@ extension MigrationRunner {
     ///   - id: The run that was taken back.
     ///   - run: The run that took it back.
     /// - Throws: `MongoError`.
-    public static func noteUndone(_ id: ObjectID, run: Run) async throws {
+    package static func noteUndone(_ id: ObjectID, run: Run) async throws {
         let database = run.database
         for row in try await rows(of: id, ["applied", "applying", "failed", "reverting"], database) {
             var remaining = 0

@@ -15,7 +15,7 @@ public struct StepStatus: Sendable {
     /// What the ledger knows of it.
     public let row: LedgerRow?
     /// What is wrong with it.
-    public let problems: [MigrationPlanner.Problem]
+    public let problems: [StepProblem]
 }
 
 /// A step that was worked on.
@@ -31,20 +31,20 @@ public struct StepResult: Sendable {
 }
 
 /// Applies the steps of a series, and takes them back.
-public struct MigrationRunner: Sendable {
+package struct MigrationRunner: Sendable {
     /// The name of the series in the ledger.
-    public let series: String
+    package let series: String
     /// The steps, by version.
-    public let steps: [any Migration]
+    package let steps: [any Migration]
 
     /// Makes a runner.
-    public init(series: String, steps: [any Migration]) {
+    package init(series: String, steps: [any Migration]) {
         self.series = series
         self.steps = steps.sorted { $0.version < $1.version }
     }
 
     /// What the planner knows of the steps.
-    public var known: [MigrationPlanner.Step] {
+    package var known: [MigrationPlanner.Step] {
         steps.map {
             MigrationPlanner.Step(
                 version: $0.version, name: $0.name, checksum: $0.checksum, formerChecksums: $0.formerChecksums,
@@ -55,7 +55,7 @@ public struct MigrationRunner: Sendable {
     /// Every step, and every row of the ledger that has no step any more.
     ///
     /// - Throws: `MongoError`.
-    public func status(_ database: Database) async throws -> [StepStatus] {
+    package func status(_ database: Database) async throws -> [StepStatus] {
         let rows = try await Ledger(database: database, series: series).rows()
         let problems = MigrationPlanner.problems(steps: known, ledger: rows.mapValues(\.record))
         let present = steps.map { step in
@@ -76,7 +76,7 @@ public struct MigrationRunner: Sendable {
     /// The steps that a request is about, in the order in which they will be worked on.
     ///
     /// - Throws: ``EngineError``, `MongoError`.
-    public func selection(
+    package func selection(
         _ request: MigrationPlanner.Request, _ database: Database, allowOutOfOrder: Bool = false
     ) async throws -> [any Migration] {
         let rows = try await Ledger(database: database, series: series).rows()
@@ -95,7 +95,7 @@ public struct MigrationRunner: Sendable {
     ///   - database: The database.
     ///   - each: Called with each step, its plan, why it can't be applied, and how long looking took.
     /// - Throws: `MongoError`, and what the closure throws.
-    public func plan(
+    package func plan(
         _ selection: [any Migration], _ database: Database,
         each: (any Migration, StepPlan, [Sentence], Duration) throws -> Void
     ) async throws {
@@ -128,7 +128,7 @@ public struct MigrationRunner: Sendable {
     ///   - description: Who runs them, for the ledger.
     ///   - finished: Called after each step.
     /// - Throws: ``EngineError/stepFailed(version:name:underlying:)``; ``EngineError`` of an interruption.
-    public func up(
+    package func up(
         _ selection: [any Migration], _ context: StepContext, _ description: RunDescription,
         finished: (StepResult) -> Void
     ) async throws {
@@ -152,7 +152,7 @@ public struct MigrationRunner: Sendable {
     ///
     /// - Parameters: as of ``up(_:_:_:finished:)``.
     /// - Throws: ``EngineError/stepFailed(version:name:underlying:)``; ``EngineError`` of an interruption.
-    public func down(
+    package func down(
         _ selection: [any Migration], _ context: StepContext, _ description: RunDescription,
         finished: (StepResult) -> Void
     ) async throws {
@@ -182,7 +182,7 @@ public struct MigrationRunner: Sendable {
     /// What taking steps back would change, by what the journal says, or the steps themselves. Changes nothing.
     ///
     /// - Throws: `MongoError`.
-    public func planDown(_ selection: [any Migration], _ database: Database) async throws -> [Change] {
+    package func planDown(_ selection: [any Migration], _ database: Database) async throws -> [Change] {
         let rows = try await Ledger(database: database, series: series).rows()
         let tally = Tally()
         for step in selection where try await !Self.hasNoEffect(step, rows[step.version], database) {

@@ -19,7 +19,7 @@ internal import MongoDriver
 /// - ``Connected/up(to:settings:)``, ``Connected/down(to:settings:)``: apply steps and take them back.
 public struct Migrator: Sendable {
     /// The steps.
-    public let runner: MigrationRunner
+    package let runner: MigrationRunner
     private let logger: Logger
 
     /// Makes a migrator.

@@ -1,12 +1,12 @@
-public import MigrationEngine
+package import MigrationEngine
 
 /// The versioned steps of the chat database. A new step is a file beside this one, and a line here.
-public enum ChatMigrations {
+package enum ChatMigrations {
     /// The name of the series in the ledger.
-    public static let series = "chat"
+    package static let series = "chat"
 
     /// Every step, oldest first.
-    public static let steps: [any Migration] = [
+    package static let steps: [any Migration] = [
         Step001Guard(),
         Step002RepairIDs(),
         Step003RepairReferences(),
@@ -16,5 +16,5 @@ public enum ChatMigrations {
     ]
 
     /// Applies the steps and takes them back.
-    public static var runner: MigrationRunner { MigrationRunner(series: series, steps: steps) }
+    package static var runner: MigrationRunner { MigrationRunner(series: series, steps: steps) }
 }

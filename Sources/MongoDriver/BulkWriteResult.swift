@@ -1,36 +1,36 @@
 public import BSON
 
 /// What a bulk write did, and what it couldn't do.
-public struct BulkWriteResult: Sendable {
+package struct BulkWriteResult: Sendable {
     /// One write of a bulk that the server refused.
-    public struct WriteError: Sendable {
+    package struct WriteError: Sendable {
         /// The write's position in the list that was given.
-        public let index: Int
+        package let index: Int
         /// The server's error code.
-        public let code: Int32
+        package let code: Int32
         /// The server's words.
-        public let message: String
+        package let message: String
         /// What the server says of the failure beyond its words, such as the rule that a document broke.
-        public let details: BSONDocument?
+        package let details: BSONDocument?
         /// For a duplicate key: the index's key pattern.
-        public let keyPattern: BSONDocument?
+        package let keyPattern: BSONDocument?
     }
 
     /// The number of documents inserted.
-    public var inserted = 0
+    package var inserted = 0
     /// The number of documents an update's filter matched.
-    public var matched = 0
+    package var matched = 0
     /// The number of documents that an update changed.
-    public var modified = 0
+    package var modified = 0
     /// The number of documents deleted.
-    public var removed = 0
+    package var removed = 0
     /// The number of documents inserted by upserts.
-    public var upserted = 0
+    package var upserted = 0
     /// The writes that the server refused, in the order of the list.
-    public var writeErrors: [WriteError] = []
+    package var writeErrors: [WriteError] = []
 
     /// Nothing done.
-    public init() {}
+    package init() {}
 
     /// Adds what one command did.
     ///

@@ -2,17 +2,17 @@ internal import BSON
 internal import CMongoC
 
 /// A session of a ``MongoClient``, or the transaction that runs in it.
-public struct ClientSession: Sendable {
+package struct ClientSession: Sendable {
     /// What a command carries to belong to the session, as `mongoc_client_session_append` writes it.
     let option: BSONValue
     let identifier: Int
     /// Whether the commands of this session belong to a transaction, and so may not carry a write concern.
-    public let isTransaction: Bool
+    package let isTransaction: Bool
 }
 
 extension MongoClient {
     /// Runs a closure whose reads all see the data at one moment (read concern `snapshot`, replica sets only).
-    public nonisolated func withSnapshot<R: Sendable>(
+    package nonisolated func withSnapshot<R: Sendable>(
         _ body: (ClientSession) async throws -> R
     ) async throws -> R {
         let session = try await startSession(snapshot: true, isTransaction: false)
@@ -34,7 +34,7 @@ extension MongoClient {
     /// closure may therefore run more than once.
     ///
     /// - Throws: what the closure throws, or ``MongoError`` of the commit.
-    public nonisolated func withTransaction<R: Sendable>(
+    package nonisolated func withTransaction<R: Sendable>(
         _ body: (ClientSession) async throws -> R
     ) async throws -> R {
         let session = try await startSession(snapshot: false, isTransaction: true)

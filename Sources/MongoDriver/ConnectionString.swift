@@ -5,20 +5,20 @@ internal import CMongoC
 ///
 /// The text itself can't be read back: ``description`` names user, hosts and database only, so that a connection
 /// string that is printed, logged or stored by mistake gives nothing away.
-public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+package struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// The hosts, as `host:port`, or the path of a socket.
-    public let hosts: [String]
+    package let hosts: [String]
     /// The database named in the path, if any.
-    public let database: String?
+    package let database: String?
     /// The user's name, if any.
-    public let username: String?
+    package let username: String?
     /// The name the client gives itself, if the string sets one.
-    public let appName: String?
+    package let appName: String?
     /// Which members it lets answer reads: `primary` where it says nothing.
     ///
     /// A connection reads from the primary all the same, unless a read is told otherwise: what is about to be changed must
     /// not be read from a member that lags behind.
-    public let readPreference: ReadPreference
+    package let readPreference: ReadPreference
     /// The sets of tags that a member must have to answer a read that isn't for the primary alone, as
     /// `readPreferenceTags` gives them: an array's document.
     let readTags: BSONDocument?
@@ -31,7 +31,7 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
     ///
     /// - Parameter text: `mongodb://…` or `mongodb+srv://…`.
     /// - Throws: ``MongoError`` of kind `connectionString`, whose words never repeat the text's credentials.
-    public init(_ text: String) throws(MongoError) {
+    package init(_ text: String) throws(MongoError) {
         MongoRuntime.start()
         guard !text.utf8.contains(0) else {
             throw MongoError(.connectionString, "The connection string contains a NUL character.")
@@ -68,7 +68,7 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
     ///   - password: The user's password.
     ///   - authSource: The database that knows the user.
     /// - Throws: ``MongoError`` of kind `connectionString`.
-    public init(
+    package init(
         host: String, port: Int, username: String?, password: String?, authSource: String = "admin"
     ) throws(MongoError) {
         let address = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]:\(port)" : "\(host):\(port)"
@@ -81,12 +81,12 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
     }
 
     /// Whether the string carries a password.
-    public let hasPassword: Bool
+    package let hasPassword: Bool
 
     /// The same connection with another password, such as one read from a file.
     ///
     /// - Throws: ``MongoError`` of kind `connectionString` when the string names no user.
-    public func with(password: String) throws(MongoError) -> ConnectionString {
+    package func with(password: String) throws(MongoError) -> ConnectionString {
         guard let scheme = text.firstRange(of: "://"), username != nil,
             let end = text[scheme.upperBound...].firstIndex(of: "@")
         else {
@@ -98,24 +98,24 @@ public struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugSt
     }
 
     /// Scheme, user, hosts and database, without password and options.
-    public var description: String {
+    package var description: String {
         let user = username.map { "\($0)@" } ?? ""
         return "mongodb://\(user)\(hosts.joined(separator: ","))/\(database ?? "")"
     }
 
     /// The same as ``description``: debugging output must not show passwords either.
-    public var debugDescription: String { description }
+    package var debugDescription: String { description }
 
     /// No children: reflection must not show passwords either.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 
     /// Whether every host is this machine itself: 127.0.0.0/8, `::1`, `localhost`, or a socket.
-    public var isLoopback: Bool {
+    package var isLoopback: Bool {
         !hosts.isEmpty && hosts.allSatisfy(Self.isLoopback)
     }
 
     /// Whether a host, with or without a port, is this machine itself.
-    public static func isLoopback(_ host: String) -> Bool {
+    package static func isLoopback(_ host: String) -> Bool {
         let name = host.hasPrefix("[") ? String(host.dropFirst().prefix { $0 != "]" }) : name(of: host)
         return name == "localhost" || name == "::1" || isLoopbackIPv4(name) || name.hasPrefix("/")
     }

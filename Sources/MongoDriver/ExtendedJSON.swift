@@ -3,19 +3,19 @@ internal import CMongoC
 
 /// MongoDB's Extended JSON, version 2 (https://github.com/mongodb/specifications/blob/master/source/extended-json.md),
 /// by libbson.
-public enum ExtendedJSON {
+package enum ExtendedJSON {
     /// Writes a document so that every type can be read back exactly.
     ///
     /// - Throws: ``MongoError`` of kind `bson` when it can't be written as JSON: text that isn't UTF-8, or
     ///   more than 200 levels.
-    public static func canonical(_ document: BSONDocument) throws(MongoError) -> String {
+    package static func canonical(_ document: BSONDocument) throws(MongoError) -> String {
         try text(document, bson_as_canonical_extended_json)
     }
 
     /// Writes a document for people: numbers as JSON's own, dates as text.
     ///
     /// - Throws: ``MongoError`` of kind `bson`, as ``canonical(_:)`` does.
-    public static func relaxed(_ document: BSONDocument) throws(MongoError) -> String {
+    package static func relaxed(_ document: BSONDocument) throws(MongoError) -> String {
         try text(document, bson_as_relaxed_extended_json)
     }
 
@@ -24,7 +24,7 @@ public enum ExtendedJSON {
     /// An array is read as the document that stores it, with the keys "0", "1" and so on.
     ///
     /// - Throws: ``MongoError`` of kind `bson` with the parser's words, also when there is more than one document.
-    public static func document(_ json: String) throws(MongoError) -> BSONDocument {
+    package static func document(_ json: String) throws(MongoError) -> BSONDocument {
         guard let first = json.utf8.firstIndex(where: { !isSpace($0) }),
             let last = json.utf8.lastIndex(where: { !isSpace($0) })
         else { throw MongoError(.bson, "Not Extended JSON: there is nothing to read.") }

@@ -18,7 +18,7 @@ extension MongoClient {
     ///   - session: The session or transaction it belongs to.
     /// - Throws: ``MongoError``.
     @discardableResult
-    public func bulkWriteCollectingErrors(
+    package func bulkWriteCollectingErrors(
         _ namespace: Namespace, _ writes: [WriteModel], ordered: Bool = false,
         concern: WriteConcern = .majorityJournaled, bypassValidation: Bool = false,
         collation: BSONDocument? = nil, session: ClientSession? = nil
@@ -54,7 +54,7 @@ extension MongoClient {
     ///
     /// - Throws: ``MongoError``, with what was done so far in ``MongoError/partialResult``.
     @discardableResult
-    public func bulkWrite(
+    package func bulkWrite(
         _ namespace: Namespace, _ writes: [WriteModel], ordered: Bool = false,
         concern: WriteConcern = .majorityJournaled, bypassValidation: Bool = false,
         collation: BSONDocument? = nil, session: ClientSession? = nil

@@ -1,28 +1,28 @@
 public import BSON
 
 /// A collection, a view or a time series, as `listCollections` describes it.
-public struct CollectionDescription: Sendable {
+package struct CollectionDescription: Sendable {
     /// The collection's name.
-    public let name: String
+    package let name: String
     /// `collection`, `view` or `timeseries`.
-    public let type: String
+    package let type: String
     /// Its options as the server stores them: `validator`, `validationLevel`, `capped`, `collation`…
-    public let options: BSONDocument
+    package let options: BSONDocument
     /// What tells it from another that had, or will have, its name; nil for a view.
-    public let uuid: BSONValue?
+    package let uuid: BSONValue?
     /// Whether its size is bounded, so that documents can't be deleted one by one on old servers.
-    public var isCapped: Bool { options["capped"]?.bool ?? false }
+    package var isCapped: Bool { options["capped"]?.bool ?? false }
     /// The collation that its queries and indexes have unless they say otherwise.
-    public var collation: BSONDocument? { options["collation"]?.document }
+    package var collation: BSONDocument? { options["collation"]?.document }
     /// Whether documents can be changed in it.
-    public var isOrdinary: Bool { type == "collection" }
+    package var isOrdinary: Bool { type == "collection" }
 }
 
 extension MongoClient {
     /// Lists a database's collections, views and time series, `system.` ones left out.
     ///
     /// - Throws: ``MongoError``.
-    public func listCollections(_ database: String) async throws -> [String: CollectionDescription] {
+    package func listCollections(_ database: String) async throws -> [String: CollectionDescription] {
         try Self.checkName(database)
         let command: BSONDocument = ["listCollections": 1]
         let documents = try await all(register(CursorRequest(command, on: database)))
@@ -37,7 +37,7 @@ extension MongoClient {
     /// Lists a collection's indexes as the server describes them; none when the collection doesn't exist.
     ///
     /// - Throws: ``MongoError``.
-    public func listIndexes(_ namespace: Namespace) async throws -> [BSONDocument] {
+    package func listIndexes(_ namespace: Namespace) async throws -> [BSONDocument] {
         do {
             try Self.check(namespace)
             let command: BSONDocument = ["listIndexes": .string(namespace.collection)]
@@ -53,7 +53,7 @@ extension MongoClient {
     ///   - namespace: The collection.
     ///   - indexes: As the server's `createIndexes` takes them: `key`, `name`, `unique`, …
     /// - Throws: ``MongoError`` of kind `duplicateKey` when a unique index can't be built.
-    public func createIndexes(_ namespace: Namespace, _ indexes: [BSONDocument]) throws {
+    package func createIndexes(_ namespace: Namespace, _ indexes: [BSONDocument]) throws {
         let command: BSONDocument = [
             "createIndexes": .string(namespace.collection),
             "indexes": .array(BSONArray(indexes.map { .document($0) })),
@@ -65,7 +65,7 @@ extension MongoClient {
     /// Drops an index by its name.
     ///
     /// - Throws: ``MongoError`` with the code `indexNotFound` when there is none.
-    public func dropIndex(_ namespace: Namespace, name: String) throws {
+    package func dropIndex(_ namespace: Namespace, name: String) throws {
         try run(
             [
                 "dropIndexes": .string(namespace.collection), "index": .string(name),
@@ -76,7 +76,7 @@ extension MongoClient {
     /// Creates a collection.
     ///
     /// - Throws: ``MongoError`` with the code `namespaceExists` when it is there already.
-    public func createCollection(_ namespace: Namespace, options: BSONDocument = [:]) throws {
+    package func createCollection(_ namespace: Namespace, options: BSONDocument = [:]) throws {
         var command: BSONDocument = ["create": .string(namespace.collection)]
         for element in options.rawElements { command.append(raw: element) }
         command.append("writeConcern", .document(WriteConcern.majorityJournaled.document))
@@ -86,7 +86,7 @@ extension MongoClient {
     /// Changes a collection's options, such as its validator.
     ///
     /// - Throws: ``MongoError``.
-    public func collMod(_ namespace: Namespace, _ changes: BSONDocument) throws {
+    package func collMod(_ namespace: Namespace, _ changes: BSONDocument) throws {
         var command: BSONDocument = ["collMod": .string(namespace.collection)]
         for element in changes.rawElements { command.append(raw: element) }
         command.append("writeConcern", .document(WriteConcern.majorityJournaled.document))

@@ -2,7 +2,7 @@ public import BSON
 internal import CMongoC
 
 /// What a command does, which decides how the driver may retry and route it.
-public enum CommandMode: Sendable {
+package enum CommandMode: Sendable {
     /// Neither: sent as it is to the primary.
     case plain
     /// A read: follows the read preference, retried once after a network error.
@@ -23,7 +23,7 @@ extension MongoClient {
     /// - Returns: The server's reply.
     /// - Throws: ``MongoError``.
     @discardableResult
-    public func run(
+    package func run(
         _ command: BSONDocument, on database: String, mode: CommandMode = .plain,
         readPreference: ReadPreference? = nil, session: ClientSession? = nil
     ) throws -> BSONDocument {
@@ -95,7 +95,7 @@ extension MongoClient {
     ///   - session: The session or transaction it belongs to.
     /// - Returns: The document as it was before (with `new: true`, after), or nil where none matched.
     /// - Throws: ``MongoError``.
-    public func findAndModify(
+    package func findAndModify(
         _ namespace: Namespace, query: BSONDocument, _ arguments: BSONDocument,
         concern: WriteConcern = .majorityJournaled, session: ClientSession? = nil
     ) throws -> BSONDocument? {

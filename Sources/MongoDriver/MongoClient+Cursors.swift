@@ -14,7 +14,7 @@ extension MongoClient {
     ///     `collation`, `batchSize`, `maxTimeMS`, `readConcern`.
     ///   - readPreference: Which members may answer; nil means the primary.
     ///   - session: The session or transaction it belongs to.
-    public func find(
+    package func find(
         _ namespace: Namespace, filter: BSONDocument, options: BSONDocument = [:],
         readPreference: ReadPreference? = nil, session: ClientSession? = nil
     ) throws -> MongoCursor {
@@ -37,7 +37,7 @@ extension MongoClient {
     ///     `maxTimeMS`, `readConcern`, `let`.
     ///   - readPreference: Which members may answer; nil means the primary.
     ///   - session: The session or transaction it belongs to.
-    public func aggregate(
+    package func aggregate(
         _ namespace: Namespace, pipeline: [BSONDocument], options: BSONDocument = [:],
         readPreference: ReadPreference? = nil, session: ClientSession? = nil
     ) throws -> MongoCursor {
@@ -55,7 +55,7 @@ extension MongoClient {
     /// Hands every batch of a cursor to a closure, then closes the cursor, whatever happens.
     ///
     /// - Throws: ``MongoError``, or what the closure throws.
-    public nonisolated func forEachBatch(
+    package nonisolated func forEachBatch(
         of cursor: MongoCursor, maximum: Int = 1000, maximumBytes: Int = 4 << 20,
         _ body: ([BSONDocument]) async throws -> Void
     ) async throws {
@@ -73,7 +73,7 @@ extension MongoClient {
     }
 
     /// Reads a whole cursor into memory; for results known to be small.
-    public nonisolated func all(_ cursor: MongoCursor) async throws -> [BSONDocument] {
+    package nonisolated func all(_ cursor: MongoCursor) async throws -> [BSONDocument] {
         var documents: [BSONDocument] = []
         try await forEachBatch(of: cursor) { documents += $0 }
         return documents

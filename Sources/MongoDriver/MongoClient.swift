@@ -12,7 +12,7 @@ internal import CMongoC
 /// - ``aggregate(_:pipeline:options:readPreference:session:)``
 /// - ``bulkWrite(_:_:ordered:concern:bypassValidation:collation:session:)``
 /// - ``withTransaction(_:)``
-public actor MongoClient {
+package actor MongoClient {
     let pool: MongoPool
     private let executor: ClientExecutor
     private var handle: OpaquePointer?
@@ -22,7 +22,7 @@ public actor MongoClient {
     private var nextIdentifier = 0
 
     /// The client's own queue.
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     init(pool: MongoPool) {
         self.pool = pool
@@ -30,19 +30,19 @@ public actor MongoClient {
     }
 
     /// Where this client connects to.
-    public nonisolated var connectionString: ConnectionString { pool.connectionString }
+    package nonisolated var connectionString: ConnectionString { pool.connectionString }
 
     /// Lends another client of the same pool to a closure.
     ///
     /// - Throws: what the closure throws, or ``MongoError`` when no client became free in time.
-    public nonisolated func withSibling<R: Sendable>(_ body: (MongoClient) async throws -> R) async throws -> R {
+    package nonisolated func withSibling<R: Sendable>(_ body: (MongoClient) async throws -> R) async throws -> R {
         try await pool.withClient(body)
     }
 
     /// Lends several clients of the same pool to a closure.
     ///
     /// - Throws: as ``withSibling(_:)``.
-    public nonisolated func withSiblings<R: Sendable>(
+    package nonisolated func withSiblings<R: Sendable>(
         _ count: Int, _ body: ([MongoClient]) async throws -> R
     ) async throws -> R {
         guard count > 0 else { return try await body([]) }

@@ -1,7 +1,7 @@
 public import BSON
 
 /// An open cursor of a ``MongoClient``; it lives on that client's executor.
-public struct MongoCursor: Sendable {
+package struct MongoCursor: Sendable {
     let client: MongoClient
     let identifier: Int
 
@@ -12,10 +12,10 @@ public struct MongoCursor: Sendable {
     ///   - maximumBytes: Stop when the documents together exceed this size, which bounds memory.
     /// - Returns: The next documents; empty at the end.
     /// - Throws: ``MongoError``: a cursor that broke never looks like one that ended, however often it is asked.
-    public func nextBatch(maximum: Int = 1000, maximumBytes: Int = 4 << 20) async throws -> [BSONDocument] {
+    package func nextBatch(maximum: Int = 1000, maximumBytes: Int = 4 << 20) async throws -> [BSONDocument] {
         try await client.nextBatch(identifier, maximum: maximum, maximumBytes: maximumBytes)
     }
 
     /// Closes the cursor, on the server too.
-    public func close() async { await client.closeCursor(identifier) }
+    package func close() async { await client.closeCursor(identifier) }
 }

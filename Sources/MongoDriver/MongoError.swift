@@ -42,12 +42,12 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
     /// Error labels such as `TransientTransactionError`.
     public let labels: Set<String>
     /// How much of a bulk write was done before it failed.
-    public let partialResult: BulkWriteResult?
+    package let partialResult: BulkWriteResult?
     /// Whether one of a command's writes was refused, and not the command: others may have been made.
     public let isOfOneWrite: Bool
 
     /// Makes an error.
-    public init(
+    package init(
         _ kind: Kind, _ message: String, code: Int32 = 0, labels: Set<String> = [],
         partialResult: BulkWriteResult? = nil, isOfOneWrite: Bool = false
     ) {

@@ -6,12 +6,12 @@ extension MongoPool {
     ///
     /// It is the set's own time: a member that lags behind, or a majority that is away, shows in it. A primary that
     /// nobody writes to moves on by itself every ten seconds.
-    public var oldestRead: BSONTimestamp? { reads.oldest }
+    package var oldestRead: BSONTimestamp? { reads.oldest }
 
     /// How far the data of a read were behind the newest that its server had heard of in the set, at worst; nil as
     /// ``oldestRead``. No clock of this machine is involved. In whole seconds; up to ten may come from an idle primary.
-    public var longestReadLag: Duration? { reads.longestLag.map { .seconds(Int64($0)) } }
+    package var longestReadLag: Duration? { reads.longestLag.map { .seconds(Int64($0)) } }
 
     /// Begins anew with ``oldestRead`` and ``longestReadLag``.
-    public func resetReads() { reads.reset() }
+    package func resetReads() { reads.reset() }
 }

@@ -7,31 +7,31 @@ internal import Synchronization
 ///
 /// `@unchecked Sendable`: "mongoc_client_pool_t is thread-safe" (mongoc_client_pool_t(3)), except for its
 /// construction and destruction, which happen in `init` and `deinit` alone.
-public final class MongoPool: @unchecked Sendable {
+package final class MongoPool: @unchecked Sendable {
     /// How the pool behaves where the connection string doesn't say. What it says of read and write concerns and of read
     /// preferences counts for nothing here: each command has its own.
-    public struct Options: Sendable {
+    package struct Options: Sendable {
         /// The name under which the server sees the clients.
-        public var appName = "chat-admin"
+        package var appName = "chat-admin"
         /// How long to look for a usable server, in milliseconds.
-        public var serverSelectionTimeoutMS: Int32 = 10_000
+        package var serverSelectionTimeoutMS: Int32 = 10_000
         /// How long to wait for an answer, in milliseconds: an hour. A server groups tens of millions of messages for longer
         /// than the driver's own five minutes; one that is gone is noticed by keep-alive probes before.
-        public var socketTimeoutMS: Int32 = 3_600_000
+        package var socketTimeoutMS: Int32 = 3_600_000
         /// How long a command may take whose work doesn't grow with the data, in milliseconds, before its connection counts
         /// as lost: two minutes, twice what a write waits for a majority.
-        public var quickCommandTimeoutMS = 120_000
+        package var quickCommandTimeoutMS = 120_000
         /// How long to wait for a free client, in milliseconds.
-        public var waitQueueTimeoutMS: Int32 = 60_000
+        package var waitQueueTimeoutMS: Int32 = 60_000
         /// The largest number of clients, whatever the connection string says; nil leaves it to the string.
-        public var maxPoolSize: Int32?
+        package var maxPoolSize: Int32?
 
         /// The defaults.
-        public init() {}
+        package init() {}
     }
 
     /// Where the pool connects to.
-    public let connectionString: ConnectionString
+    package let connectionString: ConnectionString
     private let pool: OpaquePointer
     /// Breaks connections that wait for nothing; it must be released after the pool is destroyed, too.
     private let watch: LivenessWatch
@@ -45,7 +45,7 @@ public final class MongoPool: @unchecked Sendable {
     /// Makes a pool. No connection is opened yet.
     ///
     /// - Throws: ``MongoError`` of kind `connectionString` when the options contradict each other.
-    public init(
+    package init(
         _ connectionString: ConnectionString, options: Options = Options(), logger: Logger
     ) throws(MongoError) {
         MongoRuntime.start()
@@ -79,14 +79,14 @@ public final class MongoPool: @unchecked Sendable {
 
     /// Keeps the pool until the process ends: destroying it waits for its monitoring threads, up to half a second, which
     /// a program that is about to end anyway can spare.
-    public func keepUntilExit() { Self.kept.withLock { $0.append(self) } }
+    package func keepUntilExit() { Self.kept.withLock { $0.append(self) } }
 
     /// Lends a client to a closure and takes it back afterwards.
     ///
     /// Cursors and sessions that the closure left open are closed.
     ///
     /// - Throws: what the closure throws, or ``MongoError`` when no client became free in time.
-    public func withClient<R: Sendable>(_ body: (MongoClient) async throws -> R) async throws -> R {
+    package func withClient<R: Sendable>(_ body: (MongoClient) async throws -> R) async throws -> R {
         let client = MongoClient(pool: self)
         try await client.open()
         do {

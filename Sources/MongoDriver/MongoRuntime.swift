@@ -4,7 +4,7 @@ public import Logging
 internal import Synchronization
 
 /// libmongoc's process-wide state: its one-time start, and where its own log lines go.
-public enum MongoRuntime {
+package enum MongoRuntime {
     /// The logger that libmongoc's own messages go to; nil drops them.
     private static let logger = Mutex<Logger?>(nil)
 
@@ -24,16 +24,16 @@ public enum MongoRuntime {
     }()
 
     /// Starts libmongoc; calling it again does nothing.
-    public static func start() { _ = started }
+    package static func start() { _ = started }
 
     /// Sends libmongoc's own messages to a logger from now on.
-    public static func log(to logger: Logger) {
+    package static func log(to logger: Logger) {
         start()
         self.logger.withLock { $0 = logger }
     }
 
     /// Frees libmongoc's process-wide state, for leak checkers. Nothing of this module may be used afterwards.
-    public static func shutDown() { mongoc_cleanup() }
+    package static func shutDown() { mongoc_cleanup() }
 
     /// Runs a closure in which libmongoc may find something wrong that is told otherwise.
     static func withoutLog<R>(_ body: () -> R) -> R {

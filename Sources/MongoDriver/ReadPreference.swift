@@ -2,7 +2,7 @@ internal import CMongoC
 
 /// Which members of a replica set may answer a read
 /// (https://www.mongodb.com/docs/manual/core/read-preference/).
-public enum ReadPreference: String, Sendable, CaseIterable {
+package enum ReadPreference: String, Sendable, CaseIterable {
     /// The primary alone.
     case primary
     /// The primary while there is one.

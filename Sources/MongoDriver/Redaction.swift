@@ -1,5 +1,5 @@
 /// Keeps credentials out of everything that is printed, logged or stored.
-public enum Redaction {
+package enum Redaction {
     private static let schemes = ["mongodb://", "mongodb+srv://"]
 
     /// Replaces the credentials of every connection string within a text by `***`.
@@ -7,7 +7,7 @@ public enum Redaction {
     /// A connection string is recognised by `mongodb://` or `mongodb+srv://`, in whatever case. What stands between that
     /// and the last `@` of the line is replaced: a password that nobody encoded may hold spaces and quotes too. So is
     /// everything after a `?`, where passwords of key files can stand.
-    public static func redact(_ text: String) -> String {
+    package static func redact(_ text: String) -> String {
         var result = ""
         var rest = Substring(text)
         while let scheme = nextScheme(in: rest) {

@@ -1,7 +1,7 @@
 internal import BSON
 
 /// What kind of deployment answers, as its `hello` says.
-public enum Topology: String, Sendable, Codable {
+package enum Topology: String, Sendable, Codable {
     /// One server without a replica set: no transactions.
     case standalone
     /// A replica set.
@@ -11,20 +11,20 @@ public enum Topology: String, Sendable, Codable {
 }
 
 /// The server that this client reached.
-public struct ServerDescription: Sendable {
+package struct ServerDescription: Sendable {
     /// The server's version, such as `7.0.14`.
-    public let version: String
+    package let version: String
     /// Its deployment.
-    public let topology: Topology
+    package let topology: Topology
     /// The oldest server with the expressions this project needs, in wire protocol versions: MongoDB 4.4.
-    public static let minimumWireVersion: Int64 = 9
+    package static let minimumWireVersion: Int64 = 9
     /// The newest wire protocol version that the server speaks.
-    public let wireVersion: Int64
+    package let wireVersion: Int64
     /// The members of its replica set, as they name themselves.
-    public let members: [String]
+    package let members: [String]
 
     /// Whether several documents can be changed in one transaction.
-    public var hasTransactions: Bool { topology != .standalone }
+    package var hasTransactions: Bool { topology != .standalone }
 }
 
 extension MongoClient {
@@ -39,7 +39,7 @@ extension MongoClient {
     ///
     /// - Throws: ``MongoError``; of kind `unreachable`, with what is wrong with TLS where that is the cause, when no server
     ///   answers that can be worked with.
-    public nonisolated func describeServer() async throws -> ServerDescription {
+    package nonisolated func describeServer() async throws -> ServerDescription {
         let deadline = ContinuousClock.now + Self.patience
         while true {
             do throws(MongoError) {

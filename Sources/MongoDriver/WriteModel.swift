@@ -1,7 +1,7 @@
 public import BSON
 
 /// One write of a bulk write.
-public enum WriteModel: Sendable {
+package enum WriteModel: Sendable {
     /// Insert a document.
     case insert(BSONDocument)
     /// Update the first document that matches; `update` holds operators.
@@ -18,14 +18,14 @@ public enum WriteModel: Sendable {
 
 /// How durable a write must be before the server answers
 /// (https://www.mongodb.com/docs/manual/reference/write-concern/).
-public enum WriteConcern: Sendable {
+package enum WriteConcern: Sendable {
     /// Acknowledged by a majority of the members, and in their journals on disk.
     case majorityJournaled
     /// Acknowledged by the server that took the write.
     case acknowledged
 
     /// The document that commands carry.
-    public var document: BSONDocument {
+    package var document: BSONDocument {
         switch self {
         // A majority that can't be reached is an error after this many milliseconds, not a wait for ever.
         case .majorityJournaled: ["w": "majority", "j": true, "wtimeout": 60_000]

@@ -1,18 +1,18 @@
 public import Journal
 
 /// A command of a step's file that failed, or that can't be gone on with.
-public struct CommandFailure: AdvisingError {
+package struct CommandFailure: AdvisingError {
     /// The command's place in the file, from 1.
-    public let position: Int
+    package let position: Int
     /// How many commands the file has.
-    public let count: Int
+    package let count: Int
     /// The command's name and collection.
-    public let command: String
+    package let command: String
     /// What went wrong.
-    public let underlying: any Error
+    package let underlying: any Error
 
     /// One sentence.
-    public var sentence: Sentence { "command \(position) of \(count) (\(command)): \(underlying)" }
+    package var sentence: Sentence { "command \(position) of \(count) (\(command)): \(underlying)" }
 }
 
 extension CommandFailure: UndecidedError {

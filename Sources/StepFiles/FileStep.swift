@@ -3,11 +3,11 @@ public import Journal
 public import MigrationEngine
 
 /// A step whose work is written in files, as arrays of database commands.
-public struct FileStep: Migration {
+package struct FileStep: Migration {
     /// The number in front of its files' names.
-    public let version: Int64
+    package let version: Int64
     /// The title in its files' names.
-    public let name: String
+    package let name: String
     /// The commands that apply it.
     let upFile: StepFile
     /// The commands that take it back, where there are some.
@@ -24,7 +24,7 @@ public struct FileStep: Migration {
     }
 
     /// What its commands do, in a line.
-    public var summary: String {
+    package var summary: String {
         let titles = upFile.commands.map(\.title)
         let shown = titles.prefix(Self.shownCommands).joined(separator: ", ")
         return titles.isEmpty
@@ -35,16 +35,16 @@ public struct FileStep: Migration {
     private static let shownCommands = 3
 
     /// SHA-256 of the commands that apply it.
-    public var checksum: String? { upFile.checksum }
+    package var checksum: String? { upFile.checksum }
 
     /// What earlier versions kept: that of the file's bytes.
-    public var formerChecksums: Set<String> { upFile.formerChecksums }
+    package var formerChecksums: Set<String> { upFile.formerChecksums }
 
     /// golang-migrate takes 0.
-    public static var lowestVersion: Int64 { 0 }
+    package static var lowestVersion: Int64 { 0 }
 
     /// What golang-migrate has applied.
-    public func appliedElsewhere(_ database: Database) async throws -> Sentence? {
+    package func appliedElsewhere(_ database: Database) async throws -> Sentence? {
         guard let applied = try await GolangMigrate.recorded(database), applied >= version else { return nil }
         return
             "golang-migrate has brought `\(database.name)` to version \(applied) (\(GolangMigrate.collection)), and this "
@@ -53,33 +53,33 @@ public struct FileStep: Migration {
     }
 
     /// Each command says what it does that isn't in the journal; a step without a file that takes it back needs to know.
-    public var notesUnjournalled: Bool { !hasOwnDown }
+    package var notesUnjournalled: Bool { !hasOwnDown }
 
     /// A file that takes it back.
-    public var downAdvice: Sentence? { hasOwnDown ? nil : "write its .down.json" }
+    package var downAdvice: Sentence? { hasOwnDown ? nil : "write its .down.json" }
 
     /// Whether it has a file that takes it back.
-    public var hasOwnDown: Bool { downFile != nil }
+    package var hasOwnDown: Bool { downFile != nil }
 
     /// What its commands do that can lose data.
-    public func dangers(_ direction: MigrationDirection) -> [String] {
+    package func dangers(_ direction: MigrationDirection) -> [String] {
         (direction == .up ? upFile : downFile)?.commands.flatMap(\.dangers) ?? []
     }
 
     /// What the commands of its first file would do.
-    public func plan(_ database: Database) async throws -> StepPlan {
+    package func plan(_ database: Database) async throws -> StepPlan {
         try await planner(database).plan(upFile)
     }
 
     /// What those of its commands would do that are still to be run.
-    public func plan(_ database: Database, _ situation: StepSituation) async throws -> StepPlan {
+    package func plan(_ database: Database, _ situation: StepSituation) async throws -> StepPlan {
         let saved = situation.isBegun ? situation.row?.checkpoint.flatMap(StepCheckpoint.init) : nil
         let position = saved?.direction == .up ? saved?.position ?? 0 : 0
         return try await planner(database).plan(upFile, from: position, ignoring: situation.touched)
     }
 
     /// What the commands of its second file would do.
-    public func planDown(_ database: Database) async throws -> StepPlan {
+    package func planDown(_ database: Database) async throws -> StepPlan {
         guard let downFile else { return StepPlan() }
         return try await planner(database).plan(downFile)
     }
@@ -89,12 +89,12 @@ public struct FileStep: Migration {
     }
 
     /// What its commands would fail on.
-    public func blockers(_ database: Database) async throws -> [String] {
+    package func blockers(_ database: Database) async throws -> [String] {
         try await blockers(database, ignoring: [])
     }
 
     /// Whether an earlier attempt has done anything of it.
-    public func isBegun(_ row: LedgerRow?, _ database: Database) async throws -> Bool {
+    package func isBegun(_ row: LedgerRow?, _ database: Database) async throws -> Bool {
         guard let row, MigrationPlanner.isEffective(row.state) else { return false }
         if let saved = row.checkpoint.flatMap(StepCheckpoint.init), saved.position > 0 || saved.begun != nil {
             return true
@@ -111,7 +111,7 @@ public struct FileStep: Migration {
     }
 
     /// Whether the present attempt, which has failed, has changed anything, or may have.
-    public func hasEffect(_ row: LedgerRow, _ database: Database) async throws -> Bool {
+    package func hasEffect(_ row: LedgerRow, _ database: Database) async throws -> Bool {
         guard let saved = row.checkpoint.flatMap(StepCheckpoint.init), saved.position == 0, saved.begun == nil,
             !row.isUnjournalled
         else { return true }
@@ -120,7 +120,7 @@ public struct FileStep: Migration {
     }
 
     /// Counts as left what earlier attempts couldn't tell of: whoever ended them may have said nothing of it.
-    public func nameUnknown(of runs: [ObjectID], _ run: Run) async throws {
+    package func nameUnknown(of runs: [ObjectID], _ run: Run) async throws {
         let list = { (field: String) -> BSONValue in ["$ifNull": [.string("$" + field), []]] }
         for id in runs where id != run.id {
             let found = try await run.database.aggregateAll(
@@ -143,12 +143,12 @@ public struct FileStep: Migration {
     }
 
     /// Why some of its commands aren't run at all.
-    public func refusals(_ database: Database) -> [String] {
+    package func refusals(_ database: Database) -> [String] {
         upFile.commands.compactMap { $0.refusal(on: database.name) }
     }
 
     /// What its commands do to the data as it is that can lose it, beyond what they say.
-    public func dangers(
+    package func dangers(
         _ database: Database, _ direction: MigrationDirection, _ situation: StepSituation
     ) async throws -> [String] {
         guard let file = direction == .up ? upFile : downFile, direction == .down || !situation.isBegun else {
@@ -158,10 +158,10 @@ public struct FileStep: Migration {
     }
 
     /// The collections that it changes.
-    public var touched: Set<String> { upFile.commands.reduce(into: []) { $0.formUnion($1.touched) } }
+    package var touched: Set<String> { upFile.commands.reduce(into: []) { $0.formUnion($1.touched) } }
 
     /// The same, of a step that isn't begun, where steps before it change some collections first.
-    public func blockers(_ database: Database, _ situation: StepSituation) async throws -> [String] {
+    package func blockers(_ database: Database, _ situation: StepSituation) async throws -> [String] {
         situation.isBegun ? [] : try await blockers(database, ignoring: situation.touched)
     }
 
@@ -172,7 +172,7 @@ public struct FileStep: Migration {
 
     /// What its commands would fail on, after the steps before it. What a file itself repeats shows when it is inserted: a
     /// step that was let begin goes as far as it can.
-    public func preconditions(_ database: Database) async throws -> [String] {
+    package func preconditions(_ database: Database) async throws -> [String] {
         let refusals = refusals(database)
         guard refusals.isEmpty else { return refusals }
         var planner = planner(database)
@@ -181,14 +181,14 @@ public struct FileStep: Migration {
     }
 
     /// Where it begins.
-    public func firstCheckpoint(_ direction: MigrationDirection) throws -> BSONDocument? {
+    package func firstCheckpoint(_ direction: MigrationDirection) throws -> BSONDocument? {
         try (direction == .up ? upFile : downFile)?.checkpoint(direction, position: 0).document
     }
 
     /// Why a half-done step can't be gone on with in a direction; nil where it can.
     ///
     /// - Parameter row: What the ledger knows of it.
-    public func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> Sentence? {
+    package func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> Sentence? {
         // What an undo has left can't be told from what it has taken back as safely as a command needs it.
         if row.state == .reverting, direction == .up {
             return
@@ -210,7 +210,7 @@ public struct FileStep: Migration {
     }
 
     /// Why it can't be taken back: neither a file nor the journal tells how.
-    public func downBlockers(_ database: Database) async throws -> [String] {
+    package func downBlockers(_ database: Database) async throws -> [String] {
         if let downFile { return downFile.commands.compactMap { $0.refusal(on: database.name) } }
         let lost = upFile.commands.filter { !$0.isInJournal }.map(\.title)
         guard !lost.isEmpty else { return [] }
@@ -220,10 +220,10 @@ public struct FileStep: Migration {
     }
 
     /// Runs the commands of its first file.
-    public func up(_ context: StepContext) async throws { try await execute(upFile, .up, context) }
+    package func up(_ context: StepContext) async throws { try await execute(upFile, .up, context) }
 
     /// Runs the commands of its second file.
-    public func down(_ context: StepContext) async throws {
+    package func down(_ context: StepContext) async throws {
         guard let downFile else { return }
         try await execute(downFile, .down, context)
     }

@@ -2,9 +2,9 @@ internal import BSON
 public import Journal
 
 /// What golang-migrate remembers of a database.
-public enum GolangMigrate {
+package enum GolangMigrate {
     /// The collection that it keeps its version in, unless its connection string says otherwise.
-    public static let collection = "schema_migrations"
+    package static let collection = "schema_migrations"
 
     /// The version that golang-migrate has brought a database to.
     ///
@@ -12,7 +12,7 @@ public enum GolangMigrate {
     ///   - database: The database.
     ///   - collection: Where golang-migrate keeps its version.
     /// - Throws: ``EngineError/refused(_:)`` when it was never there, or when its last step failed; `MongoError`.
-    public static func version(_ database: Database, collection: String = collection) async throws -> Int64 {
+    package static func version(_ database: Database, collection: String = collection) async throws -> Int64 {
         let found = try await database.findAll(collection, filter: [:], options: ["limit": 2])
         guard found.count < 2 else {
             throw EngineError.refused(

@@ -11,14 +11,14 @@ public struct StepDirectory: Sendable {
     /// The name of the series: the directory's own, unless another was given.
     public let series: String
     /// Its steps, by version.
-    public let steps: [FileStep]
+    public let steps: [any Migration]
     /// What was passed over, and why, a sentence each.
     public let warnings: [String]
     /// What looks like a step and can't be run, a sentence each: nobody should believe that it was. In ``warnings`` too.
     public let unusable: [String]
 
     /// The runner of its steps.
-    public var runner: MigrationRunner { MigrationRunner(series: series, steps: steps) }
+    package var runner: MigrationRunner { MigrationRunner(series: series, steps: steps) }
 
     /// Reads a directory and every step in it.
     ///
@@ -56,7 +56,7 @@ public struct StepDirectory: Sendable {
             }
             files[parsed.version, default: [:]][parsed.direction] = (name, parsed.title)
         }
-        var steps: [FileStep] = []
+        var steps: [any Migration] = []
         for (version, pair) in files.sorted(by: { $0.key < $1.key }) {
             guard let up = pair[.up] else {
                 let sentence =

@@ -1,16 +1,16 @@
 public import MigrationEngine
 
 /// The name of a file of a step, as golang-migrate writes it: `001_create_users.up.json`.
-public struct StepFileName: Sendable, Equatable {
+package struct StepFileName: Sendable, Equatable {
     /// The number in front, 0 or more.
-    public let version: Int64
+    package let version: Int64
     /// What stands between the number and the direction.
-    public let title: String
+    package let title: String
     /// Whether it applies the step or takes it back.
-    public let direction: MigrationDirection
+    package let direction: MigrationDirection
 
     /// Describes a name.
-    public init(version: Int64, title: String, direction: MigrationDirection) {
+    package init(version: Int64, title: String, direction: MigrationDirection) {
         self.version = version
         self.title = title
         self.direction = direction
@@ -20,7 +20,7 @@ public struct StepFileName: Sendable, Equatable {
     ///
     /// - Parameter name: The name, without its folder.
     /// - Throws: ``Mismatch`` with the reason in words.
-    public init(parsing name: String) throws(Mismatch) {
+    package init(parsing name: String) throws(Mismatch) {
         guard name.hasSuffix(".json") else { throw Mismatch(reason: "it doesn't end in .json") }
         let stem = name.dropLast(".json".count)
         let direction: MigrationDirection
@@ -42,7 +42,7 @@ public struct StepFileName: Sendable, Equatable {
     }
 
     /// Whether golang-migrate takes a file for a step, by its name: digits, `_`, `.up.` or `.down.`, and anything behind it.
-    public static func looksLikeStep(_ name: String) -> Bool {
+    package static func looksLikeStep(_ name: String) -> Bool {
         let rest = name.drop { $0.isASCII && $0.isNumber }
         guard rest.count < name.count, rest.first == "_" else { return false }
         return [".up.", ".down."].contains { rest.contains($0) }
@@ -51,18 +51,18 @@ public struct StepFileName: Sendable, Equatable {
     /// The file's name.
     ///
     /// - Parameter width: The least number of digits of the version.
-    public func text(width: Int = StepFileName.defaultWidth) -> String {
+    package func text(width: Int = StepFileName.defaultWidth) -> String {
         let digits = String(version)
         let zeros = String(repeating: "0", count: max(width - digits.count, 0))
         return "\(zeros)\(digits)_\(title).\(direction.rawValue).json"
     }
 
     /// Three digits, as in golang-migrate's documentation.
-    public static let defaultWidth = 3
+    package static let defaultWidth = 3
 
     /// Why a name isn't that of a step's file.
-    public struct Mismatch: Error, Equatable {
+    package struct Mismatch: Error, Equatable {
         /// In words.
-        public let reason: String
+        package let reason: String
     }
 }

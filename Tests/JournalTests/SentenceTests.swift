@@ -33,6 +33,13 @@ struct SentenceTests {
         #expect(text.split(separator: "AGAIN").count == 4, "\(text)")
     }
 
+    @Test("takes any other error's words as they are")
+    func plainError() {
+        struct Plain: Error, CustomStringConvertible { let description = "no luck" }
+        #expect(Sentence(of: Plain()) == "no luck")
+        #expect("\(EngineError.stepFailed(version: 1, name: "one", underlying: Plain()))".contains("failed: no luck."))
+    }
+
     @Test("says the same and hashes the same where it reads the same")
     func equality() {
         #expect(Sentence("a b") == "a \("b")")

@@ -15,7 +15,7 @@ struct MigrationPlannerTests {
             allowOutOfOrder: outOfOrder)
     }
 
-    private func problems(_ ledger: [Int64: StepState]) -> [Int64: [MigrationPlanner.Problem]] {
+    private func problems(_ ledger: [Int64: StepState]) -> [Int64: [StepProblem]] {
         MigrationPlanner.problems(steps: Self.steps, ledger: ledger.mapValues { MigrationPlanner.Record($0) })
     }
 

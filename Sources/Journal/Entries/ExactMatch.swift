@@ -6,16 +6,16 @@ internal import MongoDriver
 ///
 /// They compare within `$expr`, which doesn't look into arrays, doesn't take null for missing, and, with the `simple`
 /// collation, compares text by its bytes. `$type` tells an int from a double of the same value, which `$eq` doesn't.
-public enum ExactMatch {
+package enum ExactMatch {
     /// The collation that every one of these filters must be sent with.
-    public static let collation: BSONDocument = ["locale": "simple"]
+    package static let collation: BSONDocument = ["locale": "simple"]
 
     /// Matches the document with this `_id` while its fields are as given.
     ///
     /// - Parameters:
     ///   - id: The document's `_id`.
     ///   - fields: Each field's name and its value, nil where it must be absent. Names are top-level.
-    public static func fields(id: BSONValue, _ fields: [(name: String, value: BSONValue?)]) -> BSONDocument {
+    package static func fields(id: BSONValue, _ fields: [(name: String, value: BSONValue?)]) -> BSONDocument {
         var conditions = fields.flatMap { name, value -> [BSONValue] in
             let path: BSONValue = .string("$" + name)
             let type: BSONValue = .document(["$type": path])
@@ -48,7 +48,7 @@ public enum ExactMatch {
     /// `$eq` ignores the types of numbers; the size of the document tells most of them apart, and the types of the numbers
     /// among its own fields the rest. The documents are compared within arrays, because servers before 6.0 take a bare
     /// `$$ROOT` beside a literal for a path and fail ("FieldPath::tail() called on single element path").
-    public static func document(_ image: BSONDocument) -> BSONDocument {
+    package static func document(_ image: BSONDocument) -> BSONDocument {
         var conditions: [BSONValue] = [
             ["$eq": [["$$ROOT"], [["$literal": .document(image)]]]],
             ["$eq": [["$bsonSize": "$$ROOT"], .int32(Int32(image.byteCount))]],

@@ -2,13 +2,13 @@ public import BSON
 internal import MongoDriver
 
 /// Finishes what runs that were killed had begun: every journal entry that is still open.
-public struct Resumer: Sendable {
+package struct Resumer: Sendable {
     private let run: Run
     private let source: any ReferenceSource
 
     /// Makes a resumer that works under a new run's lease and counts into its tally nothing: the entries keep
     /// belonging to the runs that wrote them.
-    public init(run: Run, source: any ReferenceSource) {
+    package init(run: Run, source: any ReferenceSource) {
         self.run = run
         self.source = source
     }
@@ -19,7 +19,7 @@ public struct Resumer: Sendable {
     /// Whether there is anything to finish.
     ///
     /// - Throws: ``MongoError``.
-    public static func isNeeded(_ database: Database) async throws -> Bool {
+    package static func isNeeded(_ database: Database) async throws -> Bool {
         try await !database.findAll(
             StateCollection.journal, filter: Self.open, options: ["limit": 1, "projection": ["_id": 1]]
         ).isEmpty
@@ -30,7 +30,7 @@ public struct Resumer: Sendable {
     /// - Parameter interruption: Ends the waiting: whether a run is at work can take a few seconds to see.
     /// - Returns: For each collection the number of its open entries, and of some what they are about.
     /// - Throws: ``EngineError``, ``MongoError``.
-    public static func left(
+    package static func left(
         _ database: Database, _ interruption: Interruption
     ) async throws -> [(count: Int, samples: [BSONDocument])] {
         guard try await isNeeded(database), try await !Lease.isAtWork(database, interruption) else { return [] }
@@ -57,7 +57,7 @@ public struct Resumer: Sendable {
     ///
     /// - Returns: The runs that had left some, with the number of their open entries.
     /// - Throws: ``EngineError``, ``MongoError``.
-    public func resume() async throws -> [(run: ObjectID, entries: Int)] {
+    package func resume() async throws -> [(run: ObjectID, entries: Int)] {
         let entries = try await Self.isNeeded(run.database) ? takeOver() : []
         var resumed: [(ObjectID, Int)] = []
         for (id, group) in Dictionary(grouping: entries, by: \.key.run).sorted(by: { $0.key < $1.key }) {

@@ -1,22 +1,22 @@
 /// The collections that the engine keeps its own state in, beside the data they speak of, so that a dump of the
 /// database carries its history.
-public enum StateCollection {
+package enum StateCollection {
     /// Who holds the right to change the database.
-    public static let lease = "chat_admin.lease"
+    package static let lease = "chat_admin.lease"
     /// One document per series and version: the ledger.
-    public static let migrations = "chat_admin.migrations"
+    package static let migrations = "chat_admin.migrations"
     /// One document per run.
-    public static let runs = "chat_admin.runs"
+    package static let runs = "chat_admin.runs"
     /// What every change was before and after.
-    public static let journal = "chat_admin.journal"
+    package static let journal = "chat_admin.journal"
 
     /// Copies of documents, on which an update is tried out; there only while a step's file is run.
-    public static let scratch = "chat_admin.scratch"
+    package static let scratch = "chat_admin.scratch"
 
     /// What the names of the collections begin with that hold what a step's pipeline makes, before it takes the place of
     /// what a collection holds.
-    public static let output = "chat_admin.output"
+    package static let output = "chat_admin.output"
 
     /// What all their names begin with.
-    public static let prefix = "chat_admin."
+    package static let prefix = "chat_admin."
 }

@@ -63,7 +63,7 @@ extension StateCollection {
     ///   - present: The database's collections.
     ///   - isChanged: Whether they are about to be written: a validator is in the way of that alone.
     /// - Throws: ``StateError``.
-    public static func check(_ present: [String: CollectionDescription], isChanged: Bool) throws(StateError) {
+    package static func check(_ present: [String: CollectionDescription], isChanged: Bool) throws(StateError) {
         for name in kept {
             guard let found = present[name] else { continue }
             guard found.isOrdinary else {

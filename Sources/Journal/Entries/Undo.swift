@@ -3,11 +3,11 @@ internal import MongoDriver
 
 /// Takes back what earlier runs did, newest change first, by compare-and-set: what has changed since is reported and
 /// left alone.
-public struct Undo: Sendable {
+package struct Undo: Sendable {
     let run: Run
 
     /// Makes an undo that is itself a recorded run.
-    public init(run: Run) { self.run = run }
+    package init(run: Run) { self.run = run }
 
     /// So many entries come with one reply, and so many bytes of them are worked on together: an entry may hold a thousand
     /// changes, and memory stays flat.
@@ -19,7 +19,7 @@ public struct Undo: Sendable {
     ///   - id: The run.
     ///   - step: Only the changes of this step of a migration; nil for all.
     /// - Throws: ``EngineError/notFound(_:)`` when there is no such run; ``EngineError``, ``MongoError``.
-    public func revert(run id: ObjectID, step: Int64? = nil) async throws {
+    package func revert(run id: ObjectID, step: Int64? = nil) async throws {
         let runs = try await run.database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)])
         guard !runs.isEmpty else {
             throw EngineError.notFound("There is no run \(id.hex) in this database. \(EngineAdvice.listRuns).")
@@ -56,7 +56,7 @@ public struct Undo: Sendable {
     ///   - id: The run.
     ///   - step: Only the changes of this step of a migration; nil for all.
     /// - Throws: `MongoError`.
-    public static func plan(_ database: Database, run id: ObjectID, step: Int64? = nil) async throws -> [Change] {
+    package static func plan(_ database: Database, run id: ObjectID, step: Int64? = nil) async throws -> [Change] {
         let record = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)]).first ?? [:]
         if let refusal = try await refusal(of: record, database) { throw EngineError.refused(Sentence(refusal)) }
         try await check(database, run: id, isFinished: false)

@@ -2,7 +2,7 @@ public import BSON
 internal import MongoDriver
 
 /// Values that more than one document has, which a unique index would refuse.
-public enum Duplicates {
+package enum Duplicates {
     /// So many values are named; the rest is counted.
     private static let named = 5
 
@@ -15,7 +15,7 @@ public enum Duplicates {
     ///   - database: The database.
     /// - Returns: A sentence for each value that is shared; empty where the index can be built.
     /// - Throws: `MongoError`.
-    public static func sentences(
+    package static func sentences(
         _ index: BSONDocument, in collection: String, _ database: Database
     ) async throws -> [String] {
         let isSparse = IndexShape.isTrue(index["sparse"])

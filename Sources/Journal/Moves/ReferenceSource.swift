@@ -1,16 +1,16 @@
 public import BSON
 
 /// A change of a reference that follows a moved document.
-public struct FollowingChange: Sendable {
+package struct FollowingChange: Sendable {
     /// The position of the move in the list that was asked about.
-    public let move: Int
+    package let move: Int
     /// The collection of the document that refers.
-    public let collection: String
+    package let collection: String
     /// The change of its reference.
-    public let change: FieldChange
+    package let change: FieldChange
 
     /// Describes a change that follows a move.
-    public init(move: Int, collection: String, change: FieldChange) {
+    package init(move: Int, collection: String, change: FieldChange) {
         self.move = move
         self.collection = collection
         self.change = change
@@ -18,7 +18,7 @@ public struct FollowingChange: Sendable {
 }
 
 /// Knows which references follow a document that gets another `_id`.
-public protocol ReferenceSource: Sendable {
+package protocol ReferenceSource: Sendable {
     /// Hands over, batch by batch, the references that have still to follow the moves.
     ///
     /// - Parameters:

@@ -1,41 +1,41 @@
 public import BSON
 
 /// A field of a collection that holds other documents' `_id`s.
-public struct Referrer: Sendable, Hashable {
+package struct Referrer: Sendable, Hashable {
     /// The collection whose documents refer.
-    public let collection: String
+    package let collection: String
     /// The field, top-level.
-    public let field: String
+    package let field: String
 
     /// Names a referring field.
-    public init(collection: String, field: String) {
+    package init(collection: String, field: String) {
         self.collection = collection
         self.field = field
     }
 }
 
 /// A document that gets another `_id`.
-public struct RekeyMove: Sendable {
+package struct RekeyMove: Sendable {
     /// The `_id` it has.
-    public let oldID: BSONValue
+    package let oldID: BSONValue
     /// The `_id` it gets.
-    public let newID: BSONValue
+    package let newID: BSONValue
     /// The document as it was observed, its old `_id` included.
-    public var image: BSONDocument
+    package var image: BSONDocument
     /// The fields that refer to documents of its collection.
-    public let referrers: [Referrer]
+    package let referrers: [Referrer]
     /// How many references to the new `_id` there were before it existed; only a text `_id` has such.
-    public let earlierReferences: Int
+    package let earlierReferences: Int
     /// Whether its copy may stand already: made by a move that the journal doesn't know of any more, or that it calls done
     /// while the original is there again, as after a restore.
-    public var isRepeated = false
+    package var isRepeated = false
     /// The references to the old `_id` that stay behind, for an undo: they were there before the document had it.
     package var staying: [Referrer: Set<BSONValue>] = [:]
     /// The journal entry that this move takes back, for an undo.
     package let undoes: JournalKey?
 
     /// Describes a move.
-    public init(
+    package init(
         oldID: BSONValue, newID: BSONValue, image: BSONDocument, referrers: [Referrer], earlierReferences: Int = 0,
         isRepeated: Bool = false
     ) {
@@ -58,7 +58,7 @@ public struct RekeyMove: Sendable {
     }
 
     /// The document as it shall be: every other byte the same.
-    public var copy: BSONDocument { image.replacing("_id", with: newID) }
+    package var copy: BSONDocument { image.replacing("_id", with: newID) }
 
     var document: BSONDocument {
         var document: BSONDocument = [

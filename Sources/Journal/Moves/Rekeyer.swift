@@ -5,9 +5,9 @@ internal import MongoDriver
 ///
 /// Where the server has transactions each document moves in one; elsewhere the journal's states make every step
 /// repeatable, so that a run that is killed anywhere can be finished.
-public struct Rekeyer: Sendable {
+package struct Rekeyer: Sendable {
     /// What became of a move.
-    public enum Outcome: Sendable, Equatable {
+    package enum Outcome: Sendable, Equatable {
         /// The document stands under its new `_id`.
         case moved
         /// The document changed or went away meanwhile; nothing was done.
@@ -28,7 +28,7 @@ public struct Rekeyer: Sendable {
     private let pace = MovePace()
 
     /// Makes a rekeyer for a run.
-    public init(run: Run, source: any ReferenceSource) {
+    package init(run: Run, source: any ReferenceSource) {
         self.init(run: run, source: source, isUndo: false)
     }
 
@@ -46,7 +46,7 @@ public struct Rekeyer: Sendable {
     ///   - code: The finding of each that is mended, for the counts.
     /// - Returns: What became of each, in the order given.
     /// - Throws: ``EngineError`` at a batch boundary, ``MongoError``.
-    public func move(
+    package func move(
         _ moves: [(move: RekeyMove, code: String)], in collection: String
     ) async throws -> [Outcome] {
         guard !moves.isEmpty else { return [] }

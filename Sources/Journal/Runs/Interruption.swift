@@ -11,7 +11,7 @@ public enum StopReason: Hashable, Sendable {
 }
 
 /// A request to stop, honoured at the next batch boundary; so is the cancelling of the task that asks for it.
-public final class Interruption: Sendable {
+package final class Interruption: Sendable {
     private struct State {
         var reason: StopReason?
         var observers: [@Sendable (StopReason) -> Void] = []
@@ -20,10 +20,10 @@ public final class Interruption: Sendable {
     private let state = Mutex(State())
 
     /// No request yet.
-    public init() {}
+    package init() {}
 
     /// Asks the run to stop. The first reason counts.
-    public func request(_ reason: StopReason) {
+    package func request(_ reason: StopReason) {
         let observers = state.withLock { state -> [@Sendable (StopReason) -> Void] in
             guard state.reason == nil else { return [] }
             state.reason = reason
@@ -33,15 +33,15 @@ public final class Interruption: Sendable {
     }
 
     /// Why a stop was asked for, if it was.
-    public var reason: StopReason? { state.withLock { $0.reason } }
+    package var reason: StopReason? { state.withLock { $0.reason } }
 
     /// Calls a closure when a stop is asked for, from whichever thread does.
-    public func whenRequested(_ observer: @escaping @Sendable (StopReason) -> Void) {
+    package func whenRequested(_ observer: @escaping @Sendable (StopReason) -> Void) {
         state.withLock { $0.observers.append(observer) }
     }
 
     /// - Throws: ``EngineError/interrupted(_:)`` once a stop was asked for, or the calling task was cancelled.
-    public func check() throws(EngineError) {
+    package func check() throws(EngineError) {
         if let reason { throw .interrupted(reason) }
         if Task.isCancelled { throw .interrupted(.cancelled) }
     }

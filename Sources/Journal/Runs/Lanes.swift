@@ -15,7 +15,7 @@ extension Database {
     ///   - count: How many at once; 1 or more.
     ///   - next: The next item; nil when there are no more.
     ///   - body: Works on one item, through its lane's connection.
-    public func inLanes<Item: Sendable>(
+    package func inLanes<Item: Sendable>(
         _ count: Int, next: @escaping @Sendable (Database) async throws -> Item?,
         each body: @escaping @Sendable (Database, Item) async throws -> Void
     ) async throws {
@@ -42,10 +42,10 @@ extension Database {
 
 extension Run {
     /// The same run, writing through another connection to its database.
-    public func on(_ database: Database) -> Run { Run(self, on: database) }
+    package func on(_ database: Database) -> Run { Run(self, on: database) }
 
     /// Works items off as ``Database/inLanes(_:next:each:)`` does, writing through each lane's own connection.
-    public func inLanes<Item: Sendable>(
+    package func inLanes<Item: Sendable>(
         _ count: Int, next: @escaping @Sendable (Database) async throws -> Item?,
         each body: @escaping @Sendable (Run, Item) async throws -> Void
     ) async throws {

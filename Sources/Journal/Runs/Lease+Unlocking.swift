@@ -3,7 +3,7 @@ internal import MongoDriver
 
 extension Lease {
     /// What became of an attempt to free a lease.
-    public enum Unlocking: Sendable, Equatable {
+    package enum Unlocking: Sendable, Equatable {
         /// Nobody held it.
         case wasFree
         /// It was freed; it had belonged to this owner, whose run had ended without giving it back.
@@ -19,7 +19,7 @@ extension Lease {
     ///
     /// - Throws: ``EngineError/leaseHeld(owner:since:)`` when a holder's time isn't over and `force` is false;
     ///   ``MongoError``.
-    public static func unlock(_ database: Database, force: Bool) async throws -> Unlocking {
+    package static func unlock(_ database: Database, force: Bool) async throws -> Unlocking {
         let namespace = database.namespace(StateCollection.lease)
         let found = try await database.aggregateAll(
             StateCollection.lease,
@@ -78,7 +78,7 @@ extension Lease {
     /// Whether some run is at work on a database now.
     ///
     /// - Throws: ``MongoError``.
-    public static func isTaken(_ database: Database) async throws -> Bool {
+    package static func isTaken(_ database: Database) async throws -> Bool {
         try await !database.findAll(
             StateCollection.lease, filter: ["_id": "lease", "$expr": ["$gt": ["$expiresAt", "$$NOW"]]]
         ).isEmpty

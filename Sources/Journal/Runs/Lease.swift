@@ -13,7 +13,7 @@ internal import Synchronization
 /// A clock can step, and somebody can drop the document, so a second run may begin while the first one still believes to
 /// hold the lease. The token tells them apart: every journal entry carries its run's, and only that run moves it on
 /// (``Run``). A lease that is made anew begins far behind every token that was ever given out.
-public final class Lease: Sendable {
+package final class Lease: Sendable {
     /// How long a lease lives without renewal.
     static let lifetime = Duration.seconds(30)
 
@@ -49,7 +49,7 @@ public final class Lease: Sendable {
     ///   - wait: How long to wait for another holder.
     ///   - interruption: Ends the waiting.
     /// - Throws: ``EngineError/leaseHeld(owner:since:)``, or ``MongoError``.
-    public static func acquire(
+    package static func acquire(
         pool: MongoPool, database: String, owner: String, wait: Duration, interruption: Interruption
     ) async throws -> Lease {
         let namespace = Namespace(database, StateCollection.lease)
@@ -96,12 +96,12 @@ public final class Lease: Sendable {
     }
 
     /// - Throws: ``EngineError/leaseLost`` when this run may not write any more.
-    public func check() throws(EngineError) {
+    package func check() throws(EngineError) {
         guard isHeld else { throw .leaseLost }
     }
 
     /// Whether this run may still write.
-    public var isHeld: Bool {
+    package var isHeld: Bool {
         state.withLock { state in
             guard case .held(let until) = state else { return false }
             return ContinuousClock.now < until
@@ -111,7 +111,7 @@ public final class Lease: Sendable {
     /// Gives the lease back. The token stays, so that it can only grow.
     ///
     /// - Throws: ``MongoError``.
-    public func release() async throws {
+    package func release() async throws {
         let task = renewal.withLock { $0 }
         task?.cancel()
         await task?.value

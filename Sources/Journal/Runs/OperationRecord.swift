@@ -3,19 +3,19 @@ internal import MongoDriver
 internal import Synchronization
 
 /// One thing that a run did, for its record: what `runs show` tells.
-public struct OperationRecord: Sendable {
+package struct OperationRecord: Sendable {
     /// The step that it belongs to.
-    public let step: Int64?
+    package let step: Int64?
     /// The collection; empty where it is about none.
-    public let collection: String
+    package let collection: String
     /// What was done, in a few words.
-    public let operation: String
+    package let operation: String
     /// Which documents it was about; nil where no filter says so.
-    public let filter: BSONDocument?
+    package let filter: BSONDocument?
     /// How many documents it changed.
-    public let changed: Int
+    package let changed: Int
     /// How long it took, in milliseconds.
-    public let durationMS: Int64
+    package let durationMS: Int64
 
     private static let longestOperation = 1000
 
@@ -73,7 +73,7 @@ extension Run {
     ///   - filter: Which documents it is about.
     ///   - isRepeated: Whether it is one look of several, and not worth a record where it changed nothing.
     ///   - body: The work.
-    public func recording<R>(
+    package func recording<R>(
         _ operation: String, in collection: String, filter: BSONDocument? = nil, isRepeated: Bool = false,
         _ body: () async throws -> R
     ) async throws -> R {

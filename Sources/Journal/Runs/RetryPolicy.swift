@@ -5,9 +5,9 @@ public import MongoDriver
 /// The driver has retried what it may repeat blindly by then (once, as the specification of retryable writes says). What
 /// is left is not repeated but resolved by looking: the journal says what was begun, the documents say what was done.
 /// Pauses grow exponentially, with jitter, as in the drivers' specifications.
-public struct RetryPolicy: Sendable {
+package struct RetryPolicy: Sendable {
     /// So many failures in a row, without a journal entry in between, are the last.
-    public static let attempts = 8
+    package static let attempts = 8
     private static let shortest = Duration.milliseconds(100)
     private static let longest = Duration.seconds(5)
 
@@ -15,7 +15,7 @@ public struct RetryPolicy: Sendable {
     private var mark: Int64 = -1
 
     /// Nothing has failed yet.
-    public init() {}
+    package init() {}
 
     /// Decides about a failure.
     ///
@@ -24,7 +24,7 @@ public struct RetryPolicy: Sendable {
     ///   - mark: How far the run had come: any number that grows with its work.
     ///   - jitter: Between 0 and 1, for the length of the pause.
     /// - Returns: How long to pause before going on; nil when the failure stands.
-    public mutating func pause(
+    package mutating func pause(
         after error: any Error, mark: Int64, jitter: Double = .random(in: 0...1)
     ) -> Duration? {
         guard Self.transientCause(of: error) != nil else { return nil }
@@ -42,7 +42,7 @@ public struct RetryPolicy: Sendable {
     }
 
     /// The failure of connection or server behind an error, if it is one that passes by itself.
-    public static func transientCause(of error: any Error) -> MongoError? {
+    package static func transientCause(of error: any Error) -> MongoError? {
         switch error {
         case let error as MongoError: error.isTransient ? error : nil
         case let error as FailureTwice: transientCause(of: error.first)

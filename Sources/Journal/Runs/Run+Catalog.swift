@@ -79,7 +79,7 @@ extension Run {
 }
 
 /// Which index can stand in for another.
-public enum IndexMatch {
+package enum IndexMatch {
     /// Whether an index that is there does what a wanted one would do: the same keys in the same order, unique if that
     /// is wanted, and over all documents, or at least those that the wanted one covers. A sparse one covers those whose
     /// field is there.
@@ -88,7 +88,7 @@ public enum IndexMatch {
     ///   - present: The index that is there, as `listIndexes` describes it.
     ///   - wanted: The index that is wanted.
     ///   - collation: The collection's default collation, which every index made without one has.
-    public static func serves(
+    package static func serves(
         _ present: BSONDocument, _ wanted: BSONDocument, collation: BSONDocument?
     ) -> Bool {
         guard sameKey(present, wanted), present["collation"]?.document == collation,
@@ -139,7 +139,7 @@ public enum IndexMatch {
     ]
 
     /// Whether two indexes have the same fields in the same order and direction, whatever number type says so.
-    public static func sameKey(_ first: BSONDocument, _ second: BSONDocument) -> Bool {
+    package static func sameKey(_ first: BSONDocument, _ second: BSONDocument) -> Bool {
         guard let first = first["key"]?.document, let second = second["key"]?.document else { return false }
         return first.keys == second.keys
             && first.keys.allSatisfy { key in
@@ -150,7 +150,7 @@ public enum IndexMatch {
 }
 
 /// The part of a collection's options that says which documents it takes.
-public enum ValidatorOptions {
+package enum ValidatorOptions {
     /// Adds the server's defaults for what isn't named: no validator, level `strict`, action `error`.
     static func completed(_ options: BSONDocument) -> BSONDocument {
         let defaults: [(String, BSONValue)] = [
@@ -160,7 +160,7 @@ public enum ValidatorOptions {
     }
 
     /// Takes `validator`, `validationLevel` and `validationAction` out of a collection's options.
-    public static func extract(_ options: BSONDocument) -> BSONDocument {
+    package static func extract(_ options: BSONDocument) -> BSONDocument {
         var result: BSONDocument = [:]
         for element in options.rawElements
         where ["validator", "validationLevel", "validationAction"].contains(element.key) {

@@ -4,7 +4,7 @@ internal import Synchronization
 
 extension Run {
     /// The largest number of documents changed between two checkpoints.
-    public static let batchSize = 1000
+    package static let batchSize = 1000
 
     /// Changes fields of documents by compare-and-set, journalled, in batches.
     ///
@@ -29,7 +29,7 @@ extension Run {
     ///
     /// - Returns: The documents that weren't changed.
     /// - Throws: ``EngineError`` at a batch boundary, ``MongoError``.
-    public func tryToApply(
+    package func tryToApply(
         _ changes: [FieldChange], in collection: String, code: String, also: [String] = []
     ) async throws -> Unchanged {
         try await apply(changes, in: collection, code: code, also: also, bypassesValidation: false)
@@ -49,7 +49,7 @@ extension Run {
     ///     or because the server refuses, doesn't keep others from being changed.
     /// - Returns: The documents that aren't as the changes wanted them.
     /// - Throws: ``EngineError`` at a batch boundary, ``MongoError``.
-    public func applyOnce(
+    package func applyOnce(
         _ changes: [FieldChange], in collection: String, code: String, also: [String] = [], singly: Bool = false
     ) async throws -> Unchanged {
         try await applyOnce(changes, in: collection, code: code, also: also, singly: singly, undoing: nil)
@@ -223,14 +223,14 @@ extension Run {
 }
 
 /// Documents that aren't as changes by compare-and-set wanted them.
-public struct Unchanged: Sendable {
+package struct Unchanged: Sendable {
     /// The `_id`s of those that no longer were as they had been observed.
-    public internal(set) var moved: [BSONValue] = []
+    package internal(set) var moved: [BSONValue] = []
     /// The `_id`s of those that the server refused to change; they are among the run's leftovers.
-    public internal(set) var refused: [BSONValue] = []
+    package internal(set) var refused: [BSONValue] = []
 
     /// None.
-    public init() {}
+    package init() {}
 
     init(moved: [BSONValue], refused: [BSONValue]) {
         self.moved = moved
@@ -238,10 +238,10 @@ public struct Unchanged: Sendable {
     }
 
     /// Both.
-    public var all: [BSONValue] { moved + refused }
+    package var all: [BSONValue] { moved + refused }
 
     /// Adds those of other changes.
-    public static func += (sum: inout Unchanged, more: Unchanged) {
+    package static func += (sum: inout Unchanged, more: Unchanged) {
         sum.moved += more.moved
         sum.refused += more.refused
     }

@@ -7,11 +7,17 @@ internal import Synchronization
 /// Its record in `chat_admin.runs` is written with the first journal entry, so that a run that finds nothing to do
 /// leaves no trace.
 ///
+/// ```swift
+/// let change = FieldChange(id: 7, before: ["status": "new"], after: ["status": "open"])
+/// try await context.run.apply([change], in: "orders", code: "status")
+/// ```
+///
 /// ## Topics
 /// - ``apply(_:in:code:)``: change fields of documents.
 /// - ``insert(_:into:code:)``: add documents.
 /// - ``createIndexes(_:on:)``, ``setValidator(_:on:)``, ``createCollection(_:)``: change the catalogue.
-/// - ``Rekeyer``: give documents another `_id`.
+/// - ``leave(_:in:count:reason:samples:)``: say what stays as it is, and why.
+/// - ``checkpoint()``: stop where somebody asks for it.
 public final class Run: Sendable {
     /// What all lanes of a run have in common.
     final class Shared: Sendable {
@@ -47,13 +53,13 @@ public final class Run: Sendable {
     /// The database that it changes.
     public let database: Database
     /// What it changed, and what it left.
-    public var tally: Tally { shared.tally }
+    package var tally: Tally { shared.tally }
     /// The request to stop, if one was made.
-    public let interruption: Interruption
+    package let interruption: Interruption
     /// Where it shows how far it has come.
     public let progress: ProgressReport
     /// What makes it wait between two batches.
-    public let throttle: Throttle
+    package let throttle: Throttle
     let lease: Lease?
     /// Knows which references follow a moved document, and tells it from another one.
     let source: any ReferenceSource
@@ -70,7 +76,7 @@ public final class Run: Sendable {
     ///   - source: Knows which references follow a moved document, and tells it from another one.
     ///   - throttle: What makes it wait between two batches.
     ///   - progress: Where progress is shown.
-    public init(
+    package init(
         database: Database, description: RunDescription, lease: Lease?, interruption: Interruption,
         source: any ReferenceSource = NoReferences(), throttle: Throttle = Throttle(),
         progress: @escaping ProgressReport
@@ -111,7 +117,21 @@ public final class Run: Sendable {
     }
 
     /// How far the run has come: grows with every journal entry that has come to its end.
-    public var mark: Int64 { shared.state.withLock { $0.closed } }
+    package var mark: Int64 { shared.state.withLock { $0.closed } }
+
+    /// Counts what the run found and left as it was.
+    ///
+    /// - Parameters:
+    ///   - code: What is wrong with it, as ``apply(_:in:code:)`` would call its change.
+    ///   - collection: The collection.
+    ///   - count: The number of documents.
+    ///   - reason: Why it was left.
+    ///   - samples: The `_id`s of some.
+    public func leave(
+        _ code: String, in collection: String, count: Int, reason: Sentence, samples: [BSONValue] = []
+    ) {
+        tally.left(code, collection, count, reason: reason, samples: samples)
+    }
 
     /// Counts an entry's changes, once: finishing it again after a failure finds them counted.
     package func count(_ entry: JournalEntry, _ changed: Int) {
@@ -134,10 +154,10 @@ public final class Run: Sendable {
     }
 
     /// Whether the run has written anything yet.
-    public var hasRecord: Bool { shared.state.withLock { $0.hasRecord } }
+    package var hasRecord: Bool { shared.state.withLock { $0.hasRecord } }
 
     /// The step that the next journal entries belong to.
-    public var step: Int64? {
+    package var step: Int64? {
         get { shared.state.withLock { $0.step } }
         set {
             shared.state.withLock { $0.step = newValue }
@@ -146,19 +166,19 @@ public final class Run: Sendable {
     }
 
     /// Whether it did something that the journal can't take back.
-    public package(set) var isUnjournalled: Bool {
+    package var isUnjournalled: Bool {
         get { shared.state.withLock { $0.isUnjournalled } }
         set { shared.state.withLock { $0.isUnjournalled = newValue } }
     }
 
     /// Whether a run before it hadn't come to its end: killed, or restored from a dump that was taken meanwhile.
-    public internal(set) var followsUnfinished: Bool {
+    package internal(set) var followsUnfinished: Bool {
         get { shared.state.withLock { $0.followsUnfinished } }
         set { shared.state.withLock { $0.followsUnfinished = newValue } }
     }
 
     /// Whether its time was over before its end.
-    public internal(set) var isCutShort: Bool {
+    package internal(set) var isCutShort: Bool {
         get { shared.state.withLock { $0.isCutShort } }
         set { shared.state.withLock { $0.isCutShort = newValue } }
     }
@@ -226,7 +246,7 @@ public final class Run: Sendable {
     ///
     /// - Parameter error: Why it failed, or nil.
     /// - Throws: ``MongoError``.
-    public func finish(error: (any Error)? = nil) async throws {
+    package func finish(error: (any Error)? = nil) async throws {
         guard hasRecord else { return }
         let outcome: String =
             switch error {
@@ -250,18 +270,18 @@ public final class Run: Sendable {
     }
 
     /// Adds a field to the run's record, such as which run it undoes; the record may still be to be written.
-    public func annotate(_ key: String, _ value: BSONValue) async throws {
+    package func annotate(_ key: String, _ value: BSONValue) async throws {
         shared.state.withLock { $0.annotations[key] = value }
         if hasRecord { try await updateRecord(["$set": .document([key: value])]) }
     }
 
     /// What ``annotate(_:_:)`` has added under a key.
-    public func note(_ key: String) -> BSONValue? { shared.state.withLock { $0.annotations[key] } }
+    package func note(_ key: String) -> BSONValue? { shared.state.withLock { $0.annotations[key] } }
 
     /// Takes a note out of the records of all runs.
     ///
     /// - Throws: ``EngineError``, `MongoError`.
-    public func forgetNote(_ key: String) async throws {
+    package func forgetNote(_ key: String) async throws {
         shared.state.withLock { $0.annotations[key] = nil }
         try await writer.bulkWrite(
             database.namespace(StateCollection.runs),

@@ -2,20 +2,20 @@ public import BSON
 internal import FoundationEssentials
 
 /// Who runs what, and with which version: what a run's record and the ledger keep.
-public struct RunDescription: Sendable {
+package struct RunDescription: Sendable {
     /// The command, such as `migrate up`.
-    public let command: String
+    package let command: String
     /// Its arguments, free of secrets.
-    public let arguments: [String]
+    package let arguments: [String]
     /// The tool's version.
-    public let toolVersion: String
+    package let toolVersion: String
     /// The machine's name.
-    public let host: String
+    package let host: String
     /// The operating system's user.
-    public let user: String
+    package let user: String
 
     /// Describes a run of this process.
-    public init(command: String, arguments: [String], toolVersion: String) {
+    package init(command: String, arguments: [String], toolVersion: String) {
         self.command = command
         self.arguments = arguments
         self.toolVersion = toolVersion
@@ -27,7 +27,7 @@ public struct RunDescription: Sendable {
     private static let (mostArguments, longestArgument) = (200, 1000)
 
     /// Who holds the lease, in words for people.
-    public var owner: String {
+    package var owner: String {
         "\(command) by \(user) on \(host) (process \(ProcessInfo.processInfo.processIdentifier))"
     }
 
@@ -56,5 +56,5 @@ package enum WallClock {
 
 extension ObjectID {
     /// A new id that carries the present time.
-    public static func now() -> ObjectID { ObjectID(timestamp: WallClock.seconds) }
+    package static func now() -> ObjectID { ObjectID(timestamp: WallClock.seconds) }
 }

@@ -5,26 +5,26 @@ public import MongoDriver
 ///
 /// What earlier runs had begun is finished first. Where the connection breaks the run goes on, for as long as the lease
 /// is its own; where it fails the failure is written down and the lease given back.
-public struct RunLifecycle: Sendable {
+package struct RunLifecycle: Sendable {
     /// The database to change.
-    public let database: Database
+    package let database: Database
     /// Where the lease's own connection comes from.
-    public let pool: MongoPool
+    package let pool: MongoPool
     /// Knows which references follow a moved document that an earlier run had begun to move.
-    public let source: any ReferenceSource
+    package let source: any ReferenceSource
     /// The request to stop.
-    public let interruption: Interruption
+    package let interruption: Interruption
     /// What makes the run wait between two batches.
-    public let throttle: Throttle
+    package let throttle: Throttle
     /// Where progress is shown.
-    public let progress: ProgressReport
+    package let progress: ProgressReport
     /// Says in a sentence what people should know while it goes on.
-    public let remark: @Sendable (String) -> Void
+    package let remark: @Sendable (String) -> Void
     /// Told that the lease is the run's.
-    public let acquired: @Sendable () -> Void
+    package let acquired: @Sendable () -> Void
 
     /// Describes how runs are carried out.
-    public init(
+    package init(
         database: Database, pool: MongoPool, source: any ReferenceSource = NoReferences(),
         interruption: Interruption = Interruption(), throttle: Throttle = Throttle(),
         progress: @escaping ProgressReport = { _ in }, remark: @escaping @Sendable (String) -> Void = { _ in },
@@ -49,7 +49,7 @@ public struct RunLifecycle: Sendable {
     ///     what was planned.
     /// - Returns: The run, for its results.
     /// - Throws: ``EngineError``, `MongoError`, and what the body throws.
-    public func perform(
+    package func perform(
         _ description: RunDescription, wait: Duration = .zero, _ body: (Run) async throws -> Void
     ) async throws -> Run {
         try StateCollection.check(try await database.client.listCollections(database.name), isChanged: true)
@@ -143,15 +143,15 @@ public struct RunLifecycle: Sendable {
 }
 
 /// No reference follows any document: for databases whose documents keep their `_id`s.
-public struct NoReferences: ReferenceSource {
+package struct NoReferences: ReferenceSource {
     /// Knows nothing.
-    public init() {}
+    package init() {}
 
     /// Hands nothing over.
-    public func forEachBatch(
+    package func forEachBatch(
         following moves: [RekeyMove], _ body: ([FollowingChange]) async throws -> Void
     ) async throws {}
 
     /// Takes two documents of one `_id` for the same.
-    public func isSameDocument(_ first: BSONDocument, _ second: BSONDocument) -> Bool { true }
+    package func isSameDocument(_ first: BSONDocument, _ second: BSONDocument) -> Bool { true }
 }

@@ -2,35 +2,35 @@ public import BSON
 internal import MongoDriver
 
 /// A run as its record in `chat_admin.runs` tells it.
-public struct RunRecord: Sendable {
+package struct RunRecord: Sendable {
     /// The run's id.
-    public let id: ObjectID
+    package let id: ObjectID
     /// The command.
-    public let command: String
+    package let command: String
     /// `running`, `done`, `failed` or `interrupted`; a run that was killed stays `running` until it is resumed.
-    public let state: String
+    package let state: String
     /// When it began, in milliseconds since 1970.
-    public let startedAt: Int64?
+    package let startedAt: Int64?
     /// When it ended, in milliseconds since 1970; nil for a run that is at work, or was killed.
-    public let finishedAt: Int64?
+    package let finishedAt: Int64?
     /// The operating system's user who ran it.
-    public let user: String?
+    package let user: String?
     /// The machine it was run from.
-    public let host: String?
+    package let host: String?
     /// The command line, without what is secret.
-    public let arguments: [String]
+    package let arguments: [String]
     /// Why it failed.
-    public let error: String?
+    package let error: String?
     /// What it changed.
-    public let changes: [Change]
+    package let changes: [Change]
     /// What it left as it was, and why.
-    public let leftovers: [Leftover]
+    package let leftovers: [Leftover]
     /// What it did, one by one; empty for a run that was killed, whose journal tells.
-    public let operations: [OperationRecord]
+    package let operations: [OperationRecord]
     /// Whether it took another run back.
-    public let isUndo: Bool
+    package let isUndo: Bool
     /// Whether every change of it was taken back.
-    public let isUndone: Bool
+    package let isUndone: Bool
 
     /// Lists the newest runs first.
     ///
@@ -38,7 +38,7 @@ public struct RunRecord: Sendable {
     ///   - database: The database.
     ///   - limit: The largest number of runs to read.
     /// - Throws: ``StateError`` where one of them isn't as this tool writes them, `MongoError`.
-    public static func list(_ database: Database, limit: Int) async throws -> [RunRecord] {
+    package static func list(_ database: Database, limit: Int) async throws -> [RunRecord] {
         let documents = try await database.findAll(
             StateCollection.runs, filter: [:],
             options: ["sort": ["startedAt": -1, "_id": -1], "limit": .int64(Int64(limit))])
@@ -52,7 +52,7 @@ public struct RunRecord: Sendable {
     /// Reads one run.
     ///
     /// - Throws: ``EngineError/notFound(_:)``, ``StateError``, `MongoError`.
-    public static func find(_ database: Database, id: String) async throws -> RunRecord {
+    package static func find(_ database: Database, id: String) async throws -> RunRecord {
         let missing = EngineError.notFound("There is no run `\(id)` in this database. \(EngineAdvice.listRuns).")
         guard let key = ObjectID(hex: id) else { throw missing }
         let documents = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(key)])
@@ -63,7 +63,7 @@ public struct RunRecord: Sendable {
     /// The names that runs have noted under a key.
     ///
     /// - Throws: ``StateError``, `MongoError`.
-    public static func notes(_ key: String, _ database: Database) async throws -> [String] {
+    package static func notes(_ key: String, _ database: Database) async throws -> [String] {
         try await database.findAll(
             StateCollection.runs, filter: BSONDocument([(key, .document(["$exists": true]))]),
             options: ["sort": ["_id": 1], "projection": .document([key: 1])]
@@ -73,7 +73,7 @@ public struct RunRecord: Sendable {
     /// Asks a run to pause at its next batch boundary, or to go on.
     ///
     /// - Throws: ``EngineError/refused(_:)`` when the run isn't at work, `MongoError`.
-    public static func setPause(_ pause: Bool, _ database: Database, id: ObjectID) async throws {
+    package static func setPause(_ pause: Bool, _ database: Database, id: ObjectID) async throws {
         let change: BSONValue = pause ? ["$set": ["pause": true]] : ["$unset": ["pause": ""]]
         let found = try await database.client.findAndModify(
             database.namespace(StateCollection.runs), query: ["_id": .objectID(id), "state": "running"],
@@ -85,7 +85,7 @@ public struct RunRecord: Sendable {
     /// Counts the journal's entries of a run by kind, collection and code.
     ///
     /// - Throws: `MongoError`.
-    public func journal(_ database: Database) async throws -> [JournalSummary] {
+    package func journal(_ database: Database) async throws -> [JournalSummary] {
         // Two operands each: more are taken from MongoDB 5.0 on.
         let items: BSONValue = ["$ifNull": ["$items", ["$ifNull": ["$documents", ["$ifNull": ["$indexes", [0]]]]]]]
         let groups = try await database.aggregateAll(
@@ -137,21 +137,21 @@ public struct RunRecord: Sendable {
 }
 
 /// What the journal holds of one run, of one kind.
-public struct JournalSummary: Sendable, Codable {
+package struct JournalSummary: Sendable, Codable {
     /// `fields`, `rekey`, `insert`, `validator`, `indexes` or `collection`.
-    public let kind: String
+    package let kind: String
     /// The collection changed.
-    public let collection: String
+    package let collection: String
     /// The finding mended, or the thing made.
-    public let code: String
+    package let code: String
     /// Where the entries stand.
-    public let state: String
+    package let state: String
     /// The number of entries.
-    public let entries: Int
+    package let entries: Int
     /// The number of documents that they speak of, or of indexes.
-    public let documents: Int
+    package let documents: Int
     /// The number of entries taken back.
-    public let undone: Int
+    package let undone: Int
 
     /// - Parameter name: What the entries have in common.
     fileprivate init(_ name: StateFields, _ group: BSONDocument) throws(StateError) {

@@ -19,7 +19,7 @@ public struct Change: Sendable, Codable, Hashable {
 }
 
 /// Adds up the changes of a run, from whichever task makes them.
-public final class Tally: Sendable {
+package final class Tally: Sendable {
     private struct Key: Hashable {
         let code: String
         let collection: String
@@ -74,23 +74,23 @@ public final class Tally: Sendable {
     private let state = Mutex(State())
 
     /// Nothing counted.
-    public init() {}
+    package init() {}
 
     /// Counts changes made.
-    public func changed(_ code: String, _ collection: String, _ count: Int) {
+    package func changed(_ code: String, _ collection: String, _ count: Int) {
         guard count != 0 else { return }
         state.withLock { $0.changes[Key(code: code, collection: collection, reason: ""), default: 0] += count }
     }
 
     /// Counts changes made.
-    public func changed(_ changes: [Change]) {
+    package func changed(_ changes: [Change]) {
         for change in changes { changed(change.code, change.collection, change.changed) }
     }
 
     /// Counts what was left, with the reason.
     ///
     /// - Parameter samples: The `_id`s of the documents, or of some, where they are known.
-    public func left(
+    package func left(
         _ code: String, _ collection: String, _ count: Int, reason: Sentence, samples: some Collection<BSONValue> = []
     ) {
         left(code, collection, count, reason: reason, samples: samples, isInJournal: false)
@@ -116,17 +116,17 @@ public final class Tally: Sendable {
     }
 
     /// Counts what was left.
-    public func left(_ leftover: Leftover) {
+    package func left(_ leftover: Leftover) {
         left(
             leftover.code, leftover.collection, leftover.count, reason: leftover.reason, samples: leftover.samples,
             isInJournal: leftover.isInJournal)
     }
 
     /// How often something was left: a number that only grows, to tell whether a piece of work left anything.
-    public var timesLeft: Int { state.withLock { $0.timesLeft } }
+    package var timesLeft: Int { state.withLock { $0.timesLeft } }
 
     /// Begins to count anew what is left, because everything is looked at again; what is met again isn't counted twice.
-    public func beginAttempt() {
+    package func beginAttempt() {
         state.withLock { state in
             for (step, part) in state.parts {
                 let earlier = part.earlier.merging(part.leftovers, uniquingKeysWith: Rest.larger)
@@ -147,7 +147,7 @@ public final class Tally: Sendable {
     }
 
     /// The changes so far, sorted by collection and code.
-    public var changes: [Change] {
+    package var changes: [Change] {
         state.withLock { state in
             state.changes
                 .map { Change(code: $0.key.code, collection: $0.key.collection, changed: $0.value) }
@@ -156,7 +156,7 @@ public final class Tally: Sendable {
     }
 
     /// What was left so far, sorted by collection and code.
-    public var leftovers: [Leftover] {
+    package var leftovers: [Leftover] {
         Self.list(
             state.withLock { state in
                 // In order, for the samples' sake.
@@ -191,5 +191,5 @@ public final class Tally: Sendable {
     }
 
     /// The number of changes so far.
-    public var totalChanged: Int { state.withLock { $0.changes.values.reduce(0, +) } }
+    package var totalChanged: Int { state.withLock { $0.changes.values.reduce(0, +) } }
 }

@@ -3,14 +3,14 @@ internal import MongoDriver
 internal import Synchronization
 
 /// Whether a run is asked to pause, by a signal for example.
-public final class PauseSwitch: Sendable {
+package final class PauseSwitch: Sendable {
     private let isOnState = Mutex(false)
 
     /// Not paused.
-    public init() {}
+    package init() {}
 
     /// Whether the run shall wait at the next batch boundary.
-    public var isOn: Bool {
+    package var isOn: Bool {
         get { isOnState.withLock { $0 } }
         set { isOnState.withLock { $0 = newValue } }
     }
@@ -19,18 +19,18 @@ public final class PauseSwitch: Sendable {
 /// Makes a run wait between two batches: while it is paused, and while a replica set's members lag behind.
 ///
 /// It looks at most once a second, so it costs nothing where batches are fast.
-public final class Throttle: Sendable {
+package final class Throttle: Sendable {
     /// The largest replication lag at which the run goes on; nil doesn't look.
-    public let maxLag: Duration?
+    package let maxLag: Duration?
     /// The switch that signals turn.
-    public let pause: PauseSwitch
+    package let pause: PauseSwitch
     private let state = Mutex((nextLook: ContinuousClock.now, waiting: 0))
 
     private static let interval = Duration.seconds(1)
     private static let nap = Duration.milliseconds(250)
 
     /// Makes a throttle.
-    public init(maxLag: Duration? = nil, pause: PauseSwitch = PauseSwitch()) {
+    package init(maxLag: Duration? = nil, pause: PauseSwitch = PauseSwitch()) {
         self.maxLag = maxLag
         self.pause = pause
     }

@@ -10,7 +10,7 @@ struct PlanResult: CommandResult {
         let summary: String
         let state: String
         /// `out-of-order` where a newer step is applied already.
-        let problems: [MigrationPlanner.Problem]
+        let problems: [StepProblem]
         let operations: [Operation]
         /// Why the step can't be applied to the data as it is.
         let blockers: [String]
@@ -110,7 +110,7 @@ struct StatusResult: CommandResult {
         let name: String
         let summary: String
         let state: String
-        let problems: [MigrationPlanner.Problem]
+        let problems: [StepProblem]
         /// Whether it was declared to be so, and not run.
         let marked: Bool
         let startedAt: String?

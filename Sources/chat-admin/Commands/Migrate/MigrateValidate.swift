@@ -109,7 +109,7 @@ struct ValidateResult: CommandResult {
     }
 }
 
-extension MigrationPlanner.Problem {
+extension StepProblem {
     /// What it means for a step, and what to do.
     fileprivate func advice(_ status: StepStatus, _ words: AdviceWords) -> String {
         switch self {
