@@ -22,6 +22,19 @@ public struct Database: Sendable {
         self.readPreference = readPreference
     }
 
+    /// Names a database of the server at the other end of a connection, if that is new enough.
+    ///
+    /// - Throws: ``EngineError/unsupportedServer(version:)``, `MongoError`.
+    package static func open(
+        _ client: MongoClient, name: String, readPreference: ReadPreference? = nil
+    ) async throws -> Database {
+        let server = try await client.describeServer()
+        guard server.wireVersion >= ServerDescription.minimumWireVersion else {
+            throw EngineError.unsupportedServer(version: server.version)
+        }
+        return Database(client: client, name: name, server: server, readPreference: readPreference)
+    }
+
     /// Whether it is on this machine: the hosts that were named, and the replica set's members as they name themselves.
     package var isLocal: Bool {
         client.connectionString.isLoopback && server.members.allSatisfy(ConnectionString.isLoopback)

@@ -1,5 +1,7 @@
 /// Why the engine stopped. ``description`` says what happened and what to do.
 public enum EngineError: AdvisingError, Sendable {
+    /// The server is older than the engine can work with.
+    case unsupportedServer(version: String)
     /// Another run holds the lease.
     case leaseHeld(owner: String, since: String)
     /// This run's lease was lost: expired, or taken by force.
@@ -39,6 +41,7 @@ public enum EngineError: AdvisingError, Sendable {
             ["Step \(version) (\(name)) can lose data, so nothing was touched:"] + Self.list(reasons)
                 + ["\(EngineAdvice.allowDangerous)."]
         case .refusedFor(let reasons, let what, let advice): [what] + Self.list(reasons) + [advice]
+        case .unsupportedServer(let version): ["MongoDB \(version) is too old; 4.4 or newer is needed."]
         case .leaseHeld(let owner, let since):
             [
                 "Another run holds the lease on this database: \(owner), since \(since). \(EngineAdvice.waitForLease)."
@@ -69,6 +72,11 @@ public enum EngineError: AdvisingError, Sendable {
     }
 
     private static func list(_ reasons: [Sentence]) -> [Sentence] { reasons.map { "  - \($0)" } }
+}
+
+extension Error {
+    /// The error, with what Swift throws where a task is cancelled as the request to stop that it is.
+    package var asStop: any Error { self is CancellationError ? EngineError.interrupted(.cancelled) : self }
 }
 
 /// A failure that couldn't be written down either.

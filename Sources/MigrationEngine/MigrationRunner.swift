@@ -280,9 +280,9 @@ package struct MigrationRunner: Sendable {
         _ end: (StepState?, (any Error)?) -> Ledger.End, _ error: any Error
     ) async throws -> any Error {
         let isInterrupted: Bool
-        switch error {
+        switch error.asStop {
         case EngineError.leaseLost: return error
-        case EngineError.interrupted, is CancellationError: isInterrupted = true
+        case EngineError.interrupted: isInterrupted = true
         default: isInterrupted = false
         }
         let failure = { (isKept: Bool, underlying: any Error) in

@@ -74,10 +74,8 @@ struct CommandRunner {
     func attempt(_ index: Int, _ body: () async throws -> Void) async throws {
         do {
             try await body()
-        } catch is CancellationError {
-            throw EngineError.interrupted(.cancelled)
-        } catch let error as EngineError {
-            guard case .refused = error else { throw error }
+        } catch let error where error.asStop is EngineError {
+            guard case EngineError.refused = error else { throw error.asStop }
             throw failure(index, error)
         } catch let error as MongoError where error.isTransient {
             // The run goes on by itself.

@@ -23,6 +23,13 @@ package struct RunLifecycle: Sendable {
     /// Told that the lease is the run's.
     package let acquired: @Sendable () -> Void
 
+    /// A string made for an application may allow too few connections for a lease, and for workers beside it.
+    package static var poolOptions: MongoPool.Options {
+        var options = MongoPool.Options()
+        options.maxPoolSize = 128
+        return options
+    }
+
     /// Describes how runs are carried out.
     package init(
         database: Database, pool: MongoPool, source: any ReferenceSource = NoReferences(),
@@ -70,7 +77,7 @@ package struct RunLifecycle: Sendable {
             run.isCutShort = true
             return run
         } catch {
-            let error = error is CancellationError ? EngineError.interrupted(.cancelled) : error
+            let error = error.asStop
             do {
                 try await close(run, lease, after: error)
             } catch let second {

@@ -53,6 +53,7 @@ extension ExitStatus {
 
     private init(engine error: EngineError) {
         switch error {
+        case .unsupportedServer: self = .unreachable
         case .leaseHeld, .leaseLost: self = .leaseHeld
         case .interrupted(.timeIsUp): self = .timeOver
         case .interrupted(.signal(15)): self = .terminated

@@ -141,19 +141,12 @@ struct CommandSession: Sendable {
         if let warning = target.warning { parts.console.remark(warning) }
         let logger = makeLogger(options.verbose)
         MongoRuntime.log(to: logger)
-        var poolOptions = MongoPool.Options()
-        // A string made for an application may allow too few connections for a lease, and for workers beside it.
-        poolOptions.maxPoolSize = 128
-        let pool = try MongoPool(target.connection, options: poolOptions, logger: logger)
+        let pool = try MongoPool(target.connection, options: RunLifecycle.poolOptions, logger: logger)
         pool.keepUntilExit()
         return try await pool.withClient { client in
-            let server = try await client.describeServer()
-            guard server.wireVersion >= ServerDescription.minimumWireVersion else {
-                throw Failure(.unreachable, "MongoDB \(server.version) is too old; 4.4 or newer is needed.")
-            }
             let reads = options.readPreference ?? target.connection.readPreference
-            let database = Database(
-                client: client, name: target.database, server: server, readPreference: changes ? nil : reads)
+            let database = try await Database.open(
+                client, name: target.database, readPreference: changes ? nil : reads)
             try await check(database, requirement, name, changes)
             let session = CommandSession(
                 command: name, console: parts.console, pool: pool, database: database,

@@ -13,8 +13,10 @@ struct OwnSteps {
             let migrator = Migrator(series: "shop", steps: [AddStatus()])
             try await migrator.connect(uri, database: "shop") { shop in
                 switch arguments[1] {
-                case "up": for step in try await shop.up() { print("\(step.version) \(step.name): \(step.state)") }
-                case "down": for step in try await shop.down() { print("\(step.version) \(step.name): \(step.state)") }
+                case "up":
+                    for step in try await shop.up().steps { print("\(step.version) \(step.name): \(step.state)") }
+                case "down":
+                    for step in try await shop.down().steps { print("\(step.version) \(step.name): \(step.state)") }
                 default: for step in try await shop.status() { print("\(step.version) \(step.name): \(step.state)") }
                 }
             }
