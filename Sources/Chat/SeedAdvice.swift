@@ -1,4 +1,4 @@
-package import Journal
+internal import Journal
 
 /// What would help where a user can't be seeded.
 package enum SeedAdvice: Advice, Hashable {

@@ -101,7 +101,7 @@ package struct Seeder: Sendable {
                 after.append("hashed_password", .string(hash))
                 try await apply(Self.change(of: found, after), Code.reset, run)
             case .leave: continue
-            case .report(let reason): run.tally.left(Code.create, ChatCollection.users, 1, reason: reason)
+            case .report(let reason): run.totals.left(Code.create, ChatCollection.users, 1, reason: reason)
             }
         }
         try await run.insert(documents, into: ChatCollection.users, code: Code.create)
@@ -109,7 +109,7 @@ package struct Seeder: Sendable {
 
     private func apply(_ change: FieldChange, _ code: String, _ run: Run) async throws {
         let missed = try await run.apply([change], in: ChatCollection.users, code: code)
-        run.tally.left(code, ChatCollection.users, missed.count, reason: "changed while it was looked at")
+        run.totals.left(code, ChatCollection.users, missed.count, reason: "changed while it was looked at")
     }
 
     private func hashes(_ decisions: [Decision]) async throws -> [Int: String] {

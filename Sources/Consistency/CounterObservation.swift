@@ -7,7 +7,7 @@ struct CounterObservation: Sendable, Equatable {
     /// The stored number and time; nil where the field is absent.
     let count: BSONValue?
     let latest: BSONValue?
-    var truth: CountedTruth
+    var truth: CountedValues
 
     /// Whether nothing has changed between two looks, of which one may know more than the other.
     func isSame(as other: CounterObservation) -> Bool {

@@ -57,7 +57,7 @@ package struct CounterRepair: Sendable {
 
     /// Recounts until a look at everything finds nothing wrong, or time is up, or nothing comes to rest any more.
     ///
-    /// What couldn't be set is counted as left in the run's tally.
+    /// What couldn't be set is counted as left in the run's totals.
     ///
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
     package func apply(_ run: Run, _ settings: RepairSettings) async throws {
@@ -88,7 +88,7 @@ package struct CounterRepair: Sendable {
                 // "hint provided does not correspond to an existing index": it was dropped meanwhile.
                 guard try await CounterAccess.choose(database, counter) != scan.access else { throw error }
                 attempt += 1
-                run.tally.beginAttempt()
+                run.totals.beginAttempt()
             }
         }
     }
@@ -108,14 +108,14 @@ package struct CounterRepair: Sendable {
             let isOver = deadline.map { ContinuousClock.now >= $0 } ?? false
             if isQuiet || isOver || fruitlessRounds >= Self.patience {
                 for (code, count) in moved.counts {
-                    run.tally.left(
+                    run.totals.left(
                         code.rawValue, scan.collection.name, count, reason: code.reasonLeft,
                         samples: moved.samples(code))
                 }
                 return
             }
             try await run.waitToSettle(settings.settle)
-            run.tally.beginAttempt()
+            run.totals.beginAttempt()
         }
     }
 
@@ -134,7 +134,7 @@ package struct CounterRepair: Sendable {
             let drifts = scan.settable(drifts, run)
             let outcome = try await CounterSetting(scan: scan, run: run.on(scan.database)).set(drifts)
             for (code, count) in outcome.moved.counts {
-                run.tally.left(
+                run.totals.left(
                     code.rawValue, scan.collection.name, count,
                     reason: "changed while it was being counted, though nobody was said to write",
                     samples: outcome.moved.samples(code))
@@ -169,7 +169,7 @@ struct CounterSetting: Sendable {
         for start in stride(from: 0, to: observations.count, by: Run.batchSize) {
             let batch = observations[start..<min(start + Run.batchSize, observations.count)]
             outcome += try await setBatch(Array(batch))
-            run.progress(ProgressUpdate("counting \(scan.counter.counted)", done: run.tally.totalChanged))
+            run.progress(ProgressUpdate("counting \(scan.counter.counted)", done: run.totals.totalChanged))
         }
         return outcome
     }

@@ -24,9 +24,9 @@ struct CounterRound: Sendable {
                 settling.end()
             }
             group.addTask {
-                try await run.inLanes(
+                try await run.inWorkers(
                     settings.workers, next: { _ in try await settling.next(run) },
-                    each: { lane, suspects in settling.came(to: try await look(again: suspects, lane)) })
+                    each: { worker, suspects in settling.came(to: try await look(again: suspects, worker)) })
             }
             // Unlike `waitForAll`, this ends the others when one has thrown.
             while try await group.next() != nil {}
@@ -35,8 +35,8 @@ struct CounterRound: Sendable {
     }
 
     /// Looks at suspects a second time and sets those that may be set.
-    private func look(again suspects: [CounterObservation], _ lane: Run) async throws -> CounterSetting.Outcome {
-        let scan = scan.on(lane.database)
+    private func look(again suspects: [CounterObservation], _ worker: Run) async throws -> CounterSetting.Outcome {
+        let scan = scan.on(worker.database)
         let first = Dictionary(suspects.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         var settled: [CounterObservation] = []
         var outcome = CounterSetting.Outcome()
@@ -48,7 +48,7 @@ struct CounterRound: Sendable {
             case .set: settled.append(second)
             }
         }
-        outcome += try await CounterSetting(scan: scan, run: lane).set(settled)
+        outcome += try await CounterSetting(scan: scan, run: worker).set(settled)
         return outcome
     }
 }
@@ -156,6 +156,6 @@ extension Run {
     fileprivate func reportSettling(_ rest: Duration) {
         progress(
             ProgressUpdate(
-                "counting", done: tally.totalChanged, waiting: "settling \(max(1, rest.components.seconds)) s"))
+                "counting", done: totals.totalChanged, waiting: "settling \(max(1, rest.components.seconds)) s"))
     }
 }

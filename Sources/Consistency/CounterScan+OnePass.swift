@@ -18,7 +18,7 @@ extension CounterScan {
             cursor: try await database.client.aggregate(
                 database.namespace(counter.counted),
                 pipeline: [["$match": .document([counter.reference: Self.mergedTypes])]]
-                    + CountedTruth.pipeline(counter, fingerprints: fingerprints) + [["$sort": ["_id": 1]]],
+                    + CountedValues.pipeline(counter, fingerprints: fingerprints) + [["$sort": ["_id": 1]]],
                 options: database.committed([
                     "allowDiskUse": true, "collation": .document(ExactMatch.collation),
                     "batchSize": .int32(Int32(Self.batchSize)),
@@ -76,16 +76,16 @@ private struct GroupStream {
     }
 
     /// The group of one counting document; documents must be asked for in the order of their `_id`s.
-    mutating func truth(of id: BSONValue) async throws -> CountedTruth {
+    mutating func truth(of id: BSONValue) async throws -> CountedValues {
         while let group = try await first(), let key = group["_id"] {
             if key == id {
                 batch = batch.dropFirst()
-                return CountedTruth(group)
+                return CountedValues(group)
             }
             guard Self.precedes(key, id) else { break }
             batch = batch.dropFirst()
         }
-        return CountedTruth()
+        return CountedValues()
     }
 
     func close() async { await cursor.close() }

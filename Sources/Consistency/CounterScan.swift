@@ -67,11 +67,11 @@ struct CounterScan: Sendable {
         }
         let ranges = IDRanges(collection: collection.name)
         let scanned = Atomic(0)
-        try await database.inLanes(
+        try await database.inWorkers(
             workers, next: { try await ranges.next($0) },
-            each: { lane, range in
+            each: { worker, range in
                 try await run?.breathe()
-                let scan = on(lane)
+                let scan = on(worker)
                 let start = ContinuousClock.now
                 let found = try await scan.atOneMoment { session in
                     try await scan.drifts(in: range, index: name, fingerprints: fingerprints, session)
@@ -96,7 +96,7 @@ struct CounterScan: Sendable {
         var drifts: [CounterObservation] = []
         let judge = { (id: ObjectID, counter: StoredCounter, live: LiveCount) in
             let observation = CounterObservation(
-                id: .objectID(id), count: counter.count, latest: counter.latest, truth: CountedTruth(live))
+                id: .objectID(id), count: counter.count, latest: counter.latest, truth: CountedValues(live))
             switch observation.verdict(toleranceMS: self.counter.toleranceMS) {
             case .right: return
             case .wrong where !fingerprints: drifts.append(observation)
@@ -195,9 +195,9 @@ struct CounterScan: Sendable {
             database.client.aggregate(
                 database.namespace(counter.counted),
                 pipeline: [["$match": .document([counter.reference: ["$in": list]])]]
-                    + CountedTruth.pipeline(counter, fingerprints: fingerprints),
+                    + CountedValues.pipeline(counter, fingerprints: fingerprints),
                 options: committed(options), readPreference: member, session: session))
-        let keyed = groups.map { (key: ($0["_id"] ?? .null).comparisonKey, truth: CountedTruth($0)) }
+        let keyed = groups.map { (key: ($0["_id"] ?? .null).comparisonKey, truth: CountedValues($0)) }
         let isUnclear = keyed.contains { $0.key == nil }
         let truths = Dictionary(
             keyed.compactMap { item in item.key.map { ($0, item.truth) } }, uniquingKeysWith: { first, _ in first })
@@ -208,7 +208,7 @@ struct CounterScan: Sendable {
             if truth == nil, isUnclear, id.type != .objectID, id.type != .string { return nil }
             return CounterObservation(
                 id: id, count: document[counter.field], latest: document[counter.latestField],
-                truth: truth ?? CountedTruth())
+                truth: truth ?? CountedValues())
         }
     }
 

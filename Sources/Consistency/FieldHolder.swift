@@ -59,7 +59,7 @@ struct FieldHolder: Sendable {
 
     /// How many of a document's fields are wrong.
     func wrongFields(_ document: BSONDocument) -> Int {
-        references.count { CandidateResolver.named(document[$0.field]) != nil }
+        references.count { ReferenceCandidates.named(document[$0.field]) != nil }
             + rules.count { Self.isAbsent(document[$0.field]) }
     }
 
@@ -67,10 +67,10 @@ struct FieldHolder: Sendable {
     ///
     /// References to documents whose own `_id` is still to be repaired are left to that repair, which takes them along.
     func groups(_ documents: [BSONDocument], _ database: Database, _ schema: DatabaseSchema) async throws -> [Group] {
-        var choices: [(field: String, of: [(value: BSONValue, chosen: CandidateResolver.Candidate?)?])] = []
+        var choices: [(field: String, of: [(value: BSONValue, chosen: ReferenceCandidates.Candidate?)?])] = []
         for reference in references {
             guard let target = schema.collection(reference.target) else { continue }
-            let resolver = CandidateResolver(database: database, reference: reference, target: target)
+            let resolver = ReferenceCandidates(database: database, reference: reference, target: target)
             choices.append((reference.field, try await resolver.choices(for: documents, in: collection)))
         }
         var groups: [[Mend]: Group] = [:]

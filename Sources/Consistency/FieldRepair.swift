@@ -72,12 +72,12 @@ package struct FieldRepair: Sendable {
             var passes = 1
             // What the application changed between the look and the write is looked at again.
             while !pass.moved.isEmpty, passes < Self.mostPasses {
-                run.tally.beginAttempt()
+                run.totals.beginAttempt()
                 pass = try await mend(holders, run, settings)
                 passes += 1
             }
             for ((collection, code), ids) in pass.moved {
-                run.tally.left(
+                run.totals.left(
                     code.rawValue, collection, ids.count, reason: "changed each time while it was looked at",
                     samples: ids)
             }
@@ -97,10 +97,10 @@ package struct FieldRepair: Sendable {
 
     private func mend(_ holders: [FieldHolder], _ run: Run, _ settings: RepairSettings) async throws -> Pass {
         let state = Mutex(Pass())
-        let seen = try await forEachBatch(of: holders, workers: settings.workers, run) { lane, index, group in
+        let seen = try await forEachBatch(of: holders, workers: settings.workers, run) { worker, index, group in
             guard let first = group.mends.first else { return }
             let name = holders[index].collection.name
-            let unchanged = try await run.on(lane).tryToApply(
+            let unchanged = try await run.on(worker).tryToApply(
                 group.changes, in: name, code: first.code.rawValue,
                 also: group.mends.dropFirst().map(\.code.rawValue))
             state.withLock { pass in
@@ -109,7 +109,7 @@ package struct FieldRepair: Sendable {
                     pass.moved += group.mends.map { ((name, $0.code), unchanged.moved) }
                 }
             }
-            run.progress(ProgressUpdate("fields of \(name)", done: run.tally.totalChanged))
+            run.progress(ProgressUpdate("fields of \(name)", done: run.totals.totalChanged))
         }
         return state.withLock { pass in
             pass.left += seen
@@ -162,17 +162,17 @@ package struct FieldRepair: Sendable {
                             ])
                     }
                 }, batchSize: Run.batchSize)
-            try await database.inLanes(
+            try await database.inWorkers(
                 workers,
                 next: { _ in
                     try await run?.breathe()
                     return try await feeds.next()
                 },
-                each: { lane, batch in
+                each: { worker, batch in
                     let holder = holders[batch.feed]
                     seen.add(batch.documents.reduce(0) { $0 + holder.wrongFields($1) }, ordering: .relaxed)
-                    for group in try await holder.groups(batch.documents, lane, schema) {
-                        try await body(lane, batch.feed, group)
+                    for group in try await holder.groups(batch.documents, worker, schema) {
+                        try await body(worker, batch.feed, group)
                     }
                 })
         }

@@ -43,11 +43,11 @@ struct FollowerScan: Sendable {
                     let namespace = database.namespace(field.holder.name)
                     return { try await Self.open(client, namespace, field.holder, field.reference) }
                 }, batchSize: Run.batchSize)
-            try await database.inLanes(
+            try await database.inWorkers(
                 RepairSettings.defaultWorkers, next: { _ in try await feeds.next() },
-                each: { lane, batch in
+                each: { worker, batch in
                     let (holder, reference) = fields[batch.feed]
-                    let resolver = CandidateResolver(database: lane, reference: reference, target: target)
+                    let resolver = ReferenceCandidates(database: worker, reference: reference, target: target)
                     let followers = try await resolver.choices(for: batch.documents, in: holder).count { choice in
                         guard let chosen = choice?.chosen else { return false }
                         return chosen.id.type != .objectID && !staying.contains(chosen.id)

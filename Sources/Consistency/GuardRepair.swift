@@ -57,7 +57,7 @@ package struct GuardRepair: Sendable {
                     try await run.setValidator(options, on: collection.name)
                 }
             case .refused(let reason):
-                run.tally.left(FindingCode.missingGuard.rawValue, collection.name, 1, reason: Sentence(reason))
+                run.totals.left(FindingCode.missingGuard.rawValue, collection.name, 1, reason: Sentence(reason))
             }
         }
     }

@@ -29,7 +29,7 @@ actor IDRanges {
 
     /// The next range; nil at the end.
     func next(_ database: Database) async throws -> IDRange? {
-        // The actor is free while the server answers: a claim keeps two lanes from taking the same range.
+        // The actor is free while the server answers: a claim keeps two workers from taking the same range.
         while isClaimed { await waitForTurn() }
         guard let lower = next else { return nil }
         isClaimed = true

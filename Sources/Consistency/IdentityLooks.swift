@@ -26,7 +26,7 @@ struct IdentityLooks {
     mutating func begin(_ run: Run, refused: Int) -> Bool {
         guard quiet < Self.quietEnough else { return false }
         met = [:]
-        start = (run.tally.totalChanged, refused)
+        start = (run.totals.totalChanged, refused)
         return true
     }
 
@@ -43,11 +43,11 @@ struct IdentityLooks {
     /// - Returns: Whether to look on.
     mutating func end(_ run: Run, refused: Int) async throws -> Bool {
         quiet = met.isEmpty ? quiet + 1 : 0
-        let isIdle = !met.isEmpty && (run.tally.totalChanged, refused) == (start.changed, start.refused)
+        let isIdle = !met.isEmpty && (run.totals.totalChanged, refused) == (start.changed, start.refused)
         idle = isIdle ? idle + 1 : 0
         if idle >= Self.mostIdle {
             for (kind, count) in met {
-                run.tally.left(
+                run.totals.left(
                     kind.code.rawValue, kind.collection, count,
                     reason: "changed each time it was to be moved; run the command again")
             }

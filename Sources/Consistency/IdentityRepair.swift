@@ -20,7 +20,7 @@ package struct IdentityRepair: Sendable {
     package func plan() async throws -> StepPlan {
         var plan = StepPlan()
         // As a run counts them: however many stay for one reason, they are one entry.
-        let left = Tally()
+        let left = Totals()
         let present = try await database.client.listCollections(database.name)
         for collection in try await ordinary() {
             let moving = Moving()
@@ -78,7 +78,7 @@ package struct IdentityRepair: Sendable {
         while looks.begin(run, refused: refused.count) {
             for collection in try await ordinary() {
                 try run.checkpoint()
-                run.progress(ProgressUpdate("repairing _ids of \(collection.name)", done: run.tally.totalChanged))
+                run.progress(ProgressUpdate("repairing _ids of \(collection.name)", done: run.totals.totalChanged))
                 try await run.recording(
                     "new _id", in: collection.name, filter: ["_id": ["$not": ["$type": "objectId"]]], isRepeated: true
                 ) {
@@ -91,7 +91,7 @@ package struct IdentityRepair: Sendable {
             guard try await looks.end(run, refused: refused.count) else { break }
         }
         for refusal in refused {
-            run.tally.left(refusal.leftover)
+            run.totals.left(refusal.leftover)
         }
     }
 

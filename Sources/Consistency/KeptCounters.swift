@@ -55,7 +55,7 @@ extension CounterScan {
     func settable(_ drifts: [CounterObservation], _ run: Run) -> [CounterObservation] {
         let kept = KeptCounters(self)
         let settable = kept.sorted(out: drifts, isProtected: isProtected)
-        for leftover in kept.leftovers { run.tally.left(leftover) }
+        for leftover in kept.leftovers { run.totals.left(leftover) }
         return settable
     }
 }

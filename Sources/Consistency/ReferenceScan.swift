@@ -33,11 +33,11 @@ struct ReferenceScan: Sendable {
         guard parts.count > 1 else { return try await scan(parts.first) }
         let rest = Mutex(Array(parts.enumerated())[...])
         let results = Mutex<[Int: (findings: FindingCollector, scanned: Int)]>([:])
-        try await database.inLanes(
+        try await database.inWorkers(
             min(workers, parts.count), next: { _ in rest.withLock { $0.popFirst() } },
-            each: { lane, part in
+            each: { worker, part in
                 try interruption.check()
-                let scan = ReferenceScan(database: lane, collection: collection, schema: schema)
+                let scan = ReferenceScan(database: worker, collection: collection, schema: schema)
                 let result = try await scan.scan(part.element)
                 results.withLock { $0[part.offset] = result }
             })

@@ -1,4 +1,4 @@
-package import Journal
+internal import Journal
 
 /// What would help with what a check finds and a repair leaves.
 package enum RepairAdvice: Advice, Hashable {

@@ -26,7 +26,7 @@ package struct SchemaReferenceSource: ReferenceSource {
             let present = try await database.client.listCollections(database.name)
             for (holder, reference) in schema.references(to: target)
             where present[holder.name]?.isOrdinary ?? false {
-                let resolver = CandidateResolver(database: database, reference: reference, target: targetSchema)
+                let resolver = ReferenceCandidates(database: database, reference: reference, target: targetSchema)
                 try await scan(holder, reference, resolver, byOldID, moves, body)
             }
         }
@@ -48,7 +48,7 @@ package struct SchemaReferenceSource: ReferenceSource {
     }
 
     private func scan(
-        _ holder: CollectionSchema, _ reference: Reference, _ resolver: CandidateResolver,
+        _ holder: CollectionSchema, _ reference: Reference, _ resolver: ReferenceCandidates,
         _ byOldID: [BSONValue: Int], _ moves: [RekeyMove], _ body: ([FollowingChange]) async throws -> Void
     ) async throws {
         var projection: BSONDocument = ["_id": 1, reference.field: 1]
@@ -79,8 +79,8 @@ package struct SchemaReferenceSource: ReferenceSource {
     /// Whether a reference provably means the document that moves, which stands under its old `_id`, its new one, or
     /// both.
     private static func means(
-        _ move: RekeyMove, _ value: BSONValue, _ owner: ObjectID?, _ resolver: CandidateResolver,
-        _ candidates: [CandidateResolver.Candidate]
+        _ move: RekeyMove, _ value: BSONValue, _ owner: ObjectID?, _ resolver: ReferenceCandidates,
+        _ candidates: [ReferenceCandidates.Candidate]
     ) -> Bool {
         let own = resolver.target.ownerField.flatMap { Identity.objectID(move.image[$0]) }
         let created = move.image[resolver.target.createdField]
@@ -89,7 +89,7 @@ package struct SchemaReferenceSource: ReferenceSource {
             let isItself = candidate.id == move.oldID && candidate.owner == own && candidate.created == created
             return !isItself && candidate.id != move.newID
         }
-        let all = others + [CandidateResolver.Candidate(id: move.newID, owner: own, created: created)]
+        let all = others + [ReferenceCandidates.Candidate(id: move.newID, owner: own, created: created)]
         return resolver.choose(value, owner: owner, among: all)?.id == move.newID
     }
 }

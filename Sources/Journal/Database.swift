@@ -1,5 +1,5 @@
 public import BSON
-public import MongoDriver
+package import MongoDriver
 
 /// One database, seen through one connection.
 public struct Database: Sendable {

@@ -15,9 +15,9 @@ public enum EngineError: AdvisingError, Sendable {
     case blocked(version: Int64, name: String, reasons: [Sentence], before: Int64?)
     /// A step can lose data, and that wasn't allowed; nothing was touched.
     case dangerous(version: Int64, name: String, reasons: [Sentence])
-    /// A step is half applied, or half taken back, and can't be gone on with as asked; nothing was touched.
+    /// A step is half applied, or half undone, and can't be resumed as asked; nothing was touched.
     case halfApplied(version: Int64, name: String, reason: Sentence)
-    /// A step failed; its state is in the ledger. It is kept as it was where what was to take it back had no effect.
+    /// A step failed; its state is in the ledger. It is kept as it was where what was to undo it had no effect.
     case stepFailed(version: Int64, name: String, isKept: Bool = false, underlying: any Error)
     /// The caller asked for something that isn't there.
     case notFound(Sentence)
@@ -80,7 +80,7 @@ extension Error {
 }
 
 /// A failure that couldn't be written down either.
-public struct FailureTwice: AdvisingError {
+public struct UnrecordedFailure: AdvisingError {
     /// What went wrong.
     public let first: any Error
     /// What went wrong while that was written down.

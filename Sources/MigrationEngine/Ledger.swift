@@ -35,7 +35,7 @@ package struct Ledger: Sendable {
         let state: StepState?
         /// In milliseconds.
         let durationMS: Int64
-        /// What was changed; nil where the step was taken back.
+        /// What was changed; nil where the step was reverted.
         let changes: [Change]?
         let leftovers: [Leftover]
         var error: (any Error)?
@@ -43,12 +43,12 @@ package struct Ledger: Sendable {
 
     /// Notes durably that a step's work begins, and in the same round trip how the one before it ended.
     ///
-    /// - Parameter isOwnDown: Whether the step is about to be taken back by its own means, which is a run to remember.
+    /// - Parameter isOwnDown: Whether the step is about to be reverted by its own means, which is a run to remember.
     /// - Returns: Where the step stands, with what an earlier attempt saved.
     func begin(
         _ step: any Migration, _ state: StepState, after row: LedgerRow?, isOwnDown: Bool, run: Run,
         description: RunDescription, ending previous: End?
-    ) async throws -> LedgerPlace {
+    ) async throws -> LedgerPosition {
         try await run.begin()
         var fields: BSONDocument = [
             "series": .string(series), "version": .int64(step.version), "name": .string(step.name),
@@ -72,7 +72,7 @@ package struct Ledger: Sendable {
             for field in ["accounted", "left"] { removed.append(field, "") }
             if state == .applying { removed.append("changes", "") }
         }
-        // A step that is taken back from the journal goes on where it was applied, should it be applied again.
+        // A step that is reverted from the journal goes on where it was applied, should it be applied again.
         let keepsAttempt = state == .applying || isOwnDown
         if state == .applying {
             for field in ["appliedUnjournalled", "applied"] { removed.append(field, "") }
@@ -95,7 +95,7 @@ package struct Ledger: Sendable {
         var added: BSONDocument = [:]
         if state == .applying { added.append("runs", .objectID(run.id)) }
         if isOwnDown { added.append("revertedBy", .objectID(run.id)) }
-        // What belongs to earlier attempts, of which nothing is gone on with, is none of this one's.
+        // What belongs to earlier attempts, of which nothing is resumed, is none of this one's.
         if isResumed, keepsAttempt { added.append("attempt", .objectID(run.id)) }
         if !added.isEmpty { update.append("$addToSet", .document(added)) }
         // Not where a later holder of the lease has begun the step: the upsert then meets that row's `_id`.
@@ -104,7 +104,7 @@ package struct Ledger: Sendable {
         let begin: BSONValue = ["q": .document(query), "u": .document(update), "upsert": true]
         try await write((previous.map { [statement($0, run)] } ?? []) + [begin], run)
         let earlier = isResumed ? row?.attempt ?? [] : []
-        return LedgerPlace(
+        return LedgerPosition(
             ledger: self, version: step.version, checkpoint: isResumed ? row?.checkpoint : nil, runs: earlier)
     }
 
@@ -117,19 +117,19 @@ package struct Ledger: Sendable {
             [["q": .document(filter(version, run)), "u": ["$set": ["checkpoint": .document(checkpoint)]]]], run)
     }
 
-    /// Notes that a step does something that the journal can't take back.
+    /// Notes that a step does something that the journal can't revert.
     ///
     /// - Returns: Whether that wasn't noted yet.
     func noteUnjournalled(_ version: Int64, run: Run) async throws -> Bool {
         try await write([["q": .document(filter(version, run)), "u": ["$set": ["unjournalled": true]]]], run) > 0
     }
 
-    /// Takes that note back.
+    /// Withdraws that note.
     func retractUnjournalled(_ version: Int64, run: Run) async throws {
         try await write([["q": .document(filter(version, run)), "u": ["$unset": ["unjournalled": ""]]]], run)
     }
 
-    /// Notes durably that taking a step back failed before it had an effect: it is applied, as it was.
+    /// Notes durably that reverting a step failed before it had an effect: it is applied, as it was.
     ///
     /// - Parameter row: The row as it stands, with what it said when the step was applied.
     func keepApplied(_ row: LedgerRow, error: any Error, run: Run) async throws {
@@ -202,7 +202,7 @@ package struct Ledger: Sendable {
         if end.state == .applied {
             update.append("$unset", ["checkpoint": "", "applied": ""])
         } else if end.state == .reverted {
-            // Should its taking back be undone, the step is applied as it was.
+            // Should its reverting be undone, the step is applied as it was.
             update.append("$unset", ["checkpoint": ""])
         }
         return ["q": .document(filter(end.version, run)), "u": .document(update)]
@@ -230,7 +230,7 @@ package struct Ledger: Sendable {
 }
 
 /// The row of the ledger that a step at work writes to.
-package struct LedgerPlace: Sendable {
+package struct LedgerPosition: Sendable {
     package let ledger: Ledger
     let version: Int64
     /// What an earlier attempt saved.

@@ -12,9 +12,9 @@ public enum StepState: String, Sendable, Codable {
     case applied
     /// Stopped by an error.
     case failed
-    /// Being taken back, or killed while it was.
+    /// Being reverted, or killed while it was.
     case reverting
-    /// Taken back.
+    /// Reverted.
     case reverted
 }
 
@@ -58,18 +58,18 @@ public struct LedgerRow: Sendable {
     public var checksum: String?
     /// How far the step had come when it was last at work; what it holds is the step's own affair.
     public var checkpoint: BSONDocument?
-    /// The runs that took the step back by its own means and not from the journal, oldest first.
+    /// The runs that reverted the step by its own means and not from the journal, oldest first.
     public var revertedBy: [ObjectID] = []
-    /// The runs of its present attempt, oldest first: those that a run which goes on with it goes on from.
+    /// The runs of its present attempt, oldest first: those that a run which resumes it begins from.
     public var attempt: [ObjectID] = []
-    /// Whether what it did last can't be taken back from the journal, or not all of it.
+    /// Whether what it did last can't be reverted from the journal, or not all of it.
     public var isUnjournalled = false
-    /// Whether that is so of its being applied, while it is taken back by its own means.
+    /// Whether that is so of its being applied, while it is reverted by its own means.
     public var isAppliedUnjournalled = false
     /// Whether it was declared applied, or reverted, without being run.
     public var isMarked = false
 
-    /// Whether a run that goes on with the step finds something of it done, or begun.
+    /// Whether a run that resumes the step finds something of it done, or begun.
     var isHalfDone: Bool { state == .applying || state == .failed || state == .reverting }
 
     /// The row's `_id`.
@@ -145,7 +145,7 @@ public struct LedgerRow: Sendable {
     /// More commands than a file can hold.
     private static let mostCommands: Int64 = 1 << 30
 
-    /// What taking the step back by its own means overwrites, and puts back where it fails before it has an effect.
+    /// What reverting the step by its own means overwrites, and puts back where it fails before it has an effect.
     static let restored = [
         "attempt", "startedAt", "finishedAt", "durationMS", "host", "user", "toolVersion", "unjournalled", "marked",
         "left",

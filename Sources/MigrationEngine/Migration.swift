@@ -1,7 +1,7 @@
 public import BSON
 public import Journal
 
-/// A versioned step: what it would do, how it does it, and how it is taken back.
+/// A versioned step: what it would do, how it does it, and how it is reverted.
 ///
 /// A step changes the database only through its context's ``Run``, which journals everything; that is why taking it
 /// back needs no code of its own.
@@ -76,10 +76,10 @@ public protocol Migration: Sendable {
     /// - Throws: `MongoError`.
     func postconditions(_ database: Database) async throws -> [String]
 
-    /// Whether ``down(_:)`` does the work; where it is false the step is taken back from the journal.
+    /// Whether ``down(_:)`` does the work; where it is false the step is reverted from the journal.
     var hasOwnDown: Bool { get }
 
-    /// Takes the step back by its own means, if ``hasOwnDown``. Like ``up(_:)`` it must be repeatable.
+    /// Reverts the step by its own means, if ``hasOwnDown``. Like ``up(_:)`` it must be repeatable.
     ///
     /// - Throws: `EngineError`, `MongoError`.
     func down(_ context: StepContext) async throws
@@ -89,7 +89,7 @@ public protocol Migration: Sendable {
     /// - Throws: `MongoError`.
     func planDown(_ database: Database) async throws -> StepPlan
 
-    /// Why the step can't be taken back; empty when it can. Asked of every step before the first is taken back.
+    /// Why the step can't be reverted; empty when it can. Asked of every step before the first is reverted.
     ///
     /// - Throws: `MongoError`.
     func downBlockers(_ database: Database) async throws -> [String]
@@ -131,7 +131,7 @@ public protocol Migration: Sendable {
     /// - Throws: `MongoError`.
     func isBegun(_ row: LedgerRow?, _ database: Database) async throws -> Bool
 
-    /// Whether an attempt that failed has changed anything, or may have. A step that hasn't needs no taking back.
+    /// Whether an attempt that failed has changed anything, or may have. A step that hasn't needs no reverting.
     ///
     /// - Throws: `MongoError`.
     func hasEffect(_ row: LedgerRow, _ database: Database) async throws -> Bool
@@ -155,7 +155,7 @@ public protocol Migration: Sendable {
     /// ``downBlockers(_:)``, which speaks of the whole step, needn't be asked.
     var notesUnjournalled: Bool { get }
 
-    /// What would let a step be taken back that can't be; nil where nothing would.
+    /// What would let a step be reverted that can't be; nil where nothing would.
     var downAdvice: Sentence? { get }
 }
 
@@ -184,16 +184,16 @@ extension Migration {
     /// Most steps promise nothing.
     public func postconditions(_ database: Database) async throws -> [String] { [] }
 
-    /// Most steps are taken back from the journal.
+    /// Most steps are reverted from the journal.
     public var hasOwnDown: Bool { false }
 
-    /// Nothing: the step is taken back from the journal.
+    /// Nothing: the step is reverted from the journal.
     public func down(_ context: StepContext) async throws {}
 
-    /// Nothing: the step is taken back from the journal.
+    /// Nothing: the step is reverted from the journal.
     public func planDown(_ database: Database) async throws -> StepPlan { StepPlan() }
 
-    /// What is in the journal can be taken back.
+    /// What is in the journal can be reverted.
     public func downBlockers(_ database: Database) async throws -> [String] { [] }
 
     /// Versions count from 1.
@@ -243,7 +243,7 @@ extension Migration {
     /// Most steps do all through the journal.
     public var notesUnjournalled: Bool { false }
 
-    /// Most steps are taken back from the journal or not at all.
+    /// Most steps are reverted from the journal or not at all.
     public var downAdvice: Sentence? { nil }
 }
 
@@ -264,7 +264,7 @@ public struct StepSituation: Sendable {
 }
 
 extension Migration {
-    /// Whether the step is taken back by its own means: not where an undo has begun to take it back from the journal.
+    /// Whether the step is reverted by its own means: not where an undo has begun to revert it from the journal.
     package func usesOwnDown(_ row: LedgerRow?) -> Bool {
         guard hasOwnDown else { return false }
         guard let row, row.state == .reverting else { return true }
@@ -272,11 +272,11 @@ extension Migration {
     }
 }
 
-/// Applying a step, or taking it back.
+/// Applying a step, or reverting it.
 public enum MigrationDirection: String, Sendable {
     /// Applying.
     case up
-    /// Taking back.
+    /// Reverting.
     case down
 }
 
@@ -286,8 +286,8 @@ public struct StepContext: Sendable {
     public let run: Run
     /// How it shall behave.
     public let settings: RepairSettings
-    /// The step's place in the ledger, where it keeps how far it has come; nil outside of a migration.
-    package var place: LedgerPlace?
+    /// The step's position in the ledger, where it keeps how far it has come; nil outside of a migration.
+    package var position: LedgerPosition?
     /// The database.
     public var database: Database { run.database }
 
@@ -298,24 +298,24 @@ public struct StepContext: Sendable {
     }
 
     /// How far an earlier attempt came, as it was saved; nil for a first attempt.
-    public var checkpoint: BSONDocument? { place?.checkpoint }
+    public var checkpoint: BSONDocument? { position?.checkpoint }
 
-    /// Notes durably that the step does something that the journal can't take back.
+    /// Notes durably that the step does something that the journal can't revert.
     ///
     /// - Returns: Whether that wasn't noted yet.
     @discardableResult
     package func noteUnjournalled() async throws -> Bool {
         run.isUnjournalled = true
-        return try await place?.noteUnjournalled(run) ?? false
+        return try await position?.noteUnjournalled(run) ?? false
     }
 
-    /// Takes that note back: the command that it was about was refused.
-    package func retractUnjournalled() async throws { try await place?.retractUnjournalled(run) }
+    /// Withdraws that note: the command that it was about was refused.
+    package func retractUnjournalled() async throws { try await position?.retractUnjournalled(run) }
 
     /// Saves durably how far the step has come. A step that is killed afterwards is given it back as ``checkpoint``.
     ///
     /// - Throws: ``EngineError/leaseLost``, `MongoError`.
     public func save(checkpoint: BSONDocument) async throws {
-        try await place?.save(checkpoint, run)
+        try await position?.save(checkpoint, run)
     }
 }

@@ -1,12 +1,12 @@
-public import Journal
+package import Journal
 
-/// Decides which steps to apply or to take back. Pure: it knows the steps and the ledger, and no server.
+/// Decides which steps to apply or to revert. Pure: it knows the steps and the ledger, and no server.
 package enum MigrationPlanner {
     /// What the caller wants.
     package enum Request: Sendable, Equatable {
         /// Apply everything that is pending, up to a version.
         case up(to: Int64?)
-        /// Take back everything that is applied above a version; nil takes back the newest one.
+        /// Revert everything that is applied above a version; nil reverts the newest one.
         case down(to: Int64?)
     }
 

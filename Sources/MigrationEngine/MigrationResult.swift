@@ -15,8 +15,8 @@ public struct MigrationResult: Sendable {
     init(_ run: Run, _ steps: [StepResult]) {
         self.run = run.hasRecord ? run.id : nil
         self.steps = steps
-        changes = run.tally.changes
-        leftovers = run.tally.leftovers
+        changes = run.totals.changes
+        leftovers = run.totals.leftovers
     }
 }
 

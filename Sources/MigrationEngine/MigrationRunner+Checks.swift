@@ -1,5 +1,5 @@
 internal import BSON
-public import Journal
+package import Journal
 
 /// What is looked at before the first step is touched.
 extension MigrationRunner {
@@ -48,7 +48,7 @@ extension MigrationRunner {
             version: step.version, name: step.name, reasons: reasons.map { Sentence($0) }, before: before)
     }
 
-    /// Looks whether every step can be taken back, before the first one is.
+    /// Looks whether every step can be reverted, before the first one is.
     ///
     /// - Throws: ``EngineError/refused(_:)``, ``EngineError/dangerous(version:name:reasons:)``.
     package func checkDownBlockers(
@@ -68,7 +68,7 @@ extension MigrationRunner {
             try await Self.checkDangers(step, .down, situation, database, settings)
         }
         for step in selection {
-            // What an undo has begun to take back is taken back as far as the journal goes.
+            // What an undo has begun to revert is reverted as far as the journal goes.
             let isUndone = rows[step.version]?.state == .reverting && !step.usesOwnDown(rows[step.version])
             // Of what failed, or was killed, on its way the ledger knows whether it did what the journal doesn't hold.
             let isPartial = step.notesUnjournalled && rows[step.version]?.state != .applied
@@ -91,13 +91,13 @@ extension MigrationRunner {
         }
     }
 
-    /// Whether a step failed before it changed anything, so that there is nothing to take back.
+    /// Whether a step failed before it changed anything, so that there is nothing to revert.
     static func hasNoEffect(_ step: any Migration, _ row: LedgerRow?, _ database: Database) async throws -> Bool {
         guard let row, row.state == .failed else { return false }
         return try await !step.hasEffect(row, database)
     }
 
-    /// Looks whether steps that are half done can be gone on with in this direction.
+    /// Looks whether steps that are half done can be resumed in this direction.
     private static func checkCheckpoints(
         _ selection: [any Migration], _ direction: MigrationDirection, _ rows: [Int64: LedgerRow]
     ) throws {

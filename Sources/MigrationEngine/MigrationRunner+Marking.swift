@@ -1,5 +1,5 @@
 internal import BSON
-public import Journal
+package import Journal
 
 /// Declaring what is applied, without running anything.
 extension MigrationRunner {
@@ -53,10 +53,10 @@ extension MigrationRunner {
         let ledger = Ledger(database: run.database, series: series)
         let rows = try await ledger.rows()
         try await ledger.mark(steps, state, run: run, description: description)
-        // What was taken back by hand isn't to be taken back once more from the journal.
+        // What was reverted by hand isn't to be reverted once more from the journal.
         for step in steps where state == .reverted {
             try await run.close(rows[step.version]?.runs ?? [], step: step.version)
         }
-        run.tally.changed("mark \(state.rawValue)", StateCollection.migrations, steps.count)
+        run.totals.changed("mark \(state.rawValue)", StateCollection.migrations, steps.count)
     }
 }

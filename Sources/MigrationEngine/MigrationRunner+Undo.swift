@@ -1,12 +1,12 @@
-public import BSON
-public import Journal
+package import BSON
+package import Journal
 internal import MongoDriver
 
 extension MigrationRunner {
-    /// Notes durably which steps are about to be taken back by an undo: should it be stopped, they are half taken back.
+    /// Notes durably which steps are about to be reverted by an undo: should it be stopped, they are half reverted.
     ///
     /// - Parameters:
-    ///   - id: The run that is about to be taken back.
+    ///   - id: The run that is about to be reverted.
     ///   - run: The run that does it.
     /// - Throws: `MongoError`.
     package static func noteUndoing(_ id: ObjectID, run: Run) async throws {
@@ -29,14 +29,14 @@ extension MigrationRunner {
         }
     }
 
-    /// Brings the ledger up to date after a run was taken back.
+    /// Brings the ledger up to date after a run was reverted.
     ///
     /// Steps that the run applied are reverted, or, where something of theirs was left, still being reverted. Steps that
-    /// it took back by their own means are applied again.
+    /// it reverted by their own means are applied again.
     ///
     /// - Parameters:
-    ///   - id: The run that was taken back.
-    ///   - run: The run that took it back.
+    ///   - id: The run that was reverted.
+    ///   - run: The run that reverted it.
     /// - Throws: `MongoError`.
     package static func noteUndone(_ id: ObjectID, run: Run) async throws {
         let database = run.database
@@ -46,18 +46,18 @@ extension MigrationRunner {
                 remaining += try await remains(of: other, row.version, database)
             }
             if row.isUnjournalled {
-                run.tally.left(
+                run.totals.left(
                     "step \(row.version)", StateCollection.migrations, 1,
                     reason: "some of what it did isn't in the journal, and stands")
                 continue
             }
-            // Of a step that isn't taken back whole, `down` takes care.
+            // Of a step that isn't reverted whole, `down` takes care.
             try await set(remaining == 0 ? .reverted : .reverting, row, run)
         }
         try await noteDownUndone(id, run)
     }
 
-    /// The same for steps that the run had taken back by their own means.
+    /// The same for steps that the run had reverted by their own means.
     private static func noteDownUndone(_ id: ObjectID, _ run: Run) async throws {
         let reverted = try await run.database.findAll(
             StateCollection.migrations,
@@ -67,19 +67,19 @@ extension MigrationRunner {
         for row in try reverted.map(LedgerRow.init(reading:)) {
             let undone = try await count(
                 ["_id.r": .objectID(id), "step": .int64(row.version), "undone": ["$exists": true]], run.database)
-            // What was taken back in several attempts isn't there again before all of them are undone.
+            // What was reverted in several attempts isn't there again before all of them are undone.
             var rest = 0
             for attempt in Set(row.attempt).intersection(row.revertedBy).union([id]) {
                 rest += try await remains(of: attempt, row.version, run.database)
             }
             if row.isUnjournalled || rest > 0 {
-                run.tally.left(
+                run.totals.left(
                     "step \(row.version)", StateCollection.migrations, 1,
                     reason: "not all that its down did could be undone; \(EngineAdvice.declareEither(row.version))")
                 if undone > 0 { try await set(.reverting, row, run) }
             } else if undone > 0 {
                 try await setApplied(row, run)
-                // What that run had closed for good can be taken back again.
+                // What that run had closed for good can be reverted again.
                 try await run.writer.bulkWrite(
                     run.journal,
                     [
@@ -119,10 +119,10 @@ extension MigrationRunner {
             unset: ["checkpoint": "", "applied": "", "accounted": "", "left": ""], run)
     }
 
-    /// The step is applied again, as it was before it was taken back.
+    /// The step is applied again, as it was before it was reverted.
     private static func setApplied(_ row: LedgerRow, _ run: Run) async throws {
         var (fields, removed) = row.restoration
-        if row.applied == nil {  // Taken back by an earlier version.
+        if row.applied == nil {  // Reverted by an earlier version.
             (fields, removed) = (["finishedAt": WallClock.now], ["checkpoint": ""])
             fields.append("attempt", .array(BSONArray(row.runs.map { .objectID($0) })))
         }

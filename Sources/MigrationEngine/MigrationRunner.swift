@@ -1,5 +1,5 @@
 internal import BSON
-public import Journal
+package import Journal
 internal import MongoDriver
 
 /// One step as `migrate status` and the results of `up` and `down` show it.
@@ -30,7 +30,7 @@ public struct StepResult: Sendable {
     public let duration: Duration
 }
 
-/// Applies the steps of a series, and takes them back.
+/// Applies the steps of a series, and reverts them.
 package struct MigrationRunner: Sendable {
     /// The name of the series in the ledger.
     package let series: String
@@ -148,7 +148,7 @@ package struct MigrationRunner: Sendable {
         }
     }
 
-    /// Takes steps back, newest first: by their own means where they have some, or else from the journal.
+    /// Reverts steps, newest first: by their own means where they have some, or else from the journal.
     ///
     /// - Parameters: as of ``up(_:_:_:finished:)``.
     /// - Throws: ``EngineError/stepFailed(version:name:underlying:)``; ``EngineError`` of an interruption.
@@ -165,7 +165,7 @@ package struct MigrationRunner: Sendable {
                     try await Undo(run: context.run).revert(run: run, step: step.version)
                 }
                 if let row, row.isUnjournalled {
-                    context.run.tally.left(
+                    context.run.totals.left(
                         "step \(step.version)", StateCollection.migrations, 1,
                         reason:
                             "some of what it did isn't in the journal, and stands; revert it by hand, and "
@@ -174,29 +174,29 @@ package struct MigrationRunner: Sendable {
                 return
             }
             try await step.down(context)
-            // What the step had journalled is taken back with it, and not a second time.
+            // What the step had journalled is reverted with it, and not a second time.
             try await context.run.close(row?.runs ?? [], step: step.version)
         }
     }
 
-    /// What taking steps back would change, by what the journal says, or the steps themselves. Changes nothing.
+    /// What reverting steps would change, by what the journal says, or the steps themselves. Changes nothing.
     ///
     /// - Throws: `MongoError`.
     package func planDown(_ selection: [any Migration], _ database: Database) async throws -> [Change] {
         let rows = try await Ledger(database: database, series: series).rows()
-        let tally = Tally()
+        let totals = Totals()
         for step in selection where try await !Self.hasNoEffect(step, rows[step.version], database) {
             if step.usesOwnDown(rows[step.version]) {
                 for operation in try await step.planDown(database).operations {
-                    tally.changed(operation.code, operation.collection, operation.matched)
+                    totals.changed(operation.code, operation.collection, operation.matched)
                 }
                 continue
             }
             for run in rows[step.version]?.runs ?? [] {
-                tally.changed(try await Undo.plan(database, run: run, step: step.version))
+                totals.changed(try await Undo.plan(database, run: run, step: step.version))
             }
         }
-        return tally.changes
+        return totals.changes
     }
 
     private func work(
@@ -217,20 +217,20 @@ package struct MigrationRunner: Sendable {
                 let isOwnDown = direction == .down && step.usesOwnDown(row)
                 run.step = step.version
                 defer { run.step = nil }
-                let account = try await account(of: step, row, direction, isOwnDown: isOwnDown, ledger, run)
+                let stepTotals = try await stepTotals(of: step, row, direction, isOwnDown: isOwnDown, ledger, run)
                 let end = { (state: StepState?, error: (any Error)?) in
-                    let balance = account.balance(run.tally)
+                    let figures = stepTotals.figures(run.totals)
                     return Ledger.End(
-                        version: step.version, state: state, durationMS: account.durationMS,
-                        changes: direction == .up ? balance.changes : nil, leftovers: balance.leftovers, error: error)
+                        version: step.version, state: state, durationMS: stepTotals.durationMS,
+                        changes: direction == .up ? figures.changes : nil, leftovers: figures.leftovers, error: error)
                 }
                 var context = context
-                context.place = try await ledger.begin(
+                context.position = try await ledger.begin(
                     step, during, after: row, isOwnDown: isOwnDown, run: run, description: description,
                     ending: ended?.end)
                 if let ended { finished(ended.result) }
                 ended = nil
-                let left = run.tally.timesLeft
+                let left = run.totals.timesLeft
                 do {
                     try await body(step, context, row)
                 } catch {
@@ -238,13 +238,13 @@ package struct MigrationRunner: Sendable {
                         step, as: direction == .up ? .failed : .reverting, isOwnDown: isOwnDown, ledger, run, end, error
                     )
                 }
-                // A step of which the journal's undo left something isn't taken back whole: it stays as it is for another
+                // A step of which the journal's undo left something isn't reverted whole: it stays as it is for another
                 // try. One's own way back has come to its end.
-                let isPartial = after == .reverted && !isOwnDown && run.tally.timesLeft != left
+                let isPartial = after == .reverted && !isOwnDown && run.totals.timesLeft != left
                 let state: StepState = isPartial ? .reverting : after
                 ended = (
                     end(state, nil),
-                    StepResult(version: step.version, name: step.name, state: state, duration: account.duration)
+                    StepResult(version: step.version, name: step.name, state: state, duration: stepTotals.duration)
                 )
             }
         } catch let error as EngineError {
@@ -260,17 +260,17 @@ package struct MigrationRunner: Sendable {
         }
     }
 
-    /// The account of a step, opened with what earlier runs have changed and left.
-    private func account(
+    /// The totals of a step, opened with what earlier runs have changed and left.
+    private func stepTotals(
         of step: any Migration, _ row: LedgerRow?, _ direction: MigrationDirection, isOwnDown: Bool, _ ledger: Ledger,
         _ run: Run
-    ) async throws -> StepAccount {
-        try await run.account(of: step.version) {
-            let account = try await ledger.openAccount(of: step.version, row, direction, isOwnDown: isOwnDown, run)
+    ) async throws -> StepTotals {
+        try await run.stepTotals(of: step.version) {
+            let stepTotals = try await ledger.openTotals(of: step.version, row, direction, isOwnDown: isOwnDown, run)
             if let row, row.isHalfDone, direction == .up || isOwnDown {
                 try await step.nameUnknown(of: row.attempt, run)
             }
-            return account
+            return stepTotals
         }
     }
 
@@ -301,7 +301,7 @@ package struct MigrationRunner: Sendable {
             }
             try await ledger.end(end(failed, error), run: run)
         } catch let second {
-            let both = FailureTwice(first: error, second: second)
+            let both = UnrecordedFailure(first: error, second: second)
             return isInterrupted ? both : failure(false, both)
         }
         return failure(false, error)
@@ -321,7 +321,7 @@ extension LedgerRow {
     var record: MigrationPlanner.Record { MigrationPlanner.Record(state, checksum: checksum) }
 }
 
-/// A step that only the ledger knows: it can be taken back from the journal, not applied.
+/// A step that only the ledger knows: it can be reverted from the journal, not applied.
 private struct UnknownStep: Migration {
     let version: Int64
     let name: String

@@ -1,4 +1,4 @@
-public import Journal
+internal import Journal
 public import Logging
 internal import MongoDriver
 

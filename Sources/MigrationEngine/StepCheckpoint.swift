@@ -4,7 +4,7 @@ package import Journal
 /// How far a step's file has been run, as the ledger keeps it.
 package struct StepCheckpoint {
     package let direction: MigrationDirection
-    /// The index of the command to go on with.
+    /// The index of the command to resume with.
     package let position: Int
     /// Of the commands in front of it.
     package let digest: String
@@ -13,18 +13,18 @@ package struct StepCheckpoint {
     /// Present while that command, which the journal can't resolve, may have been run: what it found.
     package let begun: BSONDocument?
     /// What the commands in front of it have changed and left.
-    let balance: StepAccount.Balance
+    let figures: StepTotals.Figures
 
     package init(
         direction: MigrationDirection, position: Int, digest: String, command: String?, begun: BSONDocument?,
-        balance: StepAccount.Balance
+        figures: StepTotals.Figures
     ) {
         self.direction = direction
         self.position = position
         self.digest = digest
         self.command = command
         self.begun = begun
-        self.balance = balance
+        self.figures = figures
     }
 
     package init?(_ document: BSONDocument) {
@@ -34,7 +34,7 @@ package struct StepCheckpoint {
         self.init(
             direction: direction, position: Int(position), digest: digest, command: document["command"]?.string,
             begun: document["begun"]?.document,
-            balance: StepAccount.Balance(
+            figures: StepTotals.Figures(
                 changes: Change.list(document["changes"]), leftovers: Leftover.list(document["left"])))
     }
 
@@ -44,11 +44,11 @@ package struct StepCheckpoint {
         ]
         if let command { document.append("command", .string(command)) }
         if let begun { document.append("begun", .document(begun)) }
-        if !balance.changes.isEmpty {
-            document.append("changes", .array(BSONArray(balance.changes.map(\.bson))))
+        if !figures.changes.isEmpty {
+            document.append("changes", .array(BSONArray(figures.changes.map(\.bson))))
         }
-        if !balance.leftovers.isEmpty {
-            document.append("left", .array(BSONArray(balance.leftovers.map(\.bson))))
+        if !figures.leftovers.isEmpty {
+            document.append("left", .array(BSONArray(figures.leftovers.map(\.bson))))
         }
         return document
     }

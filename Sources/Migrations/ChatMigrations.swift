@@ -15,6 +15,6 @@ package enum ChatMigrations {
         Step006UniqueUsers(),
     ]
 
-    /// Applies the steps and takes them back.
+    /// Applies the steps and reverts them.
     package static var runner: MigrationRunner { MigrationRunner(series: series, steps: steps) }
 }

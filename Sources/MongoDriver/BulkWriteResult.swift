@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 
 /// What a bulk write did, and what it couldn't do.
 package struct BulkWriteResult: Sendable {

@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 internal import CMongoC
 
 /// MongoDB's Extended JSON, version 2 (https://github.com/mongodb/specifications/blob/master/source/extended-json.md),

@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 internal import CMongoC
 
 extension MongoClient {

@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 
 /// A collection, a view or a time series, as `listCollections` describes it.
 package struct CollectionDescription: Sendable {

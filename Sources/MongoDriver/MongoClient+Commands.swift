@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 internal import CMongoC
 
 /// What a command does, which decides how the driver may retry and route it.

@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 
 extension MongoClient {
     /// Opens a cursor over the documents that match. Nothing is sent until the first batch is read, so an error of the

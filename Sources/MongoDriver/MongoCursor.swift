@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 
 /// An open cursor of a ``MongoClient``; it lives on that client's executor.
 package struct MongoCursor: Sendable {

@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 
 extension MongoPool {
     /// The oldest moment of the data that this pool's clients have read so far, by finds, aggregations, lists and commands

@@ -1,6 +1,6 @@
 internal import BSON
 internal import CMongoC
-public import Logging
+package import Logging
 internal import Synchronization
 
 /// A pool of connections to one deployment. It lends ``MongoClient``s to closures.

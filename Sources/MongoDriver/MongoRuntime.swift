@@ -1,6 +1,6 @@
 internal import CMongoC
 internal import Glibc
-public import Logging
+package import Logging
 internal import Synchronization
 
 /// libmongoc's process-wide state: its one-time start, and where its own log lines go.

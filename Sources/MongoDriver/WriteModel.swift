@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 
 /// One write of a bulk write.
 package enum WriteModel: Sendable {

@@ -1,6 +1,6 @@
-public import Journal
+package import Journal
 
-/// A command of a step's file that failed, or that can't be gone on with.
+/// A command of a step's file that failed, or that can't be resumed.
 package struct CommandFailure: AdvisingError {
     /// The command's place in the file, from 1.
     package let position: Int

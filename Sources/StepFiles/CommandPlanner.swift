@@ -113,7 +113,7 @@ struct CommandPlanner {
         "the server can't look for what it is about in \(collection): \(refusal)"
     }
 
-    private static let asItIs = "run as it is; the journal can't take it back"
+    private static let asItIs = "run as it is; the journal can't revert it"
 
     /// So many documents are shown.
     static let samples: Int64 = 5
@@ -198,7 +198,7 @@ struct CommandPlanner {
             access = .scan
             cost = Cost.changed.of(matched)
             warnings += command.risk == .dangerous ? try await limitWarnings(target) : []
-            if !command.isInJournal { warnings.append("its result can't be taken back from the journal") }
+            if !command.isInJournal { warnings.append("its result can't be reverted from the journal") }
         case .create, .change: break
         case .other:
             if command.name == "collMod" {
@@ -231,7 +231,7 @@ struct CommandPlanner {
     private func limitWarnings(_ collection: String) async throws -> [String] {
         guard let found = try await database.client.listCollections(database.name)[collection] else { return [] }
         guard found.isOrdinary else {
-            return ["\(collection) is a \(found.type): the journal can't take this back"]
+            return ["\(collection) is a \(found.type): the journal can't revert this"]
         }
         let size = try await database.dataSize(of: collection)
         guard size > journalLimit else { return [] }

@@ -5,17 +5,18 @@ internal import MongoDriver
 
 /// Commands that change the catalogue, destroy collections, or do what this tool doesn't know.
 extension CommandRunner {
-    func createIndexes(_ indexes: [BSONDocument], _ command: DatabaseCommand, _ place: CommandPlace) async throws {
+    func createIndexes(_ indexes: [BSONDocument], _ command: DatabaseCommand, _ position: CommandPosition) async throws
+    {
         let collection = command.collection ?? ""
         try await run.recording("create index", in: collection) {
             let present = try await database.client.listIndexes(database.namespace(collection))
             let names = Set(present.compactMap { $0["name"]?.string })
             let missing = indexes.filter { !names.contains($0["name"]?.string ?? "") }
-            try await journalled(missing.isEmpty ? nil : .indexes(missing), "create index", collection, place) {
+            try await journalled(missing.isEmpty ? nil : .indexes(missing), "create index", collection, position) {
                 try await send(command.document)
             }
             // As the server describes them, so that an undo recognises them: it adds versions and defaults.
-            let standing = try await standing(place)
+            let standing = try await standing(position)
             let wanted = Set(
                 standing.flatMap { entry -> [String] in
                     guard case .indexes(let indexes) = entry.content else { return [] }
@@ -32,30 +33,30 @@ extension CommandRunner {
         }
     }
 
-    func create(_ command: DatabaseCommand, _ place: CommandPlace) async throws {
+    func create(_ command: DatabaseCommand, _ position: CommandPosition) async throws {
         let collection = command.collection ?? ""
         try await run.recording("create collection", in: collection) {
             // The next run finishes the journal before it comes here.
-            if place.isResumed, try await !outlines(place).isEmpty { return }
-            try await journalled(.collection, "create collection", collection, place) {
+            if position.isResumed, try await !outlines(position).isEmpty { return }
+            try await journalled(.collection, "create collection", collection, position) {
                 try await send(command.document)
             }
         }
     }
 
-    /// What the journal holds of a command and wasn't taken back.
-    func standing(_ place: CommandPlace) async throws -> [JournalEntry] {
-        try await entries(place).filter { !$0.isUndone }
+    /// What the journal holds of a command and wasn't reverted.
+    func standing(_ position: CommandPosition) async throws -> [JournalEntry] {
+        try await entries(position).filter { !$0.isUndone }
     }
 
-    /// Runs a command whose effect an undo takes back by itself.
+    /// Runs a command whose effect an undo reverts by itself.
     func journalled(
-        _ content: JournalEntry.Content?, _ code: String, _ collection: String, _ place: CommandPlace,
+        _ content: JournalEntry.Content?, _ code: String, _ collection: String, _ position: CommandPosition,
         _ body: () async throws -> Void
     ) async throws {
         guard let content else { return try await body() }
         var entries = run.makeEntries([(collection, code, content, nil)])
-        entries[0].position = place.number
+        entries[0].position = position.number
         try await run.append(entries)
         do {
             try await body()
@@ -73,7 +74,7 @@ extension CommandRunner {
     ///
     /// - Parameter begun: What an earlier attempt wrote down right before it.
     func destroy(
-        _ command: DatabaseCommand, _ collection: String, _ place: CommandPlace, _ begun: BSONDocument?
+        _ command: DatabaseCommand, _ collection: String, _ position: CommandPosition, _ begun: BSONDocument?
     ) async throws {
         try await run.recording(command.name, in: collection) {
             let found = try await database.client.listCollections(database.name)[collection]
@@ -81,7 +82,7 @@ extension CommandRunner {
             var isJournalled = begun?["journalled"]?.bool ?? false
             // A dropped collection is gone, or another one. What a `$merge` did can't be told from the collection.
             var isDone = begun.map { isDrop ? $0["uuid"] != (found?.uuid ?? .null) : $0["ran"]?.bool == true } ?? false
-            if isDrop, begun == nil, found == nil, place.isResumed, try await !outlines(place).isEmpty {
+            if isDrop, begun == nil, found == nil, position.isResumed, try await !outlines(position).isEmpty {
                 // An earlier attempt's command reached the server late, or somebody else dropped it: these images are all
                 // that there is.
                 (isDone, isJournalled) = (true, true)
@@ -91,43 +92,44 @@ extension CommandRunner {
                 isJournalled = try await fitsJournal(collection, found)
                 var isNoted = false
                 if isJournalled {
-                    try await journalImages(of: collection, found, command, place)
+                    try await journalImages(of: collection, found, command, position)
                 } else {
                     isNoted = try await context.noteUnjournalled()
                 }
                 var mark: BSONDocument = ["uuid": found?.uuid ?? .null, "journalled": .bool(isJournalled)]
                 if isDrop {
                     do {
-                        try await begin(place, mark) { try await drop(command, found) }
-                    } catch let error as MongoError where error.isRefusal && begun == nil && !place.isResumed {
-                        try await giveUp(place, isNoted: isNoted)
+                        try await begin(position, mark) { try await drop(command, found) }
+                    } catch let error as MongoError where error.isRefusal && begun == nil && !position.isResumed {
+                        try await giveUp(position, isNoted: isNoted)
                         throw error
                     }
                 } else {
-                    try await context.save(checkpoint: position(place.index, begun: mark).document)
+                    try await context.save(checkpoint: checkpoint(at: position.index, begun: mark).document)
                     do {
                         try await send(command.document)
                     } catch let error as MongoError where error.isRefusal {
                         // It may have come part of the way, and must not be run again on what it has made.
-                        let isUntouched = isJournalled ? try await !recordOutcome(in: collection, place) : error.isEarly
+                        let isUntouched =
+                            isJournalled ? try await !recordOutcome(in: collection, position) : error.isEarly
                         if isUntouched {
-                            try await context.save(checkpoint: position(place.index).document)
-                            try await giveUp(place, isNoted: isNoted)
+                            try await context.save(checkpoint: checkpoint(at: position.index).document)
+                            try await giveUp(position, isNoted: isNoted)
                         }
                         throw error
                     }
                     mark.append("ran", true)
-                    try await context.save(checkpoint: position(place.index, begun: mark).document)
+                    try await context.save(checkpoint: checkpoint(at: position.index, begun: mark).document)
                 }
             }
-            if isJournalled, !isDrop { _ = try await recordOutcome(in: collection, place) }
-            run.count(command: place.number, command.name, collection)
+            if isJournalled, !isDrop { _ = try await recordOutcome(in: collection, position) }
+            run.count(command: position.number, command.name, collection)
         }
     }
 
     /// Forgets what was written down for a command that the server refused before it had done anything.
-    func giveUp(_ place: CommandPlace, isNoted: Bool) async throws {
-        try await run.abandon(try await outlines(place).map(\.key))
+    func giveUp(_ position: CommandPosition, isNoted: Bool) async throws {
+        try await run.abandon(try await outlines(position).map(\.key))
         if isNoted { try await context.retractUnjournalled() }
     }
 
@@ -159,12 +161,12 @@ extension CommandRunner {
     }
 
     /// Whether documents are changed one by one and journalled: nearly always, but for a command that is dangerous and
-    /// about more than the limit. What an earlier attempt has begun in one way is gone on with in the same.
+    /// about more than the limit. What an earlier attempt has begun in one way is resumed in the same.
     func isJournalled(
-        _ command: DatabaseCommand, _ statements: [ChangeStatement], _ place: CommandPlace, _ begun: BSONDocument?
+        _ command: DatabaseCommand, _ statements: [ChangeStatement], _ position: CommandPosition, _ begun: BSONDocument?
     ) async throws -> Bool {
         if begun != nil { return false }
-        if place.isResumed, try await hasStanding(ofCommand: place.index) { return true }
+        if position.isResumed, try await hasStanding(ofCommand: position.index) { return true }
         // A copy has no index, and a time series or a view can't be changed document by document.
         guard let collection = command.collection, !statements.contains(where: \.needsIndex) else { return false }
         let found = try await database.client.listCollections(database.name)[collection]
@@ -180,13 +182,13 @@ extension CommandRunner {
     }
 
     private func journalImages(
-        of collection: String, _ found: CollectionDescription?, _ command: DatabaseCommand, _ place: CommandPlace
+        of collection: String, _ found: CollectionDescription?, _ command: DatabaseCommand, _ position: CommandPosition
     ) async throws {
         // What an attempt that never came to its command had journalled is out of date.
-        if place.isResumed { try await run.abandon(try await outlines(place).map(\.key)) }
+        if position.isResumed { try await run.abandon(try await outlines(position).map(\.key)) }
         guard let found else { return }
         guard case .drop = command.kind else {
-            return try await journalDocuments(of: collection, after: .unknown, command.name, place)
+            return try await journalDocuments(of: collection, after: .unknown, command.name, position)
         }
         // An undo goes backwards: it makes the collection, puts the documents into it, and then the indexes.
         let collation: BSONValue? = found.collation == nil ? nil : ["locale": "simple"]
@@ -196,31 +198,31 @@ extension CommandRunner {
             return index.replacing("collation", with: collation)
         }
         let own = indexes.filter { $0["name"]?.string != "_id_" }
-        if !own.isEmpty { try await note(.dropped(options: [:], indexes: own), command.name, collection, place) }
-        try await journalDocuments(of: collection, after: .absent, command.name, place)
-        try await note(.dropped(options: found.options, indexes: []), command.name, collection, place)
+        if !own.isEmpty { try await note(.dropped(options: [:], indexes: own), command.name, collection, position) }
+        try await journalDocuments(of: collection, after: .absent, command.name, position)
+        try await note(.dropped(options: found.options, indexes: []), command.name, collection, position)
     }
 
     /// Runs a command that the journal knows nothing of, or not all.
-    func runAsItIs(_ command: DatabaseCommand, _ place: CommandPlace, _ begun: BSONDocument?) async throws {
+    func runAsItIs(_ command: DatabaseCommand, _ position: CommandPosition, _ begun: BSONDocument?) async throws {
         try await run.recording(command.name, in: command.collection ?? "") {
             var isNoted = command.isInJournal && command.isOther ? false : try await context.noteUnjournalled()
             // An attempt that was killed had noted it, for this command.
             if begun?["noted"]?.bool == true { isNoted = true }
             do {
-                try await send(command, place, begun, isNoted: isNoted)
+                try await send(command, position, begun, isNoted: isNoted)
             } catch let error as MongoError where error.isRefusal && isNoted && command.isUntouched(by: error) {
                 try await context.retractUnjournalled()
                 throw error
             }
             if command.risk != .safe || command.name.hasPrefix("create") {
-                run.count(command: place.number, command.name, command.collection ?? "")
+                run.count(command: position.number, command.name, command.collection ?? "")
             }
         }
     }
 
     private func send(
-        _ command: DatabaseCommand, _ place: CommandPlace, _ begun: BSONDocument?, isNoted: Bool
+        _ command: DatabaseCommand, _ position: CommandPosition, _ begun: BSONDocument?, isNoted: Bool
     ) async throws {
         var mark = begun ?? [:]
         if begun == nil, isNoted { mark.append("noted", true) }
@@ -228,7 +230,7 @@ extension CommandRunner {
             if begun == nil, let presence = try await presence(of: command) {
                 mark.append("presence", .string(presence.rawValue))
             }
-            try await begin(place, mark) {
+            try await begin(position, mark) {
                 do {
                     try await send(command.document)
                 } catch let error as MongoError where begun != nil && command.meansDone(error) {
@@ -243,7 +245,7 @@ extension CommandRunner {
             try await send(command.document)
         } else {
             guard begun == nil || command.isRepeatable else { throw HalfApplied.unknown(version, direction) }
-            try await begin(place, mark, isUntouched: command.isUntouched) { try await send(command.document) }
+            try await begin(position, mark, isUntouched: command.isUntouched) { try await send(command.document) }
         }
     }
 
@@ -268,18 +270,18 @@ extension CommandRunner {
         }
     }
 
-    /// Writes down that a command is about to run, runs it, and takes the note back when the server refused it.
+    /// Writes down that a command is about to run, runs it, and withdraws the note when the server refused it.
     ///
     /// - Parameter isUntouched: Whether a refusal says that nothing was done; else the note stays.
     func begin(
-        _ place: CommandPlace, _ mark: BSONDocument, isUntouched: (MongoError) -> Bool = { _ in true },
+        _ position: CommandPosition, _ mark: BSONDocument, isUntouched: (MongoError) -> Bool = { _ in true },
         _ body: () async throws -> Void
     ) async throws {
-        try await context.save(checkpoint: position(place.index, begun: mark).document)
+        try await context.save(checkpoint: checkpoint(at: position.index, begun: mark).document)
         do {
             try await body()
         } catch let error as MongoError where error.isRefusal {
-            if isUntouched(error) { try await context.save(checkpoint: position(place.index).document) }
+            if isUntouched(error) { try await context.save(checkpoint: checkpoint(at: position.index).document) }
             throw error
         }
     }

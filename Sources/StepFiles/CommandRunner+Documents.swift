@@ -8,17 +8,17 @@ extension CommandRunner {
     /// A document that somebody else keeps changing is given up after so many tries.
     private static let attempts = 20
 
-    func insert(_ documents: [BSONDocument], _ command: DatabaseCommand, _ place: CommandPlace) async throws {
+    func insert(_ documents: [BSONDocument], _ command: DatabaseCommand, _ position: CommandPosition) async throws {
         let collection = command.collection ?? ""
         try await run.recording("insert", in: collection) {
-            let earlier = try await earlier(place)
+            let earlier = try await earlier(position)
             // What was tried then keeps the ids that it got then; what wasn't there at the end is tried again.
             let missing = earlier.inserted.filter { earlier.again.contains($0["_id"] ?? .null) }
             for batch in Run.batches(missing) {
-                try await run.insert(batch, into: collection, code: "insert", place.journalPlace(isRetry: true))
+                try await run.insert(batch, into: collection, code: "insert", position.journalPosition(isRetry: true))
             }
             for batch in Run.batches(documents.dropFirst(earlier.inserted.count).map(Self.withID)) {
-                try await run.insert(batch, into: collection, code: "insert", place.journalPlace())
+                try await run.insert(batch, into: collection, code: "insert", position.journalPosition())
             }
         }
     }
@@ -38,17 +38,17 @@ extension CommandRunner {
 
     /// What earlier attempts, and this one, have in the journal of a command or a statement, oldest first; what was taken
     /// back is among it.
-    func entries(_ place: CommandPlace) async throws -> [JournalEntry] {
+    func entries(_ position: CommandPosition) async throws -> [JournalEntry] {
         var entries: [JournalEntry] = []
-        try await forEachEntry(place) { entries.append($0) }
+        try await forEachEntry(position) { entries.append($0) }
         return entries
     }
 
     /// Hands the same over one by one: an entry holds megabytes of documents.
-    private func forEachEntry(_ place: CommandPlace, _ body: (JournalEntry) -> Void) async throws {
+    private func forEachEntry(_ position: CommandPosition, _ body: (JournalEntry) -> Void) async throws {
         for id in runs {
             let cursor = try await database.client.find(
-                database.namespace(StateCollection.journal), filter: filter(id, ["position": .int64(place.number)]),
+                database.namespace(StateCollection.journal), filter: filter(id, ["position": .int64(position.number)]),
                 options: ["sort": ["_id": 1], "batchSize": .int32(Self.entriesPerReply)])
             try await database.client.forEachBatch(of: cursor, maximum: 1) { documents in
                 try documents.map(JournalEntry.init(reading:)).forEach(body)
@@ -58,9 +58,9 @@ extension CommandRunner {
 
     private static let entriesPerReply: Int32 = 2
 
-    private func earlier(_ place: CommandPlace) async throws -> Earlier {
+    private func earlier(_ position: CommandPosition) async throws -> Earlier {
         var earlier = Earlier()
-        if place.isResumed { try await forEachEntry(place) { earlier.add($0) } }
+        if position.isResumed { try await forEachEntry(position) { earlier.add($0) } }
         return earlier
     }
 
@@ -72,12 +72,12 @@ extension CommandRunner {
     }
 
     /// Whether a statement behind this one, of the same command, has anything in the journal.
-    private func isFollowed(_ place: CommandPlace) async throws -> Bool {
-        let end = StepCheckpoint.numbers(ofCommand: place.index).upperBound
-        return try await hasEntries(["position": ["$gt": .int64(place.number), "$lt": .int64(end)]])
+    private func isFollowed(_ position: CommandPosition) async throws -> Bool {
+        let end = StepCheckpoint.numbers(ofCommand: position.index).upperBound
+        return try await hasEntries(["position": ["$gt": .int64(position.number), "$lt": .int64(end)]])
     }
 
-    /// Whether a command has anything in the journal that wasn't taken back.
+    /// Whether a command has anything in the journal that wasn't reverted.
     func hasStanding(ofCommand index: Int) async throws -> Bool {
         let bounds = StepCheckpoint.numbers(ofCommand: index)
         return try await hasEntries([
@@ -86,7 +86,7 @@ extension CommandRunner {
         ])
     }
 
-    /// Whether anything of the step is in the journal, taken back or not. The entries, which hold documents, stay there.
+    /// Whether anything of the step is in the journal, reverted or not. The entries, which hold documents, stay there.
     func hasEntries(_ condition: BSONDocument = [:]) async throws -> Bool {
         for id in runs
         where try await !database.findAll(
@@ -99,23 +99,23 @@ extension CommandRunner {
 
     /// The runs of this attempt at the step, this one among them, oldest first.
     var runs: [ObjectID] {
-        let earlier = context.place?.runs ?? []
+        let earlier = context.position?.runs ?? []
         return earlier.contains(run.id) ? earlier : earlier + [run.id]
     }
 
     /// Carries one statement out.
-    func change(_ statement: ChangeStatement, _ command: DatabaseCommand, _ place: CommandPlace) async throws {
+    func change(_ statement: ChangeStatement, _ command: DatabaseCommand, _ position: CommandPosition) async throws {
         let collection = command.collection ?? ""
-        let earlier = try await earlier(place)
+        let earlier = try await earlier(position)
         // A later statement has been begun: this one came to its end, but for what was refused.
-        let isPassed = place.isResumed ? try await isFollowed(place) : false
+        let isPassed = position.isResumed ? try await isFollowed(position) : false
         if statement.isMulti || isPassed {
             try await changeUntilRest(
-                try await find(statement, collection, ids: Array(earlier.again)), statement, collection, place)
+                try await find(statement, collection, ids: Array(earlier.again)), statement, collection, position)
             if isPassed { return }
-            try await changeAll(statement, collection, place, after: earlier.last)
+            try await changeAll(statement, collection, position, after: earlier.last)
         } else if !earlier.hasSettled {
-            try await changeFirst(statement, collection, place)
+            try await changeFirst(statement, collection, position)
         }
     }
 
@@ -142,33 +142,35 @@ extension CommandRunner {
             }
             if !entry.isRetry, let newest = ids.last { last = newest }
             again.subtract(ids)
-            // What was taken back is to be done again.
+            // What was reverted is to be done again.
             again.formUnion(entry.isUndone ? ids : entry.again)
             if !entry.isUndone, ids.contains(where: { !entry.again.contains($0) }) { hasSettled = true }
         }
     }
 
-    private func changeFirst(_ statement: ChangeStatement, _ collection: String, _ place: CommandPlace) async throws {
+    private func changeFirst(_ statement: ChangeStatement, _ collection: String, _ position: CommandPosition)
+        async throws
+    {
         for _ in 0..<Self.attempts {
             try await run.breathe()
             guard let first = try await find(statement, collection, limit: 1).first else {
                 guard statement.isUpsert else { return }
                 do {
-                    return try await upsert(statement, collection, place)
+                    return try await upsert(statement, collection, position)
                 } catch let error as MongoError where error.kind == .duplicateKey {
                     // Where somebody has inserted such a document just now, that one is changed.
                     guard try await !find(statement, collection, limit: 1).isEmpty else { throw error }
                     continue
                 }
             }
-            if try await change([first], statement, collection, place.journalPlace()).isEmpty { return }
+            if try await change([first], statement, collection, position.journalPosition()).isEmpty { return }
         }
         try giveUp(1, collection)
     }
 
     /// Goes over every document that matches once, in the order of `_id`, whatever the update makes of it.
     private func changeAll(
-        _ statement: ChangeStatement, _ collection: String, _ place: CommandPlace, after last: BSONValue?
+        _ statement: ChangeStatement, _ collection: String, _ position: CommandPosition, after last: BSONValue?
     ) async throws {
         var options = statement.readOptions
         options.append("sort", ["_id": 1])
@@ -192,22 +194,22 @@ extension CommandRunner {
             var batch = batch
             found = true
             if let last { batch.removeAll { $0["_id"] == last } }
-            let missed = try await change(batch, statement, collection, place.journalPlace())
+            let missed = try await change(batch, statement, collection, position.journalPosition())
             try await changeUntilRest(
-                try await find(statement, collection, ids: missed), statement, collection, place)
-            run.progress(ProgressUpdate("\(statement.code) \(collection)", done: run.tally.totalChanged))
+                try await find(statement, collection, ids: missed), statement, collection, position)
+            run.progress(ProgressUpdate("\(statement.code) \(collection)", done: run.totals.totalChanged))
         }
-        if !found, last == nil, statement.isUpsert { try await upsert(statement, collection, place) }
+        if !found, last == nil, statement.isUpsert { try await upsert(statement, collection, position) }
     }
 
     /// Changes documents that had changed before they could be changed, if they still match.
     private func changeUntilRest(
-        _ documents: [BSONDocument], _ statement: ChangeStatement, _ collection: String, _ place: CommandPlace
+        _ documents: [BSONDocument], _ statement: ChangeStatement, _ collection: String, _ position: CommandPosition
     ) async throws {
         var rest = documents
         for _ in 0..<Self.attempts {
             guard !rest.isEmpty else { return }
-            let missed = try await change(rest, statement, collection, place.journalPlace(isRetry: true))
+            let missed = try await change(rest, statement, collection, position.journalPosition(isRetry: true))
             rest = try await find(statement, collection, ids: missed)
         }
         if !rest.isEmpty { try giveUp(rest.count, collection) }
@@ -221,7 +223,7 @@ extension CommandRunner {
 
     /// - Returns: The `_id`s of documents that had changed meanwhile.
     private func change(
-        _ documents: [BSONDocument], _ statement: ChangeStatement, _ collection: String, _ place: JournalPlace
+        _ documents: [BSONDocument], _ statement: ChangeStatement, _ collection: String, _ position: JournalPosition
     ) async throws -> [BSONValue] {
         let outcomes: [DocumentChange]
         if statement.update == nil {
@@ -233,7 +235,7 @@ extension CommandRunner {
         for batch in Run.batches(outcomes) {
             try checkSize(batch, collection)
             missed += try await run.apply(
-                documents: batch, in: collection, code: statement.code, place, context.settings)
+                documents: batch, in: collection, code: statement.code, position, context.settings)
         }
         return missed
     }
@@ -246,13 +248,13 @@ extension CommandRunner {
                 + "isn't changed")
     }
 
-    private func upsert(_ statement: ChangeStatement, _ collection: String, _ place: CommandPlace) async throws {
+    private func upsert(_ statement: ChangeStatement, _ collection: String, _ position: CommandPosition) async throws {
         guard let made = try await scratch(collection).upserted(by: statement) else { return }
-        try await run.insert([made], into: collection, code: "insert", place.journalPlace())
+        try await run.insert([made], into: collection, code: "insert", position.journalPosition())
     }
 
-    private func scratch(_ collection: String) async throws -> Scratch {
-        Scratch(
+    private func scratch(_ collection: String) async throws -> Preview {
+        Preview(
             run: run, name: scratchName,
             collation: try await database.client.listCollections(database.name)[collection]?.collation)
     }

@@ -14,7 +14,7 @@ extension CommandRunner {
         /// Whether it holds documents as they were, and not, or not only, what became of others.
         let hasBefore: Bool
         /// Whether it says what has become of all of them.
-        let isSettled: Bool
+        let isClosed: Bool
         /// Whether some are to be looked at again.
         let hasAgain: Bool
     }
@@ -24,34 +24,34 @@ extension CommandRunner {
         let entry: JournalEntry
         let changes: [DocumentChange]
         /// Whether it says already what becomes of them.
-        var isSettled: Bool { !changes.contains { $0.after == .unknown } }
+        var isClosed: Bool { !changes.contains { $0.after == .unknown } }
     }
 
     /// What stands of a command in the journal, oldest first: entries that were retried later left out.
-    func outlines(_ place: CommandPlace) async throws -> [Outline] {
+    func outlines(_ position: CommandPosition) async throws -> [Outline] {
         // Paths into an array skip the elements that have no such field.
         let settled = BSONArray(["after", "absent", "digest", "same"].map { Undo.size("items.\($0)") })
         let projection: BSONDocument = [
             "kind": 1, "first": ["$arrayElemAt": ["$items.id", 0]],
             "hasBefore": ["$gt": [Undo.size("items.before"), 0]],
-            "isSettled": ["$eq": [Undo.size("items"), ["$add": .array(settled)]]],
+            "isClosed": ["$eq": [Undo.size("items"), ["$add": .array(settled)]]],
             "hasAgain": ["$gt": [Undo.size("again"), 0]],
         ]
-        return try await standing(place, ["retry": ["$ne": true]], projection).compactMap { document in
+        return try await standing(position, ["retry": ["$ne": true]], projection).compactMap { document in
             JournalKey(document["_id"]).map { key in
                 Outline(
                     key: key, first: document["kind"] == "documents" ? document["first"] : BSONValue?.none,
                     hasBefore: document["hasBefore"]?.bool ?? false,
-                    isSettled: document["isSettled"]?.bool ?? false, hasAgain: document["hasAgain"]?.bool ?? false)
+                    isClosed: document["isClosed"]?.bool ?? false, hasAgain: document["hasAgain"]?.bool ?? false)
             }
         }
     }
 
     /// The `_id`s of documents that entries beside the images speak of, and that are done.
-    func settledBesideImages(_ place: CommandPlace) async throws -> Set<BSONValue> {
+    func closedBesideImages(_ position: CommandPosition) async throws -> Set<BSONValue> {
         let isInsert: BSONValue = ["$eq": ["$kind", "insert"]]
         let found = try await standing(
-            place, ["$or": [["kind": "insert"], ["kind": "documents", "retry": true]]],
+            position, ["$or": [["kind": "insert"], ["kind": "documents", "retry": true]]],
             ["ids": ["$cond": [isInsert, "$documents._id", "$items.id"]], "again": 1])
         return found.reduce(into: []) { done, document in
             let again = Set(document["again"]?.array?.values ?? [])
@@ -60,10 +60,10 @@ extension CommandRunner {
     }
 
     private func standing(
-        _ place: CommandPlace, _ condition: BSONDocument, _ projection: BSONDocument
+        _ position: CommandPosition, _ condition: BSONDocument, _ projection: BSONDocument
     ) async throws -> [BSONDocument] {
         var condition = condition
-        condition.append("position", .int64(place.number))
+        condition.append("position", .int64(position.number))
         condition.append("undone", ["$exists": false])
         var found: [BSONDocument] = []
         for id in runs {
@@ -104,7 +104,7 @@ extension CommandRunner {
 
     /// Journals every document of a collection as it is, in the order of `_id`.
     func journalDocuments(
-        of collection: String, after: DocumentChange.Outcome, _ code: String, _ place: CommandPlace
+        of collection: String, after: DocumentChange.Outcome, _ code: String, _ position: CommandPosition
     ) async throws {
         let cursor = try await database.client.find(
             database.namespace(collection), filter: [:], options: ["sort": ["_id": 1], "hint": ["_id": 1]])
@@ -114,7 +114,7 @@ extension CommandRunner {
             let changes = batch.map { DocumentChange(id: $0["_id"] ?? .null, before: $0, after: after) }
             for part in Run.batches(changes) {
                 try checkSize(part, collection)
-                try await note(.documents(part), code, collection, place)
+                try await note(.documents(part), code, collection, position)
             }
             run.progress(ProgressUpdate("journalling \(collection)"))
         }
@@ -122,10 +122,10 @@ extension CommandRunner {
 
     /// Writes an entry that nobody has to finish: it speaks of what a command of the server does.
     func note(
-        _ content: JournalEntry.Content, _ code: String, _ collection: String, _ place: CommandPlace
+        _ content: JournalEntry.Content, _ code: String, _ collection: String, _ position: CommandPosition
     ) async throws {
         var entries = run.makeEntries([(collection, code, content, nil)], state: .done)
-        entries[0].position = place.number
+        entries[0].position = position.number
         try await run.append(entries)
     }
 
@@ -135,22 +135,23 @@ extension CommandRunner {
     /// Journal and collection are read side by side in the order of `_id`, range by range.
     ///
     /// - Returns: Whether anything isn't as it was.
-    func recordOutcome(in collection: String, _ place: CommandPlace) async throws -> Bool {
-        let outlines = try await outlines(place)
+    func recordOutcome(in collection: String, _ position: CommandPosition) async throws -> Bool {
+        let outlines = try await outlines(position)
         // An attempt that was killed here had noted what the command made anew.
         try await run.abandon(outlines.filter { !$0.hasBefore }.map(\.key))
         let images = outlines.filter(\.hasBefore)
-        if images.isEmpty { return try await recordRange(in: collection, nil, (nil, nil), place) }
+        if images.isEmpty { return try await recordRange(in: collection, nil, (nil, nil), position) }
         var isChanged = false
         for (index, outline) in images.enumerated() {
             let image = try await image(outline)
-            if try await recordRange(in: collection, image, Self.bounds(index, images), place) { isChanged = true }
+            if try await recordRange(in: collection, image, Self.bounds(index, images), position) { isChanged = true }
         }
         return isChanged
     }
 
     private func recordRange(
-        in collection: String, _ image: Image?, _ bounds: (lower: BSONValue?, upper: BSONValue?), _ place: CommandPlace
+        in collection: String, _ image: Image?, _ bounds: (lower: BSONValue?, upper: BSONValue?),
+        _ position: CommandPosition
     ) async throws -> Bool {
         let known = Set((image?.changes ?? []).map(\.id))
         var digests: [BSONValue: [UInt8]] = [:]
@@ -171,7 +172,7 @@ extension CommandRunner {
             }
             if !made.isEmpty {
                 isChanged = true
-                try await note(.documents(made), code, collection, place)
+                try await note(.documents(made), code, collection, position)
             }
         }
         guard let image else { return isChanged }

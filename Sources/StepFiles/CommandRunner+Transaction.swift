@@ -49,39 +49,39 @@ extension CommandRunner {
             var changes: [Change] = []
             for (index, command) in file.commands.enumerated() {
                 try await attempt(index) {
-                    changes += try await perform(command, CommandPlace(index: index, isResumed: false), session)
+                    changes += try await perform(command, CommandPosition(index: index, isResumed: false), session)
                 }
             }
-            if let place = context.place {
+            if let row = context.position {
                 let done = try file.checkpoint(
-                    direction, position: file.commands.count, balance: StepAccount.Balance(changes: changes))
-                let save = place.update(done.document)
+                    direction, position: file.commands.count, figures: StepTotals.Figures(changes: changes))
+                let save = row.update(done.document)
                 try await client.bulkWrite(save.namespace, [save.write], session: session)
             }
             return changes
         }
         for change in changes {
             try await run.recording(change.code, in: change.collection) {
-                run.tally.changed(change.code, change.collection, change.changed)
+                run.totals.changed(change.code, change.collection, change.changed)
             }
         }
     }
 
     private func perform(
-        _ command: DatabaseCommand, _ place: CommandPlace, _ session: ClientSession
+        _ command: DatabaseCommand, _ position: CommandPosition, _ session: ClientSession
     ) async throws -> [Change] {
         let collection = command.collection ?? ""
         switch command.kind {
         case .insert(let documents):
             let documents = documents.map(Self.withID)
-            try await journal(.insert(documents), "insert", collection, place, session)
+            try await journal(.insert(documents), "insert", collection, position, session)
             try await run.writer.bulkWrite(
                 database.namespace(collection), documents.map { .insert($0) }, ordered: true, session: session)
             return [Change(code: "insert", collection: collection, changed: documents.count)]
         case .change(let statements):
             var changes: [Change] = []
             for (number, statement) in statements.enumerated() {
-                changes += try await perform(statement, collection, place.statement(number), session)
+                changes += try await perform(statement, collection, position.statement(number), session)
             }
             return changes
         case .create, .createIndexes, .drop, .aggregate, .other: return []
@@ -89,31 +89,32 @@ extension CommandRunner {
     }
 
     private func perform(
-        _ statement: ChangeStatement, _ collection: String, _ place: CommandPlace, _ session: ClientSession
+        _ statement: ChangeStatement, _ collection: String, _ position: CommandPosition, _ session: ClientSession
     ) async throws -> [Change] {
-        guard statement.isMulti else { return try await performFirst(statement, collection, place, session) }
+        guard statement.isMulti else { return try await performFirst(statement, collection, position, session) }
         let before = try await database.findAll(
             collection, filter: statement.filter, options: statement.readOptions.replacing("sort", with: ["_id": 1]),
             session: session)
         let reply = try await run.writer.run(statement.command(on: collection), on: database.name, session: session)
         let upserted = (reply["upserted"]?.array?.values ?? []).compactMap { $0.document?["_id"] }
-        return try await journal(before, upserted: upserted, statement.code, collection, place, session)
+        return try await journal(before, upserted: upserted, statement.code, collection, position, session)
     }
 
     /// Changes whichever document the server takes for the first, and learns from it which that was.
     private func performFirst(
-        _ statement: ChangeStatement, _ collection: String, _ place: CommandPlace, _ session: ClientSession
+        _ statement: ChangeStatement, _ collection: String, _ position: CommandPosition, _ session: ClientSession
     ) async throws -> [Change] {
         let reply = try await run.writer.run(
             statement.findAndModify(on: collection), on: database.name, session: session)
         let before = [reply["value"]?.document].compactMap { $0 }
         let upserted = [reply.value(at: "lastErrorObject", "upserted")].compactMap { $0 }
-        return try await journal(before, upserted: upserted, statement.code, collection, place, session)
+        return try await journal(before, upserted: upserted, statement.code, collection, position, session)
     }
 
     /// Journals what a statement made of some documents.
     private func journal(
-        _ before: [BSONDocument], upserted: [BSONValue], _ code: String, _ collection: String, _ place: CommandPlace,
+        _ before: [BSONDocument], upserted: [BSONValue], _ code: String, _ collection: String,
+        _ position: CommandPosition,
         _ session: ClientSession
     ) async throws -> [Change] {
         let ids = before.map { $0["_id"] ?? .null } + upserted
@@ -127,10 +128,10 @@ extension CommandRunner {
         }
         for batch in Run.batches(documents) {
             try checkSize(batch, collection)
-            try await journal(.documents(batch), code, collection, place, session)
+            try await journal(.documents(batch), code, collection, position, session)
         }
         let made = upserted.compactMap { after[$0] }
-        if !made.isEmpty { try await journal(.insert(made), "insert", collection, place, session) }
+        if !made.isEmpty { try await journal(.insert(made), "insert", collection, position, session) }
         return [
             Change(code: code, collection: collection, changed: documents.count),
             Change(code: "insert", collection: collection, changed: made.count),
@@ -138,11 +139,11 @@ extension CommandRunner {
     }
 
     private func journal(
-        _ content: JournalEntry.Content, _ code: String, _ collection: String, _ place: CommandPlace,
+        _ content: JournalEntry.Content, _ code: String, _ collection: String, _ position: CommandPosition,
         _ session: ClientSession
     ) async throws {
         var entries = run.makeEntries([(collection, code, content, nil)], state: .done)
-        entries[0].position = place.number
+        entries[0].position = position.number
         try await run.writer.bulkWrite(run.journal, entries.map { .insert($0.document) }, session: session)
     }
 }

@@ -8,14 +8,14 @@ internal import MongoDriver
 /// Where the server has transactions, every command may belong to one and the documents are few, all of it is one
 /// transaction. Elsewhere the commands run one by one, and the position among them is the checkpoint. What changes
 /// documents is never left to the server alone: it is worked out first, journalled, and made by compare-and-set, so that
-/// it is made once, can be taken back, and overwrites nothing that an application wrote meanwhile.
+/// it is made once, can be reverted, and overwrites nothing that an application wrote meanwhile.
 struct CommandRunner {
     let context: StepContext
     let file: StepFile
     let direction: MigrationDirection
     let version: Int64
     /// Where updates are worked out.
-    let scratchName = Scratch.makeName()
+    let scratchName = Preview.makeName()
 
     var run: Run { context.run }
     var database: Database { run.database }
@@ -26,9 +26,9 @@ struct CommandRunner {
     /// - Throws: ``CommandFailure`` with the command's position, ``EngineError`` of an interruption.
     func execute() async throws {
         let checkpoint = context.checkpoint.flatMap(StepCheckpoint.init)
-        let isResumed = context.place.map { !$0.runs.isEmpty } ?? false
+        let isResumed = context.position.map { !$0.runs.isEmpty } ?? false
         if checkpoint.map({ $0.position == 0 && $0.begun == nil }) ?? true, try await fitsTransaction() {
-            // A step that was begun command by command is gone on with in the same way.
+            // A step that was begun command by command is resumed in the same way.
             let isBegun = isResumed ? try await hasEntries() : false
             if !isBegun { return try await executeInTransaction() }
         }
@@ -53,8 +53,8 @@ struct CommandRunner {
 
     /// Writes down that the commands in front of one are done, with what they have left.
     func pass(to index: Int) async throws {
-        run.settleBalance(of: version)
-        try await context.save(checkpoint: position(index).document)
+        run.closeFigures(of: version)
+        try await context.save(checkpoint: checkpoint(at: index).document)
     }
 
     /// A command that was begun, and did something, has to be the same now.
@@ -90,33 +90,33 @@ struct CommandRunner {
             position: index + 1, count: commands.count, command: commands[index].title, underlying: error)
     }
 
-    func position(_ index: Int, begun: BSONDocument? = nil) throws -> StepCheckpoint {
+    func checkpoint(at index: Int, begun: BSONDocument? = nil) throws -> StepCheckpoint {
         try file.checkpoint(
-            direction, position: index, begun: begun, balance: run.settledBalance(of: version))
+            direction, position: index, begun: begun, figures: run.closedFigures(of: version))
     }
 
     private func perform(_ index: Int, wasBegun begun: BSONDocument?, isResumed: Bool) async throws {
         let command = commands[index]
         if let refusal = command.refusal(on: database.name) { throw EngineError.refused(Sentence(refusal)) }
-        let place = CommandPlace(index: index, isResumed: isResumed)
+        let position = CommandPosition(index: index, isResumed: isResumed)
         switch command.kind {
         case .insert(let documents) where try await isOrdinary(command.collection):
-            try await insert(documents, command, place)
-        case .change(let statements) where try await isJournalled(command, statements, place, begun):
+            try await insert(documents, command, position)
+        case .change(let statements) where try await isJournalled(command, statements, position, begun):
             for (number, statement) in statements.enumerated() {
                 try await run.recording(statement.code, in: command.collection ?? "", filter: statement.filter) {
-                    try await change(statement, command, place.statement(number))
+                    try await change(statement, command, position.statement(number))
                 }
             }
-        case .createIndexes(let indexes): try await createIndexes(indexes, command, place)
-        case .create: try await create(command, place)
-        case .drop: try await destroy(command, command.collection ?? "", place, begun)
+        case .createIndexes(let indexes): try await createIndexes(indexes, command, position)
+        case .create: try await create(command, position)
+        case .drop: try await destroy(command, command.collection ?? "", position, begun)
         case .aggregate(let target, let other, true) where other == nil || other == database.name:
-            try await replace(target, by: command, place, begun)
+            try await replace(target, by: command, position, begun)
         case .aggregate(let target, let other, false)
         where command.risk == .dangerous && (other == nil || other == database.name):
-            try await destroy(command, target, place, begun)
-        case .insert, .change, .aggregate, .other: try await runAsItIs(command, place, begun)
+            try await destroy(command, target, position, begun)
+        case .insert, .change, .aggregate, .other: try await runAsItIs(command, position, begun)
         }
     }
 }

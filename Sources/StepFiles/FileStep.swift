@@ -1,6 +1,6 @@
-public import BSON
-public import Journal
-public import MigrationEngine
+package import BSON
+package import Journal
+package import MigrationEngine
 
 /// A step whose work is written in files, as arrays of database commands.
 package struct FileStep: Migration {
@@ -10,7 +10,7 @@ package struct FileStep: Migration {
     package let name: String
     /// The commands that apply it.
     let upFile: StepFile
-    /// The commands that take it back, where there are some.
+    /// The commands that revert it, where there are some.
     let downFile: StepFile?
     /// As ``RepairSettings/journalLimit``, for the plan.
     let journalLimit: Int64
@@ -52,13 +52,13 @@ package struct FileStep: Migration {
             + "are none of its, \(EngineAdvice.declare(version, .reverted))"
     }
 
-    /// Each command says what it does that isn't in the journal; a step without a file that takes it back needs to know.
+    /// Each command says what it does that isn't in the journal; a step without a file that reverts it needs to know.
     package var notesUnjournalled: Bool { !hasOwnDown }
 
-    /// A file that takes it back.
+    /// A file that reverts it.
     package var downAdvice: Sentence? { hasOwnDown ? nil : "write its .down.json" }
 
-    /// Whether it has a file that takes it back.
+    /// Whether it has a file that reverts it.
     package var hasOwnDown: Bool { downFile != nil }
 
     /// What its commands do that can lose data.
@@ -185,11 +185,11 @@ package struct FileStep: Migration {
         try (direction == .up ? upFile : downFile)?.checkpoint(direction, position: 0).document
     }
 
-    /// Why a half-done step can't be gone on with in a direction; nil where it can.
+    /// Why a half-done step can't be resumed in a direction; nil where it can.
     ///
     /// - Parameter row: What the ledger knows of it.
     package func objection(to direction: MigrationDirection, _ row: LedgerRow) throws -> Sentence? {
-        // What an undo has left can't be told from what it has taken back as safely as a command needs it.
+        // What an undo has left can't be told from what it has reverted as safely as a command needs it.
         if row.state == .reverting, direction == .up {
             return
                 "it is half reverted; \(EngineAdvice.finishReverting). Where something is left that can't be reverted, "
@@ -209,7 +209,7 @@ package struct FileStep: Migration {
         return nil
     }
 
-    /// Why it can't be taken back: neither a file nor the journal tells how.
+    /// Why it can't be reverted: neither a file nor the journal tells how.
     package func downBlockers(_ database: Database) async throws -> [String] {
         if let downFile { return downFile.commands.compactMap { $0.refusal(on: database.name) } }
         let lost = upFile.commands.filter { !$0.isInJournal }.map(\.title)
@@ -234,21 +234,21 @@ package struct FileStep: Migration {
             try await runner.execute()
         } catch {
             // What can't be removed now is emptied before it is used again.
-            if file.commands.contains(where: \.usesScratch) { try? await Scratch.remove(context.run) }
+            if file.commands.contains(where: \.usesPreview) { try? await Preview.remove(context.run) }
             throw error
         }
-        if file.commands.contains(where: \.usesScratch) { try await Scratch.remove(context.run) }
+        if file.commands.contains(where: \.usesPreview) { try await Preview.remove(context.run) }
     }
 }
 
 extension DatabaseCommand {
     /// Whether its updates are worked out on copies.
-    var usesScratch: Bool {
+    var usesPreview: Bool {
         guard case .change(let statements) = kind else { return false }
         return statements.contains { $0.update != nil }
     }
 
-    /// Whether the journal alone can take the command back.
+    /// Whether the journal alone can revert the command.
     var isInJournal: Bool {
         switch kind {
         case .insert, .create, .createIndexes, .drop: true

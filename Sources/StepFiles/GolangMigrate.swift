@@ -1,5 +1,5 @@
 internal import BSON
-public import Journal
+package import Journal
 
 /// What golang-migrate remembers of a database.
 package enum GolangMigrate {
@@ -34,7 +34,7 @@ package enum GolangMigrate {
     }
 
     /// The version that golang-migrate has brought a database to, or was bringing it to; nil where it has no record, or has
-    /// taken everything back.
+    /// reverted everything.
     static func recorded(_ database: Database) async throws -> Int64? {
         let found = try await database.findAll(collection, filter: [:], options: ["limit": 1])
         return number(found.first?["version"]).flatMap { $0 >= 0 ? $0 : nil }

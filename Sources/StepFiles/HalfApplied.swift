@@ -1,7 +1,7 @@
 internal import Journal
 internal import MigrationEngine
 
-/// What stands in the way of going on with a half-applied step, in words.
+/// What stands in the way of resuming a half-applied step, in words.
 struct HalfApplied: UndecidedError, AdvisingError {
     let sentence: Sentence
 

@@ -60,7 +60,7 @@ public struct StepDirectory: Sendable {
         for (version, pair) in files.sorted(by: { $0.key < $1.key }) {
             guard let up = pair[.up] else {
                 let sentence =
-                    "\(path)/\(pair[.down]?.name ?? "") takes back a step that isn't there: version \(version) has no "
+                    "\(path)/\(pair[.down]?.name ?? "") reverts a step that isn't there: version \(version) has no "
                     + ".up.json."
                 warnings.append(sentence)
                 unusable.append(sentence)
@@ -76,7 +76,7 @@ public struct StepDirectory: Sendable {
             let upFile = try StepFile(path: "\(path)/\(up.name)")
             let isForgotten = down?.commands.isEmpty == true && !upFile.commands.isEmpty
             if isForgotten {
-                warnings.append("\(down?.path ?? "") has no commands: the step is taken back from the journal.")
+                warnings.append("\(down?.path ?? "") has no commands: the step is reverted from the journal.")
             }
             steps.append(
                 FileStep(

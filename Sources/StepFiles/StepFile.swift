@@ -84,11 +84,11 @@ package struct StepFile: Sendable {
     /// A place among the commands, as the ledger keeps it.
     func checkpoint(
         _ direction: MigrationDirection, position: Int, begun: BSONDocument? = nil,
-        balance: StepAccount.Balance = StepAccount.Balance()
+        figures: StepTotals.Figures = StepTotals.Figures()
     ) throws(StepFileError) -> StepCheckpoint {
         StepCheckpoint(
             direction: direction, position: position, digest: try digest(ofFirst: position),
-            command: try digest(of: position), begun: begun, balance: balance)
+            command: try digest(of: position), begun: begun, figures: figures)
     }
 
     private static func digest(_ bytes: [UInt8], _ path: String) throws(StepFileError) -> String {

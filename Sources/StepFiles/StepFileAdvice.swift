@@ -1,4 +1,4 @@
-package import Journal
+internal import Journal
 package import MigrationEngine
 
 /// What would help with steps in files.

@@ -1,4 +1,4 @@
-public import MigrationEngine
+package import MigrationEngine
 
 /// The name of a file of a step, as golang-migrate writes it: `001_create_users.up.json`.
 package struct StepFileName: Sendable, Equatable {
@@ -6,7 +6,7 @@ package struct StepFileName: Sendable, Equatable {
     package let version: Int64
     /// What stands between the number and the direction.
     package let title: String
-    /// Whether it applies the step or takes it back.
+    /// Whether it applies the step or reverts it.
     package let direction: MigrationDirection
 
     /// Describes a name.

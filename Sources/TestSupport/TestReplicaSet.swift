@@ -127,7 +127,7 @@ package final class TestReplicaSet: Sendable {
     /// Ends all members and removes their data.
     package func stop() async throws {
         for index in ports.indices { try await killMember(index) }
-        for pool in direct + anyone { Graveyard.keep(pool) }
+        for pool in direct + anyone { KeptPools.keep(pool) }
         try await server.kill()
     }
 

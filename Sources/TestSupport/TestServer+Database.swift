@@ -12,7 +12,7 @@ extension TestServer {
         let number = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
         let name = "test_\(getpid())_\(number)"
         let database = TestDatabase(server: self, name: name, pool: try makePool(appName: name))
-        defer { if !isRunning { Graveyard.keep(database.pool) } }
+        defer { if !isRunning { KeptPools.keep(database.pool) } }
         do {
             let result = try await body(database)
             try await drop(name)

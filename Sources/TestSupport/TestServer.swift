@@ -78,7 +78,7 @@ package final class TestServer: Sendable {
 
     /// Ends the server as an administrator would, and removes its folder.
     package func stop() async throws {
-        Graveyard.keep(admin)
+        KeptPools.keep(admin)
         process.send(SIGTERM)
         try await waitUntil("the end of mongod \(pid)") { !process.isRunning }
         try await process.end()
@@ -86,7 +86,7 @@ package final class TestServer: Sendable {
 
     /// Kills the server as a power cut would, and removes its folder.
     package func kill() async throws {
-        Graveyard.keep(admin)
+        KeptPools.keep(admin)
         try await process.end()
     }
 

@@ -66,7 +66,7 @@ struct ApplicationRulesTests {
         try await database.load("messages", messages)
     }
 
-    /// Takes a run back, and expects the database to be what it was.
+    /// Reverts a run, and expects the database to be what it was.
     private func undo(
         _ result: BSONDocument, on database: TestDatabase, to before: [String: [BSONDocument]],
         sourceLocation: SourceLocation = #_sourceLocation

@@ -64,7 +64,7 @@ struct MainJobTests {
         }
     }
 
-    @Test("runs undo takes a repair back, and the repair can be done again", arguments: TestServer.Kind.allCases)
+    @Test("runs undo reverts a repair, and the repair can be done again", arguments: TestServer.Kind.allCases)
     func undo(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
             try await database.loadIncident()
@@ -76,7 +76,7 @@ struct MainJobTests {
             let undo = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 0)
             #expect(try await application(database) == before)
 
-            // What took something back is taken back by doing it again.
+            // What reverted something is reverted by doing it again.
             let second = try #require(undo["run"]?.string)
             _ = try await json(["runs", "undo", second, "--yes"], on: database, expecting: 4)
             #expect(try await application(database) == before)

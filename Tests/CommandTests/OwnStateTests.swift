@@ -162,7 +162,7 @@ struct OwnStateTests {
         }
     }
 
-    @Test("what would make an undo pass an entry over is named, and nothing of the run taken back")
+    @Test("what would make an undo pass an entry over is named, and nothing of the run reverted")
     func undoIsWhole() async throws {
         try await withDatabase { database in
             try await database.loadIncident()

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("An undo that has to leave something")
 struct PartialUndoTests {
-    @Test("touches nothing of what it took back when it is tried again")
+    @Test("touches nothing of what it undid when it is tried again")
     func again() async throws {
         try await withDatabase { database in
             try await database.run(["create": "messages"])
@@ -20,7 +20,7 @@ struct PartialUndoTests {
             try await Self.setCount(of: 0, to: 4, database)
             _ = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 1)
             #expect(try await Self.counts(database) == [4, 9, 9])
-            // Somebody else sets two of them to what the repair had set: that isn't this run's to take back.
+            // Somebody else sets two of them to what the repair had set: that isn't this run's to undo.
             try await Self.setCount(of: 1, to: 0, database)
             try await Self.setCount(of: 2, to: 0, database)
             let second = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 1)

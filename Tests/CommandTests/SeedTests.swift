@@ -77,7 +77,7 @@ struct SeedTests {
         }
     }
 
-    @Test("users come from a file, and the run can be taken back until they have logged in")
+    @Test("users come from a file, and the run can be reverted until they have logged in")
     func fromFile() async throws {
         try await withDatabase { database in
             let file =

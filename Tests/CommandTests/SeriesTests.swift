@@ -285,7 +285,7 @@ struct SeriesTests {
         }
     }
 
-    @Test("is taken back from the journal where there is no down file, unless the journal doesn't hold it")
+    @Test("is reverted from the journal where there is no down file, unless the journal doesn't hold it")
     func downWithoutFile() async throws {
         try await withDatabase { database in
             try await StepFolder.with(Self.three) { folder in

@@ -13,7 +13,7 @@ struct ShopExampleTests {
         try await database.load("customers", try lines.map { try ExtendedJSON.document(String($0)) })
     }
 
-    @Test("is planned, applied and taken back as the page says", arguments: TestServer.Kind.allCases)
+    @Test("is planned, applied and reverted as the page says", arguments: TestServer.Kind.allCases)
     func wholeWay(kind: TestServer.Kind) async throws {
         let steps = ["--steps", try ProjectFiles.path("Examples/shop")]
         try await withDatabase(on: kind) { database in

@@ -76,7 +76,7 @@ struct StepDirectoryTests {
         }
     }
 
-    @Test("may begin with version 0, which is applied and taken back like any other")
+    @Test("may begin with version 0, which is applied and reverted like any other")
     func zero() async throws {
         try await withDatabase { database in
             try await StepFolder.with(Self.two) { folder in

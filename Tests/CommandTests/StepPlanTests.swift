@@ -55,7 +55,7 @@ struct StepPlanTests {
         }
     }
 
-    @Test("of a step that failed counts what is still to be done, and the step can be taken back")
+    @Test("of a step that failed counts what is still to be done, and the step can be reverted")
     func halfDone() async throws {
         try await withDatabase { database in
             let step = """
@@ -74,7 +74,7 @@ struct StepPlanTests {
         }
     }
 
-    @Test("says what stands in the way of a step that is half taken back")
+    @Test("says what stands in the way of a step that is half reverted")
     func halfTakenBack() async throws {
         try await withDatabase { database in
             try await database.load("c", (0..<3).map { ["_id": .int32($0), "n": 0] })
@@ -85,7 +85,7 @@ struct StepPlanTests {
                 _ = try await json(["migrate", "down", "--yes"] + folder.arguments, on: database, expecting: 1)
                 let plan = try await json(["migrate", "plan"] + folder.arguments, on: database, expecting: 2)
                 let first = try #require(plan["steps"]?.array?.values.first?.document)
-                #expect(texts(first, "blockers").contains("half taken back"), "\(first)")
+                #expect(texts(first, "blockers").contains("half reverted"), "\(first)")
                 let problems = try await json(["migrate", "validate"] + folder.arguments, on: database, expecting: 1)
                 #expect(texts(problems, "problems").contains("it left 1 in c"), "\(problems)")
             }

@@ -4,8 +4,8 @@ import MongoDriver
 import TestSupport
 import Testing
 
-/// What a step that failed, or was taken back in part, had done, is neither done again nor passed over.
-@Suite("A step that is gone on with")
+/// What a step that failed, or was reverted in part, had done, is neither done again nor passed over.
+@Suite("A step that is resumed")
 struct StepResumeTests {
     private func up(_ folder: StepFolder, _ more: [String] = []) -> [String] {
         ["migrate", "up", "--yes", "--allow-dangerous"] + folder.arguments + more
@@ -136,7 +136,7 @@ struct StepResumeTests {
         }
     }
 
-    @Test("isn't applied again while it is half taken back", arguments: TestServer.Kind.allCases)
+    @Test("isn't applied again while it is half reverted", arguments: TestServer.Kind.allCases)
     func afterPartialDown(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
             try await load(database, 1200)
@@ -148,7 +148,7 @@ struct StepResumeTests {
                 #expect(partial.counts(of: "left", "count") == ["update": ["c": 1]])
                 #expect(try await numbers(database).reduce(0, +) == 1)
                 let refused = try await json(up(folder), on: database, expecting: 3)
-                #expect(refused["error"]?.string?.contains("it is half taken back") == true)
+                #expect(refused["error"]?.string?.contains("it is half reverted") == true)
                 // Once the application's change is gone, the rest goes back too, and all of it can be done again.
                 try await database.update("c", ["_id": 700], ["$unset": ["seen": ""]])
                 _ = try await json(down, on: database, expecting: 0)
@@ -159,7 +159,7 @@ struct StepResumeTests {
         }
     }
 
-    @Test("is half taken back when one of its runs is undone, and goes back whole", arguments: [true, false])
+    @Test("is half reverted when one of its runs is undone, and goes back whole", arguments: [true, false])
     func afterUndoOfOneRun(isUnjournalled: Bool) async throws {
         try await withDatabase { database in
             let middle =
@@ -344,7 +344,7 @@ struct StepExactnessTests {
         }
     }
 
-    @Test("is taken back exactly: sparse and partial indexes, a view, a collection with a collation and other indexes")
+    @Test("is reverted exactly: sparse and partial indexes, a view, a collection with a collation and other indexes")
     func catalogue() async throws {
         try await withDatabase { database in
             try await database.run(["create": "c", "collation": ["locale": "en", "strength": 2]])
@@ -401,7 +401,7 @@ struct StepExactnessTests {
         }
     }
 
-    @Test("can't be said to be taken back where nothing was, or nothing can be")
+    @Test("can't be said to be reverted where nothing was, or nothing can be")
     func falseDown() async throws {
         try await withDatabase { database in
             try await FileStepTests.loadUsers(database, count: 10)
@@ -456,7 +456,7 @@ struct StepExactnessTests {
         }
     }
 
-    @Test("is taken back from the journal where the down file was forgotten")
+    @Test("is reverted from the journal where the down file was forgotten")
     func emptyDown() async throws {
         try await withDatabase { database in
             let steps = [

@@ -14,7 +14,7 @@ struct StepSafetyTests {
         try await database.load("c", (0..<count).map { ["_id": .int32($0), "n": .int32($0)] })
     }
 
-    @Test("doesn't merge twice into what a $merge that failed half-way has made, and takes that back exactly")
+    @Test("doesn't merge twice into what a $merge that failed half-way has made, and reverts that exactly")
     func halfMerged() async throws {
         try await withDatabase { database in
             try await load(database, 11)
@@ -48,7 +48,7 @@ struct StepSafetyTests {
         }
     }
 
-    @Test("is gone on with as it was begun, though another --journal-limit is given")
+    @Test("is resumed as it was begun, though another --journal-limit is given")
     func otherLimit() async throws {
         try await withDatabase { database in
             try await load(database, 30)
@@ -186,7 +186,7 @@ struct StepSafetyTests {
         }
     }
 
-    @Test("that failed before it changed anything can be taken back, by whatever means", arguments: [false, true])
+    @Test("that failed before it changed anything can be reverted, by whatever means", arguments: [false, true])
     func upRefused(hasDown: Bool) async throws {
         try await withDatabase { database in
             var files = ["001_user.up.json": #"[{"createUser": "u", "pwd": "p", "roles": ["nobody knows it"]}]"#]
@@ -260,7 +260,7 @@ struct StepSafetyTests {
         }
     }
 
-    @Test("changes documents whose fields' names begin with a dollar, and takes that back", arguments: [true, false])
+    @Test("changes documents whose fields' names begin with a dollar, and reverts that", arguments: [true, false])
     func dollarFields(isMulti: Bool) async throws {
         try await withDatabase { database in
             try await database.load("c", (0..<3).map { ["_id": .int32($0), "n": 1, "$odd": ["$a": 1], "z": 2] })
@@ -278,7 +278,7 @@ struct StepSafetyTests {
         }
     }
 
-    @Test("that does what no journal holds says so where it says how to take it back")
+    @Test("that does what no journal holds says so where it says how to revert it")
     func unjournalled() async throws {
         try await withDatabase { database in
             try await load(database, 1)

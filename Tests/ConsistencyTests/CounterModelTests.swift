@@ -163,7 +163,7 @@ private struct World {
     private var isDeleted = false
     /// Scripts whose deletion found the message deleted.
     private var repeated: Set<Int> = []
-    private var seen: [Bool: (count: Int64?, truth: CountedTruth?)] = [:]
+    private var seen: [Bool: (count: Int64?, truth: CountedValues?)] = [:]
     private(set) var isApplied = false
     /// What the application has lost, or done twice, since the repair looked: the drift that may remain.
     private var excusedDrift: Int64 = 0
@@ -226,8 +226,8 @@ private struct World {
     }
 
     /// All clocks show the same moment, so that times tell nothing: the hardest case.
-    private var truth: CountedTruth {
-        var truth = CountedTruth()
+    private var truth: CountedValues {
+        var truth = CountedValues()
         truth.live = live
         truth.total = total
         truth.newest = 1_000

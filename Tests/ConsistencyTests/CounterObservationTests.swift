@@ -10,7 +10,7 @@ struct CounterObservationTests {
         _ count: BSONValue?, _ latest: BSONValue?, live: Int64 = 0, total: Int64 = 0, newestLive: Int64? = nil,
         newest: Int64? = nil
     ) -> [FindingCode] {
-        var truth = CountedTruth()
+        var truth = CountedValues()
         truth.live = live
         truth.total = total
         truth.newestLive = newestLive
@@ -56,7 +56,7 @@ struct CounterObservationTests {
 
     @Test("a time that is known isn't lost to messages without a date; one that is absent may be set")
     func undated() {
-        var truth = CountedTruth()
+        var truth = CountedValues()
         (truth.live, truth.total, truth.newestLive, truth.newest) = (2, 2, 5, 5)
         (truth.undatedLive, truth.undated) = (1, 1)
         func judge(_ latest: BSONValue?) -> (codes: [FindingCode], mended: [FindingCode], after: BSONValue?) {

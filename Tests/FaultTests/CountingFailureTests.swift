@@ -4,7 +4,7 @@ import MongoDriver
 import TestSupport
 import Testing
 
-/// Counting in lanes ends when one of them fails, and goes on where the failure passes by itself.
+/// Counting in workers ends when one of them fails, and goes on where the failure passes by itself.
 @Suite("Counting that fails")
 struct CountingFailureTests {
     private static func repair(_ database: TestDatabase, _ extra: [String]) -> [String] {
@@ -205,7 +205,7 @@ struct CountingFailureTests {
         }
     }
 
-    @Test("a step that the ledger alone knows isn't taken back for another that failed first")
+    @Test("a step that the ledger alone knows isn't reverted for another that failed first")
     func downOnlyOne() async throws {
         try await ServerFleet.shared.withServer(.standalone) { server in
             try await server.withDatabase { database in

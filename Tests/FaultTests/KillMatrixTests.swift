@@ -25,7 +25,7 @@ struct KillMatrixTests {
 
     enum Fate: CaseIterable { case happened, didNotHappen }
 
-    @Test("the next run finishes it, and it can be taken back", arguments: Scenario.all, topologies)
+    @Test("the next run finishes it, and it can be reverted", arguments: Scenario.all, topologies)
     func killed(scenario: Scenario, kind: TestServer.Kind) async throws {
         guard Effort.includes("\(scenario.name) on \(kind)") else { return }
         var total = 0
@@ -38,7 +38,7 @@ struct KillMatrixTests {
     }
 
     /// Kills a scenario's command at one write after another, each in a database of its own, and looks whether the next
-    /// run reaches the goal and can be taken back.
+    /// run reaches the goal and can be reverted.
     ///
     /// - Returns: At how many writes.
     static func kill(

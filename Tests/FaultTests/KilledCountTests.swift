@@ -53,7 +53,7 @@ struct KilledCountTests {
             let undo = ["runs", "undo", run] + target
             guard try await KillMatrixTests.kill(undo, on: database, at: point, .happened) else { return false }
             try await Stage.expireLease(database)
-            // One more in each: a count that went back to 2 is 3 again, as if nothing had been taken back.
+            // One more in each: a count that went back to 2 is 3 again, as if nothing had been reverted.
             for session in Self.sessions {
                 try await database.load(
                     "messages",

@@ -65,7 +65,7 @@ struct KilledThenChangedTests {
     }
 
     @Test(
-        "messages that came to the repaired session keep it from being taken back",
+        "messages that came to the repaired session keep it from being reverted",
         arguments: KillMatrixTests.topologies)
     func undoAfterResume(kind: TestServer.Kind) async throws {
         try await Self.forEachPoint(kind, isUnique: false) { database, repair in

@@ -15,7 +15,7 @@ struct ProgressTests {
         case copyStands, copyTouched, bothStand, bothStandCopyTouched, originalChanged, bothChanged
         case originalReplaced, copyDeleted, bothDeleted, replacedAndCopyDeleted, replacedAndCopyTouched
 
-        /// Whether a document stands nowhere, so that an entry which is being taken back speaks of one that was deleted.
+        /// Whether a document stands nowhere, so that an entry which is being reverted speaks of one that was deleted.
         var isDeleted: Bool { self == .bothDeleted || self == .replacedAndCopyDeleted }
     }
 
@@ -154,7 +154,7 @@ struct ProgressTests {
         }
     }
 
-    @Test("when it takes moves back", arguments: KillMatrixTests.topologies)
+    @Test("when it undoes moves", arguments: KillMatrixTests.topologies)
     func undone(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
             try await Self.load(database, Situation.allCases.count)

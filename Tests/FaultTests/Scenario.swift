@@ -89,7 +89,7 @@ struct Stage {
     /// The arguments of the disturbed command.
     var arguments: [String] { command + Self.target(database) }
 
-    /// Runs the command again, undisturbed, and looks whether the goal is reached; then takes everything back and looks
+    /// Runs the command again, undisturbed, and looks whether the goal is reached; then reverts everything and looks
     /// whether the start is.
     ///
     /// - Returns: What is wrong, in words.
@@ -137,7 +137,7 @@ struct Stage {
         }
     }
 
-    /// The runs that changed something and can be taken back, newest first.
+    /// The runs that changed something and can be reverted, newest first.
     static func runs(_ database: TestDatabase) async throws -> [String] {
         try await database.find("chat_admin.runs", ["undoes": ["$exists": false]])
             .sorted { ($0["startedAt"]?.date ?? 0) > ($1["startedAt"]?.date ?? 0) }

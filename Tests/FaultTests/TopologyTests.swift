@@ -8,7 +8,7 @@ import Testing
 @Suite("Kinds of replica sets", .serialized)
 struct TopologyTests {
     @Test(
-        "the incident is repaired, and everything is taken back",
+        "the incident is repaired, and everything is reverted",
         arguments: [TestReplicaSet.Shape.arbiter, .hidden])
     func mainJob(shape: TestReplicaSet.Shape) async throws {
         try await Self.withSet(shape) { set in

@@ -9,7 +9,7 @@ struct TwoRunsTests {
     /// How the second run comes by the lease.
     enum Way: CaseIterable { case dropped, clockStepped }
 
-    /// Everything that moves, changes, counts or takes back; others are parts of these.
+    /// Everything that moves, changes, counts or reverts; others are parts of these.
     private static let scenarios = Scenario.all.filter {
         ["migrate up", "runs undo", "migrate up steps"].contains($0.name)
     }

@@ -62,7 +62,7 @@ struct VersionsTests {
     }
 
     @Test(
-        "a partial unique index that a step in a file made is taken back", arguments: ServerVersion.others)
+        "a partial unique index that a step in a file made is reverted", arguments: ServerVersion.others)
     func partialIndex(version: ServerVersion) async throws {
         try await withDatabase(on: .standalone, version: version) { database in
             try await database.load("users", [["_id": 1, "email": "a"]])

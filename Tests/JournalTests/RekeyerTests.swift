@@ -76,7 +76,7 @@ struct RekeyerTests {
                     }
                 }
                 #expect(outcome == [.conflict])
-                #expect(run.tally.leftovers.count == 1)
+                #expect(run.totals.leftovers.count == 1)
             }
             #expect(Set(try await database.all("wholes").compactMap { $0["title"]?.string }) == ["one", "two"])
         }

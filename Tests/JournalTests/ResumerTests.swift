@@ -28,7 +28,7 @@ struct ResumerTests {
                 let source = ValueSource(database: database, referrer: RekeyerTests.referrer)
                 let resumed = try await Resumer(run: run, source: source).resume()
                 #expect(resumed.count == 1)
-                #expect(run.tally.leftovers.count == 1)
+                #expect(run.totals.leftovers.count == 1)
             }
             #expect(try await database.count("chat_admin.journal", ["open": true]) == 0)
             #expect(try await database.count("chat_admin.journal", ["state": "abandoned"]) == 1)

@@ -54,7 +54,7 @@ struct RetryPolicyTests {
 
     @Test("the cause is found within a failed step, and beside a second failure")
     func nested() {
-        let twice = FailureTwice(first: Self.broken, second: MongoError(.unreachable, "gone"))
+        let twice = UnrecordedFailure(first: Self.broken, second: MongoError(.unreachable, "gone"))
         let step = EngineError.stepFailed(version: 2, name: "repair-ids", underlying: twice)
         #expect(RetryPolicy.transientCause(of: step)?.kind == .network)
         #expect(RetryPolicy.transientCause(of: EngineError.leaseLost) == nil)

@@ -64,7 +64,7 @@ struct RunTests {
                 }
                 let missed = try await run.apply(changes, in: "things", code: "test")
                 #expect(missed == documents.indices.filter { $0 % 100 == 7 }.map { Self.id($0, true) })
-                #expect(run.tally.totalChanged == documents.count - missed.count)
+                #expect(run.totals.totalChanged == documents.count - missed.count)
                 return run.id
             }
             for (index, document) in try await database.all("things").enumerated() {
@@ -93,7 +93,7 @@ struct RunTests {
                 }
                 let missed = try await run.apply(changes, in: "things", code: "test")
                 #expect(missed == [Self.id(11, true)])
-                #expect(run.tally.leftovers.first?.reason.description.contains("more than once") == true)
+                #expect(run.totals.leftovers.first?.reason.description.contains("more than once") == true)
             }
             let after = try await database.all("things")
             for (index, document) in after.enumerated() {
@@ -115,7 +115,7 @@ struct RunTests {
                 }
                 let missed = try await run.apply(changes, in: "things", code: "test")
                 #expect(missed == [Self.id(13, true)])
-                #expect(run.tally.leftovers.map(\.count) == [1])
+                #expect(run.totals.leftovers.map(\.count) == [1])
             }
             #expect(try await database.count("things", ["n": 100]) == 1)
         }
@@ -135,7 +135,7 @@ struct RunTests {
                     ids.map { FieldChange(id: $0, before: ["n": .int32(5)], after: ["n": 7]) }, in: "things",
                     code: "test")
                 #expect(missed == Array(ids.dropFirst()))
-                #expect(run.tally.changes == [Change(code: "test", collection: "things", changed: 1)])
+                #expect(run.totals.changes == [Change(code: "test", collection: "things", changed: 1)])
                 // Null doesn't stand for a missing field, nor the other way round.
                 let absent = try await run.apply(
                     [
@@ -190,7 +190,7 @@ struct RunTests {
                 try await run.createIndexes([["key": ["a": 1], "name": "a_1"]], on: "things")
                 try await run.setValidator(["validator": ["a": ["$exists": true]]], on: "things")
                 try await run.createCollection("fresh")
-                #expect(run.tally.totalChanged == 3)
+                #expect(run.totals.totalChanged == 3)
                 return run.id
             }
             #expect(try await database.withClient { try await $0.listIndexes(database.namespace("things")) }.count == 2)

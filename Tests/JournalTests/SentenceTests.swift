@@ -28,7 +28,7 @@ struct SentenceTests {
     func nests() {
         let inner = EngineError.refused("no; \(EngineAdvice.again).")
         let error = EngineError.stepFailed(
-            version: 3, name: "three", underlying: FailureTwice(first: inner, second: inner))
+            version: 3, name: "three", underlying: UnrecordedFailure(first: inner, second: inner))
         let text = error.sentence.text { _ in "AGAIN" }
         #expect(text.split(separator: "AGAIN").count == 4, "\(text)")
     }

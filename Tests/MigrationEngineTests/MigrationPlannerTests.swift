@@ -28,7 +28,7 @@ struct MigrationPlannerTests {
     }
 
     @Test(
-        "up takes up again what was killed, failed, or taken back",
+        "up takes up again what was killed, failed, or reverted",
         arguments: [StepState.applying, .failed, .reverting])
     func resumes(state: StepState) throws {
         #expect(try versions([1: .applied, 2: state], .up(to: nil)) == [2, 3, 4])
@@ -49,7 +49,7 @@ struct MigrationPlannerTests {
         #expect(problems(ledger) == [2: [.outOfOrder]])
     }
 
-    @Test("down takes back newest first: the newest alone, down to a version, or all")
+    @Test("down reverts newest first: the newest alone, down to a version, or all")
     func down() throws {
         let ledger: [Int64: StepState] = [1: .applied, 2: .applied, 3: .failed, 4: .reverted]
         #expect(try versions(ledger, .down(to: nil)) == [3])
@@ -58,7 +58,7 @@ struct MigrationPlannerTests {
         #expect(try versions([:], .down(to: 0)) == [])
     }
 
-    @Test("down takes back a step that isn't known any more: the journal knows how")
+    @Test("down reverts a step that isn't known any more: the journal knows how")
     func downMissing() throws {
         #expect(try versions([1: .applied, 9: .applied], .down(to: 0)) == [9, 1])
     }

@@ -41,7 +41,7 @@ struct MigratorTests {
         try await Migrator(series: "own", steps: steps).connect(database.uri, database: database.name, body)
     }
 
-    @Test("are applied in order, once, and taken back from the journal", arguments: TestServer.Kind.allCases)
+    @Test("are applied in order, once, and reverted from the journal", arguments: TestServer.Kind.allCases)
     func wholeWay(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
             try await connect([Step(version: 20), Step(version: 3)], database) {
@@ -111,9 +111,9 @@ struct MigratorTests {
     }
 
     /// A step that inserts a hundred documents, several at once, and whose task may be cancelled right before.
-    private struct Lanes: Migration {
+    private struct Workers: Migration {
         let version: Int64 = 1
-        let name = "lanes"
+        let name = "workers"
         let summary = "Insert documents"
         let isCancelled: Bool
 
@@ -122,7 +122,7 @@ struct MigratorTests {
         func up(_ context: StepContext) async throws {
             if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
             let numbers = Mutex<Int64>(0)
-            try await context.run.inLanes(2) { _ -> Int64? in
+            try await context.run.inWorkers(2) { _ -> Int64? in
                 numbers.withLock { number in
                     number += 1
                     return number <= 100 ? number : nil
@@ -139,11 +139,11 @@ struct MigratorTests {
     func cancelled(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
             let work = Task {
-                try await connect([Lanes(isCancelled: true)], database) { try await $0.up().steps.map(\.state) }
+                try await connect([Workers(isCancelled: true)], database) { try await $0.up().steps.map(\.state) }
             }
             let failure = await #expect(throws: MigrationFailure.self) { _ = try await work.value }
             guard case EngineError.interrupted(.cancelled)? = failure?.underlying else { throw try #require(failure) }
-            try await connect([Lanes(isCancelled: false)], database) {
+            try await connect([Workers(isCancelled: false)], database) {
                 (own: Migrator.Connected) async throws -> Void in
                 #expect(try await own.status().map(\.state) == [.applying])
                 #expect(try await own.up().steps.map(\.state) == [.applied])
@@ -199,7 +199,7 @@ struct MigratorTests {
     func smallPool(option: String) async throws {
         try await withDatabase { database in
             let uri = database.uri + (database.uri.contains("?") ? "&" : "/?") + option
-            let migrator = Migrator(series: "own", steps: [Lanes(isCancelled: false)])
+            let migrator = Migrator(series: "own", steps: [Workers(isCancelled: false)])
             try await migrator.connect(uri, database: database.name) {
                 (own: Migrator.Connected) async throws -> Void in
                 #expect(try await own.up().steps.map(\.state) == [.applied])

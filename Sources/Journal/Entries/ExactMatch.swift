@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 internal import MongoDriver
 
 /// Filters that match a document, or some of its fields, only as they were observed: the compare of every

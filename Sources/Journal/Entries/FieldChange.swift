@@ -16,7 +16,7 @@ public struct FieldChange: Sendable, Equatable {
         self.after = after
     }
 
-    /// The change that takes this one back.
+    /// The change that undoes this one.
     public var reversed: FieldChange { FieldChange(id: id, before: after, after: before) }
 
     /// The names of all fields concerned.

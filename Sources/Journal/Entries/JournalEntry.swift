@@ -75,13 +75,13 @@ package struct JournalEntry: Sendable {
     /// The moved document that this change of references follows.
     package let parent: Int64?
     /// `_id`s of documents that an undo has nothing to do with: they had changed before the change could be made, or an
-    /// undo has taken them back while it left others.
+    /// undo has undone them while it left others.
     package var missed: [BSONValue] = []
     /// The other findings that the change mends in the same documents.
     package var also: [String] = []
     /// `_id`s of documents that had changed before they could be changed, and are to be looked at again.
     package var again: [BSONValue] = []
-    /// Whether an undo has taken it back.
+    /// Whether an undo has undone it.
     package var isUndone = false
     /// Whether it is about documents again that an entry before it is about.
     package var isRetry = false
@@ -90,7 +90,7 @@ package struct JournalEntry: Sendable {
     /// Whether its changes are sent once, and never again, whatever became of them: others add to the same fields, so a
     /// document that is as it was observed may have been changed, and changed back rightly.
     package var isOnce = false
-    /// The number of the entry, of the run that is taken back, that this one takes back.
+    /// The number of the entry, of the run that is undone, that this one undoes.
     package var undoes: Int64?
     /// What a moved document was before changes of the application's that were carried over to its copy.
     package var earlier: [BSONDocument] = []
@@ -120,7 +120,7 @@ extension JournalEntry {
         let fields = StateFields(StateCollection.journal, document)
         let key = try fields.require("_id", .key)
         let content = try Content(fields)
-        // A document that is taken back has an entry that names another one whole; others name its number.
+        // A document that is undone has an entry that names another one whole; others name its number.
         var undoes: Int64?
         if case .rekey = content {} else { undoes = try fields.read("undoes", .number) }
         self.init(

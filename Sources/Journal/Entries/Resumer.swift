@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 internal import MongoDriver
 
 /// Finishes what runs that were killed had begun: every journal entry that is still open.
@@ -6,7 +6,7 @@ package struct Resumer: Sendable {
     private let run: Run
     private let source: any ReferenceSource
 
-    /// Makes a resumer that works under a new run's lease and counts into its tally nothing: the entries keep
+    /// Makes a resumer that works under a new run's lease and counts into its totals nothing: the entries keep
     /// belonging to the runs that wrote them.
     package init(run: Run, source: any ReferenceSource) {
         self.run = run
@@ -145,7 +145,8 @@ package struct Resumer: Sendable {
                 let rekeyer = Rekeyer(run: old, source: source, isUndo: isUndo)
                 for item in try await rekeyer.moveByStates(items) {
                     guard let reason = item.leftover else { continue }
-                    run.tally.left(item.entry.code, collection, 1, reason: Sentence(reason), samples: [item.move.oldID])
+                    run.totals.left(
+                        item.entry.code, collection, 1, reason: Sentence(reason), samples: [item.move.oldID])
                 }
             }
         }
@@ -154,13 +155,13 @@ package struct Resumer: Sendable {
     private func finish(_ entry: JournalEntry, _ old: Run, isUndo: Bool) async throws {
         switch entry.content {
         case .rekey: return
-        case .fields where entry.isOnce: try await settle(entry, old)
+        case .fields where entry.isOnce: try await closeOnce(entry, old)
         case .fields: try await old.execute([entry], bypassesValidation: isUndo)
         case .insert(let documents):
             do {
                 try await old.execute(insertion: entry, documents, isResumed: true)
             } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
-                run.tally.left(entry.code, entry.collection, 1, reason: "its place was taken: \(error.message)")
+                run.totals.left(entry.code, entry.collection, 1, reason: "its place was taken: \(error.message)")
             }
         case .validator(let before, let after):
             try await attempt(entry, old) {
@@ -181,7 +182,7 @@ package struct Resumer: Sendable {
                 _ = try await old.execute(documents: entry, changes, isResumed: true)
             } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
                 // Noted in the entry; the step that it belongs to tries again.
-                run.tally.left(
+                run.totals.left(
                     entry.code, entry.collection, 1, reason: "the server refuses the change: \(error.message)")
             }
         // Never open: it is written with the command that it speaks of.
@@ -190,8 +191,8 @@ package struct Resumer: Sendable {
     }
 
     /// Closes an entry whose changes mustn't be sent again. What an undo had put back by then another one leaves alone.
-    private func settle(_ entry: JournalEntry, _ old: Run) async throws {
-        let unchanged = Set(try await old.settle(entry))
+    private func closeOnce(_ entry: JournalEntry, _ old: Run) async throws {
+        let unchanged = Set(try await old.closeOnce(entry))
         guard let undone = entry.undoes else { return }
         let record = try await run.database.findAll(StateCollection.runs, filter: ["_id": .objectID(entry.key.run)])
         guard let original = record.first?["undoes"]?.objectID else { return }
@@ -211,7 +212,7 @@ package struct Resumer: Sendable {
             try await old.setState(.done, of: [entry])
         } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
             try await old.setState(.abandoned, of: [entry])
-            run.tally.left(
+            run.totals.left(
                 entry.code, entry.collection, 1,
                 reason: "begun by run \(entry.key.run.hex), and can't be finished: \(error.message)")
         }

@@ -11,7 +11,7 @@ package enum StateCollection {
     package static let journal = "chat_admin.journal"
 
     /// Copies of documents, on which an update is tried out; there only while a step's file is run.
-    package static let scratch = "chat_admin.scratch"
+    package static let preview = "chat_admin.scratch"
 
     /// What the names of the collections begin with that hold what a step's pipeline makes, before it takes the place of
     /// what a collection holds.

@@ -1,5 +1,5 @@
 internal import BSON
-public import MongoDriver
+package import MongoDriver
 
 /// One of the tool's own collections, or a document in one, isn't what this tool makes of it: somebody has changed it, or
 /// it is another application's. Nothing is guessed of it, and nothing done.

@@ -13,8 +13,8 @@ extension Undo {
         let result = try await run.writer.bulkWrite(
             run.database.namespace(entry.collection),
             untouched.map { .deleteOne(filter: ExactMatch.document($0)) }, collation: ExactMatch.collation)
-        run.tally.changed(entry.code, entry.collection, result.removed)
-        run.tally.left(
+        run.totals.changed(entry.code, entry.collection, result.removed)
+        run.totals.left(
             entry.code, entry.collection, found.count - result.removed, reason: Sentence(Undo.changedSince),
             samples: found.filter { !untouched.contains($0) }.compactMap { $0["_id"] })
         if result.removed == untouched.count, untouched.count < found.count {
@@ -27,10 +27,10 @@ extension Undo {
         let current = try await run.validatorOptions(of: entry.collection)
         if ValidatorOptions.completed(current) == ValidatorOptions.completed(before) { return }
         guard current == after else {
-            return run.tally.left(entry.code, entry.collection, 1, reason: Sentence(Undo.changedSince))
+            return run.totals.left(entry.code, entry.collection, 1, reason: Sentence(Undo.changedSince))
         }
         try await run.changeCatalog(CatalogCommand.collMod(entry.collection, ValidatorOptions.completed(before)))
-        run.tally.changed(entry.code, entry.collection, 1)
+        run.totals.changed(entry.code, entry.collection, 1)
     }
 
     func revertIndexes(_ entry: JournalEntry, _ indexes: [BSONDocument]) async throws {
@@ -45,11 +45,11 @@ extension Undo {
                 found == index || IndexMatch.stands(found, for: index, collation: collation)
                     || IndexMatch.isMade(found, of: index)
             else {
-                run.tally.left(entry.code, entry.collection, 1, reason: Sentence(Undo.changedSince))
+                run.totals.left(entry.code, entry.collection, 1, reason: Sentence(Undo.changedSince))
                 continue
             }
             try await run.changeCatalog(CatalogCommand.dropIndex(entry.collection, name: name))
-            run.tally.changed(entry.code, entry.collection, 1)
+            run.totals.changed(entry.code, entry.collection, 1)
         }
     }
 
@@ -61,9 +61,9 @@ extension Undo {
             found.type == "view"
             ? [] : try await run.database.findAll(entry.collection, filter: [:], options: ["limit": 1])
         guard documents.isEmpty else {
-            return run.tally.left(entry.code, entry.collection, 1, reason: "holds documents now; left as it is")
+            return run.totals.left(entry.code, entry.collection, 1, reason: "holds documents now; left as it is")
         }
         try await run.changeCatalog(CatalogCommand.drop(entry.collection))
-        run.tally.changed(entry.code, entry.collection, 1)
+        run.totals.changed(entry.code, entry.collection, 1)
     }
 }

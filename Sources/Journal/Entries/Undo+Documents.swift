@@ -30,13 +30,13 @@ extension Undo {
             run.database.namespace(entry.collection), writes.map(\.write), bypassValidation: true,
             collation: ExactMatch.collation)
         let done = result.inserted + result.matched + result.removed
-        run.tally.changed(entry.code, entry.collection, done)
+        run.totals.changed(entry.code, entry.collection, done)
         for error in result.writeErrors {
-            run.tally.left(
+            run.totals.left(
                 entry.code, entry.collection, 1, reason: "the server refused to restore it: \(error.message)",
                 samples: [writes[error.index].id])
         }
-        run.tally.left(
+        run.totals.left(
             entry.code, entry.collection, left.count + writes.count - done - result.writeErrors.count,
             reason: Sentence(Undo.changedSince), samples: left)
         if !left.isEmpty, done == writes.count {
@@ -67,14 +67,14 @@ extension Undo {
         let isMissing = try await run.database.client.listCollections(run.database.name)[entry.collection] == nil
         if isMissing, indexes.isEmpty {
             try await run.changeCatalog(CatalogCommand.create(entry.collection, options))
-            run.tally.changed(entry.code, entry.collection, 1)
+            run.totals.changed(entry.code, entry.collection, 1)
         }
         let present = Set(try await run.database.client.listIndexes(namespace).compactMap { $0["name"]?.string })
         for index in indexes where !present.contains(index["name"]?.string ?? "") {
             do {
                 try await run.changeCatalog(CatalogCommand.createIndexes(entry.collection, [index]))
             } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
-                run.tally.left(
+                run.totals.left(
                     entry.code, entry.collection, 1,
                     reason: "the index \(index["name"]?.string ?? "?") can't be made again: \(error.message)")
             }

@@ -1,7 +1,7 @@
-public import BSON
+package import BSON
 internal import MongoDriver
 
-/// Takes back what earlier runs did, newest change first, by compare-and-set: what has changed since is reported and
+/// Undoes what earlier runs did, newest change first, by compare-and-set: what has changed since is reported and
 /// left alone.
 package struct Undo: Sendable {
     let run: Run
@@ -41,7 +41,7 @@ package struct Undo: Sendable {
         try await LateReferences(run: run).follow(undoing: id)
     }
 
-    /// Why a run can't be taken back, if it can't: what took something back is itself taken back by doing it again.
+    /// Why a run can't be undone, if it can't: what undid something is itself undone by doing it again.
     private static func refusal(of record: BSONDocument, _ database: Database) async throws -> String? {
         guard let undone = try StateFields(StateCollection.runs, record).read("undoes", .objectID) else { return nil }
         let original = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(undone)]).first
@@ -136,7 +136,7 @@ package struct Undo: Sendable {
         ).isEmpty
     }
 
-    /// Whether a run changed something, and all of it was taken back.
+    /// Whether a run changed something, and all of it was undone.
     static func isComplete(_ database: Database, run id: ObjectID) async throws -> Bool {
         let one: BSONDocument = ["limit": 1, "projection": ["_id": 1]]
         var undone = filter(id, nil)
@@ -181,7 +181,7 @@ package struct Undo: Sendable {
         return ["$cond": [isFields, fields, ["$cond": [isInsert, inserted, others]]]]
     }
 
-    /// The entries to take back, references that followed a document excepted: they go back with it.
+    /// The entries to undo, references that followed a document excepted: they go back with it.
     package static func filter(_ id: ObjectID, _ step: Int64?) -> BSONDocument {
         var filter: BSONDocument = [
             "_id": [
@@ -193,7 +193,7 @@ package struct Undo: Sendable {
         return filter
     }
 
-    /// Takes entries back in the order given; neighbours that move documents of one collection go together.
+    /// Undoes entries in the order given; neighbours that move documents of one collection go together.
     private func revert(_ entries: [JournalEntry]) async throws {
         var rest = entries[...]
         while let first = rest.first {
@@ -209,7 +209,7 @@ package struct Undo: Sendable {
     }
 
     private func revert(_ entry: JournalEntry) async throws {
-        let left = run.tally.timesLeft
+        let left = run.totals.timesLeft
         switch entry.content {
         case .rekey: return
         case .fields: try await revertFields(entry)
@@ -221,7 +221,7 @@ package struct Undo: Sendable {
         case .dropped(let options, let indexes): try await revertDrop(entry, options, indexes)
         }
         // An entry of which something was left stays as it is, for another undo.
-        if run.tally.timesLeft == left { try await run.markUndone([entry.key]) }
+        if run.totals.timesLeft == left { try await run.markUndone([entry.key]) }
     }
 
     private func revertFields(_ entry: JournalEntry) async throws {
@@ -241,7 +241,7 @@ package struct Undo: Sendable {
             let kept = Set(left)
             try await run.release(entry.key, changes.map(\.id).filter { !kept.contains($0) })
         }
-        run.tally.left(entry.code, entry.collection, left.count, reason: Sentence(Undo.changedSince), samples: left)
+        run.totals.left(entry.code, entry.collection, left.count, reason: Sentence(Undo.changedSince), samples: left)
     }
 
     static let changedSince = "changed since; left as it is"
@@ -253,7 +253,7 @@ extension Run {
         try await amend(key, ["$addToSet": ["missed": ["$each": .array(BSONArray(ids))]]])
     }
 
-    /// Marks entries as taken back by this run.
+    /// Marks entries as undone by this run.
     func markUndone(_ keys: [JournalKey]) async throws {
         guard !keys.isEmpty else { return }
         let update: BSONDocument = ["$set": ["undone": .objectID(id)]]

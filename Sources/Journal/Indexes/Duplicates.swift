@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 internal import MongoDriver
 
 /// Values that more than one document has, which a unique index would refuse.

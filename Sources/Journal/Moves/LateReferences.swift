@@ -34,7 +34,7 @@ struct LateReferences {
             quietLooks = found.followed == 0 ? quietLooks + 1 : 0
         }
         for (collection, ids) in kept.sorted(by: { $0.key < $1.key }) {
-            run.tally.left(
+            run.totals.left(
                 "references", collection, ids.count,
                 reason: "refers to a document whose _id went back to a value that can't be referred to", samples: ids)
         }

@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 
 /// A change of a reference that follows a moved document.
 package struct FollowingChange: Sendable {

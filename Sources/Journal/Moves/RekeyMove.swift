@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 
 /// A field of a collection that holds other documents' `_id`s.
 package struct Referrer: Sendable, Hashable {
@@ -31,7 +31,7 @@ package struct RekeyMove: Sendable {
     package var isRepeated = false
     /// The references to the old `_id` that stay behind, for an undo: they were there before the document had it.
     package var staying: [Referrer: Set<BSONValue>] = [:]
-    /// The journal entry that this move takes back, for an undo.
+    /// The journal entry that this move undoes, for an undo.
     package let undoes: JournalKey?
 
     /// Describes a move.

@@ -242,7 +242,7 @@ extension Rekeyer {
         }
     }
 
-    /// An undo takes a document back with all that followed it: where a reference couldn't go back, neither does the
+    /// An undo undoes a document with all that followed it: where a reference couldn't go back, neither does the
     /// document.
     private func withdrawStuck(_ items: inout [Item]) async throws {
         let pending = items.indices.filter { items[$0].needsDeletion }
@@ -298,7 +298,7 @@ extension Rekeyer {
 
     /// Original and copy were both changed by others.
     private func keepBoth(_ item: inout Item) async throws {
-        run.tally.left(
+        run.totals.left(
             item.entry.code, item.entry.collection, 1, reason: Sentence(Self.changedTwice),
             samples: [item.move.oldID, item.move.newID])
         item.outcome = .conflict

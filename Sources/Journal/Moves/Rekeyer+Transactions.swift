@@ -106,7 +106,7 @@ extension Rekeyer {
         } catch is DocumentChanged {
             return .changed
         }
-        for child in children { run.tally.changed(child.code, child.collection, child.fieldChanges.count) }
+        for child in children { run.totals.changed(child.code, child.collection, child.fieldChanges.count) }
         return .moved
     }
 

@@ -18,14 +18,14 @@ struct UndoMoves {
                 back.staying = staying
                 ready.append((entry, back))
             case .alreadyUndone: try await run.markUndone([entry.key])
-            case .blocked(let reason): run.tally.left(entry.code, entry.collection, 1, reason: Sentence(reason))
+            case .blocked(let reason): run.totals.left(entry.code, entry.collection, 1, reason: Sentence(reason))
             }
         }
         guard let collection = ready.first?.entry.collection else { return }
         let rekeyer = Rekeyer(run: run, source: UndoReferenceSource(run: run), isUndo: true)
         let outcomes = try await rekeyer.move(ready.map { ($0.move, $0.entry.code) }, in: collection)
         for (item, outcome) in zip(ready, outcomes) where outcome != .moved {
-            run.tally.left(item.entry.code, collection, 1, reason: Sentence(Self.reason(outcome)))
+            run.totals.left(item.entry.code, collection, 1, reason: Sentence(Self.reason(outcome)))
         }
         try await run.markUndone(zip(ready, outcomes).filter { $0.1 == .moved }.map(\.0.entry.key))
     }

@@ -1,6 +1,6 @@
 internal import BSON
 
-/// The references that followed a moved document, taken back: for an undo they are what the journal says.
+/// The references that followed a moved document, undone: for an undo they are what the journal says.
 struct UndoReferenceSource: ReferenceSource {
     let run: Run
 

@@ -119,7 +119,8 @@ package final class CatalogWatch: Sendable {
                 try await end(own, client)
             } else if now - start >= Self.silence {
                 run.progress(
-                    ProgressUpdate("waiting", done: run.tally.totalChanged, waiting: Sentence(reason(operations, own))))
+                    ProgressUpdate("waiting", done: run.totals.totalChanged, waiting: Sentence(reason(operations, own)))
+                )
             }
         } catch let error as EngineError {
             state.withLock { $0.stop = error }
@@ -186,7 +187,7 @@ extension Run {
             try await pause(for: rest) { _ in
                 let seconds = (ContinuousClock.now - start).components.seconds
                 let reason = "to \(CatalogCommand.words(command)), for an open transaction to end (\(seconds) s)"
-                progress(ProgressUpdate("waiting", done: tally.totalChanged, waiting: Sentence(reason)))
+                progress(ProgressUpdate("waiting", done: totals.totalChanged, waiting: Sentence(reason)))
             }
             rest = min(rest * 2, Self.longestRest)
         }

@@ -1,7 +1,7 @@
 internal import BSON
 internal import FoundationEssentials
 internal import Logging
-public import MongoDriver
+package import MongoDriver
 internal import Synchronization
 
 /// The right to change a database, held by one run at a time and measured by the server's clock.
@@ -132,7 +132,7 @@ package final class Lease: Sendable {
     /// Asks the server whether the lease is still this run's.
     ///
     /// Asked after an entry of the journal is durable and before what it speaks of is changed: whoever has taken the lease
-    /// by then may not know of the entry, and whoever takes it later finds the entry and goes on with it.
+    /// by then may not know of the entry, and whoever takes it later finds the entry and resumes it.
     ///
     /// - Throws: ``EngineError/leaseLost``, ``MongoError``.
     func confirm(_ client: MongoClient) async throws {

@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 internal import MongoDriver
 internal import Synchronization
 
@@ -78,12 +78,12 @@ extension Run {
         _ body: () async throws -> R
     ) async throws -> R {
         let start = ContinuousClock.now
-        let before = tally.totalChanged
+        let before = totals.totalChanged
         let result = try await body()
         let record = OperationRecord(
             step: step, collection: collection, operation: operation,
             filter: filter.flatMap { $0.byteCount <= Self.longestFilter ? $0 : nil },
-            changed: tally.totalChanged - before, duration: ContinuousClock.now - start)
+            changed: totals.totalChanged - before, duration: ContinuousClock.now - start)
         shared.state.withLock { state in
             if state.operations.count < Self.mostOperations, !isRepeated || record.changed > 0 {
                 state.operations.append(record)

@@ -1,4 +1,4 @@
-public import MongoDriver
+package import MongoDriver
 
 /// When to go on after a failure that passes by itself: a broken connection, an election, a restart of the server.
 ///
@@ -45,7 +45,7 @@ package struct RetryPolicy: Sendable {
     package static func transientCause(of error: any Error) -> MongoError? {
         switch error {
         case let error as MongoError: error.isTransient ? error : nil
-        case let error as FailureTwice: transientCause(of: error.first)
+        case let error as UnrecordedFailure: transientCause(of: error.first)
         case EngineError.stepFailed(_, _, _, let underlying): transientCause(of: underlying)
         default: nil
         }

@@ -8,7 +8,7 @@ extension Run {
 
     /// Counts as left what nobody can tell of; the journal's entry says so too.
     package func leaveUnknown(_ code: String, _ collection: String, _ ids: some Collection<BSONValue>) {
-        tally.left(
+        totals.left(
             code, collection, ids.count,
             reason: "changed by somebody else at the same moment; whether the step's change is in it isn't known",
             samples: ids, isInJournal: true)
@@ -51,17 +51,17 @@ extension Run {
     ///   - changes: What to change: a batch that fits one journal entry.
     ///   - collection: The documents' collection.
     ///   - code: What is done, for the counts.
-    ///   - place: Which command of a step's file it belongs to.
+    ///   - position: Which command of a step's file it belongs to.
     ///   - settings: Whether somebody else writes, and how many connections work at once.
     /// - Returns: The `_id`s of documents that had changed meanwhile, and weren't changed.
     /// - Throws: ``EngineError``, `MongoError`: also the server's refusal to change one of the documents.
     package func apply(
-        documents changes: [DocumentChange], in collection: String, code: String, _ place: JournalPlace,
+        documents changes: [DocumentChange], in collection: String, code: String, _ position: JournalPosition,
         _ settings: RepairSettings
     ) async throws -> [BSONValue] {
         guard !changes.isEmpty else { return [] }
         var entries = makeEntries([(collection, code, .documents(changes), nil)])
-        entries[0].note(place)
+        entries[0].note(position)
         try await append(entries)
         return try await make(changes, of: entries[0], settings)
     }
@@ -144,7 +144,7 @@ extension Run {
     ) async throws -> (missed: [BSONValue], refusal: MongoError?) {
         let queue = Mutex(changes[...])
         let outcome = Mutex((missed: [BSONValue](), refusal: MongoError?.none))
-        try await inLanes(min(workers, changes.count)) { _ in
+        try await inWorkers(min(workers, changes.count)) { _ in
             queue.withLock { $0.popFirst() }
         } each: { run, change in
             guard let write = change.write else { return }
@@ -185,7 +185,7 @@ extension Run {
 }
 
 /// Which command of a step's file an entry of the journal belongs to.
-package struct JournalPlace {
+package struct JournalPosition {
     let position: Int64
     /// Whether it is about documents again that an entry before it is about.
     let isRetry: Bool
@@ -197,9 +197,9 @@ package struct JournalPlace {
 }
 
 extension JournalEntry {
-    mutating func note(_ place: JournalPlace?) {
-        position = place?.position
-        isRetry = place?.isRetry ?? false
+    mutating func note(_ position: JournalPosition?) {
+        self.position = position?.position
+        isRetry = position?.isRetry ?? false
     }
 }
 

@@ -57,7 +57,7 @@ extension Run {
 
     /// The same, for an undo too, which may write what a validator refuses.
     ///
-    /// - Parameter undone: The number of the entry that is taken back.
+    /// - Parameter undone: The number of the entry that is undone.
     func applyOnce(
         _ changes: [FieldChange], in collection: String, code: String, also: [String] = [], singly: Bool = false,
         undoing undone: Int64?
@@ -74,7 +74,7 @@ extension Run {
                 singly ? .notSent : try await changeTogether(batch, in: collection, bypassesValidation: undone != nil)
             switch together {
             case .made(batch.count): try await close(entry, [])
-            case .made, .refused: unchanged.moved += try await settle(entry)
+            case .made, .refused: unchanged.moved += try await closeOnce(entry)
             case .notSent: unchanged += try await executeSingly(entry)
             }
         }
@@ -92,7 +92,7 @@ extension Run {
     /// Closes an entry by what its documents look like, without sending anything.
     ///
     /// - Returns: The `_id`s of documents that aren't as the changes wanted them.
-    func settle(_ entry: JournalEntry) async throws -> [BSONValue] {
+    func closeOnce(_ entry: JournalEntry) async throws -> [BSONValue] {
         let unchanged = try await unapplied(entry.fieldChanges, in: entry.collection)
         try await close(entry, unchanged)
         return unchanged
@@ -151,7 +151,7 @@ extension Run {
         if !bypassesValidation {
             for error in result.writeErrors {
                 for code in codes {
-                    tally.left(
+                    totals.left(
                         code, collection, 1, reason: "the server refused the change: \(error.message)",
                         samples: [changes[error.index].id])
                 }
@@ -162,7 +162,7 @@ extension Run {
         let repeating = try await repeating(changes, in: collection)
         if !repeating.isEmpty {
             for code in codes {
-                tally.left(
+                totals.left(
                     code, collection, repeating.count, reason: Sentence(Self.repeatingReason), samples: repeating)
             }
             refused.formUnion(repeating)

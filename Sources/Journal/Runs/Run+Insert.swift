@@ -15,11 +15,11 @@ extension Run {
 
     /// The same, for a command of a step's file.
     package func insert(
-        _ documents: [BSONDocument], into collection: String, code: String, _ place: JournalPlace?
+        _ documents: [BSONDocument], into collection: String, code: String, _ position: JournalPosition?
     ) async throws {
         guard !documents.isEmpty else { return }
         var entries = makeEntries([(collection, code, .insert(documents), nil)])
-        entries[0].note(place)
+        entries[0].note(position)
         try await append(entries)
         try await execute(insertion: entries[0], documents)
     }

@@ -97,7 +97,7 @@ extension Run {
         guard result.matched == entries.count else { throw EngineError.leaseLost }
     }
 
-    /// Marks what earlier runs of a step had journalled as taken back by this run, which did it by other means.
+    /// Marks what earlier runs of a step had journalled as undone by this run, which did it by other means.
     package func close(_ runs: [ObjectID], step: Int64) async throws {
         let writes = runs.map { id in
             WriteModel.updateMany(filter: Undo.filter(id, step), update: ["$set": ["undone": .objectID(self.id)]])

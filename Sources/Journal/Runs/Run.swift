@@ -19,10 +19,10 @@ internal import Synchronization
 /// - ``leave(_:in:count:reason:samples:)``: say what stays as it is, and why.
 /// - ``checkpoint()``: stop where somebody asks for it.
 public final class Run: Sendable {
-    /// What all lanes of a run have in common.
+    /// What all workers of a run have in common.
     final class Shared: Sendable {
         let state: Mutex<State>
-        let tally = Tally()
+        let totals = Totals()
 
         init(_ state: State) { self.state = Mutex(state) }
     }
@@ -43,7 +43,7 @@ public final class Run: Sendable {
         /// How many entries have come to their end.
         var closed: Int64 = 0
         /// What is changed and left by each step that was begun.
-        var accounts: [Int64: StepAccount] = [:]
+        var stepTotals: [Int64: StepTotals] = [:]
         /// What the run did, for its record.
         var operations: [OperationRecord] = []
     }
@@ -53,7 +53,7 @@ public final class Run: Sendable {
     /// The database that it changes.
     public let database: Database
     /// What it changed, and what it left.
-    package var tally: Tally { shared.tally }
+    package var totals: Totals { shared.totals }
     /// The request to stop, if one was made.
     package let interruption: Interruption
     /// Where it shows how far it has come.
@@ -130,19 +130,19 @@ public final class Run: Sendable {
     public func leave(
         _ code: String, in collection: String, count: Int, reason: Sentence, samples: [BSONValue] = []
     ) {
-        tally.left(code, collection, count, reason: reason, samples: samples)
+        totals.left(code, collection, count, reason: reason, samples: samples)
     }
 
     /// Counts an entry's changes, once: finishing it again after a failure finds them counted.
     package func count(_ entry: JournalEntry, _ changed: Int) {
         guard shared.state.withLock({ $0.counted.insert(entry.key).inserted }) else { return }
-        for code in [entry.code] + entry.also { tally.changed(code, entry.collection, changed) }
+        for code in [entry.code] + entry.also { totals.changed(code, entry.collection, changed) }
     }
 
     /// Counts a command of the step's file as one change, once: a run that goes on after a failure may come by it again.
     package func count(command number: Int64, _ code: String, _ collection: String) {
         let isNew = shared.state.withLock { $0.countedCommands.insert([$0.step ?? 0, number]).inserted }
-        if isNew { tally.changed(code, collection, 1) }
+        if isNew { totals.changed(code, collection, 1) }
     }
 
     /// Forgets entries whose end is written down: they won't be finished again.
@@ -161,11 +161,11 @@ public final class Run: Sendable {
         get { shared.state.withLock { $0.step } }
         set {
             shared.state.withLock { $0.step = newValue }
-            tally.step = newValue
+            totals.step = newValue
         }
     }
 
-    /// Whether it did something that the journal can't take back.
+    /// Whether it did something that the journal can't undo.
     package var isUnjournalled: Bool {
         get { shared.state.withLock { $0.isUnjournalled } }
         set { shared.state.withLock { $0.isUnjournalled = newValue } }
@@ -256,8 +256,8 @@ public final class Run: Sendable {
             }
         var fields: BSONDocument = [
             "state": .string(outcome), "finishedAt": WallClock.now,
-            "changes": .array(BSONArray(tally.changes.map(\.bson))),
-            "left": .array(BSONArray(tally.leftovers.map(\.bson))),
+            "changes": .array(BSONArray(totals.changes.map(\.bson))),
+            "left": .array(BSONArray(totals.leftovers.map(\.bson))),
             "operations": .array(BSONArray(shared.state.withLock { $0.operations }.map { .document($0.document) })),
         ]
         if let error { fields.append("error", .string(Self.words(error))) }

@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 internal import FoundationEssentials
 
 /// Who runs what, and with which version: what a run's record and the ledger keep.

@@ -1,5 +1,5 @@
-public import BSON
-public import MongoDriver
+package import BSON
+package import MongoDriver
 
 /// Carries a change out as a recorded run, from the lease to the record's end.
 ///
@@ -99,7 +99,7 @@ package struct RunLifecycle: Sendable {
             } catch {
                 if MoveIsOpen.isCause(of: error), policy.mayRepeat() {
                     // Resuming finishes what another run has left open.
-                    run.tally.beginAttempt()
+                    run.totals.beginAttempt()
                     continue
                 }
                 guard let pause = policy.pause(after: error, mark: run.mark) else { throw error }
@@ -109,7 +109,7 @@ package struct RunLifecycle: Sendable {
                 try interruption.check()
                 // Nothing was heard of the server for too long: that says more than the loss of the lease.
                 guard lease.isHeld else { throw error }
-                run.tally.beginAttempt()
+                run.totals.beginAttempt()
             }
         }
     }

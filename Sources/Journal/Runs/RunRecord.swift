@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 internal import MongoDriver
 
 /// A run as its record in `chat_admin.runs` tells it.
@@ -27,9 +27,9 @@ package struct RunRecord: Sendable {
     package let leftovers: [Leftover]
     /// What it did, one by one; empty for a run that was killed, whose journal tells.
     package let operations: [OperationRecord]
-    /// Whether it took another run back.
+    /// Whether it undid another run.
     package let isUndo: Bool
-    /// Whether every change of it was taken back.
+    /// Whether every change of it was undone.
     package let isUndone: Bool
 
     /// Lists the newest runs first.
@@ -150,7 +150,7 @@ package struct JournalSummary: Sendable, Codable {
     package let entries: Int
     /// The number of documents that they speak of, or of indexes.
     package let documents: Int
-    /// The number of entries taken back.
+    /// The number of entries undone.
     package let undone: Int
 
     /// - Parameter name: What the entries have in common.

@@ -39,7 +39,7 @@ package final class Throttle: Sendable {
     ///
     /// - Throws: ``EngineError`` when the run is asked to stop meanwhile, `MongoError`.
     func wait(_ run: Run) async throws {
-        // Where one lane has found a reason to wait, all look.
+        // Where one worker has found a reason to wait, all look.
         let isTime = state.withLock { state in
             let now = ContinuousClock.now
             guard pause.isOn || state.waiting > 0 || now >= state.nextLook else { return false }
@@ -51,7 +51,7 @@ package final class Throttle: Sendable {
         defer { state.withLock { $0.waiting -= 1 } }
         while true {
             try run.checkpoint()
-            run.progress(ProgressUpdate("waiting", done: run.tally.totalChanged, waiting: reason))
+            run.progress(ProgressUpdate("waiting", done: run.totals.totalChanged, waiting: reason))
             try await Task.sleep(for: Self.nap)
             guard let next = try await self.reason(run) else { return }
             reason = next

@@ -31,7 +31,7 @@ struct DraftSession {
     /// Another session's `_id` is this one's as text, so that only ObjectIds refer to it without doubt.
     var isShadowed = false
     /// What its messages amount to so far.
-    var tally = SessionTally()
+    var totals = SessionTally()
 
     /// Its `_id` as stored.
     var storedValue: BSONValue {

@@ -1,14 +1,14 @@
 internal import BSON
 
 extension IncidentBuilder {
-    mutating func rightCount(_ tally: SessionTally) -> BSONValue {
-        random.happens(0.2) ? .int64(Int64(tally.live)) : .int32(Int32(tally.live))
+    mutating func rightCount(_ totals: SessionTally) -> BSONValue {
+        random.happens(0.2) ? .int64(Int64(totals.live)) : .int32(Int32(totals.live))
     }
 
     /// A `message_count` that is wrong, or of a wrong type; nil for none at all.
-    mutating func wrongCount(_ tally: SessionTally) -> BSONValue? {
+    mutating func wrongCount(_ totals: SessionTally) -> BSONValue? {
         let off = Int32(random.number(1...9))
-        let live = Int32(tally.live)
+        let live = Int32(totals.live)
         return switch random.number(0...10) {
         case 0, 1: .int32(live + off)
         case 2: .int32(live - off)
@@ -24,9 +24,9 @@ extension IncidentBuilder {
     }
 
     /// A `last_message_at` that the application could have written, or that is within what is called right.
-    mutating func rightLast(_ tally: SessionTally) -> BSONValue? {
-        guard let newest = tally.newest else { return random.happens(0.1) ? nil : .null }
-        guard let newestLive = tally.newestLive else {
+    mutating func rightLast(_ totals: SessionTally) -> BSONValue? {
+        guard let newest = totals.newest else { return random.happens(0.1) ? nil : .null }
+        guard let newestLive = totals.newestLive else {
             return random.happens(0.5) ? .null : .date(newest - Int64(random.number(0...5000)))
         }
         return switch random.number(0...9) {
@@ -38,10 +38,10 @@ extension IncidentBuilder {
     }
 
     mutating func wrongLast(_ session: DraftSession) -> BSONValue? {
-        let tally = session.tally
-        guard let newest = tally.newest else { return .date(session.createdAt + Int64(random.number(0...100_000))) }
+        let totals = session.totals
+        guard let newest = totals.newest else { return .date(session.createdAt + Int64(random.number(0...100_000))) }
         let tooLate = BSONValue.date(newest + SessionTally.tolerance + Int64(random.pick([1, 5000, 86_400_000])))
-        guard let newestLive = tally.newestLive else { return tooLate }
+        guard let newestLive = totals.newestLive else { return tooLate }
         return switch random.number(0...5) {
         case 0: .date(newestLive - 1)
         case 1: .date(session.createdAt)

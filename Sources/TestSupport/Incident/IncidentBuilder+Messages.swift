@@ -42,7 +42,7 @@ extension IncidentBuilder {
         let expected = ExpectedDocument(
             key: key, original: original, session: session.title, user: isTextUser ? userIDs[user] : nil)
         messages.append(expected)
-        sessions[index].tally.add(createdAt: createdAt, isLive: expected.isLive)
+        sessions[index].totals.add(createdAt: createdAt, isLive: expected.isLive)
     }
 
     func userValue(_ user: Int, isText: Bool) -> BSONValue {

@@ -40,8 +40,8 @@ extension IncidentBuilder {
         let user = userIDs[session.owner]
         // The same dump that wrote the `_id` as "" wrote the owner as text.
         let isTextOwner = session.storedID == .empty || random.happens(rates.textOwner)
-        let count = random.happens(rates.wrongCount) ? wrongCount(session.tally) : rightCount(session.tally)
-        let last = random.happens(rates.wrongLast) ? wrongLast(session) : rightLast(session.tally)
+        let count = random.happens(rates.wrongCount) ? wrongCount(session.totals) : rightCount(session.totals)
+        let last = random.happens(rates.wrongLast) ? wrongLast(session) : rightLast(session.totals)
         let isDeleted = random.happens(0.08)
         let fields: [(String, BSONValue?)] = [
             ("user_id", isTextOwner ? .string(user.hex) : .objectID(user)), ("title", .string(session.title)),

@@ -57,6 +57,6 @@ extension IncidentBuilder {
             key: key, original: original, session: session.map { sessions[$0].title },
             user: session == nil && isTextUser ? userIDs[user] : nil)
         messages.append(expected)
-        if let session { sessions[session].tally.add(createdAt: createdAt, isLive: expected.isLive) }
+        if let session { sessions[session].totals.add(createdAt: createdAt, isLive: expected.isLive) }
     }
 }

@@ -70,19 +70,20 @@ struct IncidentComparison {
     private func words(_ value: BSONValue?) -> String { value?.debugDescription ?? "missing" }
 
     private func counterViolations(
-        _ tally: SessionTally, _ before: BSONDocument, _ stored: BSONDocument
+        _ totals: SessionTally, _ before: BSONDocument, _ stored: BSONDocument
     ) -> [String] {
         var violations: [String] = []
         let count = (before: before["message_count"], now: stored["message_count"])
-        if tally.isRightCount(count.before) ? count.now != count.before : !tally.isRightCount(count.now) {
+        if totals.isRightCount(count.before) ? count.now != count.before : !totals.isRightCount(count.now) {
             let change = "was \(words(count.before)), is \(words(count.now))"
-            violations.append("message_count \(change), and \(tally.live) live messages are there")
+            violations.append("message_count \(change), and \(totals.live) live messages are there")
         }
         let last = (before: before["last_message_at"], now: stored["last_message_at"])
         // The application can't do without the field, whatever it says.
-        if last.before != nil && tally.isRightLast(last.before) ? last.now != last.before : !isMended(last.now, tally) {
+        if last.before != nil && totals.isRightLast(last.before) ? last.now != last.before : !isMended(last.now, totals)
+        {
             let change = "was \(words(last.before)), is \(words(last.now))"
-            let newest = tally.newestLive.map(String.init) ?? "never"
+            let newest = totals.newestLive.map(String.init) ?? "never"
             violations.append("last_message_at \(change), and the newest live message is of \(newest)")
         }
         return violations
@@ -90,9 +91,9 @@ struct IncidentComparison {
 
     /// A wrong `last_message_at` becomes the newest live message's date exactly. Where all messages are deleted, the
     /// design leaves it open what is best, and any right value will do.
-    private func isMended(_ last: BSONValue?, _ tally: SessionTally) -> Bool {
+    private func isMended(_ last: BSONValue?, _ totals: SessionTally) -> Bool {
         guard last != nil else { return false }
-        if let newest = tally.newestLive { return last == .date(newest) }
-        return tally.newest == nil ? last == .null : tally.isRightLast(last)
+        if let newest = totals.newestLive { return last == .date(newest) }
+        return totals.newest == nil ? last == .null : totals.isRightLast(last)
     }
 }

@@ -20,10 +20,12 @@ extension IncidentTruth {
         }
         repaired["chat_sessions"] = repaired["chat_sessions"]?.map { expected, document in
             var document = document
-            let tally = tallies[expected.key] ?? SessionTally()
-            if !tally.isRightCount(document["message_count"]) { document["message_count"] = .int32(Int32(tally.live)) }
-            if document["last_message_at"] == nil || !tally.isRightLast(document["last_message_at"]) {
-                document["last_message_at"] = tally.newestLive.map { .date($0) } ?? .null
+            let totals = tallies[expected.key] ?? SessionTally()
+            if !totals.isRightCount(document["message_count"]) {
+                document["message_count"] = .int32(Int32(totals.live))
+            }
+            if document["last_message_at"] == nil || !totals.isRightLast(document["last_message_at"]) {
+                document["last_message_at"] = totals.newestLive.map { .date($0) } ?? .null
             }
             return (expected, document)
         }

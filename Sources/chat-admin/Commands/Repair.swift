@@ -9,7 +9,7 @@ struct Repair: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Mend what check finds: ids, references, fields, counts, or all of them.",
         discussion: """
-            Each repair is a recorded run that `runs undo` takes back. It exits 0 when nothing of its kind is left \
+            Each repair is a recorded run that `runs undo` can undo. It exits 0 when nothing of its kind is left \
             wrong, and 1 when something is, which it names with the reason.
             """,
         subcommands: [IDs.self, References.self, Fields.self, Counts.self, All.self], defaultSubcommand: All.self)

@@ -7,7 +7,7 @@ internal import Migrations
 /// What earlier runs did.
 struct Runs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List what earlier runs did, look into one, and take one back.",
+        abstract: "List what earlier runs did, look into one, and undo one.",
         subcommands: [RunsList.self, RunsShow.self, RunsUndo.self, RunsPause.self, RunsResume.self])
 }
 
@@ -120,10 +120,10 @@ struct RunsShow: AsyncParsableCommand {
     }
 }
 
-/// Takes one run back.
+/// Undoes one run.
 struct RunsUndo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "undo", abstract: "Take a run back from the journal.",
+        commandName: "undo", abstract: "Undo a run from the journal.",
         discussion: """
             A document that has changed since is reported and left alone, and the exit code is then 1. The undo is a \
             recorded run itself.
@@ -149,14 +149,14 @@ struct RunsUndo: AsyncParsableCommand {
             }
             let undo = try await session.change(change) {
                 let changes = try await Undo.plan(session.database, run: record.id).reduce(0) { $0 + $1.changed }
-                return (changes, ["This takes back run \(record.id.hex): \(record.command), \(changes) changes."])
+                return (changes, ["This undoes run \(record.id.hex): \(record.command), \(changes) changes."])
             } _: { undo, description in
-                // Should it be stopped, the ledger says that these steps are half taken back.
+                // Should it be stopped, the ledger says that these steps are half undone.
                 try await MigrationRunner.noteUndoing(record.id, run: undo)
                 try await Undo(run: undo).revert(run: record.id)
                 try await MigrationRunner.noteUndone(record.id, run: undo)
             }
-            let left = undo.tally.leftovers.map { ChangeResult.Left($0, session.words) }
+            let left = undo.totals.leftovers.map { ChangeResult.Left($0, session.words) }
             try session.console.print(session.result(undo, left: left, since: start), options.format)
             return session.status(undo, isWhole: left.isEmpty)
         }

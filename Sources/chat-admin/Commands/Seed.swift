@@ -69,7 +69,7 @@ struct Seed: AsyncParsableCommand {
                 // Planned again under the lease: another run may have made them just now.
                 try await seeder.apply(seeder.plan(users, resetPasswords: resetPasswords), run)
             }
-            let left = run.tally.leftovers.map { ChangeResult.Left($0, session.words) }
+            let left = run.totals.leftovers.map { ChangeResult.Left($0, session.words) }
             try session.console.print(session.result(run, left: left, since: start), options.format)
             return session.status(run, isWhole: left.isEmpty)
         }

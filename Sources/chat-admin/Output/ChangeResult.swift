@@ -43,7 +43,7 @@ struct ChangeResult: CommandResult {
     let changes: [Change]
     let left: [Left]
     var steps: [Step]?
-    /// Whether the run did something that the journal can't take back.
+    /// Whether the run did something that the journal can't undo.
     var isUnjournalled = false
     /// Whether the text is part of a question, before anything was done.
     var isQuestion = false
@@ -69,7 +69,7 @@ struct ChangeResult: CommandResult {
     func lines(_ style: TextStyle) -> [String] {
         var lines: [String] = []
         for step in steps ?? [] {
-            let state = dryRun && command == "migrate down" ? " would be taken back" : ": \(step.state)"
+            let state = dryRun && command == "migrate down" ? " would be reverted" : ": \(step.state)"
             lines.append("Step \(step.version) (\(step.name))\(state)")
         }
         if changes.isEmpty {

@@ -40,7 +40,7 @@ extension ExitStatus {
     init(_ error: any Error) {
         switch error {
         case let failure as Failure: self = failure.status
-        case let failure as FailureTwice: self.init(failure.first)
+        case let failure as UnrecordedFailure: self.init(failure.first)
         case let error as EngineError: self.init(engine: error)
         case let error as MongoError: self.init(mongo: error.kind)
         case let error as StateError: self = error.isOfCollection ? .configuration : .badInput

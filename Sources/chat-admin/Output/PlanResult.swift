@@ -80,7 +80,7 @@ struct PlanResult: CommandResult {
             lines.append(style.bad("    out of order: older than step \(newestApplied), which is applied\(refusal)"))
         }
         if step.state != StepState.pending.rawValue, step.state != StepState.reverted.rawValue {
-            lines.append(style.warning("    \(step.state): it is gone on with from where it stopped"))
+            lines.append(style.warning("    \(step.state): it is resumed from where it stopped"))
         }
         if step.operations.isEmpty { lines.append("    nothing to do to the data as it is") }
         let rows = TextTable.lines(
@@ -134,12 +134,12 @@ struct StatusResult: CommandResult {
 
     func lines(_ style: TextStyle) -> [String] {
         let rows = steps.map { step in
-            // What was changed and taken back isn't changed any more.
+            // What was changed and reverted isn't changed any more.
             let isReverted = step.state == StepState.reverted.rawValue
             let changed = isReverted ? 0 : step.changes.reduce(0) { $0 + $1.changed }
             let left = step.left.reduce(0) { $0 + $1.count }
             let counts = (changed > 0 ? ["\(changed) changed"] : []) + (left > 0 ? ["\(left) left"] : [])
-            // A step that is applied and has an error is one that couldn't be taken back.
+            // A step that is applied and has an error is one that couldn't be reverted.
             let prefix = step.state == StepState.applied.rawValue ? "last `migrate down` failed: " : ""
             let when = step.finishedAt ?? step.startedAt ?? ""
             let who = [step.user, step.host].compactMap { $0 }.joined(separator: "@")

@@ -86,7 +86,7 @@ extension CommandSession {
     func result(_ run: Run, left: [ChangeResult.Left], since start: ContinuousClock.Instant) -> ChangeResult {
         ChangeResult(
             command: command, database: database.name, run: run.hasRecord ? run.id.hex : nil, dryRun: false,
-            changes: run.tally.changes, left: left, isUnjournalled: run.isUnjournalled,
+            changes: run.totals.changes, left: left, isUnjournalled: run.isUnjournalled,
             durationMS: (ContinuousClock.now - start).milliseconds)
     }
 
@@ -112,20 +112,20 @@ extension CommandSession {
             durationMS: (ContinuousClock.now - start).milliseconds)
     }
 
-    /// Adds a plan's operations up as a run's tally would.
+    /// Adds a plan's operations up as a run's totals would.
     private static func changes(_ operations: [PlannedOperation]) -> [Change] {
-        let tally = Tally()
-        for operation in operations { tally.changed(operation.code, operation.collection, operation.matched) }
-        return tally.changes
+        let totals = Totals()
+        for operation in operations { totals.changed(operation.code, operation.collection, operation.matched) }
+        return totals.changes
     }
 
     /// What is left of some findings after a repair: what the check finds, with the repair's own reasons where it gave
     /// one.
     func leftovers(_ codes: Set<FindingCode>, _ run: Run) async throws -> [ChangeResult.Left] {
         // Where time was up there is none left to look.
-        guard !codes.isEmpty, !run.isCutShort else { return run.tally.leftovers.map { ChangeResult.Left($0, words) } }
+        guard !codes.isEmpty, !run.isCutShort else { return run.totals.leftovers.map { ChangeResult.Left($0, words) } }
         let report = try await Checker(database: database, schema: .chat, progress: progress).check(codes)
-        let told = run.tally.leftovers
+        let told = run.totals.leftovers
         let rest = report.findings.filter { $0.severity == .error }.compactMap { found -> ChangeResult.Left? in
             let known = told.filter { $0.code == found.code.rawValue && $0.collection == found.collection }
                 .reduce(0) { $0 + $1.count }

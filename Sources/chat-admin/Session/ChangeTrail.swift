@@ -19,7 +19,7 @@ final class ChangeTrail: Sendable {
     var run: String? { state.withLock { $0.run }.flatMap { $0.hasRecord ? $0.id.hex : nil } }
 
     /// What it changed, and what it left, so far.
-    var tally: Tally? { state.withLock { $0.run }.flatMap { $0.hasRecord ? $0.tally : nil } }
+    var totals: Totals? { state.withLock { $0.run }.flatMap { $0.hasRecord ? $0.totals : nil } }
 
     /// A run begins.
     func begin(_ run: Run) { state.withLock { $0.run = run } }
@@ -34,7 +34,7 @@ final class ChangeTrail: Sendable {
         guard let run else { return nil }
         let steps = steps.map { "\($0.state) step \($0.version) (\($0.name))" }
         let done = steps.isEmpty ? "" : "Before that it had \(steps.joined(separator: ", ")). "
-        let left = (tally?.leftovers ?? []).map {
+        let left = (totals?.leftovers ?? []).map {
             "It left \($0.count) in \($0.collection): \(words.text($0.reason)). "
         }
         return done + left.joined() + "What it did is recorded: `chat-admin runs show \(run)`."

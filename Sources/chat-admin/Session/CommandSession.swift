@@ -245,8 +245,8 @@ struct CommandSession: Sendable {
         do {
             var result = ErrorResult(command: name, error: sentence, exitCode: status.rawValue)
             result.run = trail.run
-            result.changes = trail.tally?.changes
-            result.left = trail.tally?.leftovers.map { ChangeResult.Left($0, console.words) }
+            result.changes = trail.totals?.changes
+            result.left = trail.totals?.leftovers.map { ChangeResult.Left($0, console.words) }
             if !trail.steps.isEmpty { result.steps = trail.steps }
             try console.result(json: result)
         } catch {

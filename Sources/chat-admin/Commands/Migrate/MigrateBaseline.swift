@@ -61,7 +61,7 @@ struct MigrateMark: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mark", abstract: "Declare a step applied or reverted, without running it.",
         discussion: """
-            For a step that was finished, or taken back, by hand; and to accept a step that was edited after it was \
+            For a step that was finished, or reverted, by hand; and to accept a step that was edited after it was \
             applied. Only the ledger is written.
             """)
 

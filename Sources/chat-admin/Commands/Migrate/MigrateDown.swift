@@ -2,12 +2,12 @@ internal import ArgumentParser
 internal import Journal
 internal import MigrationEngine
 
-/// Takes applied steps back.
+/// Reverts applied steps.
 struct MigrateDown: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "down", abstract: "Take applied steps back, newest first.",
+        commandName: "down", abstract: "Revert applied steps, newest first.",
         discussion: """
-            Without --to, the newest applied step; --to 0 takes all back. The built-in steps are taken back from the \
+            Without --to, the newest applied step; --to 0 reverts all. The built-in steps are reverted from the \
             journal, a directory's by their .down.json, or from the journal where there is none. A document that has \
             changed since is reported and left alone, and the exit code is then 1.
             """)
@@ -18,7 +18,7 @@ struct MigrateDown: AsyncParsableCommand {
     @OptionGroup var recount: RecountOptions
     @OptionGroup var danger: DangerOptions
 
-    @Option(help: ArgumentHelp("Take back every step above this one; 0 for all.", valueName: "version"))
+    @Option(help: ArgumentHelp("Revert every step above this one; 0 for all.", valueName: "version"))
     var to: Int64?
 
     func validate() throws {
@@ -43,7 +43,7 @@ struct MigrateDown: AsyncParsableCommand {
                 try session.console.print(result, options.format)
                 return .done
             }
-            // Going on after a broken connection must not take back another step than the one begun.
+            // Going on after a broken connection must not revert another step than the one begun.
             var chosen: Set<Int64>?
             let run = try await session.change(change, asks: !selection.isEmpty) {
                 var result = try await MigrateDown.plan(selection, migration, since: start)
@@ -65,7 +65,7 @@ struct MigrateDown: AsyncParsableCommand {
                 try await runner.down(selection, context, description) { session.trail.append($0) }
             }
             var result = session.result(
-                run, left: run.tally.leftovers.map { ChangeResult.Left($0, series.words) }, since: start)
+                run, left: run.totals.leftovers.map { ChangeResult.Left($0, series.words) }, since: start)
             result.steps = session.trail.steps
             try session.console.print(result, options.format)
             // Something is still applied where time was up.
@@ -73,11 +73,11 @@ struct MigrateDown: AsyncParsableCommand {
             let rest = try await runner.selection(.down(to: -1), session.database).filter {
                 wanted.contains($0.version)
             }
-            return session.status(run, isWhole: run.tally.leftovers.isEmpty && rest.isEmpty)
+            return session.status(run, isWhole: run.totals.leftovers.isEmpty && rest.isEmpty)
         }
     }
 
-    /// What taking the steps back would change: what the ledger says they changed.
+    /// What reverting the steps would change: what the ledger says they changed.
     private static func plan(
         _ selection: [any Migration], _ migration: MigrationSession, since start: ContinuousClock.Instant
     ) async throws -> ChangeResult {

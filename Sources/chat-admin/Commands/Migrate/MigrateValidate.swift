@@ -74,7 +74,7 @@ struct ValidateResult: CommandResult {
             return list + left(status, words)
         }
 
-        /// What a step hasn't done, or taken back.
+        /// What a step hasn't done, or reverted.
         private static func left(_ status: StepStatus, _ words: AdviceWords) -> [Problem] {
             guard let row = status.row, !row.leftovers.isEmpty else { return [] }
             let isReverted = status.state == .reverted || status.state == .reverting

@@ -3,9 +3,9 @@ internal import Synchronization
 
 /// What the present attempt at a step has changed and left, and how long it has taken: by the run at work, and by the
 /// runs before it, of which each was stopped or killed.
-package struct StepAccount: Sendable {
+package struct StepTotals: Sendable {
     /// What was changed, and what was left.
-    package struct Balance: Sendable {
+    package struct Figures: Sendable {
         package var changes: [Change] = []
         package var leftovers: [Leftover] = []
 
@@ -23,23 +23,23 @@ package struct StepAccount: Sendable {
     private let before: [Change]
     private let start = ContinuousClock.now
     /// What the commands in front of the step's checkpoint have done.
-    fileprivate(set) var settled: Balance
+    fileprivate(set) var closed: Figures
 
-    /// Opens the account when a run begins the step first.
+    /// Opens the totals when a run begins the step first.
     ///
     /// - Parameters:
     ///   - step: The step's version.
     ///   - earlier: What the runs before this one did; of what they left, what this run doesn't look at again.
-    ///   - settled: What the commands in front of the step's checkpoint have done.
+    ///   - closed: What the commands in front of the step's checkpoint have done.
     ///   - earlierMS: How long they took, in milliseconds.
-    ///   - tally: The run's own.
-    package init(_ step: Int64, _ earlier: Balance, settled: Balance, earlierMS: Int64, _ tally: Tally) {
+    ///   - totals: The run's own.
+    package init(_ step: Int64, _ earlier: Figures, closed: Figures, earlierMS: Int64, _ totals: Totals) {
         self.step = step
         self.earlier = earlier.changes
         self.earlierMS = earlierMS
-        self.settled = settled
-        before = tally.changes
-        for left in earlier.leftovers { tally.left(left) }
+        self.closed = closed
+        before = totals.changes
+        for left in earlier.leftovers { totals.left(left) }
     }
 
     /// How long this run has been at the step.
@@ -49,40 +49,40 @@ package struct StepAccount: Sendable {
     package var durationMS: Int64 { earlierMS + duration.milliseconds }
 
     /// What all runs have done.
-    package func balance(_ tally: Tally) -> Balance {
-        let sum = Tally()
-        sum.changed(earlier + tally.changes)
+    package func figures(_ totals: Totals) -> Figures {
+        let sum = Totals()
+        sum.changed(earlier + totals.changes)
         for change in before { sum.changed(change.code, change.collection, -change.changed) }
-        return Balance(
+        return Figures(
             changes: sum.changes.filter { $0.changed > 0 },
-            leftovers: tally.leftovers(of: step))
+            leftovers: totals.leftovers(of: step))
     }
 }
 
 extension Run {
-    /// The account of a step, opened when the run begins the step first, and however often it begins it again.
-    package func account(of step: Int64, opening open: () async throws -> StepAccount) async throws -> StepAccount {
-        if let account = shared.state.withLock({ $0.accounts[step] }) { return account }
-        let account = try await open()
-        shared.state.withLock { $0.accounts[step] = account }
-        return account
+    /// The totals of a step, opened when the run begins the step first, and however often it begins it again.
+    package func stepTotals(of step: Int64, opening open: () async throws -> StepTotals) async throws -> StepTotals {
+        if let standing = shared.state.withLock({ $0.stepTotals[step] }) { return standing }
+        let opened = try await open()
+        shared.state.withLock { $0.stepTotals[step] = opened }
+        return opened
     }
 
     /// What the commands in front of the step's checkpoint have done.
-    package func settledBalance(of step: Int64) -> StepAccount.Balance {
-        shared.state.withLock { $0.accounts[step]?.settled ?? StepAccount.Balance() }
+    package func closedFigures(of step: Int64) -> StepTotals.Figures {
+        shared.state.withLock { $0.stepTotals[step]?.closed ?? StepTotals.Figures() }
     }
 
     /// Takes what was done by now as done by commands that aren't looked at again.
-    package func settleBalance(of step: Int64) {
-        let tally = tally
-        tally.keepLeftovers()
+    package func closeFigures(of step: Int64) {
+        let totals = totals
+        totals.keepLeftovers()
         shared.state.withLock { state in
-            guard var account = state.accounts[step] else { return }
-            account.settled = account.balance(tally)
+            guard var standing = state.stepTotals[step] else { return }
+            standing.closed = standing.figures(totals)
             // What isn't known is in the journal.
-            account.settled.leftovers.removeAll(where: \.isInJournal)
-            state.accounts[step] = account
+            standing.closed.leftovers.removeAll(where: \.isInJournal)
+            state.stepTotals[step] = standing
         }
     }
 }

@@ -1,4 +1,4 @@
-public import BSON
+package import BSON
 internal import Synchronization
 
 /// A number of changes of one kind in one collection.
@@ -19,14 +19,14 @@ public struct Change: Sendable, Codable, Hashable {
 }
 
 /// Adds up the changes of a run, from whichever task makes them.
-package final class Tally: Sendable {
+package final class Totals: Sendable {
     private struct Key: Hashable {
         let code: String
         let collection: String
         let reason: Sentence
         var isInJournal = false
 
-        var withoutReason: Key { Key(code: code, collection: collection, reason: Tally.otherReasons) }
+        var withoutReason: Key { Key(code: code, collection: collection, reason: Totals.otherReasons) }
     }
 
     /// A reason may hold a document's value, so that there are as many as documents; more aren't told apart, and what a
@@ -56,7 +56,7 @@ package final class Tally: Sendable {
         /// What was left by work that is done, and isn't looked at again.
         var kept: [Key: Rest] = [:]
 
-        func hasRoom(for key: Key) -> Bool { leftovers.count < Tally.mostReasons || leftovers[key] != nil }
+        func hasRoom(for key: Key) -> Bool { leftovers.count < Totals.mostReasons || leftovers[key] != nil }
 
         /// What is left in all.
         var all: [Key: Rest] {

@@ -2,7 +2,7 @@ internal import Journal
 internal import MigrationEngine
 
 /// Where a command stands in a step's file, as the journal's entries carry it.
-struct CommandPlace {
+struct CommandPosition {
     /// The command's index, from 0.
     let index: Int
     /// Whether an earlier attempt may have begun it.
@@ -14,13 +14,15 @@ struct CommandPlace {
         self.isResumed = isResumed
     }
 
-    func statement(_ number: Int) -> CommandPlace {
-        var place = self
-        place.statementNumber = number
-        return place
+    func statement(_ number: Int) -> CommandPosition {
+        var position = self
+        position.statementNumber = number
+        return position
     }
 
-    func journalPlace(isRetry: Bool = false) -> JournalPlace { JournalPlace(position: number, isRetry: isRetry) }
+    func journalPosition(isRetry: Bool = false) -> JournalPosition {
+        JournalPosition(position: number, isRetry: isRetry)
+    }
 
     var number: Int64 { StepCheckpoint.numbers(ofCommand: index).lowerBound + Int64(statementNumber) }
 }

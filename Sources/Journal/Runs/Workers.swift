@@ -8,14 +8,14 @@ extension Database {
 
     /// Works items off, several at once, each on a connection of its own.
     ///
-    /// The first error ends all lanes at their next item and is thrown when the last of them has ended. So does the
+    /// The first error ends all workers at their next item and is thrown when the last of them has ended. So does the
     /// cancelling of the calling task, which is thrown as `CancellationError`.
     ///
     /// - Parameters:
     ///   - count: How many at once; 1 or more.
     ///   - next: The next item; nil when there are no more.
-    ///   - body: Works on one item, through its lane's connection.
-    package func inLanes<Item: Sendable>(
+    ///   - body: Works on one item, through its worker's connection.
+    package func inWorkers<Item: Sendable>(
         _ count: Int, next: @escaping @Sendable (Database) async throws -> Item?,
         each body: @escaping @Sendable (Database, Item) async throws -> Void
     ) async throws {
@@ -24,11 +24,11 @@ extension Database {
             for _ in 0..<max(count, 1) {
                 group.addTask {
                     try await database.client.withSibling { client in
-                        let lane = database.on(client)
+                        let worker = database.on(client)
                         // What is left undone is never passed over in silence.
                         try Task.checkCancellation()
-                        while let item = try await next(lane) {
-                            try await body(lane, item)
+                        while let item = try await next(worker) {
+                            try await body(worker, item)
                             try Task.checkCancellation()
                         }
                     }
@@ -44,11 +44,11 @@ extension Run {
     /// The same run, writing through another connection to its database.
     package func on(_ database: Database) -> Run { Run(self, on: database) }
 
-    /// Works items off as ``Database/inLanes(_:next:each:)`` does, writing through each lane's own connection.
-    package func inLanes<Item: Sendable>(
+    /// Works items off as ``Database/inWorkers(_:next:each:)`` does, writing through each worker's own connection.
+    package func inWorkers<Item: Sendable>(
         _ count: Int, next: @escaping @Sendable (Database) async throws -> Item?,
         each body: @escaping @Sendable (Run, Item) async throws -> Void
     ) async throws {
-        try await database.inLanes(count, next: next, each: { try await body(Run(self, on: $0), $1) })
+        try await database.inWorkers(count, next: next, each: { try await body(Run(self, on: $0), $1) })
     }
 }

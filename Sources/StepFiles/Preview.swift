@@ -4,7 +4,7 @@ internal import MongoDriver
 
 /// Works out what an update makes of documents, by letting the server do it to copies of them in a collection of the
 /// tool's own. The documents themselves are then changed by compare-and-set, with both images in the journal.
-struct Scratch {
+struct Preview {
     let run: Run
     /// The collection that the copies are put into: nobody else's, also not that of an attempt whose last command is still
     /// on its way to the server.
@@ -16,7 +16,7 @@ struct Scratch {
     private var namespace: Namespace { database.namespace(name) }
 
     /// A name that no attempt has had.
-    static func makeName() -> String { "\(StateCollection.scratch).\(ObjectID.now().hex)" }
+    static func makeName() -> String { "\(StateCollection.preview).\(ObjectID.now().hex)" }
 
     /// What an update makes of documents that match it; those that it leaves as they are, are left out.
     ///
@@ -78,7 +78,7 @@ struct Scratch {
     /// Removes the collection, and what earlier attempts have left behind.
     static func remove(_ run: Run) async throws {
         let present = try await run.database.client.listCollections(run.database.name)
-        for name in present.keys where name.hasPrefix(StateCollection.scratch) {
+        for name in present.keys where name.hasPrefix(StateCollection.preview) {
             do {
                 try await run.writer.run(["drop": .string(name)], on: run.database.name)
             } catch let error as MongoError where error.code == MongoError.ServerCode.namespaceNotFound {

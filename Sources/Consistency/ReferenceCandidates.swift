@@ -7,7 +7,7 @@ internal import MongoDriver
 /// A reference may name several documents: everything that ever had the empty `_id`, or two whose `_id`s were the same
 /// ObjectId as text and as itself. It follows one only if that provably is the one: the same owner, and no other
 /// candidate with that owner.
-struct CandidateResolver: Sendable {
+struct ReferenceCandidates: Sendable {
     /// A document that a reference may mean.
     struct Candidate: Sendable, Equatable {
         /// Its `_id` now; not an ObjectId while it waits for its repair.

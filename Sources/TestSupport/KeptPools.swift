@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// Destroying a pool says goodbye to the server (`endSessions`), and looks for it until the server selection timeout is
 /// over: 10 s that a test which has just killed the server would otherwise wait for nothing.
-package enum Graveyard {
+package enum KeptPools {
     private static let pools = Mutex<[MongoPool]>([])
 
     /// Keeps a pool from being destroyed.
