@@ -33,7 +33,7 @@ public struct BSONDocument: Sendable {
         storage = bytes
     }
 
-    /// Makes a document of a copy of its bytes, which is then checked like ``init(validating:)-(Array<UInt8>)``.
+    /// Makes a document of a copy of its bytes, which is then checked like `init(validating:)-(Array<UInt8>)`.
     ///
     /// - Parameter buffer: Exactly one document; neither fewer nor more bytes.
     /// - Throws: ``BSONError`` with the offset of the first thing that is wrong.

@@ -3,7 +3,7 @@ public import Journal
 
 /// A versioned step: what it would do, how it does it, and how it is reverted.
 ///
-/// A step changes the database only through its context's ``Run``, which journals everything; that is why taking it
+/// A step changes the database only through its context's `Run`, which journals everything; that is why taking it
 /// back needs no code of its own.
 ///
 /// ```swift
@@ -314,7 +314,7 @@ public struct StepContext: Sendable {
 
     /// Saves durably how far the step has come. A step that is killed afterwards is given it back as ``checkpoint``.
     ///
-    /// - Throws: ``EngineError/leaseLost``, `MongoError`.
+    /// - Throws: `EngineError.leaseLost`, `MongoError`.
     public func save(checkpoint: BSONDocument) async throws {
         try await position?.save(checkpoint, run)
     }

@@ -10,7 +10,7 @@ extension Migrator {
     /// options.progress = { update in print(update.what, update.done) }
     /// ```
     public struct Options: Sendable {
-        /// How long to wait for another run to end before ``EngineError/leaseHeld(owner:since:)`` is thrown.
+        /// How long to wait for another run to end before `EngineError.leaseHeld(owner:since:)` is thrown.
         public var wait = Duration.zero
         /// How the steps behave, and what they may do.
         public var settings = RepairSettings()
@@ -45,7 +45,7 @@ extension Migrator {
 
         /// What the pending steps would do, oldest first. Changes nothing.
         ///
-        /// - Throws: ``EngineError`` when steps and ledger contradict each other, `MongoError`.
+        /// - Throws: `EngineError` when steps and ledger contradict each other, `MongoError`.
         public func plan() async throws -> [(step: any Migration, plan: StepPlan)] {
             var plans: [(any Migration, StepPlan)] = []
             for step in try await runner.selection(.up(to: nil), database) {
@@ -60,7 +60,7 @@ extension Migrator {
         ///   - version: The last one to apply; nil for all.
         ///   - options: How.
         /// - Returns: The steps that were worked on, and what they changed.
-        /// - Throws: ``MigrationFailure`` where something was done before it went wrong; ``EngineError``, `MongoError`.
+        /// - Throws: ``MigrationFailure`` where something was done before it went wrong; `EngineError`, `MongoError`.
         @discardableResult
         public func up(to version: Int64? = nil, options: Options = Options()) async throws -> MigrationResult {
             try await work("migrate up", options) { run, description, finished in
@@ -77,7 +77,7 @@ extension Migrator {
         ///   - version: Every step above it is reverted, 0 for all; nil for the newest alone.
         ///   - options: How.
         /// - Returns: The steps that were worked on, and what was put back.
-        /// - Throws: ``MigrationFailure`` where something was done before it went wrong; ``EngineError``, `MongoError`.
+        /// - Throws: ``MigrationFailure`` where something was done before it went wrong; `EngineError`, `MongoError`.
         @discardableResult
         public func down(to version: Int64? = nil, options: Options = Options()) async throws -> MigrationResult {
             // Going on after a broken connection must not revert another step than the one begun.
@@ -100,7 +100,7 @@ extension Migrator {
         ///   - version: The step.
         ///   - state: What it is: applied by other means, or reverted by hand.
         ///   - options: How long to wait for another run.
-        /// - Throws: ``EngineError``, `MongoError`.
+        /// - Throws: `EngineError`, `MongoError`.
         public func mark(
             _ version: Int64, _ state: EngineAdvice.StepDeclaration, options: Options = Options()
         ) async throws {

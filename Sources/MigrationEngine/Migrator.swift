@@ -41,7 +41,7 @@ public struct Migrator: Sendable {
     ///   - uri: The connection string. It may allow one connection only: a run needs a second for its lease, and gets it.
     ///   - database: The database's name.
     ///   - body: The work.
-    /// - Throws: ``EngineError/unsupportedServer(version:)``, `MongoError`, and what the closure throws.
+    /// - Throws: `EngineError.unsupportedServer(version:)`, `MongoError`, and what the closure throws.
     public func connect<R: Sendable>(
         _ uri: String, database: String, _ body: @Sendable (Connected) async throws -> R
     ) async throws -> R {

@@ -25,7 +25,7 @@ public struct StepDirectory: Sendable {
     /// - Parameters:
     ///   - path: The directory.
     ///   - series: The name of the series; nil for the directory's own.
-    ///   - journalLimit: As ``RepairSettings/journalLimit``, for plans.
+    ///   - journalLimit: As `RepairSettings.journalLimit`, for plans.
     /// - Throws: ``StepFileError``: the directory or a file can't be read, a file isn't an array of commands, or two
     ///   files are the same version.
     public init(

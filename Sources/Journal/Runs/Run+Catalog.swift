@@ -4,7 +4,7 @@ internal import MongoDriver
 extension Run {
     /// Creates an empty collection, journalled.
     ///
-    /// - Throws: ``MongoError``, ``EngineError``.
+    /// - Throws: `MongoError`, ``EngineError``.
     public func createCollection(_ collection: String) async throws {
         let entries = makeEntries([(collection, "create collection", .collection, nil)])
         try await append(entries)
@@ -27,7 +27,7 @@ extension Run {
     /// - Parameters:
     ///   - options: `validator`, `validationLevel` and `validationAction`.
     ///   - collection: The collection, which must exist.
-    /// - Throws: ``MongoError``, ``EngineError``.
+    /// - Throws: `MongoError`, ``EngineError``.
     public func setValidator(_ options: BSONDocument, on collection: String) async throws {
         let before = try await validatorOptions(of: collection)
         // What isn't named becomes the server's default, which the journal has to know to recognise it later.
@@ -50,7 +50,7 @@ extension Run {
     /// - Parameters:
     ///   - indexes: As `createIndexes` takes them, each with `key` and `name`.
     ///   - collection: The collection.
-    /// - Throws: ``MongoError``, ``EngineError``.
+    /// - Throws: `MongoError`, ``EngineError``.
     public func createIndexes(_ indexes: [BSONDocument], on collection: String) async throws {
         let present = try await database.client.listIndexes(database.namespace(collection))
         let collation = try await database.client.listCollections(database.name)[collection]?.collation

@@ -17,7 +17,7 @@ extension Run {
     ///   - code: The finding that is mended, for the counts.
     ///   - also: Other findings that the same changes mend.
     /// - Returns: The `_id`s of documents that weren't changed, because they had changed or the server refused.
-    /// - Throws: ``EngineError`` at a batch boundary, ``MongoError``.
+    /// - Throws: ``EngineError`` at a batch boundary, `MongoError`.
     @discardableResult
     public func apply(
         _ changes: [FieldChange], in collection: String, code: String, also: [String] = []

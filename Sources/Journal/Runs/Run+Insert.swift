@@ -8,7 +8,7 @@ extension Run {
     ///   - documents: The documents, each with its `_id` first.
     ///   - collection: Where to.
     ///   - code: What is inserted, for the counts.
-    /// - Throws: ``MongoError`` of kind `duplicateKey` when a unique key is taken; ``EngineError``.
+    /// - Throws: `MongoError` of kind `duplicateKey` when a unique key is taken; ``EngineError``.
     public func insert(_ documents: [BSONDocument], into collection: String, code: String) async throws {
         try await insert(documents, into: collection, code: code, nil)
     }
