@@ -34,7 +34,7 @@ have_libraries() { pkg-config --exists libmongoc-1.0 libbson-1.0 libcrypto libcr
 have_venv() {
     cmp -s "$requirements" "$venv/installed.txt" &&
         "$venv/bin/python" -I -c 'import sys; from importlib.util import find_spec
-sys.exit(not all(map(find_spec, ("pymongo", "bcrypt", "passlib"))))' 2>/dev/null
+sys.exit(not all(map(find_spec, ("pymongo", "bcrypt", "passlib", "jsonschema"))))' 2>/dev/null
 }
 
 have_mongod() { scripts/mongod.sh path >/dev/null 2>&1; }
