@@ -15,10 +15,12 @@ internal import MongoDriver
 /// next boundary between two batches; what it had begun is resumed by the next run.
 ///
 /// ## Topics
-/// - ``connect(_:database:_:)``: the database to work on.
-/// - ``Connected/status()``, ``Connected/plan()``: what is applied, and what would happen.
-/// - ``Connected/up(to:options:)``, ``Connected/down(to:options:)``: apply steps and revert them.
-/// - ``Connected/mark(_:_:options:)``: say what a step is that was applied, or reverted, by hand.
+/// - ``connect(_:database:_:)``
+/// - ``Connected/status()``
+/// - ``Connected/plan()``
+/// - ``Connected/up(to:options:)``
+/// - ``Connected/down(to:options:)``
+/// - ``Connected/mark(_:_:options:)``
 public struct Migrator: Sendable {
     /// The steps.
     let runner: MigrationRunner

@@ -8,10 +8,13 @@ extension MongoPool {
     /// nobody writes to moves on by itself every ten seconds.
     package var oldestRead: BSONTimestamp? { reads.oldest }
 
-    /// How far the data of a read were behind the newest that its server had heard of in the set, at worst; nil as
-    /// ``oldestRead``. No clock of this machine is involved. In whole seconds; up to ten may come from an idle primary.
+    /// For how long the data of a read may have been out of date, at worst: nothing where its server had heard of nothing
+    /// newer in the set; nil as ``oldestRead``. In whole seconds by the server's clock; up to ten may come from an idle
+    /// primary. No clock of this machine is involved.
     package var longestReadLag: Duration? { reads.longestLag.map { .seconds(Int64($0)) } }
 
     /// Begins anew with ``oldestRead`` and ``longestReadLag``.
-    package func resetReads() { reads.reset() }
+    ///
+    /// - Parameter serverTime: What the server's clock says now, in milliseconds since 1970.
+    package func resetReads(serverTime: Int64? = nil) { reads.reset(serverTime: serverTime) }
 }

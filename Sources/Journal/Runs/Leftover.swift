@@ -20,7 +20,12 @@ public struct Leftover: Sendable, Hashable {
 
     /// Counts what was left.
     ///
-    /// - Parameter samples: `_id`s; five of them are kept.
+    /// - Parameters:
+    ///   - code: The finding's code.
+    ///   - collection: The collection.
+    ///   - count: The number of documents left.
+    ///   - reason: Why, in words.
+    ///   - samples: `_id`s; five of them are kept.
     public init(code: String, collection: String, count: Int, reason: Sentence, samples: [BSONValue] = []) {
         self.init(
             code: code, collection: collection, count: count, reason: reason, samples: samples, isInJournal: false)

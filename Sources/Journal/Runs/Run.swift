@@ -13,11 +13,13 @@ internal import Synchronization
 /// ```
 ///
 /// ## Topics
-/// - `apply(_:in:code:)`: change fields of documents.
-/// - ``insert(_:into:code:)``: add documents.
-/// - ``createIndexes(_:on:)``, ``setValidator(_:on:)``, ``createCollection(_:)``: change the catalogue.
-/// - ``leave(_:in:count:reason:samples:)``: say what stays as it is, and why.
-/// - ``checkpoint()``: stop where somebody asks for it.
+/// - ``apply(_:in:code:also:)``
+/// - ``insert(_:into:code:)``
+/// - ``createIndexes(_:on:)``
+/// - ``setValidator(_:on:)``
+/// - ``createCollection(_:)``
+/// - ``leave(_:in:count:reason:samples:)``
+/// - ``checkpoint()``
 public final class Run: Sendable {
     /// What all workers of a run have in common.
     final class Shared: Sendable {
@@ -122,7 +124,7 @@ public final class Run: Sendable {
     /// Counts what the run found and left as it was.
     ///
     /// - Parameters:
-    ///   - code: What is wrong with it, as `apply(_:in:code:)` would call its change.
+    ///   - code: What is wrong with it, as ``apply(_:in:code:also:)`` would call its change.
     ///   - collection: The collection.
     ///   - count: The number of documents.
     ///   - reason: Why it was left.

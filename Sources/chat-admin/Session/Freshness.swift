@@ -16,9 +16,10 @@ struct Freshness: Sendable {
     init(_ session: CommandSession, limit: Span) async throws {
         self.session = session
         self.limit = limit.duration
-        session.pool.resetReads()
         let hello = try await Self.hello(session)
-        start = hello["localTime"]?.date.map { Date(timeIntervalSince1970: Double($0) / 1000) } ?? Date()
+        let serverTime = hello["localTime"]?.date
+        session.pool.resetReads(serverTime: serverTime)
+        start = serverTime.map { Date(timeIntervalSince1970: Double($0) / 1000) } ?? Date()
         try refuse(Self.age(hello, session))
     }
 
