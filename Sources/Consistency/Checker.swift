@@ -81,8 +81,10 @@ package struct Checker: Sendable {
         _ codes: Set<FindingCode> = Set(FindingCode.allCases), interruption: Interruption = Interruption(),
         soFar: CheckSoFar = CheckSoFar()
     ) async throws -> CheckReport {
-        let present = try await database.client.listCollections(database.name)
-        let parts = parts(present, codes, interruption)
+        database.forgetCatalog()
+        let present = try await database.collections()
+        let holding = try await database.holding(schema.collections.map(\.name))
+        let parts = parts(present, holding, codes, interruption)
         let others = schema.collections.compactMap { collection in
             present[collection.name].flatMap { $0.isOrdinary ? nil : "\(collection.name) (it is a \($0.type))" }
         }
@@ -109,7 +111,8 @@ package struct Checker: Sendable {
     }
 
     private func parts(
-        _ present: [String: CollectionDescription], _ codes: Set<FindingCode>, _ interruption: Interruption
+        _ present: [String: CollectionDescription], _ holding: Set<String>, _ codes: Set<FindingCode>,
+        _ interruption: Interruption
     ) -> [Part] {
         let ordinary = schema.collections.filter { present[$0.name]?.isOrdinary ?? false }
         var parts = [
@@ -121,13 +124,14 @@ package struct Checker: Sendable {
             parts.append(
                 Part(name: collection.name) { findings, scanned in
                     scanned[collection.name] = 0
+                    guard holding.contains(collection.name) else { return }
                     try await checkIdentities(collection, codes, &findings)
                     try await checkReferences(collection, codes, interruption, &findings, &scanned)
                     try await checkFields(collection, codes, &findings)
                     try await checkUsers(collection, codes, &findings)
                 })
         }
-        for collection in ordinary where !collection.counters.isEmpty {
+        for collection in ordinary where !collection.counters.isEmpty && holding.contains(collection.name) {
             parts.append(
                 Part(name: "counts of \(collection.name)") { findings, scanned in
                     try await checkCounters(collection, codes, &findings, &scanned)
@@ -136,7 +140,9 @@ package struct Checker: Sendable {
         parts.append(
             Part(name: "guards and indexes") { findings, scanned in
                 try await checkCatalogue(present, codes, &findings)
-                for (name, count) in scanned where count == 0 { scanned[name] = try await countDocuments(name) }
+                for (name, count) in scanned where count == 0 && holding.contains(name) {
+                    scanned[name] = try await countDocuments(name)
+                }
             })
         return parts
     }
@@ -246,7 +252,7 @@ package struct Checker: Sendable {
                 findings.add(.missingGuard, collection.name, nil)
             }
             guard codes.contains(.missingIndex) else { continue }
-            let indexes = try await database.client.listIndexes(database.namespace(collection.name))
+            let indexes = try await database.indexes(of: collection.name)
             for index in collection.indexes
             where !indexes.contains(where: {
                 IndexMatch.serves($0, index.document, collation: description?.collation)

@@ -25,7 +25,7 @@ enum CounterAccess: Sendable, Equatable {
         let needed = [counter.deletedField, counter.createdField]
         let indexes: [BSONDocument]
         do {
-            indexes = try await database.client.listIndexes(database.namespace(counter.counted))
+            indexes = try await database.indexes(of: counter.counted)
         } catch let error as MongoError where error.code == MongoError.ServerCode.commandNotSupportedOnView {
             return .onePass
         }

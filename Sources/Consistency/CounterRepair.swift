@@ -62,8 +62,10 @@ package struct CounterRepair: Sendable {
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
     package func apply(_ run: Run, _ settings: RepairSettings) async throws {
         let deadline = settings.maxTime.map { ContinuousClock.now + $0 }
+        let counters = try await all()
+        guard !counters.isEmpty else { return }
         let protected = try await CounterSafeguard(database: database, schema: schema).protected(run, settings)
-        for (collection, counter) in try await all() {
+        for (collection, counter) in counters {
             try await run.recording("recount \(counter.field)", in: collection.name) {
                 try await apply(collection, counter, run, settings, deadline, protected.contains(counter.counted))
             }
@@ -123,8 +125,8 @@ package struct CounterRepair: Sendable {
     private static let patience = 3
 
     private func all() async throws -> [(CollectionSchema, Counter)] {
-        let present = try await database.client.listCollections(database.name)
-        return schema.collections.filter { present[$0.name]?.isOrdinary ?? false }.flatMap { collection in
+        let holding = try await database.holding(schema.collections.filter { !$0.counters.isEmpty }.map(\.name))
+        return schema.collections.filter { holding.contains($0.name) }.flatMap { collection in
             collection.counters.map { (collection, $0) }
         }
     }

@@ -46,7 +46,7 @@ package struct CounterSafeguard: Sendable {
 
     /// The counted collections that aren't there, or hold nothing, beside documents that count something.
     private func empty() async throws -> Set<String> {
-        let present = try await database.client.listCollections(database.name)
+        let present = try await database.collections()
         var empty: Set<String> = []
         for collection in schema.collections where present[collection.name]?.isOrdinary ?? false {
             for counter in collection.counters where !empty.contains(counter.counted) {

@@ -24,7 +24,7 @@ struct CounterScan: Sendable {
         self.collection = collection
         self.counter = counter
         access = try await CounterAccess.choose(database, counter)
-        let present = try await database.client.listCollections(database.name)
+        let present = try await database.collections()
         hasCapped = [collection.name, counter.counted].contains { present[$0]?.isCapped ?? false }
     }
 

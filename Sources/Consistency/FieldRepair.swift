@@ -126,10 +126,10 @@ package struct FieldRepair: Sendable {
         }
     }
 
-    /// The collections that have something to be mended, those that refer first.
+    /// The collections that hold something that may have to be mended, those that refer first.
     private func holders() async throws -> [FieldHolder] {
-        let present = try await database.client.listCollections(database.name)
-        return schema.referringFirst.filter { present[$0.name]?.isOrdinary ?? false }.map { collection in
+        let holding = try await database.holding(schema.referringFirst.map(\.name))
+        return schema.referringFirst.filter { holding.contains($0.name) }.map { collection in
             FieldHolder(
                 collection: collection,
                 references: parts.contains(.references)

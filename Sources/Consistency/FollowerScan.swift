@@ -32,7 +32,7 @@ struct FollowerScan: Sendable {
     /// - Returns: How many references of each field would follow.
     /// - Throws: `MongoError`.
     func count(_ target: CollectionSchema, _ moving: Moving) async throws -> [Referrer: Int] {
-        let present = try await database.client.listCollections(database.name)
+        let present = try await database.collections()
         let fields = schema.references(to: target.name).filter { present[$0.holder.name]?.isOrdinary ?? false }
         guard !fields.isEmpty else { return [:] }
         let staying = moving.staying

@@ -18,7 +18,7 @@ package struct GuardRepair: Sendable {
     /// - Throws: `MongoError`.
     package func plan() async throws -> StepPlan {
         var plan = StepPlan()
-        let present = try await database.client.listCollections(database.name)
+        let present = try await database.collections()
         for collection in schema.collections {
             guard let description = present[collection.name] else {
                 plan.operations.append(operation(collection, "create with the guard"))
@@ -43,23 +43,42 @@ package struct GuardRepair: Sendable {
     ///
     /// - Throws: `EngineError`, `MongoError`.
     package func apply(_ run: Run) async throws {
-        for collection in schema.collections {
-            var present = try await database.client.listCollections(database.name)[collection.name]
-            if present == nil {
-                try await run.createCollection(collection.name)
-                present = try await database.client.listCollections(database.name)[collection.name]
+        // Somebody may make a collection just now; then it is looked at again, for it may have a validator.
+        while true {
+            // What is there now is what an undo puts back.
+            database.forgetCatalog()
+            let (changes, refused) = Self.changes(schema, try await database.collections())
+            let names = Set(changes.map(\.collection)).sorted().joined(separator: ", ")
+            let isWhole = try await run.recording("set the guard", in: names, isRepeated: true) {
+                try await run.make(changes)
             }
-            guard let present else { continue }
-            switch Self.guardPlan(present) {
+            guard isWhole else { continue }
+            for (collection, reason) in refused {
+                run.totals.left(FindingCode.missingGuard.rawValue, collection, 1, reason: Sentence(reason))
+            }
+            return
+        }
+    }
+
+    /// What has to be changed, and where the guard can't be set.
+    private static func changes(
+        _ schema: DatabaseSchema, _ present: [String: CollectionDescription]
+    ) -> (changes: [CatalogChange], refused: [(collection: String, reason: String)]) {
+        var changes: [CatalogChange] = []
+        var refused: [(String, String)] = []
+        for collection in schema.collections {
+            let description = present[collection.name]
+            if description == nil { changes.append(.create(collection.name)) }
+            switch description.map(guardPlan) ?? Guard.plan([:]) {
             case .present: continue
             case .set(let options):
-                try await run.recording("set the guard", in: collection.name, isRepeated: true) {
-                    try await run.setValidator(options, on: collection.name)
-                }
-            case .refused(let reason):
-                run.totals.left(FindingCode.missingGuard.rawValue, collection.name, 1, reason: Sentence(reason))
+                changes += [
+                    .setValidator(options, on: collection.name, before: description?.options ?? [:])
+                ].compactMap { $0 }
+            case .refused(let reason): refused.append((collection.name, reason))
             }
         }
+        return (changes, refused)
     }
 
     private static func guardPlan(_ description: CollectionDescription) -> Guard.Plan {

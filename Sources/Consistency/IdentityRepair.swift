@@ -21,7 +21,7 @@ package struct IdentityRepair: Sendable {
         var plan = StepPlan()
         // As a run counts them: however many stay for one reason, they are one entry.
         let left = Totals()
-        let present = try await database.client.listCollections(database.name)
+        let present = try await database.collections()
         for collection in try await ordinary() {
             let moving = Moving()
             try await forEachBatch(collection, skipping: []) { documents in
@@ -142,10 +142,10 @@ package struct IdentityRepair: Sendable {
         return Set(refused)
     }
 
-    /// The collections that documents can be changed in, those that refer first.
+    /// The collections that hold documents which can be changed, those that refer first.
     private func ordinary() async throws -> [CollectionSchema] {
-        let present = try await database.client.listCollections(database.name)
-        return schema.referringFirst.filter { present[$0.name]?.isOrdinary ?? false }
+        let holding = try await database.holding(schema.referringFirst.map(\.name))
+        return schema.referringFirst.filter { holding.contains($0.name) }
     }
 
     /// Reads the documents whose `_id` can be repaired, whole, in batches.
@@ -210,7 +210,7 @@ package struct IdentityRepair: Sendable {
     private func moves(
         for documents: [BSONDocument], in collection: CollectionSchema, guesses: Bool
     ) async throws -> (moves: [(move: RekeyMove, code: FindingCode)], refused: [Refusal]) {
-        let present = try await database.client.listCollections(database.name)
+        let present = try await database.collections()
         let verdicts = try await judge(documents, in: collection, guesses: guesses, present)
         let referrers = schema.referrers(to: collection.name)
         let wanted = Set(documents.compactMap { Identity.objectID($0["_id"]) })
@@ -290,7 +290,7 @@ package struct IdentityRepair: Sendable {
 
     private func warnings(for collection: CollectionSchema) async throws -> [String] {
         guard !database.server.hasTransactions else { return [] }
-        let indexes = try await database.client.listIndexes(database.namespace(collection.name))
+        let indexes = try await database.indexes(of: collection.name)
         // That of a clustered collection's `_id` says that it is unique, too.
         let unique = indexes.filter { ($0["unique"]?.bool ?? false) && $0["key"]?.document?.keys != ["_id"] }
             .compactMap { $0["name"]?.string }

@@ -28,7 +28,7 @@ package struct IndexRepair: Sendable {
                 PlannedOperation(
                     code: "create index", collection: missing.collection, operation: "\(what) \(missing.name)",
                     matched: 1, access: .scan, risk: missing.index.isUnique ? .careful : .safe,
-                    warnings: try await blockers(missing)))
+                    warnings: try await blockers(missing, isEmpty: false)))
         }
         return plan
     }
@@ -38,7 +38,9 @@ package struct IndexRepair: Sendable {
     /// - Throws: `MongoError`.
     package func blockers() async throws -> [String] {
         var result: [String] = []
-        for missing in try await missing() { result += try await blockers(missing) }
+        let missing = try await missing()
+        let holding = isUnique ? try await database.holding(Set(missing.map(\.collection)).sorted()) : []
+        for missing in missing { result += try await blockers(missing, isEmpty: !holding.contains(missing.collection)) }
         return result
     }
 
@@ -46,14 +48,11 @@ package struct IndexRepair: Sendable {
     ///
     /// - Throws: `EngineError`, `MongoError`.
     package func apply(_ run: Run) async throws {
-        let missing = Dictionary(grouping: try await missing(), by: \.collection)
-        let descriptions = try await database.client.listCollections(database.name)
-        for collection in schema.collections where descriptions[collection.name]?.isOrdinary ?? true {
-            guard collection.indexes.contains(where: { $0.isUnique == isUnique }) else { continue }
-            run.progress(ProgressUpdate("indexes of \(collection.name)"))
-            try await run.recording("create index", in: collection.name, isRepeated: true) {
-                try await run.createIndexes((missing[collection.name] ?? []).map(\.document), on: collection.name)
-            }
+        let missing = try await missing()
+        let names = Set(missing.map(\.collection)).sorted().joined(separator: ", ")
+        run.progress(ProgressUpdate("indexes of \(names)"))
+        _ = try await run.recording("create index", in: names, isRepeated: true) {
+            try await run.make(missing.map { .createIndex($0.document, on: $0.collection) })
         }
     }
 
@@ -71,12 +70,12 @@ package struct IndexRepair: Sendable {
 
     private func missing() async throws -> [Missing] {
         var result: [Missing] = []
-        let descriptions = try await database.client.listCollections(database.name)
+        let descriptions = try await database.collections()
         for collection in schema.collections where descriptions[collection.name]?.isOrdinary ?? true {
             let wanted = collection.indexes.filter { $0.isUnique == isUnique }
             guard !wanted.isEmpty else { continue }
             let collation = descriptions[collection.name]?.collation
-            let present = try await database.client.listIndexes(database.namespace(collection.name))
+            let present = try await database.indexes(of: collection.name)
             var conflicts = IndexConflicts(
                 present: present, collation: collation, wireVersion: database.server.wireVersion)
             for index in wanted {
@@ -112,9 +111,9 @@ package struct IndexRepair: Sendable {
         return BSONDocument(own.map { ($0.key, $0.value) }).debugDescription
     }
 
-    private func blockers(_ missing: Missing) async throws -> [String] {
+    private func blockers(_ missing: Missing, isEmpty: Bool) async throws -> [String] {
         if missing.conflict != nil {
-            let present = try await database.client.listIndexes(database.namespace(missing.collection))
+            let present = try await database.indexes(of: missing.collection)
             let other = present.first {
                 $0["name"]?.string == missing.name || IndexMatch.sameKey($0, missing.index.document)
             }
@@ -124,7 +123,7 @@ package struct IndexRepair: Sendable {
                     + "stand beside; drop it first. Wanted is \(Self.words(missing.document))"
             ]
         }
-        guard missing.index.isUnique else { return [] }
+        guard missing.index.isUnique, !isEmpty else { return [] }
         return try await Duplicates.sentences(missing.document, in: missing.collection, database)
     }
 }

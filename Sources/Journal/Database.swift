@@ -11,11 +11,22 @@ public struct Database: Sendable {
     package let server: ServerDescription
     /// Which members of a replica set may answer reads that change nothing; nil means the primary.
     package let readPreference: ReadPreference?
+    /// What is known of its collections and indexes, by all that work on it.
+    let catalog: CatalogSnapshot
 
     /// Names a database.
     package init(
         client: MongoClient, name: String, server: ServerDescription, readPreference: ReadPreference? = nil
     ) {
+        self.init(
+            client: client, name: name, server: server, readPreference: readPreference, catalog: CatalogSnapshot())
+    }
+
+    init(
+        client: MongoClient, name: String, server: ServerDescription, readPreference: ReadPreference?,
+        catalog: CatalogSnapshot
+    ) {
+        self.catalog = catalog
         self.client = client
         self.name = name
         self.server = server

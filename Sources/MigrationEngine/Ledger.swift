@@ -15,6 +15,7 @@ package struct Ledger: Sendable {
     ///
     /// - Throws: ``StateError`` where one can't be read; a step that is applied would look like one that is pending.
     func rows() async throws -> [Int64: LedgerRow] {
+        guard try await database.collections()[StateCollection.migrations] != nil else { return [:] }
         // "0" follows "/".
         let isNamed: BSONValue = ["_id": ["$gte": .string("\(series)/"), "$lt": .string("\(series)0")]]
         let documents = try await database.findAll(

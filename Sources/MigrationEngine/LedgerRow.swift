@@ -19,7 +19,7 @@ public enum StepState: String, Sendable, Codable {
 }
 
 /// The ledger's knowledge of one step of one series.
-public struct LedgerRow: Sendable {
+public struct LedgerRow: Sendable, Equatable {
     /// The step's series, such as `chat`.
     public let series: String
     /// The step's version.

@@ -7,23 +7,23 @@ extension MigrationRunner {
     ///
     /// - Throws: ``EngineError/blocked(version:name:reasons:before:)``, ``EngineError/dangerous(version:name:reasons:)``.
     package func checkBlockers(
-        _ selection: [any Migration], _ database: Database, settings: RepairSettings
+        _ selection: MigrationSelection, _ database: Database, settings: RepairSettings
     ) async throws {
-        for step in selection {
+        let (steps, rows) = (selection.steps, selection.rows)
+        for step in steps {
             let refusals = step.refusals(database)
-            guard refusals.isEmpty else { throw Self.blocked(step, refusals, in: selection) }
+            guard refusals.isEmpty else { throw Self.blocked(step, refusals, in: steps) }
         }
-        try Self.checkDangers(selection, .up, settings)
-        let rows = try await Ledger(database: database, series: series).rows()
-        if let reason = try await forgottenBaseline(selection, rows, database) {
+        try Self.checkDangers(steps, .up, settings)
+        if let reason = try await forgottenBaseline(selection, database) {
             throw EngineError.refused("\(reason), so nothing was touched.")
         }
-        try Self.checkCheckpoints(selection, .up, rows)
+        try Self.checkCheckpoints(steps, .up, rows)
         var touched: Set<String> = []
-        for step in selection {
+        for step in steps {
             let situation = try await StepSituation(step, rows[step.version], database, touched: touched)
             let reasons = try await step.blockers(database, situation)
-            guard reasons.isEmpty else { throw Self.blocked(step, reasons, in: selection) }
+            guard reasons.isEmpty else { throw Self.blocked(step, reasons, in: steps) }
             try await Self.checkDangers(step, .up, situation, database, settings)
             touched.formUnion(step.touched)
         }
@@ -31,10 +31,10 @@ extension MigrationRunner {
 
     /// Says that another tool has applied some of the steps, of which this tool's ledger knows nothing; nil where none has.
     func forgottenBaseline(
-        _ selection: [any Migration], _ rows: [Int64: LedgerRow], _ database: Database
+        _ selection: MigrationSelection, _ database: Database
     ) async throws -> Sentence? {
-        guard rows.isEmpty else { return nil }
-        for step in selection {
+        guard selection.rows.isEmpty else { return nil }
+        for step in selection.steps {
             if let reason = try await step.appliedElsewhere(database) { return reason }
         }
         return nil
@@ -52,11 +52,11 @@ extension MigrationRunner {
     ///
     /// - Throws: ``EngineError/refused(_:)``, ``EngineError/dangerous(version:name:reasons:)``.
     package func checkDownBlockers(
-        _ selection: [any Migration], _ database: Database, settings: RepairSettings
+        _ selection: MigrationSelection, _ database: Database, settings: RepairSettings
     ) async throws {
-        try Self.checkDangers(selection, .down, settings)
-        let rows = try await Ledger(database: database, series: series).rows()
-        var selection = selection
+        try Self.checkDangers(selection.steps, .down, settings)
+        let rows = selection.rows
+        var selection = selection.steps
         for step in selection where try await Self.hasNoEffect(step, rows[step.version], database) {
             selection.removeAll { $0.version == step.version }
         }

@@ -56,7 +56,13 @@ package struct MigrationRunner: Sendable {
     ///
     /// - Throws: `MongoError`.
     package func status(_ database: Database) async throws -> [StepStatus] {
-        let rows = try await Ledger(database: database, series: series).rows()
+        status(try await Ledger(database: database, series: series).rows())
+    }
+
+    /// The same by the ledger of a selection.
+    package func status(_ selection: MigrationSelection) -> [StepStatus] { status(selection.rows) }
+
+    private func status(_ rows: [Int64: LedgerRow]) -> [StepStatus] {
         let problems = MigrationPlanner.problems(steps: known, ledger: rows.mapValues(\.record))
         let present = steps.map { step in
             StepStatus(
@@ -78,14 +84,15 @@ package struct MigrationRunner: Sendable {
     /// - Throws: ``EngineError``, `MongoError`.
     package func selection(
         _ request: MigrationPlanner.Request, _ database: Database, allowOutOfOrder: Bool = false
-    ) async throws -> [any Migration] {
+    ) async throws -> MigrationSelection {
         let rows = try await Ledger(database: database, series: series).rows()
         let versions = try MigrationPlanner.versions(
             steps: known, ledger: rows.mapValues(\.record), request: request, allowOutOfOrder: allowOutOfOrder)
-        return versions.map { version in
+        let chosen = versions.map { version -> any Migration in
             steps.first { $0.version == version }
                 ?? UnknownStep(version: version, name: rows[version]?.name ?? "unknown")
         }
+        return MigrationSelection(chosen, rows: rows)
     }
 
     /// What a step, one after another of a selection, would do, and what stands in its way. Changes nothing.
@@ -96,13 +103,13 @@ package struct MigrationRunner: Sendable {
     ///   - each: Called with each step, its plan, why it can't be applied, and how long looking took.
     /// - Throws: `MongoError`, and what the closure throws.
     package func plan(
-        _ selection: [any Migration], _ database: Database,
+        _ selection: MigrationSelection, _ database: Database,
         each: (any Migration, StepPlan, [Sentence], Duration) throws -> Void
     ) async throws {
-        let rows = try await Ledger(database: database, series: series).rows()
-        var forgotten = try await forgottenBaseline(selection, rows, database)
+        let rows = selection.rows
+        var forgotten = try await forgottenBaseline(selection, database)
         var touched: Set<String> = []
-        for step in selection {
+        for step in selection.steps {
             let start = ContinuousClock.now
             let row = rows[step.version]
             let situation = try await StepSituation(step, row, database, touched: touched)
@@ -129,13 +136,12 @@ package struct MigrationRunner: Sendable {
     ///   - finished: Called after each step.
     /// - Throws: ``EngineError/stepFailed(version:name:underlying:)``; ``EngineError`` of an interruption.
     package func up(
-        _ selection: [any Migration], _ context: StepContext, _ description: RunDescription,
+        _ selection: MigrationSelection, _ context: StepContext, _ description: RunDescription,
         finished: (StepResult) -> Void
     ) async throws {
         guard !selection.isEmpty else { return }
         // Also those that this run leaves pending: a later one may find data that are changed by then.
-        let rows = try await Ledger(database: context.database, series: series).rows()
-        for step in steps where rows[step.version]?.state != .applied { try await step.prepare(context) }
+        for step in steps where selection.rows[step.version]?.state != .applied { try await step.prepare(context) }
         try await work(
             selection, context, description, during: .applying, after: .applied, finished: finished
         ) { step, context, row in
@@ -153,7 +159,7 @@ package struct MigrationRunner: Sendable {
     /// - Parameters: as of ``up(_:_:_:finished:)``.
     /// - Throws: ``EngineError/stepFailed(version:name:underlying:)``; ``EngineError`` of an interruption.
     package func down(
-        _ selection: [any Migration], _ context: StepContext, _ description: RunDescription,
+        _ selection: MigrationSelection, _ context: StepContext, _ description: RunDescription,
         finished: (StepResult) -> Void
     ) async throws {
         try await work(
@@ -182,10 +188,10 @@ package struct MigrationRunner: Sendable {
     /// What reverting steps would change, by what the journal says, or the steps themselves. Changes nothing.
     ///
     /// - Throws: `MongoError`.
-    package func planDown(_ selection: [any Migration], _ database: Database) async throws -> [Change] {
-        let rows = try await Ledger(database: database, series: series).rows()
+    package func planDown(_ selection: MigrationSelection, _ database: Database) async throws -> [Change] {
+        let rows = selection.rows
         let totals = Totals()
-        for step in selection where try await !Self.hasNoEffect(step, rows[step.version], database) {
+        for step in selection.steps where try await !Self.hasNoEffect(step, rows[step.version], database) {
             if step.usesOwnDown(rows[step.version]) {
                 for operation in try await step.planDown(database).operations {
                     totals.changed(operation.code, operation.collection, operation.matched)
@@ -200,17 +206,17 @@ package struct MigrationRunner: Sendable {
     }
 
     private func work(
-        _ selection: [any Migration], _ context: StepContext, _ description: RunDescription,
+        _ selection: MigrationSelection, _ context: StepContext, _ description: RunDescription,
         during: StepState, after: StepState, finished: (StepResult) -> Void,
         _ body: (any Migration, StepContext, LedgerRow?) async throws -> Void
     ) async throws {
         guard !selection.isEmpty else { return }
         let ledger = Ledger(database: context.database, series: series)
-        let rows = try await ledger.rows()
+        let rows = selection.rows
         let run = context.run
         var ended: (end: Ledger.End, result: StepResult)?
         do {
-            for step in selection {
+            for step in selection.steps {
                 try run.checkpoint()
                 let row = rows[step.version]
                 let direction = during == .applying ? MigrationDirection.up : .down

@@ -48,7 +48,7 @@ extension Migrator {
         /// - Throws: `EngineError` when steps and ledger contradict each other, `MongoError`.
         public func plan() async throws -> [(step: any Migration, plan: StepPlan)] {
             var plans: [(any Migration, StepPlan)] = []
-            for step in try await runner.selection(.up(to: nil), database) {
+            for step in try await runner.selection(.up(to: nil), database).steps {
                 plans.append((step, try await step.plan(database)))
             }
             return plans
@@ -87,7 +87,7 @@ extension Migrator {
                 let selection = try await runner.selection(request, database).filter {
                     chosen?.contains($0.version) ?? true
                 }
-                chosen = Set(selection.map(\.version))
+                chosen = Set(selection.steps.map(\.version))
                 try await runner.checkDownBlockers(selection, database, settings: options.settings)
                 try await runner.down(
                     selection, StepContext(run: run, settings: options.settings), description, finished: finished)

@@ -58,13 +58,17 @@ package struct Resumer: Sendable {
     /// - Returns: The runs that had left some, with the number of their open entries.
     /// - Throws: ``EngineError``, ``MongoError``.
     package func resume() async throws -> [(run: ObjectID, entries: Int)] {
-        let entries = try await Self.isNeeded(run.database) ? takeOver() : []
+        let present = try await run.database.collections()
+        var entries: [JournalEntry] = []
+        if present[StateCollection.journal] != nil, try await Self.isNeeded(run.database) {
+            entries = try await takeOver()
+        }
         var resumed: [(ObjectID, Int)] = []
         for (id, group) in Dictionary(grouping: entries, by: \.key.run).sorted(by: { $0.key < $1.key }) {
             try await finish(group, of: id)
             resumed.append((id, group.count))
         }
-        if try await run.database.client.listCollections(run.database.name)[StateCollection.runs] != nil {
+        if present[StateCollection.runs] != nil {
             let unfinished = try await closeRecords()
             if unfinished || !entries.isEmpty { run.followsUnfinished = true }
         }
@@ -164,6 +168,7 @@ package struct Resumer: Sendable {
                 run.totals.left(entry.code, entry.collection, 1, reason: "its place was taken: \(error.message)")
             }
         case .validator(let before, let after):
+            guard try await exists(entry.collection) else { return try await old.setState(.abandoned, of: [entry]) }
             try await attempt(entry, old) {
                 guard try await old.validatorOptions(of: entry.collection) == before else { return }
                 try await run.changeCatalog(CatalogCommand.collMod(entry.collection, after))
@@ -173,7 +178,7 @@ package struct Resumer: Sendable {
                 try await run.changeCatalog(CatalogCommand.createIndexes(entry.collection, indexes))
             }
         case .collection:
-            let exists = try await run.database.client.listCollections(run.database.name)[entry.collection] != nil
+            let exists = try await exists(entry.collection)
             if exists { old.count(entry, 1) }
             try await old.setState(exists ? .done : .abandoned, of: [entry])
         case .documents(let changes):
@@ -188,6 +193,11 @@ package struct Resumer: Sendable {
         // Never open: it is written with the command that it speaks of.
         case .dropped: try await old.setState(.done, of: [entry])
         }
+    }
+
+    /// Whether a collection is there, as the server says now.
+    private func exists(_ collection: String) async throws -> Bool {
+        try await run.database.client.listCollections(run.database.name)[collection] != nil
     }
 
     /// Closes an entry whose changes mustn't be sent again. What an undo had put back by then another one leaves alone.

@@ -6,7 +6,7 @@ extension StateCollection {
     ///
     /// They are made explicitly because a transaction on an old server can't make them in passing.
     static func prepare(_ run: Run) async throws {
-        let present = try await run.database.client.listCollections(run.database.name)
+        let present = try await run.database.collections()
         for name in [runs, journal, migrations] where present[name] == nil {
             do {
                 try await run.changeCatalog(CatalogCommand.create(name))

@@ -41,10 +41,14 @@ struct LateReferences {
         try await run.annotate(Self.field, .null)
     }
 
+    /// The records of undos that may have been stopped before their references had followed.
+    static let isStopped: BSONDocument = [field: ["$type": "objectId"]]
+
     /// Finishes it for undos that were stopped.
     func resume() async throws {
+        guard try await run.database.collections()[StateCollection.runs] != nil else { return }
         let stopped = try await run.database.findAll(
-            StateCollection.runs, filter: [Self.field: ["$type": "objectId"]], options: ["projection": [Self.field: 1]])
+            StateCollection.runs, filter: Self.isStopped, options: ["projection": [Self.field: 1]])
         for record in stopped where record["_id"] != .objectID(run.id) {
             guard let id = record[Self.field]?.objectID else { continue }
             try await follow(undoing: id)

@@ -22,28 +22,34 @@ extension Lease {
     ///
     /// - Throws: ``StateError`` where it is so large that none is larger.
     static func largestToken(_ client: MongoClient, _ database: String) async throws -> Int64? {
-        let open: BSONDocument = ["open": true]
-        let places: [(collection: String, filter: BSONDocument)] = [
-            (StateCollection.runs, BSONDocument()), (StateCollection.migrations, BSONDocument()),
-            (StateCollection.journal, open),
-        ]
-        var largest: Int64?
-        for (collection, condition) in places {
+        let largestOf = { (collection: String, condition: BSONDocument) -> [BSONDocument] in
             var filter = condition
             filter.append("token", ["$type": "long"])
-            let found = try await client.all(
-                client.find(
-                    Namespace(database, collection), filter: filter,
-                    options: ["sort": ["token": -1], "limit": 1, "projection": ["token": 1]]))
-            if let document = found.first {
-                let fields = StateFields(collection, document)
-                // The next ones have to be larger, and be tokens.
-                let token = try fields.read("token", .token) ?? 0
-                guard token < StateField<Int64>.largestToken / 2 else {
-                    throw fields.fault("token", "small enough for others to follow")
-                }
+            return [
+                ["$match": .document(filter)], ["$sort": ["token": -1]], ["$limit": 1],
+                ["$project": ["token": 1, "collection": ["$literal": .string(collection)]]],
+            ]
+        }
+        let others: [(String, BSONDocument)] = [
+            (StateCollection.migrations, [:]), (StateCollection.journal, ["open": true]),
+        ]
+        let pipeline =
+            largestOf(StateCollection.runs, [:])
+            + others.map { collection, condition in
+                let inner = BSONArray(largestOf(collection, condition).map { .document($0) })
+                return ["$unionWith": ["coll": .string(collection), "pipeline": .array(inner)]]
             }
-            largest = [largest, found.first?["token"]?.integer].compactMap { $0 }.max()
+        var largest: Int64?
+        for document in try await client.all(
+            client.aggregate(Namespace(database, StateCollection.runs), pipeline: pipeline, options: [:]))
+        {
+            let fields = StateFields(document["collection"]?.string ?? "", document.removing("collection"))
+            // The next ones have to be larger, and be tokens.
+            let token = try fields.read("token", .token) ?? 0
+            guard token < StateField<Int64>.largestToken / 2 else {
+                throw fields.fault("token", "small enough for others to follow")
+            }
+            largest = max(largest ?? token, token)
         }
         return largest
     }

@@ -79,7 +79,8 @@ extension Lease {
     ///
     /// - Throws: ``MongoError``.
     package static func isTaken(_ database: Database) async throws -> Bool {
-        try await !database.findAll(
+        guard try await database.collections()[StateCollection.lease] != nil else { return false }
+        return try await !database.findAll(
             StateCollection.lease, filter: ["_id": "lease", "$expr": ["$gt": ["$expiresAt", "$$NOW"]]]
         ).isEmpty
     }

@@ -178,13 +178,13 @@ package final class Lease: Sendable {
             try check(standing)
             return (nil, standing)
         }
-        try await makeDocument(pool, namespace)
-        return (try await take(pool, namespace, owner, isOver), nil)
+        let isNew = try await makeDocument(pool, namespace)
+        return (try await take(pool, namespace, owner, isOver, isNew: isNew), nil)
     }
 
     /// Takes a lease if it is as a condition says.
     private static func take(
-        _ pool: MongoPool, _ namespace: Namespace, _ owner: String, _ condition: BSONDocument
+        _ pool: MongoPool, _ namespace: Namespace, _ owner: String, _ condition: BSONDocument, isNew: Bool = false
     ) async throws -> Int64? {
         let life = Int64(lifetime.components.seconds * 1000)
         let query: BSONDocument = ["_id": "lease", "$and": [.document(condition), .document(isReadable)]]
@@ -201,6 +201,8 @@ package final class Lease: Sendable {
                 try await client.findAndModify(namespace, query: query, ["update": update, "new": true])
             }
             guard let token = taken?["token"]?.integer else { return nil }
+            // Its first token was just made larger than all others.
+            if isNew { return token }
             // After a restore the state may hold tokens that this lease hasn't come to yet.
             let largest: Int64?
             do {
@@ -225,16 +227,19 @@ package final class Lease: Sendable {
     ///
     /// Its first token is larger than any that a run has recorded, by a random distance: a run that took the lease before
     /// the document was dropped, and has recorded nothing yet, has another one.
-    private static func makeDocument(_ pool: MongoPool, _ namespace: Namespace) async throws {
+    ///
+    /// - Returns: Whether it was made here.
+    private static func makeDocument(_ pool: MongoPool, _ namespace: Namespace) async throws -> Bool {
         do {
-            try await pool.withClient { client in
+            return try await pool.withClient { client in
                 let first = (try await largestToken(client, namespace.database) ?? 0) &+ .random(in: 1...leap)
-                _ = try await client.findAndModify(
+                let standing = try await client.findAndModify(
                     namespace, query: ["_id": "lease"],
                     ["update": ["$setOnInsert": ["token": .int64(first), "expiresAt": .date(0)]], "upsert": true])
+                return standing == nil
             }
         } catch let error as MongoError where error.kind == .duplicateKey {
-            return
+            return false
         }
     }
 

@@ -1,25 +1,99 @@
 public import BSON
 internal import MongoDriver
 
+/// One change of the catalogue that a run makes: what the journal says of it, and the command that makes it.
+package struct CatalogChange: Sendable {
+    package let collection: String
+    let code: String
+    let content: JournalEntry.Content
+    let command: BSONDocument
+
+    /// Makes an empty collection.
+    package static func create(_ collection: String) -> CatalogChange {
+        CatalogChange(
+            collection: collection, code: "create collection", content: .collection,
+            command: CatalogCommand.create(collection))
+    }
+
+    /// Sets a collection's validator.
+    ///
+    /// - Parameters:
+    ///   - options: `validator`, `validationLevel` and `validationAction`.
+    ///   - collection: The collection.
+    ///   - before: Its options as they are.
+    /// - Returns: nil where they are so already.
+    package static func setValidator(
+        _ options: BSONDocument, on collection: String, before: BSONDocument
+    ) -> CatalogChange? {
+        // What isn't named becomes the server's default, which the journal has to know to recognise it later.
+        let (before, options) = (ValidatorOptions.extract(before), ValidatorOptions.completed(options))
+        guard before != options else { return nil }
+        return CatalogChange(
+            collection: collection, code: "validator", content: .validator(before: before, after: options),
+            command: CatalogCommand.collMod(collection, options))
+    }
+
+    /// Creates an index.
+    package static func createIndex(_ index: BSONDocument, on collection: String) -> CatalogChange {
+        CatalogChange(
+            collection: collection, code: "create index", content: .indexes([index]),
+            command: CatalogCommand.createIndexes(collection, [index]))
+    }
+}
+
 extension Run {
-    /// Creates an empty collection, journalled.
+    /// How long an answer that the lease is this run's stands for the next commands, which change no document.
+    private static let confirmation = Duration.seconds(1)
+
+    /// Makes changes of the catalogue, journalled together, one after the other.
+    ///
+    /// - Returns: Whether all were made; else somebody has made one of the collections meanwhile, and what follows it isn't
+    ///   made.
+    /// - Throws: `MongoError` where the server refuses one: those before it are made, those after it aren't. ``EngineError``.
+    @discardableResult
+    package func make(_ changes: [CatalogChange]) async throws -> Bool {
+        guard !changes.isEmpty else { return true }
+        let entries = makeEntries(changes.map { ($0.collection, $0.code, $0.content, nil) })
+        try await append(entries)
+        var confirmed = ContinuousClock.now
+        for (index, change) in changes.enumerated() {
+            let rest = Array(entries[index...])
+            do {
+                if index > 0 { try checkpoint() }
+                if ContinuousClock.now - confirmed > Self.confirmation {
+                    try await confirmLease()
+                    confirmed = .now
+                }
+            } catch EngineError.interrupted(let reason) {
+                try await end(entries[..<index], abandoning: rest)
+                throw EngineError.interrupted(reason)
+            }
+            do {
+                try await changeCatalog(change.command)
+            } catch let error as MongoError where error.isRefusal {
+                try await end(entries[..<index], abandoning: rest)
+                guard case .collection = change.content, error.code == MongoError.ServerCode.namespaceExists else {
+                    throw error
+                }
+                // Somebody was faster: it isn't ours to drop.
+                return false
+            }
+            count(entries[index], 1)
+        }
+        try await setState(.done, of: entries)
+        return true
+    }
+
+    private func end(_ made: ArraySlice<JournalEntry>, abandoning rest: [JournalEntry]) async throws {
+        try await setState(.done, of: Array(made))
+        try await setState(.abandoned, of: rest)
+    }
+
+    /// Creates an empty collection, journalled. One that is there already stays as it is.
     ///
     /// - Throws: `MongoError`, ``EngineError``.
     public func createCollection(_ collection: String) async throws {
-        let entries = makeEntries([(collection, "create collection", .collection, nil)])
-        try await append(entries)
-        do {
-            try await changeCatalog(CatalogCommand.create(collection))
-        } catch let error as MongoError where error.kind == .unauthorized {
-            try await setState(.abandoned, of: entries)
-            throw error
-        } catch let error as MongoError where error.code == MongoError.ServerCode.namespaceExists {
-            // Somebody was faster: it isn't ours to drop.
-            try await setState(.abandoned, of: entries)
-            return
-        }
-        count(entries[0], 1)
-        try await setState(.done, of: entries)
+        try await make([.create(collection)])
     }
 
     /// Sets a collection's validator, journalled with the one that was there.
@@ -30,19 +104,7 @@ extension Run {
     /// - Throws: `MongoError`, ``EngineError``.
     public func setValidator(_ options: BSONDocument, on collection: String) async throws {
         let before = try await validatorOptions(of: collection)
-        // What isn't named becomes the server's default, which the journal has to know to recognise it later.
-        let options = ValidatorOptions.completed(options)
-        guard before != options else { return }
-        let entries = makeEntries([(collection, "validator", .validator(before: before, after: options), nil)])
-        try await append(entries)
-        do {
-            try await changeCatalog(CatalogCommand.collMod(collection, options))
-        } catch let error as MongoError where error.isRefusal {
-            try await setState(.abandoned, of: entries)
-            throw error
-        }
-        count(entries[0], 1)
-        try await setState(.done, of: entries)
+        try await make([.setValidator(options, on: collection, before: before)].compactMap { $0 })
     }
 
     /// Creates those of the indexes that aren't there, journalled.
@@ -57,115 +119,12 @@ extension Run {
         let missing = indexes.filter { wanted in
             !present.contains { IndexMatch.serves($0, wanted, collation: collation) }
         }
-        for index in missing {
-            let entries = makeEntries([(collection, "create index", .indexes([index]), nil)])
-            try await append(entries)
-            do {
-                try await changeCatalog(CatalogCommand.createIndexes(collection, [index]))
-            } catch let error as MongoError where error.isRefusal {
-                try await setState(.abandoned, of: entries)
-                throw error
-            }
-            count(entries[0], 1)
-            try await setState(.done, of: entries)
-        }
+        try await make(missing.map { .createIndex($0, on: collection) })
     }
 
     /// The validator of a collection as the server stores it; empty when there is none.
     func validatorOptions(of collection: String) async throws -> BSONDocument {
         let options = try await database.client.listCollections(database.name)[collection]?.options ?? [:]
         return ValidatorOptions.extract(options)
-    }
-}
-
-/// Which index can stand in for another.
-package enum IndexMatch {
-    /// Whether an index that is there does what a wanted one would do: the same keys in the same order, unique if that
-    /// is wanted, and over all documents, or at least those that the wanted one covers. A sparse one covers those whose
-    /// field is there.
-    ///
-    /// - Parameters:
-    ///   - present: The index that is there, as `listIndexes` describes it.
-    ///   - wanted: The index that is wanted.
-    ///   - collation: The collection's default collation, which every index made without one has.
-    package static func serves(
-        _ present: BSONDocument, _ wanted: BSONDocument, collation: BSONDocument?
-    ) -> Bool {
-        guard sameKey(present, wanted), present["collation"]?.document == collation,
-            (present["unique"]?.bool ?? false) == (wanted["unique"]?.bool ?? false)
-        else { return false }
-        guard let condition = wanted["partialFilterExpression"]?.document else {
-            return present["partialFilterExpression"] == nil && !(present["sparse"]?.bool ?? false)
-        }
-        guard let own = present["partialFilterExpression"]?.document else { return true }
-        return own.elements.allSatisfy { isImplied($0, by: condition) }
-    }
-
-    /// Whether every document that a condition of an index covers is covered by a part of another's.
-    private static func isImplied(_ part: BSONElement, by condition: BSONDocument) -> Bool {
-        guard let wanted = condition[part.key] else { return false }
-        let meaning = IndexFilter.meaning(of: [part.key: part.value])
-        if meaning == IndexFilter.meaning(of: [part.key: wanted]) { return true }
-        guard isText(wanted) else { return false }
-        // A field that is text is there.
-        return isText(part.value) || meaning == IndexFilter.meaning(of: [part.key: ["$exists": true]])
-    }
-
-    /// Whether a condition is that a field is text, said in either of two ways.
-    private static func isText(_ condition: BSONValue) -> Bool {
-        condition == ["$type": "string"] || condition == ["$gte": ""]
-    }
-
-    /// Whether an index is one that was asked for, or stands for it in every respect.
-    static func stands(_ present: BSONDocument, for asked: BSONDocument, collation: BSONDocument?) -> Bool {
-        serves(present, asked, collation: collation)
-            && present["partialFilterExpression"]?.document.map(IndexFilter.meaning(of:))
-                == asked["partialFilterExpression"]?.document.map(IndexFilter.meaning(of:))
-            && !(present["sparse"]?.bool ?? false)
-    }
-
-    /// Whether an index that is there is what the server makes of a specification: it adds versions and defaults.
-    static func isMade(_ present: BSONDocument, of specification: BSONDocument) -> Bool {
-        let asked = specification.elements.filter { $0.key != "key" && !byServer.contains($0.key) }
-        return sameKey(present, specification)
-            && asked.allSatisfy { present[$0.key] == $0.value }
-            && present.keys.allSatisfy { byServer.contains($0) || specification[$0] != nil }
-    }
-
-    /// What a server before 5.0 adds to an index, or leaves out, by itself.
-    private static let byServer: Set<String> = [
-        "v", "ns", "background", "2dsphereIndexVersion", "textIndexVersion", "weights", "default_language",
-        "language_override",
-    ]
-
-    /// Whether two indexes have the same fields in the same order and direction, whatever number type says so.
-    package static func sameKey(_ first: BSONDocument, _ second: BSONDocument) -> Bool {
-        guard let first = first["key"]?.document, let second = second["key"]?.document else { return false }
-        return first.keys == second.keys
-            && first.keys.allSatisfy { key in
-                // The direction is a number, or the kind of index is text.
-                first[key]?.number.map { $0 == second[key]?.number } ?? (first[key] == second[key])
-            }
-    }
-}
-
-/// The part of a collection's options that says which documents it takes.
-package enum ValidatorOptions {
-    /// Adds the server's defaults for what isn't named: no validator, level `strict`, action `error`.
-    static func completed(_ options: BSONDocument) -> BSONDocument {
-        let defaults: [(String, BSONValue)] = [
-            ("validator", [:]), ("validationLevel", "strict"), ("validationAction", "error"),
-        ]
-        return BSONDocument(defaults.map { ($0.0, options[$0.0] ?? $0.1) })
-    }
-
-    /// Takes `validator`, `validationLevel` and `validationAction` out of a collection's options.
-    package static func extract(_ options: BSONDocument) -> BSONDocument {
-        var result: BSONDocument = [:]
-        for element in options.rawElements
-        where ["validator", "validationLevel", "validationAction"].contains(element.key) {
-            result.append(raw: element)
-        }
-        return result
     }
 }

@@ -21,6 +21,8 @@ extension Run {
         var entries = makeEntries([(collection, code, .insert(documents), nil)])
         entries[0].note(position)
         try await append(entries)
+        // It may make the collection.
+        defer { database.catalog.forgetIndexes(of: collection) }
         try await execute(insertion: entries[0], documents)
     }
 

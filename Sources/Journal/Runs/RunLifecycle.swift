@@ -47,6 +47,19 @@ package struct RunLifecycle: Sendable {
         self.acquired = acquired
     }
 
+    /// Whether a run has left something for the next one to finish.
+    ///
+    /// - Throws: `MongoError`.
+    package static func isUnfinished(_ database: Database) async throws -> Bool {
+        let present = try await database.collections()
+        if present[StateCollection.journal] != nil, try await Resumer.isNeeded(database) { return true }
+        guard present[StateCollection.runs] != nil else { return false }
+        return try await !database.findAll(
+            StateCollection.runs, filter: ["$or": [["state": "running"], .document(LateReferences.isStopped)]],
+            options: ["limit": 1, "projection": ["_id": 1]]
+        ).isEmpty
+    }
+
     /// Carries a change out.
     ///
     /// - Parameters:
@@ -59,10 +72,11 @@ package struct RunLifecycle: Sendable {
     package func perform(
         _ description: RunDescription, wait: Duration = .zero, _ body: (Run) async throws -> Void
     ) async throws -> Run {
-        try StateCollection.check(try await database.client.listCollections(database.name), isChanged: true)
+        try StateCollection.check(try await database.collections(), isChanged: true)
         let lease = try await Lease.acquire(
             pool: pool, database: database.name, owner: description.owner, wait: wait, interruption: interruption)
         acquired()
+        database.forgetCatalog()
         let run = Run(
             database: database, description: description, lease: lease, interruption: interruption, source: source,
             throttle: throttle, progress: progress)
@@ -100,6 +114,7 @@ package struct RunLifecycle: Sendable {
                 if MoveIsOpen.isCause(of: error), policy.mayRepeat() {
                     // Resuming finishes what another run has left open.
                     run.totals.beginAttempt()
+                    database.forgetCatalog()
                     continue
                 }
                 guard let pause = policy.pause(after: error, mark: run.mark) else { throw error }
@@ -110,6 +125,7 @@ package struct RunLifecycle: Sendable {
                 // Nothing was heard of the server for too long: that says more than the loss of the lease.
                 guard lease.isHeld else { throw error }
                 run.totals.beginAttempt()
+                database.forgetCatalog()
             }
         }
     }

@@ -24,6 +24,7 @@ package final class Throttle: Sendable {
     package let maxLag: Duration?
     /// The switch that signals turn.
     package let pause: PauseSwitch
+    private let start = ContinuousClock.now
     private let state = Mutex((nextLook: ContinuousClock.now, waiting: 0))
 
     private static let interval = Duration.seconds(1)
@@ -61,7 +62,10 @@ package final class Throttle: Sendable {
     /// Why the run has to wait just now, if it has to.
     private func reason(_ run: Run) async throws -> Sentence? {
         if pause.isOn { return "paused (\(EngineAdvice.switchPauseOff))" }
-        if try await isPausedByRecord(run) { return "paused (\(EngineAdvice.resumeRun(run.id)))" }
+        // Nobody can have asked for it before.
+        if ContinuousClock.now - start >= Self.interval, try await isPausedByRecord(run) {
+            return "paused (\(EngineAdvice.resumeRun(run.id)))"
+        }
         guard let maxLag, run.database.server.topology == .replicaSet else { return nil }
         let lag = try await Self.lag(run.database)
         guard lag > maxLag else { return nil }

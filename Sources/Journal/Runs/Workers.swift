@@ -3,7 +3,7 @@ internal import MongoDriver
 extension Database {
     /// The same database through another connection.
     func on(_ client: MongoClient) -> Database {
-        Database(client: client, name: name, server: server, readPreference: readPreference)
+        Database(client: client, name: name, server: server, readPreference: readPreference, catalog: catalog)
     }
 
     /// Works items off, several at once, each on a connection of its own.

@@ -162,7 +162,7 @@ struct CommandSession: Sendable {
     ) async throws {
         // Whatever changes something looks for itself, under the lease or before it.
         if case .nothing = requirement, changes { return }
-        let present = try await database.client.listCollections(database.name)
+        let present = try await database.collections()
         try StateCollection.check(present, isChanged: changes)
         if case .nothing = requirement { return }
         let expected = DatabaseSchema.chat.collections.map(\.name)

@@ -45,7 +45,7 @@ struct MigrationSession {
         let start = ContinuousClock.now
         // What is out of order is shown, and refused when it comes to applying it.
         let selection = try await runner.selection(.up(to: version), database, allowOutOfOrder: true)
-        let states = try await runner.status(database)
+        let states = runner.status(selection)
         var steps: [PlanResult.Step] = []
         try await runner.plan(selection, database) { step, plan, blockers, looking in
             try session.interruption.check()
@@ -67,9 +67,9 @@ struct MigrationSession {
     }
 
     /// The findings that the applied steps have mended as far as that is possible.
-    func mended() async throws -> Set<FindingCode> {
+    func mended(_ status: [StepStatus]) -> Set<FindingCode> {
         guard isBuiltIn else { return [] }
-        let applied = Set(try await runner.status(database).filter { $0.state == .applied }.map(\.version))
+        let applied = Set(status.filter { $0.state == .applied }.map(\.version))
         return FindingCode.beginning(with: runner.steps.filter { applied.contains($0.version) }.flatMap(\.mends))
     }
 }

@@ -51,7 +51,7 @@ struct MigrateDown: AsyncParsableCommand {
                 let changes = result.changes.reduce(0) { $0 + $1.changed }
                 return (max(changes, selection.count), result.lines(TextStyle(usesColor: false)))
             } _: { run, description in
-                let selection: [any Migration]
+                let selection: MigrationSelection
                 if let chosen {
                     selection = try await runner.selection(.down(to: -1), session.database).filter {
                         chosen.contains($0.version)
@@ -59,7 +59,7 @@ struct MigrateDown: AsyncParsableCommand {
                 } else {
                     selection = try await runner.selection(.down(to: to), session.database)
                 }
-                chosen = Set(selection.map(\.version))
+                chosen = Set(selection.steps.map(\.version))
                 try await runner.checkDownBlockers(selection, session.database, settings: settings)
                 let context = StepContext(run: run, settings: settings)
                 try await runner.down(selection, context, description) { session.trail.append($0) }
@@ -79,11 +79,11 @@ struct MigrateDown: AsyncParsableCommand {
 
     /// What reverting the steps would change: what the ledger says they changed.
     private static func plan(
-        _ selection: [any Migration], _ migration: MigrationSession, since start: ContinuousClock.Instant
+        _ selection: MigrationSelection, _ migration: MigrationSession, since start: ContinuousClock.Instant
     ) async throws -> ChangeResult {
         let (session, runner) = (migration.session, migration.runner)
-        let versions = Set(selection.map(\.version))
-        let status = try await runner.status(session.database).filter { versions.contains($0.version) }
+        let versions = Set(selection.steps.map(\.version))
+        let status = runner.status(selection).filter { versions.contains($0.version) }
         var result = ChangeResult(
             command: session.command, database: session.database.name, run: nil, dryRun: true,
             changes: try await runner.planDown(selection, session.database), left: [],

@@ -47,19 +47,26 @@ struct MigrateUp: AsyncParsableCommand {
                 try session.console.print(session.result(plans, since: start), options.format)
                 return .done
             }
+            if selection.isEmpty, !isTaken, try await !RunLifecycle.isUnfinished(session.database) {
+                try session.console.print(session.result([], since: start), options.format)
+                return .done
+            }
             let run = try await session.change(change, asks: !selection.isEmpty) {
                 let plan = try await migration.plan(to: to)
                 let changes = plan.steps.flatMap(\.operations).reduce(0) { $0 + $1.matched }
                 return (max(changes, selection.count), plan.lines(TextStyle(usesColor: false)))
             } _: { run, description in
                 // Chosen again under the lease: another run may have ended just now.
-                let selection = try await runner.selection(
+                let chosen = try await runner.selection(
                     .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
-                try await runner.checkBlockers(selection, session.database, settings: settings)
+                if isTaken || !selection.stands(for: chosen) {
+                    try await runner.checkBlockers(chosen, session.database, settings: settings)
+                }
                 let context = StepContext(run: run, settings: settings)
-                try await runner.up(selection, context, description) { session.trail.append($0) }
+                try await runner.up(chosen, context, description) { session.trail.append($0) }
             }
-            var mended = try await migration.mended()
+            let rest = try await runner.selection(.up(to: to), session.database, allowOutOfOrder: true)
+            var mended = migration.mended(runner.status(rest))
             // Counting tells by itself what it left; a check would also see what the application is in the middle of.
             mended = mended.filter { !$0.isOfCounter }
             let left = try await session.leftovers(mended, run)
@@ -67,8 +74,6 @@ struct MigrateUp: AsyncParsableCommand {
             result.steps = session.trail.steps
             try session.console.print(result, options.format)
             // Something is still pending where time was up.
-            let rest = try await runner.selection(
-                .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
             return session.status(run, isWhole: left.isEmpty && rest.isEmpty)
         }
     }

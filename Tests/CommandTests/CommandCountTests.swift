@@ -1,0 +1,30 @@
+import BSON
+import TestSupport
+import Testing
+
+@Suite("The commands that are sent")
+struct CommandCountTests {
+    /// How many commands a call of the program sends to its database. What it asks the server as a whole (`hello`, how far a
+    /// command has come that takes its time) isn't among them.
+    private func count(_ arguments: [String], _ database: TestDatabase) async throws -> (count: Int, log: String) {
+        let result = try await Tool.run(arguments + ["-v", "-v"] + target(database))
+        #expect(result.exitCode == 0, "\(result)")
+        let lines = result.errors.split(separator: "\n").filter {
+            $0.hasSuffix("command started") && $0.contains("command=\(database.name).")
+        }
+        return (lines.count, lines.joined(separator: "\n"))
+    }
+
+    @Test(
+        "are few where migrate up begins with nothing, and very few where nothing is pending",
+        arguments: TestServer.Kind.allCases)
+    func migrateUp(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            _ = try await database.run(["create": "users"])
+            let first = try await count(["migrate", "up", "--yes"], database)
+            #expect(first.count <= 60, "\(first.count) commands:\n\(first.log)")
+            let second = try await count(["migrate", "up", "--yes"], database)
+            #expect(second.count <= 12, "\(second.count) commands:\n\(second.log)")
+        }
+    }
+}
