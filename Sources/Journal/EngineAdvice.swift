@@ -43,7 +43,7 @@ public enum EngineAdvice: Advice, Hashable {
     /// The advice as a clause.
     public var words: String {
         switch self {
-        case .again: "do the same again to go on"
+        case .again: "do the same again to resume"
         case .waitForLease: "wait for it to end; a run that was killed holds it for half a minute at most"
         case .remakeLease: "the lease can be made anew, where no run is at work"
         case .listRuns: "the list of runs shows them"

@@ -15,9 +15,9 @@ struct ChatAdmin: AsyncParsableCommand {
             from its .env file), or chat-admin.yaml; without any, mongodb://127.0.0.1:27017.
 
             Exit codes: 0 done, nothing wrong left; 1 findings, or some left over; 2 steps are pending; 3 a step \
-            failed; 4 not confirmed, refused, or blocked by the data; 64 usage; 65 bad input data; 69 server \
-            unreachable, or a check out of time; 70 internal error; 74 local I/O; 75 another run holds the lease; 77 not allowed; 78 configuration; 130, 143 \
-            interrupted, resumable.
+            failed; 4 not confirmed, refused, or blocked by the data; 5 the time of --max-time is over; 64 usage; 65 \
+            bad input data; 69 server unreachable, or its data too old; 70 internal error; 74 local I/O; 75 another \
+            run holds the lease; 77 not allowed; 78 configuration; 130, 143 interrupted, resumable.
             """,
         version: ToolVersion.current,
         subcommands: [Check.self, Repair.self, Migrate.self, Seed.self, Runs.self])

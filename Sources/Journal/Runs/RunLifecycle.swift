@@ -119,7 +119,7 @@ package struct RunLifecycle: Sendable {
                 }
                 guard let pause = policy.pause(after: error, mark: run.mark) else { throw error }
                 let cause = RetryPolicy.transientCause(of: error).map { "\($0)" } ?? "\(error)"
-                remark("\(cause)\(cause.hasSuffix(".") ? "" : ".") Going on as soon as a server answers.")
+                remark("\(cause)\(cause.hasSuffix(".") ? "" : ".") Resuming as soon as a server answers.")
                 try await Task.sleep(for: pause)
                 try interruption.check()
                 // Nothing was heard of the server for too long: that says more than the loss of the lease.

@@ -15,7 +15,7 @@ struct Runs: AsyncParsableCommand {
 struct RunsPause: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause", abstract: "Ask a run that is at work to pause at its next batch boundary.",
-        discussion: "It keeps its lease. SIGUSR1 does the same to its process, SIGUSR2 lets it go on.")
+        discussion: "It keeps its lease. SIGUSR1 does the same to its process, SIGUSR2 lets it continue.")
 
     @OptionGroup var options: GlobalOptions
 
@@ -28,7 +28,7 @@ struct RunsPause: AsyncParsableCommand {
 /// Lets a paused run go on.
 struct RunsResume: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "resume", abstract: "Let a run go on that was asked to pause.")
+        commandName: "resume", abstract: "Let a paused run continue.")
 
     @OptionGroup var options: GlobalOptions
 
@@ -65,8 +65,8 @@ private struct PauseResult: CommandResult {
     func lines(_ style: TextStyle) -> [String] {
         [
             paused
-                ? "Run \(run) pauses at its next batch boundary; `runs resume \(run)` lets it go on."
-                : "Run \(run) goes on."
+                ? "Run \(run) pauses at its next batch boundary; `runs resume \(run)` lets it continue."
+                : "Run \(run) continues."
         ]
     }
 }
@@ -78,7 +78,7 @@ struct RunsList: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
 
-    @Option(help: ArgumentHelp("List at most so many.", valueName: "n"))
+    @Option(help: ArgumentHelp("The largest number of runs to list.", valueName: "n"))
     var limit = 50
 
     func validate() throws {

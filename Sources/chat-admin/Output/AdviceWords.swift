@@ -38,14 +38,14 @@ struct AdviceWords: Sendable {
 
     private func words(engine advice: EngineAdvice) -> String {
         switch advice {
-        case .again: "run the same command again to go on"
+        case .again: "run the same command again to resume"
         case .waitForLease:
             "wait for it to end (--wait SECONDS), or look at it with `runs list`. A run that was killed holds it for half a "
                 + "minute at most; `migrate unlock --force` stops any run"
         case .remakeLease: "`migrate unlock --force` makes a lease anew, where no run is at work"
         case .listRuns: "`runs list` shows them"
-        case .resumeRun(let id): "`runs resume \(id.hex)` goes on"
-        case .switchPauseOff: "SIGUSR2 goes on"
+        case .resumeRun(let id): "`runs resume \(id.hex)` continues"
+        case .switchPauseOff: "SIGUSR2 continues"
         case .listSteps: "\(migrate("status")) lists the steps"
         case .applyUpTo(let version): "\(migrate("up --to \(version)")) applies the steps before it"
         case .allowDangerous: "\(migrate("plan")) shows what it would do; --allow-dangerous lets it"

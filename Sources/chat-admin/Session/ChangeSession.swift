@@ -66,7 +66,7 @@ extension CommandSession {
         let hosts = database.client.connectionString.hosts.joined(separator: ",")
         let isLocal = database.isLocal
         let expected = isLocal ? "yes" : database.name
-        let what = isLocal ? "Type yes to go on: " : "Type the database's name to go on: "
+        let what = isLocal ? "Type yes to continue: " : "Type the database's name to continue: "
         guard try await console.ask("This changes `\(database.name)` at \(hosts). \(what)", interruption) == expected
         else {
             throw Failure(.refused, "Not confirmed. Nothing was changed.")
@@ -95,7 +95,7 @@ extension CommandSession {
     /// - Parameter isWhole: Whether nothing of what was asked for is left.
     func status(_ run: Run, isWhole: Bool) -> ExitStatus {
         guard !run.isCutShort else {
-            console.remark("The time given by --max-time is over. Run the same command again to go on.")
+            console.remark("The time given by --max-time is over. Run the same command again to resume.")
             return .timeOver
         }
         if isWhole { return .done }

@@ -14,7 +14,7 @@ struct SignalTrap {
             for await signal in signals {
                 if signal == .sigusr1 || signal == .sigusr2 {
                     pause.isOn = signal == .sigusr1
-                    console.remark(pause.isOn ? "Pausing at the next batch boundary." : "Going on.")
+                    console.remark(pause.isOn ? "Pausing at the next batch boundary." : "Continuing.")
                     continue
                 }
                 if interruption.reason != nil { _exit(128 + signal.rawValue) }
