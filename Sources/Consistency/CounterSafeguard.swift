@@ -27,12 +27,12 @@ package struct CounterSafeguard: Sendable {
     ///   - settings: Whether zero was asked for; then earlier notes are forgotten.
     /// - Throws: `EngineError`, `MongoError`.
     package func note(_ run: Run, _ settings: RepairSettings) async throws {
-        if settings.setsZero { return try await run.forgetNote(Self.field) }
+        if settings.setsZero { return try await run.record.forgetNote(Self.field, run) }
         let empty = try await empty()
         guard !empty.isEmpty else { return }
-        let noted = Set(run.note(Self.field)?.array?.values.compactMap(\.string) ?? [])
+        let noted = Set(run.record.note(Self.field)?.array?.values.compactMap(\.string) ?? [])
         let all = noted.union(empty).sorted().map { BSONValue.string($0) }
-        try await run.annotate(Self.field, .array(BSONArray(all)))
+        try await run.record.note(Self.field, .array(BSONArray(all)), run)
     }
 
     /// The collections whose counters may not be set to zero.
@@ -40,7 +40,7 @@ package struct CounterSafeguard: Sendable {
     /// - Parameter run: The run that sets them; nil for a plan.
     func protected(_ run: Run?, _ settings: RepairSettings) async throws -> Set<String> {
         if settings.setsZero { return [] }
-        let own = run?.note(Self.field)?.array?.values.compactMap(\.string) ?? []
+        let own = run?.record.note(Self.field)?.array?.values.compactMap(\.string) ?? []
         return Set(try await RunRecord.notes(Self.field, database) + own).union(try await empty())
     }
 

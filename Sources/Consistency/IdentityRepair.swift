@@ -119,7 +119,8 @@ package struct IdentityRepair: Sendable {
     private func repair(
         _ documents: [BSONDocument], in collection: CollectionSchema, _ rekeyer: Rekeyer, _ run: Run
     ) async throws -> Set<Refusal> {
-        var (moves, refused) = try await moves(for: documents, in: collection, guesses: run.followsUnfinished)
+        var (moves, refused) = try await moves(
+            for: documents, in: collection, guesses: run.circumstances.followsUnfinished)
         let outcomes = try await rekeyer.move(moves.map { ($0.move, $0.code.rawValue) }, in: collection.name)
         for (move, outcome) in zip(moves, outcomes) {
             switch outcome {

@@ -44,69 +44,36 @@ package struct Ledger: Sendable {
 
     /// Notes durably that a step's work begins, and in the same round trip how the one before it ended.
     ///
-    /// - Parameter isOwnDown: Whether the step is about to be reverted by its own means, which is a run to remember.
     /// - Returns: Where the step stands, with what an earlier attempt saved.
     func begin(
-        _ step: any Migration, _ state: StepState, after row: LedgerRow?, isOwnDown: Bool, run: Run,
-        description: RunDescription, ending previous: End?
+        _ step: any Migration, _ work: StepWork, after row: LedgerRow?, run: Run, description: RunDescription,
+        ending previous: End?
     ) async throws -> LedgerPosition {
-        try await run.begin()
+        try await run.record.begin(run)
+        let beginning = StepBeginning(
+            work: work, version: step.version, checksum: step.checksum,
+            firstCheckpoint: try step.firstCheckpoint(work.direction), row: row, run: run.id)
+        let change = beginning.update
         var fields: BSONDocument = [
             "series": .string(series), "version": .int64(step.version), "name": .string(step.name),
-            "state": .string(state.rawValue), "startedAt": WallClock.now, "host": .string(description.host),
+            "state": .string(work.during.rawValue), "startedAt": WallClock.now, "host": .string(description.host),
             "user": .string(description.user), "toolVersion": .string(description.toolVersion),
             "lastRun": .objectID(run.id),
         ]
-        if let token = run.token { fields.append("token", .int64(token)) }
+        if let token = run.gate.token { fields.append("token", .int64(token)) }
         fields.append("finishedAt", .null)
         fields.append("error", .null)
-        var removed: BSONDocument = ["marked": "", "undecided": ""]
-        if state == .applying {
-            if let checksum = step.checksum {
-                fields.append("checksum", .string(checksum))
-            } else {
-                removed.append("checksum", "")
-            }
-        }
-        let isResumed = row?.isHalfDone ?? false
-        if !isResumed {
-            for field in ["accounted", "left"] { removed.append(field, "") }
-            if state == .applying { removed.append("changes", "") }
-        }
-        // A step that is reverted from the journal goes on where it was applied, should it be applied again.
-        let keepsAttempt = state == .applying || isOwnDown
-        if state == .applying {
-            for field in ["appliedUnjournalled", "applied"] { removed.append(field, "") }
-        } else if isOwnDown, !isResumed, row?.isUnjournalled ?? false {
-            // Should the step's own way back be given up, the journal's is still not the whole one.
-            fields.append("appliedUnjournalled", true)
-        }
-        if isOwnDown, !isResumed, let row { fields.append("applied", .document(row.toRestore)) }
-        if !isResumed, keepsAttempt {
-            removed.append("unjournalled", "")
-            fields.append("attempt", [.objectID(run.id)])
-        }
-        let first = try step.firstCheckpoint(state == .applying ? .up : .down)
-        if let first, keepsAttempt, !isResumed || row?.checkpoint == nil {
-            fields.append("checkpoint", .document(first))
-        } else if !isResumed || !keepsAttempt {
-            removed.append("checkpoint", "")
-        }
-        var update: BSONDocument = ["$set": .document(fields), "$unset": .document(removed)]
-        var added: BSONDocument = [:]
-        if state == .applying { added.append("runs", .objectID(run.id)) }
-        if isOwnDown { added.append("revertedBy", .objectID(run.id)) }
-        // What belongs to earlier attempts, of which nothing is resumed, is none of this one's.
-        if isResumed, keepsAttempt { added.append("attempt", .objectID(run.id)) }
-        if !added.isEmpty { update.append("$addToSet", .document(added)) }
+        for element in change.set.rawElements { fields.append(raw: element) }
+        var update: BSONDocument = ["$set": .document(fields), "$unset": .document(change.unset)]
+        if !change.added.isEmpty { update.append("$addToSet", .document(change.added)) }
         // Not where a later holder of the lease has begun the step: the upsert then meets that row's `_id`.
         var query: BSONDocument = ["_id": id(of: step.version)]
-        if let token = run.token { query.append("token", ["$not": ["$gt": .int64(token)]]) }
+        if let token = run.gate.token { query.append("token", ["$not": ["$gt": .int64(token)]]) }
         let begin: BSONValue = ["q": .document(query), "u": .document(update), "upsert": true]
         try await write((previous.map { [statement($0, run)] } ?? []) + [begin], run)
-        let earlier = isResumed ? row?.attempt ?? [] : []
+        let resumed = row.flatMap { $0.isHalfDone ? $0.attempt : nil }
         return LedgerPosition(
-            ledger: self, version: step.version, checkpoint: isResumed ? row?.checkpoint : nil, runs: earlier)
+            ledger: self, version: step.version, checkpoint: resumed?.checkpoint, runs: resumed?.runs ?? [])
     }
 
     /// Notes durably how a step's work ended.
@@ -135,12 +102,13 @@ package struct Ledger: Sendable {
     /// - Parameter row: The row as it stands, with what it said when the step was applied.
     func keepApplied(_ row: LedgerRow, error: any Error, run: Run) async throws {
         var fields: BSONDocument = [
-            "state": .string(StepState.applied.rawValue), "error": .string(Run.words(error)),
+            "state": .string(StepState.applied.rawValue), "error": .string(RunRecorder.words(error)),
         ]
-        for element in row.restoration.set.rawElements { fields.append(raw: element) }
+        let restoration = LedgerRow.Applied.restoration(row.applied?.fields)
+        for element in restoration.set.rawElements { fields.append(raw: element) }
         let update: BSONDocument = [
-            "$set": .document(fields), "$unset": .document(row.restoration.unset),
-            "$pull": ["revertedBy": ["$in": .array(BSONArray(row.attempt.map { .objectID($0) }))]],
+            "$set": .document(fields), "$unset": .document(restoration.unset),
+            "$pull": ["revertedBy": ["$in": .array(BSONArray(row.attempt.runs.map { .objectID($0) }))]],
         ]
         // Only where the step stands as it was looked at.
         var filter = filter(row.version, run)
@@ -159,7 +127,7 @@ package struct Ledger: Sendable {
     func mark(_ steps: [MigrationPlanner.Step], _ state: StepState, run: Run, description: RunDescription) async throws
     {
         guard !steps.isEmpty else { return }
-        try await run.begin()
+        try await run.record.begin(run)
         let rows = try await rows()
         let statements = steps.map { step -> BSONValue in
             var fields: BSONDocument = [
@@ -196,7 +164,7 @@ package struct Ledger: Sendable {
         if let state = end.state {
             fields.append("state", .string(state.rawValue))
             fields.append("finishedAt", WallClock.now)
-            fields.append("error", end.error.map { .string(Run.words($0)) } ?? .null)
+            fields.append("error", end.error.map { .string(RunRecorder.words($0)) } ?? .null)
             fields.append("undecided", .bool(end.error?.leavesUndecided ?? false))
         }
         var update: BSONDocument = ["$set": .document(fields)]

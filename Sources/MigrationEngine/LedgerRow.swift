@@ -1,22 +1,5 @@
 public import BSON
-internal import FoundationEssentials
 public import Journal
-
-/// Where a step stands.
-public enum StepState: String, Sendable, Codable {
-    /// Never applied, or the ledger doesn't know it.
-    case pending
-    /// Being applied, or killed while it was.
-    case applying
-    /// Applied.
-    case applied
-    /// Stopped by an error.
-    case failed
-    /// Being reverted, or killed while it was.
-    case reverting
-    /// Reverted.
-    case reverted
-}
 
 /// The ledger's knowledge of one step of one series.
 public struct LedgerRow: Sendable, Equatable {
@@ -24,50 +7,91 @@ public struct LedgerRow: Sendable, Equatable {
     public let series: String
     /// The step's version.
     public let version: Int64
-    /// The step's name when it was applied.
-    public var name: String
-    /// Where it stands.
-    public var state: StepState
-    /// The runs that applied it, oldest first; several when one was killed.
-    public var runs: [ObjectID]
-    /// When its last change of state began, in milliseconds since 1970.
-    public var startedAt: Int64?
-    /// When it was applied or reverted, in milliseconds since 1970.
-    public var finishedAt: Int64?
-    /// How long that took, in milliseconds.
-    public var durationMS: Int64?
-    /// What it changed.
-    public var changes: [Change] = []
-    /// What it left as it was, and why.
-    public var leftovers: [Leftover] = []
-    /// The last run whose work is in ``changes``, ``leftovers`` and ``durationMS``; later ones were killed.
-    var accounted: ObjectID?
-    /// What the row said of the step when it was applied, while its own way back is under way.
-    var applied: BSONDocument?
-    /// The machine it was run from.
-    public var host: String?
-    /// The operating system's user who ran it.
-    public var user: String?
-    /// The tool's version.
-    public var toolVersion: String?
-    /// Why it failed.
-    public var error: String?
-    /// Whether trying again doesn't help, because nothing tells whether a command was done.
-    public var isUndecided = false
+    /// The step's name when it was begun last.
+    public let name: String
     /// SHA-256 of the source that it was begun with last.
-    public var checksum: String?
-    /// How far the step had come when it was last at work; what it holds is the step's own affair.
-    public var checkpoint: BSONDocument?
-    /// The runs that reverted the step by its own means and not from the journal, oldest first.
-    public var revertedBy: [ObjectID] = []
-    /// The runs of its present attempt, oldest first: those that a run which resumes it begins from.
-    public var attempt: [ObjectID] = []
-    /// Whether what it did last can't be reverted from the journal, or not all of it.
-    public var isUnjournalled = false
-    /// Whether that is so of its being applied, while it is reverted by its own means.
-    public var isAppliedUnjournalled = false
+    public let checksum: String?
+    /// Where it stands.
+    public let state: StepState
+    /// Its last change of state: who made it, and when.
+    public let work: Work
+    /// The runs that applied it, oldest first; several when one was killed.
+    public let runs: [ObjectID]
+    /// The runs that reverted it by its own means and not from the journal, oldest first.
+    public let revertedBy: [ObjectID]
+    /// How far its present attempt has come.
+    public let attempt: Attempt
+    /// What it changed.
+    public let changes: [Change]
+    /// What it left as it was, and why.
+    public let leftovers: [Leftover]
+    /// Why it failed.
+    public let failure: Failure?
     /// Whether it was declared applied, or reverted, without being run.
-    public var isMarked = false
+    public let isMarked: Bool
+    /// What the row said of the step when it was applied, while its own way back is under way; nil otherwise.
+    let applied: Applied?
+    /// What the row says now of what ``Applied`` keeps.
+    let kept: BSONDocument
+
+    /// A change of a step's state: who made it, and when.
+    public struct Work: Sendable, Equatable {
+        /// When it began, in milliseconds since 1970.
+        public let startedAt: Int64?
+        /// When it ended, in milliseconds since 1970.
+        public let finishedAt: Int64?
+        /// How long it took, in milliseconds.
+        public let durationMS: Int64?
+        /// The machine it was run from.
+        public let host: String?
+        /// The operating system's user who ran it.
+        public let user: String?
+        /// The tool's version.
+        public let toolVersion: String?
+    }
+
+    /// What one run has begun and others may have resumed.
+    public struct Attempt: Sendable, Equatable {
+        /// The runs, oldest first: those that a run which resumes it begins from.
+        public let runs: [ObjectID]
+        /// How far they had come when they were last at work; what it holds is the step's own affair.
+        public let checkpoint: BSONDocument?
+        /// The last run whose work is in the row's changes, leftovers and duration; later ones were killed.
+        let accounted: ObjectID?
+        /// Whether what they did can't be undone from the journal, or not all of it.
+        public let isUnjournalled: Bool
+    }
+
+    /// Why a step failed.
+    public struct Failure: Sendable, Equatable {
+        /// In words.
+        public let words: String
+        /// Whether trying again doesn't help, because nothing tells whether a command was done.
+        public let isUndecided: Bool
+    }
+
+    /// What a step's own way back overwrites in the row, and puts back where it fails before it has an effect.
+    struct Applied: Equatable {
+        /// The fields, as they were; nil of a row that an earlier version of the tool wrote.
+        let fields: BSONDocument?
+        /// Whether what the step did when it was applied isn't in the journal, or not all of it.
+        let isUnjournalled: Bool
+
+        static let names = [
+            "attempt", "startedAt", "finishedAt", "durationMS", "host", "user", "toolVersion", "unjournalled", "marked",
+            "left",
+        ]
+
+        /// The fields of a document to set and to remove so that it says again what it said.
+        static func restoration(_ fields: BSONDocument?) -> (set: BSONDocument, unset: BSONDocument) {
+            var set: BSONDocument = [:]
+            var unset: BSONDocument = ["checkpoint": "", "appliedUnjournalled": "", "applied": "", "accounted": ""]
+            for name in names {
+                if let value = fields?[name] { set.append(name, value) } else { unset.append(name, "") }
+            }
+            return (set, unset)
+        }
+    }
 
     /// Whether a run that resumes the step finds something of it done, or begun.
     var isHalfDone: Bool { state == .applying || state == .failed || state == .reverting }
@@ -75,54 +99,58 @@ public struct LedgerRow: Sendable, Equatable {
     /// The row's `_id`.
     var id: String { "\(series)/\(version)" }
 
-    init(series: String, version: Int64, name: String, state: StepState, runs: [ObjectID] = []) {
-        self.series = series
-        self.version = version
-        self.name = name
-        self.state = state
-        self.runs = runs
-    }
-
     /// Reads a row.
     ///
     /// - Throws: ``StateError`` where it isn't as this tool writes them.
     init(reading document: BSONDocument) throws(StateError) {
         let fields = StateFields(StateCollection.migrations, document)
-        let series = try fields.require("series", .text)
-        let version = try fields.require("version", .number)
+        series = try fields.require("series", .text)
+        version = try fields.require("version", .number)
         guard fields.id == .string("\(series)/\(version)") else {
             throw fields.fault("_id", "made of its series and its version, \(series)/\(version)")
         }
-        self.init(
-            series: series, version: version, name: try fields.require("name", .text),
-            state: try fields.require("state", .word), runs: try fields.read("runs", .objectIDs) ?? [])
-        startedAt = try fields.read("startedAt", .date)
-        finishedAt = try fields.read("finishedAt", .date)
-        durationMS = try fields.read("durationMS", .count)
-        changes = try Change.list(fields, "changes")
-        applied = try fields.read("applied", .document)
-        accounted = try fields.read("accounted", .objectID)
-        host = try fields.read("host", .text)
-        user = try fields.read("user", .text)
-        toolVersion = try fields.read("toolVersion", .text)
-        error = try fields.read("error", .text)
+        name = try fields.require("name", .text)
         checksum = try fields.read("checksum", .text)
-        checkpoint = try Self.checkpoint(fields)
+        state = try fields.require("state", .word)
+        work = try Work(reading: fields)
+        runs = try fields.read("runs", .objectIDs) ?? []
+        revertedBy = try fields.read("revertedBy", .objectIDs) ?? []
+        attempt = try Attempt(reading: fields)
+        changes = try Change.list(fields, "changes")
         // A run that was killed has said at its last command what those before had left.
         let saved = document["left"] == nil ? try fields.inner("checkpoint") : nil
         leftovers = try Leftover.list(saved ?? fields, "left")
-        attempt = try fields.read("attempt", .objectIDs) ?? []
-        revertedBy = try fields.read("revertedBy", .objectIDs) ?? []
-        isUnjournalled = try fields.read("unjournalled", .flag) ?? false
-        isAppliedUnjournalled = try fields.read("appliedUnjournalled", .flag) ?? false
-        isUndecided = try fields.read("undecided", .flag) ?? false
+        let isUndecided = try fields.read("undecided", .flag) ?? false
+        failure = try fields.read("error", .text).map { Failure(words: $0, isUndecided: isUndecided) }
         isMarked = try fields.read("marked", .flag) ?? false
+        let isAppliedUnjournalled = try fields.read("appliedUnjournalled", .flag) ?? false
+        let applied = try fields.read("applied", .document)
+        self.applied =
+            applied == nil && !isAppliedUnjournalled
+            ? nil : Applied(fields: applied, isUnjournalled: isAppliedUnjournalled)
         _ = try fields.read("token", .token)
         _ = try fields.read("lastRun", .objectID)
-        toRestore = [:]
-        for name in Self.restored {
-            if let value = document[name] { toRestore.append(name, value) }
-        }
+        kept = BSONDocument(Applied.names.compactMap { name in document[name].map { (name, $0) } })
+    }
+}
+
+extension LedgerRow.Work {
+    fileprivate init(reading fields: StateFields) throws(StateError) {
+        startedAt = try fields.read("startedAt", .date)
+        finishedAt = try fields.read("finishedAt", .date)
+        durationMS = try fields.read("durationMS", .count)
+        host = try fields.read("host", .text)
+        user = try fields.read("user", .text)
+        toolVersion = try fields.read("toolVersion", .text)
+    }
+}
+
+extension LedgerRow.Attempt {
+    fileprivate init(reading fields: StateFields) throws(StateError) {
+        runs = try fields.read("attempt", .objectIDs) ?? []
+        checkpoint = try Self.checkpoint(fields)
+        accounted = try fields.read("accounted", .objectID)
+        isUnjournalled = try fields.read("unjournalled", .flag) ?? false
     }
 
     /// A step's own checkpoint is its own affair; that of a step's file is read here as far as it is counted with.
@@ -144,22 +172,4 @@ public struct LedgerRow: Sendable, Equatable {
 
     /// More commands than a file can hold.
     private static let mostCommands: Int64 = 1 << 30
-
-    /// What reverting the step by its own means overwrites, and puts back where it fails before it has an effect.
-    static let restored = [
-        "attempt", "startedAt", "finishedAt", "durationMS", "host", "user", "toolVersion", "unjournalled", "marked",
-        "left",
-    ]
-    /// That, as it is.
-    private(set) var toRestore: BSONDocument = [:]
-
-    /// The fields to set and to remove so that the row says what it said when the step was applied.
-    var restoration: (set: BSONDocument, unset: BSONDocument) {
-        var set: BSONDocument = [:]
-        var unset: BSONDocument = ["checkpoint": "", "appliedUnjournalled": "", "applied": "", "accounted": ""]
-        for name in Self.restored {
-            if let value = applied?[name] { set.append(name, value) } else { unset.append(name, "") }
-        }
-        return (set, unset)
-    }
 }

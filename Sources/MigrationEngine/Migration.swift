@@ -225,7 +225,7 @@ extension Migration {
 
     /// Whatever a run has begun may have done something.
     public func isBegun(_ row: LedgerRow?, _ database: Database) async throws -> Bool {
-        row.map { $0.isHalfDone && !$0.attempt.isEmpty } ?? false
+        row.map { $0.isHalfDone && !$0.attempt.runs.isEmpty } ?? false
     }
 
     /// Most steps may have changed something.
@@ -268,7 +268,7 @@ extension Migration {
     package func usesOwnDown(_ row: LedgerRow?) -> Bool {
         guard hasOwnDown else { return false }
         guard let row, row.state == .reverting else { return true }
-        return row.checkpoint?["direction"]?.string == MigrationDirection.down.rawValue
+        return row.attempt.checkpoint?["direction"]?.string == MigrationDirection.down.rawValue
     }
 }
 
@@ -305,7 +305,7 @@ public struct StepContext: Sendable {
     /// - Returns: Whether that wasn't noted yet.
     @discardableResult
     package func noteUnjournalled() async throws -> Bool {
-        run.isUnjournalled = true
+        run.record.isUnjournalled = true
         return try await position?.noteUnjournalled(run) ?? false
     }
 

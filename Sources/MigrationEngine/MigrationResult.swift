@@ -13,7 +13,7 @@ public struct MigrationResult: Sendable {
     public let leftovers: [Leftover]
 
     init(_ run: Run, _ steps: [StepResult]) {
-        self.run = run.hasRecord ? run.id : nil
+        self.run = run.record.exists ? run.id : nil
         self.steps = steps
         changes = run.totals.changes
         leftovers = run.totals.leftovers

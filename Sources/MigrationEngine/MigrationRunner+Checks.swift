@@ -74,7 +74,9 @@ extension MigrationRunner {
             let isPartial = step.notesUnjournalled && rows[step.version]?.state != .applied
             var reasons = isUndone || isPartial ? [] : try await step.downBlockers(database)
             if let row = rows[step.version], !step.usesOwnDown(row) {
-                if reasons.isEmpty, row.isUnjournalled && row.state != .reverting || row.isAppliedUnjournalled {
+                if reasons.isEmpty,
+                    row.attempt.isUnjournalled && row.state != .reverting || row.applied?.isUnjournalled ?? false
+                {
                     reasons.append("the journal doesn't hold all that it did")
                 }
                 if row.isMarked, row.runs.isEmpty {

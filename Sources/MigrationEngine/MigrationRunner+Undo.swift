@@ -24,7 +24,7 @@ extension MigrationRunner {
         }
         for row in try await rows(of: id, ["applied", "applying", "failed"], run.database) {
             guard try await count(Undo.filter(id, row.version), run.database) > 0 else { continue }
-            try await run.begin()
+            try await run.record.begin(run)
             try await set(.reverting, row, run)
         }
     }
@@ -42,10 +42,10 @@ extension MigrationRunner {
         let database = run.database
         for row in try await rows(of: id, ["applied", "applying", "failed", "reverting"], database) {
             var remaining = 0
-            for other in row.attempt.isEmpty ? row.runs : row.attempt {
+            for other in row.attempt.runs.isEmpty ? row.runs : row.attempt.runs {
                 remaining += try await remains(of: other, row.version, database)
             }
-            if row.isUnjournalled {
+            if row.attempt.isUnjournalled {
                 run.totals.left(
                     "step \(row.version)", StateCollection.migrations, 1,
                     reason: "some of what it did isn't in the journal, and stands")
@@ -69,10 +69,10 @@ extension MigrationRunner {
                 ["_id.r": .objectID(id), "step": .int64(row.version), "undone": ["$exists": true]], run.database)
             // What was reverted in several attempts isn't there again before all of them are undone.
             var rest = 0
-            for attempt in Set(row.attempt).intersection(row.revertedBy).union([id]) {
+            for attempt in Set(row.attempt.runs).intersection(row.revertedBy).union([id]) {
                 rest += try await remains(of: attempt, row.version, run.database)
             }
-            if row.isUnjournalled || rest > 0 {
+            if row.attempt.isUnjournalled || rest > 0 {
                 run.totals.left(
                     "step \(row.version)", StateCollection.migrations, 1,
                     reason: "not all that its down did could be undone; \(EngineAdvice.declareEither(row.version))")
@@ -121,8 +121,8 @@ extension MigrationRunner {
 
     /// The step is applied again, as it was before it was reverted.
     private static func setApplied(_ row: LedgerRow, _ run: Run) async throws {
-        var (fields, removed) = row.restoration
-        if row.applied == nil {  // Reverted by an earlier version.
+        var (fields, removed) = LedgerRow.Applied.restoration(row.applied?.fields)
+        if row.applied?.fields == nil {  // Reverted by an earlier version.
             (fields, removed) = (["finishedAt": WallClock.now], ["checkpoint": ""])
             fields.append("attempt", .array(BSONArray(row.runs.map { .objectID($0) })))
         }

@@ -117,7 +117,7 @@ package struct MigrationRunner: Sendable {
             let looking = ContinuousClock.now - start
             var blockers = try await step.blockers(database, situation).map { Sentence($0) }
             if let row, row.isHalfDone {
-                if row.isUndecided { blockers += [row.error].compactMap { $0.map { Sentence($0) } } }
+                if let failure = row.failure, failure.isUndecided { blockers.append(Sentence(failure.words)) }
                 blockers += try [step.objection(to: .up, row)].compactMap { $0 }
             }
             if let reason = forgotten { blockers.insert(reason, at: 0) }
@@ -142,9 +142,7 @@ package struct MigrationRunner: Sendable {
         guard !selection.isEmpty else { return }
         // Also those that this run leaves pending: a later one may find data that are changed by then.
         for step in steps where selection.rows[step.version]?.state != .applied { try await step.prepare(context) }
-        try await work(
-            selection, context, description, during: .applying, after: .applied, finished: finished
-        ) { step, context, row in
+        try await work(selection, .up, context, description, finished: finished) { step, _, context, row in
             let isBegun = try await step.isBegun(row, context.database)
             let missing = isBegun ? [] : try await step.preconditions(context.database)
             guard missing.isEmpty else { throw ConditionsUnmet(when: "before it could begin", conditions: missing) }
@@ -162,15 +160,13 @@ package struct MigrationRunner: Sendable {
         _ selection: MigrationSelection, _ context: StepContext, _ description: RunDescription,
         finished: (StepResult) -> Void
     ) async throws {
-        try await work(
-            selection, context, description, during: .reverting, after: .reverted, finished: finished
-        ) { step, context, row in
+        try await work(selection, .down, context, description, finished: finished) { step, work, context, row in
             if try await Self.hasNoEffect(step, row, context.database) { return }
-            guard step.usesOwnDown(row) else {  // From the journal, every attempt.
+            guard work == .revertingByOwnMeans else {  // From the journal, every attempt.
                 for run in (row?.runs ?? []).reversed() {
                     try await Undo(run: context.run).revert(run: run, step: step.version)
                 }
-                if let row, row.isUnjournalled {
+                if let row, row.attempt.isUnjournalled {
                     context.run.totals.left(
                         "step \(step.version)", StateCollection.migrations, 1,
                         reason:
@@ -205,84 +201,104 @@ package struct MigrationRunner: Sendable {
         return totals.changes
     }
 
+    /// A step whose work is done, and isn't written down as done yet.
+    private struct Ended {
+        let end: Ledger.End
+        let result: StepResult
+    }
+
+    /// What the steps of one run have in common.
+    private struct Common {
+        let ledger: Ledger
+        let context: StepContext
+        let description: RunDescription
+        var run: Run { context.run }
+    }
+
     private func work(
-        _ selection: MigrationSelection, _ context: StepContext, _ description: RunDescription,
-        during: StepState, after: StepState, finished: (StepResult) -> Void,
-        _ body: (any Migration, StepContext, LedgerRow?) async throws -> Void
+        _ selection: MigrationSelection, _ direction: MigrationDirection, _ context: StepContext,
+        _ description: RunDescription, finished: (StepResult) -> Void,
+        _ body: (any Migration, StepWork, StepContext, LedgerRow?) async throws -> Void
     ) async throws {
-        guard !selection.isEmpty else { return }
-        let ledger = Ledger(database: context.database, series: series)
-        let rows = selection.rows
-        let run = context.run
-        var ended: (end: Ledger.End, result: StepResult)?
+        let common = Common(
+            ledger: Ledger(database: context.database, series: series), context: context, description: description)
+        var last: Ended?
+        /// Tells of the last step, whose end is written down by now.
+        func tell() {
+            if let last { finished(last.result) }
+            last = nil
+        }
         do {
             for step in selection.steps {
-                try run.checkpoint()
-                let row = rows[step.version]
-                let direction = during == .applying ? MigrationDirection.up : .down
-                let isOwnDown = direction == .down && step.usesOwnDown(row)
-                run.step = step.version
-                defer { run.step = nil }
-                let stepTotals = try await stepTotals(of: step, row, direction, isOwnDown: isOwnDown, ledger, run)
-                let end = { (state: StepState?, error: (any Error)?) in
-                    let figures = stepTotals.figures(run.totals)
-                    return Ledger.End(
-                        version: step.version, state: state, durationMS: stepTotals.durationMS,
-                        changes: direction == .up ? figures.changes : nil, leftovers: figures.leftovers, error: error)
-                }
-                var context = context
-                context.position = try await ledger.begin(
-                    step, during, after: row, isOwnDown: isOwnDown, run: run, description: description,
-                    ending: ended?.end)
-                if let ended { finished(ended.result) }
-                ended = nil
-                let left = run.totals.timesLeft
-                do {
-                    try await body(step, context, row)
-                } catch {
-                    throw try await fail(
-                        step, as: direction == .up ? .failed : .reverting, isOwnDown: isOwnDown, ledger, run, end, error
-                    )
-                }
-                // A step of which the journal's undo left something isn't reverted whole: it stays as it is for another
-                // try. One's own way back has come to its end.
-                let isPartial = after == .reverted && !isOwnDown && run.totals.timesLeft != left
-                let state: StepState = isPartial ? .reverting : after
-                ended = (
-                    end(state, nil),
-                    StepResult(version: step.version, name: step.name, state: state, duration: stepTotals.duration)
-                )
+                try common.run.checkpoint()
+                last = try await perform(
+                    step, direction, selection.rows[step.version], common, ending: last?.end, begun: tell, body)
             }
         } catch let error as EngineError {
             // What asks to stop between two steps must not leave the one that is done looking half done.
-            guard let ended, case .interrupted = error else { throw error }
-            try await ledger.end(ended.end, run: run)
-            finished(ended.result)
+            guard let last, case .interrupted = error else { throw error }
+            try await common.ledger.end(last.end, run: common.run)
+            tell()
             throw error
         }
-        if let ended {
-            try await ledger.end(ended.end, run: run)
-            finished(ended.result)
+        if let last { try await common.ledger.end(last.end, run: common.run) }
+        tell()
+    }
+
+    /// Does the work on one step.
+    ///
+    /// - Parameters:
+    ///   - previous: How the step before it ended: written down together with this one's beginning.
+    ///   - begun: Called when that is written down.
+    private func perform(
+        _ step: any Migration, _ direction: MigrationDirection, _ row: LedgerRow?, _ common: Common,
+        ending previous: Ledger.End?, begun: () -> Void,
+        _ body: (any Migration, StepWork, StepContext, LedgerRow?) async throws -> Void
+    ) async throws -> Ended {
+        let (run, work) = (common.run, StepWork(direction, step, row))
+        run.totals.step = step.version
+        defer { run.totals.step = nil }
+        let stepTotals = try await stepTotals(of: step, row, work, common.ledger, run)
+        let end = { (state: StepState?, error: (any Error)?) in
+            let figures = stepTotals.figures(run.totals)
+            return Ledger.End(
+                version: step.version, state: state, durationMS: stepTotals.durationMS,
+                changes: direction == .up ? figures.changes : nil, leftovers: figures.leftovers, error: error)
         }
+        var context = common.context
+        context.position = try await common.ledger.begin(
+            step, work, after: row, run: run, description: common.description, ending: previous)
+        begun()
+        let left = run.totals.timesLeft
+        do {
+            try await body(step, work, context, row)
+        } catch {
+            throw try await fail(step, work, common.ledger, run, end, error)
+        }
+        // A step of which the journal's undo left something isn't reverted whole: it stays as it is for another try. One's
+        // own way back has come to its end.
+        let isPartial = work == .revertingFromJournal && run.totals.timesLeft != left
+        let state: StepState = isPartial ? .reverting : work.after
+        return Ended(
+            end: end(state, nil),
+            result: StepResult(
+                version: step.version, name: step.name, state: state, duration: stepTotals.duration))
     }
 
     /// The totals of a step, opened with what earlier runs have changed and left.
     private func stepTotals(
-        of step: any Migration, _ row: LedgerRow?, _ direction: MigrationDirection, isOwnDown: Bool, _ ledger: Ledger,
-        _ run: Run
+        of step: any Migration, _ row: LedgerRow?, _ work: StepWork, _ ledger: Ledger, _ run: Run
     ) async throws -> StepTotals {
-        try await run.stepTotals(of: step.version) {
-            let stepTotals = try await ledger.openTotals(of: step.version, row, direction, isOwnDown: isOwnDown, run)
-            if let row, row.isHalfDone, direction == .up || isOwnDown {
-                try await step.nameUnknown(of: row.attempt, run)
-            }
-            return stepTotals
+        try await run.steps.totals(of: step.version) {
+            let totals = try await ledger.openTotals(of: step.version, row, work, run)
+            if let row, row.isHalfDone, work.isAttempt { try await step.nameUnknown(of: row.attempt.runs, run) }
+            return totals
         }
     }
 
     /// Writes down that a step failed. One that was interrupted keeps its state: it is resumed, not failed.
     private func fail(
-        _ step: any Migration, as failed: StepState, isOwnDown: Bool, _ ledger: Ledger, _ run: Run,
+        _ step: any Migration, _ work: StepWork, _ ledger: Ledger, _ run: Run,
         _ end: (StepState?, (any Error)?) -> Ledger.End, _ error: any Error
     ) async throws -> any Error {
         let isInterrupted: Bool
@@ -299,13 +315,13 @@ package struct MigrationRunner: Sendable {
                 try await ledger.end(end(nil, nil), run: run)
                 return error
             }
-            if isOwnDown, let row = try await ledger.rows()[step.version], row.applied != nil,
-                try await !step.hasEffect(row, run.database)
+            if work == .revertingByOwnMeans, let row = try await ledger.rows()[step.version],
+                row.applied?.fields != nil, try await !step.hasEffect(row, run.database)
             {
                 try await ledger.keepApplied(row, error: error, run: run)
                 return failure(true, error)
             }
-            try await ledger.end(end(failed, error), run: run)
+            try await ledger.end(end(work.failed, error), run: run)
         } catch let second {
             let both = UnrecordedFailure(first: error, second: second)
             return isInterrupted ? both : failure(false, both)

@@ -130,7 +130,7 @@ extension Migrator {
                 }
                 return MigrationResult(run, steps)
             } catch {
-                guard let begun, begun.hasRecord else { throw error.asStop }
+                guard let begun, begun.record.exists else { throw error.asStop }
                 throw MigrationFailure(done: MigrationResult(begun, steps), underlying: error.asStop)
             }
         }

@@ -65,7 +65,7 @@ extension CommandRunner {
             throw error
         }
         let number = if case .indexes(let indexes) = content { indexes.count } else { 1 }
-        run.count(entries[0], number)
+        run.counts.count(entries[0], number)
         try await run.setState(.done, of: entries)
     }
 
@@ -123,7 +123,7 @@ extension CommandRunner {
                 }
             }
             if isJournalled, !isDrop { _ = try await recordOutcome(in: collection, position) }
-            run.count(command: position.number, command.name, collection)
+            run.counts.count(command: position.number, of: run.totals.step ?? 0, command.name, collection)
         }
     }
 
@@ -216,7 +216,8 @@ extension CommandRunner {
                 throw error
             }
             if command.risk != .safe || command.name.hasPrefix("create") {
-                run.count(command: position.number, command.name, command.collection ?? "")
+                run.counts.count(
+                    command: position.number, of: run.totals.step ?? 0, command.name, command.collection ?? "")
             }
         }
     }

@@ -146,7 +146,7 @@ extension CommandRunner {
                     throw error
                 }
             }
-            run.count(command: position.number, command.name, collection)
+            run.counts.count(command: position.number, of: run.totals.step ?? 0, command.name, collection)
         }
     }
 

@@ -53,7 +53,7 @@ struct CommandRunner {
 
     /// Writes down that the commands in front of one are done, with what they have left.
     func pass(to index: Int) async throws {
-        run.closeFigures(of: version)
+        run.steps.closeFigures(of: version)
         try await context.save(checkpoint: checkpoint(at: index).document)
     }
 
@@ -92,7 +92,7 @@ struct CommandRunner {
 
     func checkpoint(at index: Int, begun: BSONDocument? = nil) throws -> StepCheckpoint {
         try file.checkpoint(
-            direction, position: index, begun: begun, figures: run.closedFigures(of: version))
+            direction, position: index, begun: begun, figures: run.steps.closedFigures(of: version))
     }
 
     private func perform(_ index: Int, wasBegun begun: BSONDocument?, isResumed: Bool) async throws {

@@ -73,7 +73,7 @@ package struct FileStep: Migration {
 
     /// What those of its commands would do that are still to be run.
     package func plan(_ database: Database, _ situation: StepSituation) async throws -> StepPlan {
-        let saved = situation.isBegun ? situation.row?.checkpoint.flatMap(StepCheckpoint.init) : nil
+        let saved = situation.isBegun ? situation.row?.attempt.checkpoint.flatMap(StepCheckpoint.init) : nil
         let position = saved?.direction == .up ? saved?.position ?? 0 : 0
         return try await planner(database).plan(upFile, from: position, ignoring: situation.touched)
     }
@@ -96,10 +96,10 @@ package struct FileStep: Migration {
     /// Whether an earlier attempt has done anything of it.
     package func isBegun(_ row: LedgerRow?, _ database: Database) async throws -> Bool {
         guard let row, MigrationPlanner.isEffective(row.state) else { return false }
-        if let saved = row.checkpoint.flatMap(StepCheckpoint.init), saved.position > 0 || saved.begun != nil {
+        if let saved = row.attempt.checkpoint.flatMap(StepCheckpoint.init), saved.position > 0 || saved.begun != nil {
             return true
         }
-        for run in row.attempt {
+        for run in row.attempt.runs {
             var filter = Undo.filter(run, version)
             filter["undone"] = nil
             filter["state"] = nil
@@ -112,10 +112,10 @@ package struct FileStep: Migration {
 
     /// Whether the present attempt, which has failed, has changed anything, or may have.
     package func hasEffect(_ row: LedgerRow, _ database: Database) async throws -> Bool {
-        guard let saved = row.checkpoint.flatMap(StepCheckpoint.init), saved.position == 0, saved.begun == nil,
-            !row.isUnjournalled
+        guard let saved = row.attempt.checkpoint.flatMap(StepCheckpoint.init), saved.position == 0, saved.begun == nil,
+            !row.attempt.isUnjournalled
         else { return true }
-        for run in row.attempt where try await Undo.hasEffect(database, run: run, step: version) { return true }
+        for run in row.attempt.runs where try await Undo.hasEffect(database, run: run, step: version) { return true }
         return false
     }
 
@@ -195,7 +195,7 @@ package struct FileStep: Migration {
                 "it is half reverted; \(EngineAdvice.finishReverting). Where something is left that can't be reverted, "
                 + "\(EngineAdvice.declareEither(version))"
         }
-        guard usesOwnDown(row) || direction == .up, let saved = row.checkpoint.flatMap(StepCheckpoint.init),
+        guard usesOwnDown(row) || direction == .up, let saved = row.attempt.checkpoint.flatMap(StepCheckpoint.init),
             let file = direction == .up ? upFile : downFile
         else { return nil }
         guard saved.direction == direction else {

@@ -156,7 +156,7 @@ struct RunTests {
             try await withRun(on: database) { run in
                 let missed = try await run.apply([], in: "things", code: "test")
                 #expect(missed.isEmpty)
-                #expect(!run.hasRecord)
+                #expect(!run.record.exists)
             }
             #expect(before.differences(to: try await ServerImage(of: database)) == [])
         }

@@ -25,7 +25,7 @@ struct LedgerTests {
                 func begin(_ run: Run) async throws {
                     let row = try await ledger.rows()[1]
                     _ = try await ledger.begin(
-                        Step(), .applying, after: row, isOwnDown: false, run: run, description: description, ending: nil
+                        Step(), .applying, after: row, run: run, description: description, ending: nil
                     )
                 }
                 try await begin(dead)
@@ -41,7 +41,7 @@ struct LedgerTests {
                     }
                     let row = try await ledger.rows()[1]
                     #expect(row?.state == .applying)
-                    #expect(row?.checkpoint == ["n": 2])
+                    #expect(row?.attempt.checkpoint == ["n": 2])
                 }
             }
         }

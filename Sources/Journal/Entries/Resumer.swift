@@ -70,7 +70,7 @@ package struct Resumer: Sendable {
         }
         if present[StateCollection.runs] != nil {
             let unfinished = try await closeRecords()
-            if unfinished || !entries.isEmpty { run.followsUnfinished = true }
+            if unfinished || !entries.isEmpty { run.circumstances.followsUnfinished = true }
         }
         return resumed
     }
@@ -89,7 +89,7 @@ package struct Resumer: Sendable {
             let entry = try JournalEntry(reading: document)
             let fields = StateFields(StateCollection.journal, document)
             guard try fields.read("open", .flag) == true else { throw fields.fault("open", "true, or absent") }
-            if let token = run.token {
+            if let token = run.gate.token {
                 let standing = try fields.require("token", .token)
                 guard standing <= token else {
                     try await run.confirmLease()
@@ -114,10 +114,10 @@ package struct Resumer: Sendable {
         let isUndo = try await !run.database.findAll(
             StateCollection.runs, filter: ["_id": .objectID(id), "undoes": ["$exists": true]], options: ["limit": 1]
         ).isEmpty
-        let step = old.step
-        defer { old.step = step }
+        let step = old.totals.step
+        defer { old.totals.step = step }
         for (step, group) in Dictionary(grouping: entries, by: \.step) {
-            old.step = step
+            old.totals.step = step
             // References that were on their way first: a document's move then finds them where they belong.
             for entry in group { try await finish(entry, old, isUndo: isUndo) }
             try await finishMoves(group, old)
@@ -179,7 +179,7 @@ package struct Resumer: Sendable {
             }
         case .collection:
             let exists = try await exists(entry.collection)
-            if exists { old.count(entry, 1) }
+            if exists { old.counts.count(entry, 1) }
             try await old.setState(exists ? .done : .abandoned, of: [entry])
         case .documents(let changes):
             // What isn't known then is named by whoever ends the step that the entry belongs to.
@@ -218,7 +218,7 @@ package struct Resumer: Sendable {
     ) async throws {
         do {
             try await change()
-            old.count(entry, changes)
+            old.counts.count(entry, changes)
             try await old.setState(.done, of: [entry])
         } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
             try await old.setState(.abandoned, of: [entry])

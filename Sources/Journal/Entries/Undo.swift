@@ -28,7 +28,7 @@ package struct Undo: Sendable {
             throw EngineError.refused(Sentence(refusal))
         }
         try await Self.check(run.database, run: id, isFinished: true)
-        try await run.annotate("undoes", .objectID(id))
+        try await run.record.note("undoes", .objectID(id), run)
         try await LateReferences(run: run).announce(id)
         let cursor = try await run.database.client.find(
             run.database.namespace(StateCollection.journal), filter: Self.filter(id, step),

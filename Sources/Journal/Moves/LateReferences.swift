@@ -19,7 +19,7 @@ struct LateReferences {
     private static let field = "following"
 
     /// Notes durably that references may have to follow, before the first document goes back.
-    func announce(_ id: ObjectID) async throws { try await run.annotate(Self.field, .objectID(id)) }
+    func announce(_ id: ObjectID) async throws { try await run.record.note(Self.field, .objectID(id), run) }
 
     /// Looks until two looks in a row find nothing.
     ///
@@ -38,7 +38,7 @@ struct LateReferences {
                 "references", collection, ids.count,
                 reason: "refers to a document whose _id went back to a value that can't be referred to", samples: ids)
         }
-        try await run.annotate(Self.field, .null)
+        try await run.record.note(Self.field, .null, run)
     }
 
     /// The records of undos that may have been stopped before their references had followed.

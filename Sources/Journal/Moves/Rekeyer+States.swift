@@ -20,7 +20,7 @@ extension Rekeyer {
     func moveByStates(_ items: [Item]) async throws -> [Item] {
         try await run.append(items.filter { !$0.isResumed }.map(\.entry))
         // Original and copy stand side by side until the batch is through: a request to stop waits for that.
-        return try await run.uninterrupted { try await finishByStates(items) }
+        return try await run.gate.uninterrupted { try await finishByStates(items) }
     }
 
     private func finishByStates(_ items: [Item]) async throws -> [Item] {

@@ -8,7 +8,7 @@ extension Rekeyer {
     /// Moves each document in a transaction of its own, then the references that didn't fit.
     func moveInTransactions(_ items: [Item]) async throws -> [Item] {
         guard !items.isEmpty else { return [] }
-        try await run.begin()
+        try await run.record.begin(run)
         let known = try await gatherReferences(items)
         var items = items
         var stop: (any Error)?
@@ -24,7 +24,7 @@ extension Rekeyer {
         }
         // A document that has moved takes its references along, whatever asks to stop.
         let moved = items.filter { $0.outcome == .moved }
-        try await run.uninterrupted {
+        try await run.gate.uninterrupted {
             try await follow(moved)
             count(moved)
             try await run.setState(.done, of: moved.map(\.entry))

@@ -85,7 +85,7 @@ package struct Rekeyer: Sendable {
     /// Counts documents that have moved.
     func count(_ items: [Item]) {
         for item in items where item.outcome == .moved {
-            run.count(item.entry, 1)
+            run.counts.count(item.entry, 1)
         }
     }
 

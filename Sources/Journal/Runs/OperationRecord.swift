@@ -60,8 +60,6 @@ extension StateField where T == BSONDocument {
 }
 
 extension Run {
-    /// More operations of one run aren't recorded one by one.
-    private static let mostOperations = 1000
     /// A longer filter, such as a list of ids, isn't kept.
     private static let longestFilter = 2048
 
@@ -80,15 +78,11 @@ extension Run {
         let start = ContinuousClock.now
         let before = totals.totalChanged
         let result = try await body()
-        let record = OperationRecord(
-            step: step, collection: collection, operation: operation,
+        let operation = OperationRecord(
+            step: totals.step, collection: collection, operation: operation,
             filter: filter.flatMap { $0.byteCount <= Self.longestFilter ? $0 : nil },
             changed: totals.totalChanged - before, duration: ContinuousClock.now - start)
-        shared.state.withLock { state in
-            if state.operations.count < Self.mostOperations, !isRepeated || record.changed > 0 {
-                state.operations.append(record)
-            }
-        }
+        if !isRepeated || operation.changed > 0 { record.add(operation) }
         return result
     }
 }

@@ -78,7 +78,7 @@ extension Run {
                 // Somebody was faster: it isn't ours to drop.
                 return false
             }
-            count(entries[index], 1)
+            counts.count(entries[index], 1)
         }
         try await setState(.done, of: entries)
         return true

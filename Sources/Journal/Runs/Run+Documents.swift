@@ -75,7 +75,7 @@ extension Run {
         var entry = entry
         entry.state = .planned
         var fields: BSONDocument = ["items": .array(items), "state": .string(entry.state.rawValue), "open": true]
-        if let token { fields.append("token", .int64(token)) }
+        if let token = gate.token { fields.append("token", .int64(token)) }
         // Nobody else has made anything of it.
         let known: BSONDocument = [
             "_id": entry.key.value, "state": .string(imageState.rawValue), "open": ["$exists": false],
@@ -172,7 +172,7 @@ extension Run {
                 open: entry,
                 ["$set": ["missed": .array(BSONArray(missed + unknown)), "again": .array(BSONArray(missed))]])
         }
-        count(entry, changed)
+        counts.count(entry, changed)
         leaveUnknown(entry.code, entry.collection, unknown)
         try await setState(.done, of: [entry])
     }

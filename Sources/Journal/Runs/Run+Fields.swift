@@ -179,7 +179,7 @@ extension Run {
         if !missed.isEmpty {
             try await amend(open: entry, ["$set": ["missed": .array(BSONArray(missed))]])
         }
-        count(entry, ids.count - missed.count)
+        counts.count(entry, ids.count - missed.count)
         try await setState(.done, of: [entry], concern: .acknowledged)
     }
 

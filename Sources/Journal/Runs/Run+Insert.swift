@@ -39,7 +39,7 @@ extension Run {
             ? try await self.documents(documents.map { $0["_id"] ?? .null }, in: entry.collection) : [:]
         let refused = result.writeErrors.filter { present[documents[$0.index]["_id"] ?? .null] == nil }
         guard let error = refused.first else {
-            count(entry, documents.count)
+            counts.count(entry, documents.count)
             return try await setState(.done, of: [entry], concern: .acknowledged)
         }
         // What the server refused is no part of what this run did: an undo leaves it, and it can be tried again.
@@ -57,7 +57,7 @@ extension Run {
                         "copies": .int64(Int64(again.count - missed.count)),
                     ]
                 ])
-            count(entry, documents.count - refused.count)
+            counts.count(entry, documents.count - refused.count)
         }
         try await setState(refused.count < documents.count ? .done : .abandoned, of: [entry])
         throw MongoError(

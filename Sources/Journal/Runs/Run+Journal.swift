@@ -9,7 +9,7 @@ extension Run {
         _ contents: [(collection: String, code: String, content: JournalEntry.Content, parent: Int64?)],
         state: JournalEntry.State = .planned
     ) -> [JournalEntry] {
-        let step = step
+        let step = totals.step
         return zip(takeNumbers(contents.count), contents).map { key, item in
             JournalEntry(
                 key: key, code: item.code, collection: item.collection, content: item.content, state: state,
@@ -24,7 +24,7 @@ extension Run {
     package func append(_ entries: [JournalEntry]) async throws {
         guard !entries.isEmpty else { return }
         try await breathe()
-        try await begin()
+        try await record.begin(self)
         do {
             try await writer.bulkWrite(journal, entries.map { .insert(openDocument($0)) }, ordered: true)
         } catch let error as MongoError where error.kind == .duplicateKey {
@@ -47,7 +47,7 @@ extension Run {
         var document = entry.document
         guard !entry.state.isFinal else { return document }
         document.append("open", true)
-        if let token { document.append("token", .int64(token)) }
+        if let token = gate.token { document.append("token", .int64(token)) }
         // A sharded collection may hold several documents of one `_id`.
         if case .rekey = entry.content, database.server.topology != .sharded { document.append("holds", true) }
         return document
@@ -56,7 +56,7 @@ extension Run {
     /// Takes over what earlier runs have left open. From then on those runs, should they still be alive, can't move their
     /// entries on.
     func claimOpenEntries() async throws {
-        guard let token else { return }
+        guard let token = gate.token else { return }
         // Another application's documents stay as they are, to be named.
         let older: BSONDocument = [
             "open": true, "token": ["$not": ["$gte": .int64(token)]], "_id.r": ["$type": "objectId"],
@@ -74,9 +74,9 @@ extension Run {
         _ state: JournalEntry.State, of entries: [JournalEntry], concern: WriteConcern = .majorityJournaled
     ) async throws {
         guard !entries.isEmpty else { return }
-        try lease?.check()
+        try gate.checkLease()
         try await close(entries, as: state, concern: concern)
-        if state.isFinal { forget(entries.map(\.key)) }
+        if state.isFinal { counts.close(entries.map(\.key)) }
     }
 
     private func close(
@@ -90,7 +90,7 @@ extension Run {
                 "_id": ["$in": .array(BSONArray(group.map(\.key.value)))], "open": true,
                 "state": .string(known.rawValue),
             ]
-            if let token { filter.append("token", .int64(token)) }
+            if let token = gate.token { filter.append("token", .int64(token)) }
             return WriteModel.updateMany(filter: filter, update: update)
         }
         let result = try await database.client.bulkWrite(journal, writes, concern: concern)
@@ -128,7 +128,7 @@ extension Run {
     /// - Throws: ``EngineError/leaseLost`` when another run has taken over.
     func amend(open entry: JournalEntry, _ update: BSONDocument) async throws {
         var filter: BSONDocument = ["_id": entry.key.value, "open": true, "state": .string(entry.state.rawValue)]
-        if let token { filter.append("token", .int64(token)) }
+        if let token = gate.token { filter.append("token", .int64(token)) }
         let result = try await writer.bulkWrite(journal, [.updateOne(filter: filter, update: update)])
         guard result.matched == 1 else { throw EngineError.leaseLost }
     }

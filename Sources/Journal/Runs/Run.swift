@@ -1,11 +1,7 @@
 public import BSON
 package import MongoDriver
-internal import Synchronization
 
 /// One invocation that changes the database: everything it writes goes through here, journal first.
-///
-/// Its record in `chat_admin.runs` is written with the first journal entry, so that a run that finds nothing to do
-/// leaves no trace.
 ///
 /// ```swift
 /// let change = FieldChange(id: 7, before: ["status": "new"], after: ["status": "open"])
@@ -21,52 +17,27 @@ internal import Synchronization
 /// - ``leave(_:in:count:reason:samples:)``
 /// - ``checkpoint()``
 public final class Run: Sendable {
-    /// What all workers of a run have in common.
-    final class Shared: Sendable {
-        let state: Mutex<State>
-        let totals = Totals()
-
-        init(_ state: State) { self.state = Mutex(state) }
-    }
-
-    struct State {
-        var hasRecord: Bool
-        var nextNumber: Int64
-        var step: Int64?
-        var annotations: BSONDocument = [:]
-        var isUninterruptible = false
-        var isUnjournalled = false
-        var isCutShort = false
-        var followsUnfinished = false
-        /// Entries whose changes are counted and whose end isn't written down yet.
-        var counted: Set<JournalKey> = []
-        /// Commands of steps that count as one change each, and are counted: the step, and the command's number.
-        var countedCommands: Set<[Int64]> = []
-        /// How many entries have come to their end.
-        var closed: Int64 = 0
-        /// What is changed and left by each step that was begun.
-        var stepTotals: [Int64: StepTotals] = [:]
-        /// What the run did, for its record.
-        var operations: [OperationRecord] = []
-    }
-
     /// The run's id, which its journal entries carry.
     public let id: ObjectID
     /// The database that it changes.
     public let database: Database
-    /// What it changed, and what it left.
-    package var totals: Totals { shared.totals }
-    /// The request to stop, if one was made.
-    package let interruption: Interruption
     /// Where it shows how far it has come.
     public let progress: ProgressReport
-    /// What makes it wait between two batches.
-    package let throttle: Throttle
-    let lease: Lease?
+    /// Whether it may go on.
+    package let gate: RunGate
+    /// Its record in `chat_admin.runs`.
+    package let record: RunRecorder
+    /// What it changed, and what it left.
+    package let totals: Totals
+    /// The same of each of its steps.
+    package let steps: OpenSteps
+    /// What is out of the ordinary about it.
+    package let circumstances: RunCircumstances
+    /// Counts each journal entry's changes once.
+    package let counts: ChangeCounts
+    private let numbers: EntryNumbers
     /// Knows which references follow a moved document, and tells it from another one.
     let source: any ReferenceSource
-    private let description: RunDescription
-    let shared: Shared
 
     /// Prepares a run. Nothing is written yet.
     ///
@@ -85,41 +56,47 @@ public final class Run: Sendable {
     ) {
         id = .now()
         self.database = database
-        self.description = description
-        self.lease = lease
-        self.interruption = interruption
         self.source = source
-        self.throttle = throttle
         self.progress = progress
-        shared = Shared(State(hasRecord: false, nextNumber: 1, step: nil))
+        gate = RunGate(lease: lease, interruption: interruption, throttle: throttle)
+        record = RunRecorder(description)
+        totals = Totals()
+        steps = OpenSteps(totals)
+        counts = ChangeCounts(totals)
+        numbers = EntryNumbers()
+        circumstances = RunCircumstances()
     }
 
     /// The same run, working through another connection.
-    convenience init(_ run: Run, on database: Database) {
-        self.init(run, id: run.id, on: database, sharing: run.shared)
-    }
-
-    /// Goes on writing the journal of a run that ended before its changes were complete.
-    convenience init(resuming id: ObjectID, nextNumber: Int64, by run: Run) {
-        let shared = Shared(State(hasRecord: true, nextNumber: nextNumber, step: nil))
-        self.init(run, id: id, on: run.database, sharing: shared)
-    }
-
-    /// A run that works under another's lease, and as it does.
-    private init(_ run: Run, id: ObjectID, on database: Database, sharing shared: Shared) {
-        self.id = id
+    init(_ run: Run, on database: Database) {
+        id = run.id
         self.database = database
-        self.shared = shared
-        description = run.description
-        lease = run.lease
-        interruption = run.interruption
         source = run.source
-        throttle = run.throttle
         progress = run.progress
+        gate = run.gate
+        record = run.record
+        totals = run.totals
+        steps = run.steps
+        counts = run.counts
+        numbers = run.numbers
+        circumstances = run.circumstances
     }
 
-    /// How far the run has come: grows with every journal entry that has come to its end.
-    package var mark: Int64 { shared.state.withLock { $0.closed } }
+    /// Goes on writing the journal of a run that ended before its changes were complete, under another's lease and as that
+    /// does.
+    init(resuming id: ObjectID, nextNumber: Int64, by run: Run) {
+        self.id = id
+        database = run.database
+        source = run.source
+        progress = run.progress
+        gate = run.gate
+        record = run.record.resuming()
+        totals = Totals()
+        steps = OpenSteps(totals)
+        counts = ChangeCounts(totals)
+        numbers = EntryNumbers(next: nextNumber)
+        circumstances = RunCircumstances()
+    }
 
     /// Counts what the run found and left as it was.
     ///
@@ -135,72 +112,15 @@ public final class Run: Sendable {
         totals.left(code, collection, count, reason: reason, samples: samples)
     }
 
-    /// Counts an entry's changes, once: finishing it again after a failure finds them counted.
-    package func count(_ entry: JournalEntry, _ changed: Int) {
-        guard shared.state.withLock({ $0.counted.insert(entry.key).inserted }) else { return }
-        for code in [entry.code] + entry.also { totals.changed(code, entry.collection, changed) }
-    }
-
-    /// Counts a command of the step's file as one change, once: a run that goes on after a failure may come by it again.
-    package func count(command number: Int64, _ code: String, _ collection: String) {
-        let isNew = shared.state.withLock { $0.countedCommands.insert([$0.step ?? 0, number]).inserted }
-        if isNew { totals.changed(code, collection, 1) }
-    }
-
-    /// Forgets entries whose end is written down: they won't be finished again.
-    func forget(_ keys: [JournalKey]) {
-        shared.state.withLock { state in
-            state.counted.subtract(keys)
-            state.closed += Int64(keys.count)
-        }
-    }
-
-    /// Whether the run has written anything yet.
-    package var hasRecord: Bool { shared.state.withLock { $0.hasRecord } }
-
-    /// The step that the next journal entries belong to.
-    package var step: Int64? {
-        get { shared.state.withLock { $0.step } }
-        set {
-            shared.state.withLock { $0.step = newValue }
-            totals.step = newValue
-        }
-    }
-
-    /// Whether it did something that the journal can't undo.
-    package var isUnjournalled: Bool {
-        get { shared.state.withLock { $0.isUnjournalled } }
-        set { shared.state.withLock { $0.isUnjournalled = newValue } }
-    }
-
-    /// Whether a run before it hadn't come to its end: killed, or restored from a dump that was taken meanwhile.
-    package internal(set) var followsUnfinished: Bool {
-        get { shared.state.withLock { $0.followsUnfinished } }
-        set { shared.state.withLock { $0.followsUnfinished = newValue } }
-    }
-
-    /// Whether its time was over before its end.
-    package internal(set) var isCutShort: Bool {
-        get { shared.state.withLock { $0.isCutShort } }
-        set { shared.state.withLock { $0.isCutShort = newValue } }
-    }
-
     /// The boundary between two batches: the place where a run stops when it must.
     ///
     /// - Throws: ``EngineError/interrupted(_:)`` or ``EngineError/leaseLost``.
-    public func checkpoint() throws(EngineError) {
-        if !shared.state.withLock({ $0.isUninterruptible }) { try interruption.check() }
-        try lease?.check()
-    }
+    public func checkpoint() throws(EngineError) { try gate.check() }
 
     /// The same boundary where there may be reason to wait: a pause, or members of a replica set that lag behind.
     ///
     /// - Throws: ``EngineError``, `MongoError`.
-    public func breathe() async throws {
-        try checkpoint()
-        guard !shared.state.withLock({ $0.isUninterruptible }) else { return }
-        try await throttle.wait(self)
-    }
+    public func breathe() async throws { try await gate.breathe(self) }
 
     /// Waits, ready to stop.
     ///
@@ -217,118 +137,23 @@ public final class Run: Sendable {
         }
     }
 
-    /// Finishes what must not be left half done: a request to stop is honoured after it, the lease at every step of it.
-    func uninterrupted<R>(_ body: () async throws -> R) async throws -> R {
-        shared.state.withLock { $0.isUninterruptible = true }
-        defer { shared.state.withLock { $0.isUninterruptible = false } }
-        return try await body()
-    }
-
     /// The connection for the next write. Every write of a run goes through here, so that a run that has lost its lease
     /// writes nothing more, whatever it was in the middle of.
     package var writer: MongoClient {
         get throws(EngineError) {
-            try lease?.check()
+            try gate.checkLease()
             return database.client
         }
     }
 
-    /// What tells this run's lease from every other one; nil without a lease.
-    package var token: Int64? { lease?.token }
-
     /// Asks the server whether the lease is still this run's.
-    func confirmLease() async throws { try await lease?.confirm(database.client) }
+    func confirmLease() async throws { try await gate.lease?.confirm(database.client) }
 
     /// The same boundary within a transaction, where a takeover of the lease and the writes exclude each other.
     package func confirmLease(_ session: ClientSession) async throws {
-        try await lease?.confirm(database.client, session)
-    }
-
-    /// Writes the end of the run into its record.
-    ///
-    /// - Parameter error: Why it failed, or nil.
-    /// - Throws: ``MongoError``.
-    package func finish(error: (any Error)? = nil) async throws {
-        guard hasRecord else { return }
-        let outcome: String =
-            switch error {
-            case nil: "done"
-            case .some(EngineError.interrupted): "interrupted"
-            case .some: "failed"
-            }
-        var fields: BSONDocument = [
-            "state": .string(outcome), "finishedAt": WallClock.now,
-            "changes": .array(BSONArray(totals.changes.map(\.bson))),
-            "left": .array(BSONArray(totals.leftovers.map(\.bson))),
-            "operations": .array(BSONArray(shared.state.withLock { $0.operations }.map { .document($0.document) })),
-        ]
-        if let error { fields.append("error", .string(Self.words(error))) }
-        try await updateRecord(["$set": .document(fields)])
-    }
-
-    /// An error as records keep it: without secrets, and of bounded length, for a server repeats what it refuses.
-    package static func words(_ error: any Error) -> String {
-        Redaction.redact("\(error)").excerpt(maximumCharacters: 4000)
-    }
-
-    /// Adds a field to the run's record, such as which run it undoes; the record may still be to be written.
-    package func annotate(_ key: String, _ value: BSONValue) async throws {
-        shared.state.withLock { $0.annotations[key] = value }
-        if hasRecord { try await updateRecord(["$set": .document([key: value])]) }
-    }
-
-    /// What ``annotate(_:_:)`` has added under a key.
-    package func note(_ key: String) -> BSONValue? { shared.state.withLock { $0.annotations[key] } }
-
-    /// Takes a note out of the records of all runs.
-    ///
-    /// - Throws: ``EngineError``, `MongoError`.
-    package func forgetNote(_ key: String) async throws {
-        shared.state.withLock { $0.annotations[key] = nil }
-        try await writer.bulkWrite(
-            database.namespace(StateCollection.runs),
-            [
-                .updateMany(
-                    filter: BSONDocument([(key, .document(["$exists": true]))]),
-                    update: ["$unset": .document([key: ""])])
-            ])
-    }
-
-    private func updateRecord(_ update: BSONDocument) async throws {
-        try await writer.bulkWrite(
-            database.namespace(StateCollection.runs),
-            [.updateOne(filter: ["_id": .objectID(id)], update: update)])
-    }
-
-    /// Makes the state collections and the run's record, once.
-    package func begin() async throws {
-        guard !hasRecord else { return }
-        try await StateCollection.prepare(self)
-        var record: BSONDocument = ["_id": .objectID(id), "state": "running", "startedAt": WallClock.now]
-        if let token { record.append("token", .int64(token)) }
-        for element in description.document.rawElements { record.append(raw: element) }
-        for element in shared.state.withLock({ $0.annotations }).rawElements { record.append(raw: element) }
-        record.append(
-            "server",
-            [
-                "version": .string(database.server.version), "topology": .string(database.server.topology.rawValue),
-                "connection": .string(database.client.connectionString.description),
-            ])
-        do {
-            try await writer.bulkWrite(database.namespace(StateCollection.runs), [.insert(record)])
-        } catch let error as MongoError where error.kind == .duplicateKey {
-            // Written by an attempt whose answer was lost; or somebody has made another field of the records unique.
-            let found = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)])
-            guard !found.isEmpty else { throw StateError(StateCollection.runs, .server(error.message)) }
-        }
-        shared.state.withLock { $0.hasRecord = true }
+        try await gate.lease?.confirm(database.client, session)
     }
 
     /// Names the next entries of the journal.
-    func takeNumbers(_ count: Int) -> [JournalKey] {
-        shared.state.withLock { state in
-            defer { state.nextNumber += Int64(count) }
-            return (0..<Int64(count)).map { JournalKey(run: id, number: state.nextNumber + $0) }
-        }
-    }
+    func takeNumbers(_ count: Int) -> [JournalKey] { numbers.take(count, run: id) }
 }

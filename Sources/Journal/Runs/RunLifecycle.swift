@@ -85,10 +85,10 @@ package struct RunLifecycle: Sendable {
                 try await resume(run)
                 try await body(run)
             }
-            try await persist(run, lease) { try await run.finish() }
+            try await persist(run, lease) { try await run.record.finish(run) }
         } catch EngineError.interrupted(.timeIsUp) {
             try await close(run, lease, after: EngineError.interrupted(.timeIsUp))
-            run.isCutShort = true
+            run.circumstances.isCutShort = true
             return run
         } catch {
             let error = error.asStop
@@ -117,7 +117,7 @@ package struct RunLifecycle: Sendable {
                     database.forgetCatalog()
                     continue
                 }
-                guard let pause = policy.pause(after: error, mark: run.mark) else { throw error }
+                guard let pause = policy.pause(after: error, mark: run.counts.closed) else { throw error }
                 let cause = RetryPolicy.transientCause(of: error).map { "\($0)" } ?? "\(error)"
                 remark("\(cause)\(cause.hasSuffix(".") ? "" : ".") Resuming as soon as a server answers.")
                 try await Task.sleep(for: pause)
@@ -136,7 +136,7 @@ package struct RunLifecycle: Sendable {
         var failure: (any Error)?
         do {
             // Whoever took the lease has closed this run's record.
-            if lease.isHeld { try await run.finish(error: error) }
+            if lease.isHeld { try await run.record.finish(run, error: error) }
         } catch {
             failure = error
         }

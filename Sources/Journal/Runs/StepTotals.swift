@@ -59,30 +59,35 @@ package struct StepTotals: Sendable {
     }
 }
 
-extension Run {
+/// The totals of the steps that a run has begun.
+package final class OpenSteps: Sendable {
+    private let totals: Totals
+    private let steps = Mutex<[Int64: StepTotals]>([:])
+
+    init(_ totals: Totals) { self.totals = totals }
+
     /// The totals of a step, opened when the run begins the step first, and however often it begins it again.
-    package func stepTotals(of step: Int64, opening open: () async throws -> StepTotals) async throws -> StepTotals {
-        if let standing = shared.state.withLock({ $0.stepTotals[step] }) { return standing }
+    package func totals(of step: Int64, opening open: () async throws -> StepTotals) async throws -> StepTotals {
+        if let standing = steps.withLock({ $0[step] }) { return standing }
         let opened = try await open()
-        shared.state.withLock { $0.stepTotals[step] = opened }
+        steps.withLock { $0[step] = opened }
         return opened
     }
 
     /// What the commands in front of the step's checkpoint have done.
     package func closedFigures(of step: Int64) -> StepTotals.Figures {
-        shared.state.withLock { $0.stepTotals[step]?.closed ?? StepTotals.Figures() }
+        steps.withLock { $0[step]?.closed ?? StepTotals.Figures() }
     }
 
     /// Takes what was done by now as done by commands that aren't looked at again.
     package func closeFigures(of step: Int64) {
-        let totals = totals
         totals.keepLeftovers()
-        shared.state.withLock { state in
-            guard var standing = state.stepTotals[step] else { return }
+        steps.withLock { steps in
+            guard var standing = steps[step] else { return }
             standing.closed = standing.figures(totals)
             // What isn't known is in the journal.
             standing.closed.leftovers.removeAll(where: \.isInJournal)
-            state.stepTotals[step] = standing
+            steps[step] = standing
         }
     }
 }

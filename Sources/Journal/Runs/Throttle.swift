@@ -73,7 +73,7 @@ package final class Throttle: Sendable {
     }
 
     private func isPausedByRecord(_ run: Run) async throws -> Bool {
-        guard run.hasRecord else { return false }
+        guard run.record.exists else { return false }
         let found = try await run.database.findAll(
             StateCollection.runs, filter: ["_id": .objectID(run.id)], options: ["projection": ["pause": 1]])
         return found.first?["pause"]?.bool ?? false

@@ -141,7 +141,7 @@ package final class Totals: Sendable {
     }
 
     /// The step that leaves what is left from now on; nil for none.
-    var step: Int64? {
+    package var step: Int64? {
         get { state.withLock { $0.step } }
         set { state.withLock { $0.step = newValue } }
     }

@@ -85,8 +85,8 @@ extension CommandSession {
     /// What a run changed, and what it left.
     func result(_ run: Run, left: [ChangeResult.Left], since start: ContinuousClock.Instant) -> ChangeResult {
         ChangeResult(
-            command: command, database: database.name, run: run.hasRecord ? run.id.hex : nil, dryRun: false,
-            changes: run.totals.changes, left: left, isUnjournalled: run.isUnjournalled,
+            command: command, database: database.name, run: run.record.exists ? run.id.hex : nil, dryRun: false,
+            changes: run.totals.changes, left: left, isUnjournalled: run.record.isUnjournalled,
             durationMS: (ContinuousClock.now - start).milliseconds)
     }
 
@@ -94,7 +94,7 @@ extension CommandSession {
     ///
     /// - Parameter isWhole: Whether nothing of what was asked for is left.
     func status(_ run: Run, isWhole: Bool) -> ExitStatus {
-        guard !run.isCutShort else {
+        guard !run.circumstances.isCutShort else {
             console.remark("The time given by --max-time is over. Run the same command again to resume.")
             return .timeOver
         }
@@ -123,7 +123,9 @@ extension CommandSession {
     /// one.
     func leftovers(_ codes: Set<FindingCode>, _ run: Run) async throws -> [ChangeResult.Left] {
         // Where time was up there is none left to look.
-        guard !codes.isEmpty, !run.isCutShort else { return run.totals.leftovers.map { ChangeResult.Left($0, words) } }
+        guard !codes.isEmpty, !run.circumstances.isCutShort else {
+            return run.totals.leftovers.map { ChangeResult.Left($0, words) }
+        }
         let report = try await Checker(database: database, schema: .chat, progress: progress).check(codes)
         let told = run.totals.leftovers
         let rest = report.findings.filter { $0.severity == .error }.compactMap { found -> ChangeResult.Left? in

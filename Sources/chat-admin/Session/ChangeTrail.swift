@@ -16,10 +16,10 @@ final class ChangeTrail: Sendable {
     var steps: [ChangeResult.Step] { state.withLock { $0.steps } }
 
     /// The id of the run, if it wrote anything.
-    var run: String? { state.withLock { $0.run }.flatMap { $0.hasRecord ? $0.id.hex : nil } }
+    var run: String? { state.withLock { $0.run }.flatMap { $0.record.exists ? $0.id.hex : nil } }
 
     /// What it changed, and what it left, so far.
-    var totals: Totals? { state.withLock { $0.run }.flatMap { $0.hasRecord ? $0.totals : nil } }
+    var totals: Totals? { state.withLock { $0.run }.flatMap { $0.record.exists ? $0.totals : nil } }
 
     /// A run begins.
     func begin(_ run: Run) { state.withLock { $0.run = run } }

@@ -37,11 +37,11 @@ extension StatusResult.Step {
         self.init(
             version: status.version, name: status.name, summary: status.summary, state: status.state.rawValue,
             problems: status.problems, marked: status.row?.isMarked ?? false,
-            startedAt: status.row?.startedAt.map(TimeText.iso8601),
-            finishedAt: status.row?.finishedAt.map(TimeText.iso8601), durationMS: status.row?.durationMS,
-            host: status.row?.host, user: status.row?.user, toolVersion: status.row?.toolVersion,
+            startedAt: status.row?.work.startedAt.map(TimeText.iso8601),
+            finishedAt: status.row?.work.finishedAt.map(TimeText.iso8601), durationMS: status.row?.work.durationMS,
+            host: status.row?.work.host, user: status.row?.work.user, toolVersion: status.row?.work.toolVersion,
             changes: status.row?.changes ?? [],
             left: (status.row?.leftovers ?? []).map { ChangeResult.Left($0, words) },
-            error: status.row?.error)
+            error: status.row?.failure?.words)
     }
 }

@@ -49,9 +49,9 @@ struct ValidateResult: CommandResult {
             }
             switch status.state {
             case .failed:
-                let reason = status.row?.error.map { " (\($0))" } ?? ""
+                let reason = status.row?.failure.map { " (\($0.words))" } ?? ""
                 let advice =
-                    status.row?.isUndecided ?? false
+                    status.row?.failure?.isUndecided ?? false
                     ? "; " + words.text("\(EngineAdvice.declareEither(status.version))")
                     : "; remove the cause, then the same command resumes it"
                 list.append(
@@ -61,7 +61,7 @@ struct ValidateResult: CommandResult {
             case .applying, .reverting:
                 let verb = status.state == .applying ? "applied" : "reverted"
                 let command = status.state == .applying ? "up" : "down"
-                let undecided = status.row?.isUndecided ?? false ? status.row?.error : nil
+                let undecided = status.row?.failure?.isUndecided ?? false ? status.row?.failure?.words : nil
                 list.append(
                     Problem(
                         version: status.version, name: status.name, problem: status.state.rawValue,

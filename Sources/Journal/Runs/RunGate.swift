@@ -1,0 +1,45 @@
+internal import Synchronization
+
+/// Lets a run go on, or stops it: at the boundaries between its batches, and before each of its writes.
+package final class RunGate: Sendable {
+    let lease: Lease?
+    /// The request to stop, if one was made.
+    package let interruption: Interruption
+    /// What makes the run wait between two batches.
+    package let throttle: Throttle
+    private let isUninterruptible = Mutex(false)
+
+    init(lease: Lease?, interruption: Interruption, throttle: Throttle) {
+        self.lease = lease
+        self.interruption = interruption
+        self.throttle = throttle
+    }
+
+    /// What tells the run's lease from every other one; nil without a lease.
+    package var token: Int64? { lease?.token }
+
+    /// - Throws: ``EngineError/leaseLost`` when the run may write nothing more.
+    func checkLease() throws(EngineError) { try lease?.check() }
+
+    /// The boundary between two batches: the place where a run stops when it must.
+    ///
+    /// - Throws: ``EngineError/interrupted(_:)`` or ``EngineError/leaseLost``.
+    func check() throws(EngineError) {
+        if !isUninterruptible.withLock({ $0 }) { try interruption.check() }
+        try checkLease()
+    }
+
+    /// The same boundary where there may be reason to wait: a pause, or members of a replica set that lag behind.
+    func breathe(_ run: Run) async throws {
+        try check()
+        guard !isUninterruptible.withLock({ $0 }) else { return }
+        try await throttle.wait(run)
+    }
+
+    /// Finishes what must not be left half done: a request to stop is honoured after it, the lease at every step of it.
+    func uninterrupted<R>(_ body: () async throws -> R) async throws -> R {
+        isUninterruptible.withLock { $0 = true }
+        defer { isUninterruptible.withLock { $0 = false } }
+        return try await body()
+    }
+}
