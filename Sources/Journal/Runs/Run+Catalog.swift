@@ -42,8 +42,9 @@ package struct CatalogChange: Sendable {
 }
 
 extension Run {
-    /// How long an answer that the lease is this run's stands for the next commands, which change no document.
-    private static let confirmation = Duration.seconds(1)
+    /// How long an answer that the lease is this run's stands for the next commands, which change no document: a sixth of
+    /// the time that a lease lives without being renewed.
+    private static let confirmation = Lease.lifetime / 6
 
     /// Makes changes of the catalogue, journalled together, one after the other.
     ///
