@@ -136,7 +136,7 @@ package struct CounterRepair: Sendable {
             for (code, count) in outcome.moved.counts {
                 run.totals.left(
                     code.rawValue, scan.collection.name, count,
-                    reason: "changed while it was being counted, though nobody was said to write",
+                    reason: "changed while it was being counted, though \(EngineAdvice.nobodyWrites)",
                     samples: outcome.moved.samples(code))
             }
         }

@@ -134,7 +134,7 @@ package struct Ledger: Sendable {
     /// - Parameter row: The row as it stands, with what it said when the step was applied.
     func keepApplied(_ row: LedgerRow, error: any Error, run: Run) async throws {
         var fields: BSONDocument = [
-            "state": .string(StepState.applied.rawValue), "error": .string(Run.words(error)),
+            "state": .string(StepState.applied.rawValue), "error": .string(run.words(error)),
         ]
         for element in row.restoration.set.rawElements { fields.append(raw: element) }
         let update: BSONDocument = [
@@ -189,13 +189,13 @@ package struct Ledger: Sendable {
     private func statement(_ end: End, _ run: Run) -> BSONValue {
         var fields: BSONDocument = [
             "durationMS": .int64(end.durationMS), "accounted": .objectID(run.id),
-            "left": .array(BSONArray(end.leftovers.map(\.bson))),
+            "left": .array(run.worded(end.leftovers)),
         ]
         if let changes = end.changes { fields.append("changes", .array(BSONArray(changes.map(\.bson)))) }
         if let state = end.state {
             fields.append("state", .string(state.rawValue))
             fields.append("finishedAt", WallClock.now)
-            fields.append("error", end.error.map { .string(Run.words($0)) } ?? .null)
+            fields.append("error", end.error.map { .string(run.words($0)) } ?? .null)
             fields.append("undecided", .bool(end.error?.leavesUndecided ?? false))
         }
         var update: BSONDocument = ["$set": .document(fields)]

@@ -16,7 +16,7 @@ extension MigrationRunner {
         try Self.checkDangers(selection, .up, settings)
         let rows = try await Ledger(database: database, series: series).rows()
         if let reason = try await forgottenBaseline(selection, rows, database) {
-            throw EngineError.refused("\(reason), so nothing was touched.")
+            throw EngineError.refused("\(reason). Nothing was touched.")
         }
         try Self.checkCheckpoints(selection, .up, rows)
         var touched: Set<String> = []

@@ -15,7 +15,7 @@ struct CommandRunner {
     let direction: MigrationDirection
     let version: Int64
     /// Where updates are worked out.
-    let scratchName = Preview.makeName()
+    let previewName = Preview.makeName()
 
     var run: Run { context.run }
     var database: Database { run.database }

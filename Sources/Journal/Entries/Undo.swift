@@ -13,7 +13,7 @@ package struct Undo: Sendable {
     /// changes, and memory stays flat.
     private static let (replySize, mostTogether, mostBytes): (Int32, Int, Int) = (16, 1_000, 1 << 20)
 
-    /// Takes a run's changes back.
+    /// Undoes a run's changes.
     ///
     /// - Parameters:
     ///   - id: The run.
@@ -46,10 +46,10 @@ package struct Undo: Sendable {
         guard let undone = try StateFields(StateCollection.runs, record).read("undoes", .objectID) else { return nil }
         let original = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(undone)]).first
         let command = original?["command"]?.string ?? "the command"
-        return "This run took run \(undone.hex) back. Run `\(command)` again to have its changes again."
+        return "This run undid run \(undone.hex). Run `\(command)` again, as it was run then, to repeat its changes."
     }
 
-    /// What taking a run's changes back would change, by what the journal says. Changes nothing.
+    /// What undoing a run would change, by what the journal says. Changes nothing.
     ///
     /// - Parameters:
     ///   - database: The database.

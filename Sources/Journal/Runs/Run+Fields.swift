@@ -4,7 +4,7 @@ internal import Synchronization
 
 extension Run {
     /// The largest number of documents changed between two checkpoints.
-    package static let batchSize = 1000
+    public static let batchSize = 1000
 
     /// Changes fields of documents by compare-and-set, journalled, in batches.
     ///

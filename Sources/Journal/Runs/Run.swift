@@ -259,16 +259,27 @@ public final class Run: Sendable {
         var fields: BSONDocument = [
             "state": .string(outcome), "finishedAt": WallClock.now,
             "changes": .array(BSONArray(totals.changes.map(\.bson))),
-            "left": .array(BSONArray(totals.leftovers.map(\.bson))),
+            "left": .array(worded(totals.leftovers)),
             "operations": .array(BSONArray(shared.state.withLock { $0.operations }.map { .document($0.document) })),
         ]
-        if let error { fields.append("error", .string(Self.words(error))) }
+        if let error { fields.append("error", .string(words(error))) }
         try await updateRecord(["$set": .document(fields)])
     }
 
     /// An error as records keep it: without secrets, and of bounded length, for a server repeats what it refuses.
-    package static func words(_ error: any Error) -> String {
-        Redaction.redact("\(error)").excerpt(maximumCharacters: 4000)
+    package func words(_ error: any Error) -> String {
+        Redaction.redact(Sentence(of: error).text(description.words)).excerpt(maximumCharacters: 4000)
+    }
+
+    /// What was left, as records keep it.
+    package func worded(_ leftovers: [Leftover]) -> BSONArray {
+        BSONArray(
+            leftovers.map { left in
+                Leftover(
+                    code: left.code, collection: left.collection, count: left.count,
+                    reason: Sentence(left.reason.text(description.words)), samples: left.samples
+                ).bson
+            })
     }
 
     /// Adds a field to the run's record, such as which run it undoes; the record may still be to be written.
