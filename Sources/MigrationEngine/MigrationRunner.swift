@@ -88,6 +88,14 @@ package struct MigrationRunner: Sendable {
         }
     }
 
+    /// Those of some steps that are still to be reverted, newest first: an attempt that begins anew after a broken connection
+    /// must not revert another step than the first one chose.
+    ///
+    /// - Throws: ``EngineError``, `MongoError`.
+    package func selection(reverting chosen: Set<Int64>, _ database: Database) async throws -> [any Migration] {
+        try await selection(.down(to: -1), database).filter { chosen.contains($0.version) }
+    }
+
     /// What a step, one after another of a selection, would do, and what stands in its way. Changes nothing.
     ///
     /// - Parameters:
@@ -110,7 +118,7 @@ package struct MigrationRunner: Sendable {
             let looking = ContinuousClock.now - start
             var blockers = try await step.blockers(database, situation).map { Sentence($0) }
             if let row, row.isHalfDone {
-                if row.isUndecided { blockers += [row.error].compactMap { $0.map { Sentence($0) } } }
+                if row.isUndecided, let error = row.error { blockers.append(Sentence(error)) }
                 blockers += try [step.objection(to: .up, row)].compactMap { $0 }
             }
             if let reason = forgotten { blockers.insert(reason, at: 0) }

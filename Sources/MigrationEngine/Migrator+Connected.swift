@@ -83,13 +83,14 @@ extension Migrator {
         /// - Throws: ``MigrationFailure`` where something was done before it went wrong; `EngineError`, `MongoError`.
         @discardableResult
         public func down(to version: Int64? = nil, options: Options = Options()) async throws -> MigrationResult {
-            // Going on after a broken connection must not revert another step than the one begun.
             var chosen: Set<Int64>?
             return try await work("migrate down", options) { run, description, finished in
-                let request = MigrationPlanner.Request.down(to: chosen == nil ? version : -1)
-                let selection = try await runner.selection(request, database).filter {
-                    chosen?.contains($0.version) ?? true
-                }
+                let selection =
+                    if let chosen {
+                        try await runner.selection(reverting: chosen, database)
+                    } else {
+                        try await runner.selection(.down(to: version), database)
+                    }
                 chosen = Set(selection.map(\.version))
                 try await runner.checkDownBlockers(selection, database, settings: options.settings)
                 try await runner.down(

@@ -163,7 +163,7 @@ extension Run {
         if !repeating.isEmpty {
             for code in codes {
                 totals.left(
-                    code, collection, repeating.count, reason: Sentence(Self.repeatingReason), samples: repeating)
+                    code, collection, repeating.count, reason: Self.repeatingReason, samples: repeating)
             }
             refused.formUnion(repeating)
         }
@@ -183,7 +183,7 @@ extension Run {
         try await setState(.done, of: [entry], concern: .acknowledged)
     }
 
-    private static let repeatingReason =
+    private static let repeatingReason: Sentence =
         "a field stands in it more than once, and programs differ in which they read; decide by hand"
 
     /// The documents in which a field that is to be changed stands more than once: the compare never holds for them.

@@ -273,13 +273,7 @@ public final class Run: Sendable {
 
     /// What was left, as records keep it.
     package func worded(_ leftovers: [Leftover]) -> BSONArray {
-        BSONArray(
-            leftovers.map { left in
-                Leftover(
-                    code: left.code, collection: left.collection, count: left.count,
-                    reason: Sentence(left.reason.text(description.words)), samples: left.samples
-                ).bson
-            })
+        BSONArray(leftovers.map { $0.bson(description.words) })
     }
 
     /// Adds a field to the run's record, such as which run it undoes; the record may still be to be written.
