@@ -155,7 +155,7 @@ package struct Resumer: Sendable {
     private func finish(_ entry: JournalEntry, _ old: Run, isUndo: Bool) async throws {
         switch entry.content {
         case .rekey: return
-        case .fields where entry.isOnce: try await closeOnce(entry, old)
+        case .fields where entry.isOnce && !entry.isOffline: try await closeOnce(entry, old)
         case .fields: try await old.execute([entry], bypassesValidation: isUndo)
         case .insert(let documents):
             do {
