@@ -99,13 +99,39 @@ package struct Ledger: Sendable {
         if isResumed, keepsAttempt { added.append("attempt", .objectID(run.id)) }
         if !added.isEmpty { update.append("$addToSet", .document(added)) }
         // Not where a later holder of the lease has begun the step: the upsert then meets that row's `_id`.
-        var query: BSONDocument = ["_id": id(of: step.version)]
-        if let token = run.token { query.append("token", ["$not": ["$gt": .int64(token)]]) }
+        let query = notTakenOver(step.version, run)
         let begin: BSONValue = ["q": .document(query), "u": .document(update), "upsert": true]
         try await write((previous.map { [statement($0, run)] } ?? []) + [begin], run)
         let earlier = isResumed ? row?.attempt ?? [] : []
         return LedgerPosition(
             ledger: self, version: step.version, checkpoint: isResumed ? row?.checkpoint : nil, runs: earlier)
+    }
+
+    /// Takes over the rows of steps that another run has left half done: what it still sends, should it be alive, doesn't
+    /// change them any more.
+    ///
+    /// - Parameters:
+    ///   - versions: The steps.
+    ///   - rows: The rows as they were read.
+    /// - Returns: The rows as they are from now on.
+    func claim(_ versions: [Int64], _ rows: [Int64: LedgerRow], _ run: Run) async throws -> [Int64: LedgerRow] {
+        let others = versions.filter { rows[$0].map { $0.isHalfDone && $0.lastRun != run.id } ?? false }
+        guard !others.isEmpty else { return rows }
+        try await run.begin()
+        var fields: BSONDocument = ["lastRun": .objectID(run.id)]
+        if let token = run.token { fields.append("token", .int64(token)) }
+        let statements = others.map { version -> BSONValue in
+            ["q": .document(notTakenOver(version, run)), "u": ["$set": .document(fields)]]
+        }
+        try await write(statements, run)
+        return try await self.rows()
+    }
+
+    /// A row, but for one that a later holder of the lease has begun.
+    private func notTakenOver(_ version: Int64, _ run: Run) -> BSONDocument {
+        var query: BSONDocument = ["_id": id(of: version)]
+        if let token = run.token { query.append("token", ["$not": ["$gt": .int64(token)]]) }
+        return query
     }
 
     /// Notes durably how a step's work ended.
@@ -167,6 +193,7 @@ package struct Ledger: Sendable {
                 "user": .string(description.user), "toolVersion": .string(description.toolVersion), "marked": true,
                 "lastRun": .objectID(run.id),
             ]
+            if let token = run.token { fields.append("token", .int64(token)) }
             fields.append("error", .null)
             if let checksum = step.checksum { fields.append("checksum", .string(checksum)) }
             if state == .applied, let row = rows[step.version], !row.runs.isEmpty, row.state != .applied {
@@ -174,7 +201,7 @@ package struct Ledger: Sendable {
                 fields.append("unjournalled", true)
             }
             return [
-                "q": ["_id": id(of: step.version)],
+                "q": .document(notTakenOver(step.version, run)),
                 "u": [
                     "$set": .document(fields),
                     "$unset": [

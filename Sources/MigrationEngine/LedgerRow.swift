@@ -60,6 +60,8 @@ public struct LedgerRow: Sendable {
     public var checkpoint: BSONDocument?
     /// The runs that reverted the step by its own means and not from the journal, oldest first.
     public var revertedBy: [ObjectID] = []
+    /// The run that has written to it last.
+    var lastRun: ObjectID?
     /// The runs of its present attempt, oldest first: those that a run which resumes it begins from.
     public var attempt: [ObjectID] = []
     /// Whether what it did last can't be reverted from the journal, or not all of it.
@@ -118,7 +120,7 @@ public struct LedgerRow: Sendable {
         isUndecided = try fields.read("undecided", .flag) ?? false
         isMarked = try fields.read("marked", .flag) ?? false
         _ = try fields.read("token", .token)
-        _ = try fields.read("lastRun", .objectID)
+        lastRun = try fields.read("lastRun", .objectID)
         toRestore = [:]
         for name in Self.restored {
             if let value = document[name] { toRestore.append(name, value) }

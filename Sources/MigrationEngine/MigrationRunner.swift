@@ -214,13 +214,15 @@ package struct MigrationRunner: Sendable {
     ) async throws {
         guard !selection.isEmpty else { return }
         let ledger = Ledger(database: context.database, series: series)
-        let rows = try await ledger.rows()
         let run = context.run
+        let rows = try await ledger.claim(selection.map(\.version), try await ledger.rows(), run)
         var ended: (end: Ledger.End, result: StepResult)?
         do {
             for step in selection {
                 try run.checkpoint()
                 let row = rows[step.version]
+                // A run that has lost its lease may have come to the end meanwhile.
+                if row?.state == after { continue }
                 let direction = during == .applying ? MigrationDirection.up : .down
                 let isOwnDown = direction == .down && step.usesOwnDown(row)
                 run.step = step.version

@@ -64,6 +64,11 @@ extension CommandRunner {
         return earlier
     }
 
+    /// Takes over what earlier attempts have in the journal of a command: this one goes on with their entries.
+    func claimEntries(_ position: CommandPosition) async throws {
+        try await run.claim(runs.filter { $0 != run.id }.map { filter($0, ["position": .int64(position.number)]) })
+    }
+
     func filter(_ run: ObjectID, _ condition: BSONDocument) -> BSONDocument {
         var filter = Undo.filter(run, version)
         filter["undone"] = nil

@@ -237,7 +237,9 @@ public final class Run: Sendable {
     package var token: Int64? { lease?.token }
 
     /// Asks the server whether the lease is still this run's.
-    func confirmLease() async throws { try await lease?.confirm(database.client) }
+    ///
+    /// - Throws: ``EngineError/leaseLost``, ``MongoError``.
+    package func confirmLease() async throws { try await lease?.confirm(database.client) }
 
     /// The same boundary within a transaction, where a takeover of the lease and the writes exclude each other.
     package func confirmLease(_ session: ClientSession) async throws {
@@ -306,6 +308,11 @@ public final class Run: Sendable {
     }
 
     /// Makes the state collections and the run's record, once.
+    ///
+    /// The lease is confirmed after the record is durable: whoever makes a lease anew, where somebody has dropped it, then
+    /// finds this one's token, and takes a larger one.
+    ///
+    /// - Throws: ``EngineError/leaseLost``, ``MongoError``.
     package func begin() async throws {
         guard !hasRecord else { return }
         try await StateCollection.prepare(self)
@@ -325,6 +332,14 @@ public final class Run: Sendable {
             // Written by an attempt whose answer was lost; or somebody has made another field of the records unique.
             let found = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)])
             guard !found.isEmpty else { throw StateError(StateCollection.runs, .server(error.message)) }
+        }
+        do {
+            try await confirmLease()
+        } catch EngineError.leaseLost {
+            // It has done nothing. Where the record can't be taken away, the next run closes it.
+            _ = try? await database.client.bulkWrite(
+                database.namespace(StateCollection.runs), [.deleteOne(filter: ["_id": .objectID(id)])])
+            throw EngineError.leaseLost
         }
         shared.state.withLock { $0.hasRecord = true }
     }

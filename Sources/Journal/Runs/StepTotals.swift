@@ -68,6 +68,9 @@ extension Run {
         return opened
     }
 
+    /// Has the totals of a step opened anew when the run begins it again: an earlier run has done more than was known.
+    func reopenTotals(of step: Int64) { shared.state.withLock { $0.stepTotals[step] = nil } }
+
     /// What the commands in front of the step's checkpoint have done.
     package func closedFigures(of step: Int64) -> StepTotals.Figures {
         shared.state.withLock { $0.stepTotals[step]?.closed ?? StepTotals.Figures() }
