@@ -13,7 +13,7 @@ if grep -rnE --include='*.swift' '^ *(@testable +|public +|package +|internal +)
 fi
 
 # What a library says is for every program that uses it: chat-admin puts its advice into words (AdviceWords).
-libraries=(BSON MongoDriver Journal MigrationEngine StepFiles Consistency Chat InputFiles Migrations)
+libraries=(BSON MongoDriver Journal MigrationEngine StepFiles Consistency Chat InputFiles Checksums Migrations)
 if grep -rnE --include='*.swift' '"[^"]*(`(migrate (up|down|mark|plan|status|validate|baseline|unlock|create)|repair |runs |seed`|check`|chat-admin )|--[a-z])' \
     "${libraries[@]/#/Sources/}" | grep -vE '^[^:]+:[0-9]+: *//'; then
     echo 'lint: a library names no command and no option; give an Advice instead' >&2

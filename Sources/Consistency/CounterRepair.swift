@@ -134,11 +134,12 @@ package struct CounterRepair: Sendable {
     private func setAtOnce(_ scan: CounterScan, _ run: Run, _ settings: RepairSettings) async throws {
         _ = try await scan.forEachDrift(workers: settings.workers, run) { scan, drifts in
             let drifts = scan.settable(drifts, run)
-            let outcome = try await CounterSetting(scan: scan, run: run.on(scan.database)).set(drifts)
+            let outcome = try await CounterSetting(scan: scan, run: run.on(scan.database), offline: true)
+                .set(drifts)
             for (code, count) in outcome.moved.counts {
                 run.totals.left(
                     code.rawValue, scan.collection.name, count,
-                    reason: "changed while it was being counted, though nobody was said to write",
+                    reason: "changed while it was being counted, though \(EngineAdvice.nobodyWrites)",
                     samples: outcome.moved.samples(code))
             }
         }
@@ -149,6 +150,8 @@ package struct CounterRepair: Sendable {
 struct CounterSetting: Sendable {
     let scan: CounterScan
     let run: Run
+    /// Whether nobody else writes.
+    var offline = false
 
     /// What became of some counters.
     struct Outcome: Sendable {
@@ -204,7 +207,7 @@ struct CounterSetting: Sendable {
             let changes = group.compactMap { $0.repair(counter) }
             unchanged += try await run.applyOnce(
                 changes, in: scan.collection.name, code: first.rawValue, also: codes.dropFirst().map(\.rawValue),
-                singly: singly)
+                singly: singly, offline: offline)
         }
         return unchanged
     }

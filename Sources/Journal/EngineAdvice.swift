@@ -24,16 +24,18 @@ public enum EngineAdvice: Advice, Hashable {
     case revertOrAcceptOrder(Int64, isOne: Bool)
     /// Declare what a step is.
     case declare(Int64, StepDeclaration)
-    /// Declare what a step is, whichever.
-    case declareEither(Int64)
+    /// Declare what a step is, whichever; of a series that the caller may not have named.
+    case declareEither(Int64, series: String? = nil)
     /// Give up a step that nobody knows any more, by declaring it reverted.
     case giveUp(Int64)
     /// Accept a step's edit, by declaring it applied.
     case acceptEdit(Int64)
-    /// Finish reverting a step.
-    case finishReverting
+    /// Finish reverting a step; of a series that the caller may not have named.
+    case finishReverting(series: String? = nil)
     /// Let counters be set to zero.
     case allowZero
+    /// Nobody else was said to write.
+    case nobodyWrites
 
     /// What a step can be declared to be.
     public enum StepDeclaration: String, Sendable, Hashable {
@@ -55,11 +57,12 @@ public enum EngineAdvice: Advice, Hashable {
         case .revertOrAcceptOrder(let version, let isOne):
             "revert the newer ones first, down to \(version), or accept \(isOne ? "it" : "them") out of order"
         case .declare(let version, let state): "declare step \(version) \(state.rawValue)"
-        case .declareEither(let version): "declare what step \(version) is"
+        case .declareEither(let version, _): "declare what step \(version) is"
         case .giveUp: "declaring it reverted gives the step up"
         case .acceptEdit: "declare it applied"
-        case .finishReverting: "finish that first"
+        case .finishReverting: "reverting it goes on where it stopped"
         case .allowZero: "allow it"
+        case .nobodyWrites: "nobody else was said to write"
         }
     }
 }

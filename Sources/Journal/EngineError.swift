@@ -66,7 +66,7 @@ public enum EngineError: AdvisingError, Sendable {
             [
                 "Step \(version) (\(name)) failed: \(Sentence(of: underlying).open). Its state is in the ledger"
                     + (underlying.leavesUndecided
-                        ? "." : "; it is resumed when the cause is gone: \(EngineAdvice.again).")
+                        ? "." : "; when the cause is gone, \(EngineAdvice.again).")
             ]
         }
     }

@@ -21,6 +21,8 @@ public struct Sentence: Sendable, CustomStringConvertible, ExpressibleByStringIn
 
     private var parts: [Part]
 
+    private init(parts: [Part]) { self.parts = parts }
+
     /// Text without advice.
     public init(_ text: String) { parts = [.text(text)] }
 
@@ -42,7 +44,7 @@ public struct Sentence: Sendable, CustomStringConvertible, ExpressibleByStringIn
             case .text(let more): text += more
             case .advice(let advice):
                 let clause = words(advice)
-                let isFirst = text.isEmpty || text.hasSuffix(". ")
+                let isFirst = text.isEmpty || text.hasSuffix(". ") || text.hasSuffix("\n")
                 text += isFirst ? clause.prefix(1).uppercased() + clause.dropFirst() : clause
             }
         }
@@ -50,11 +52,6 @@ public struct Sentence: Sendable, CustomStringConvertible, ExpressibleByStringIn
 
     /// The text in words that name no program.
     public var description: String { text(\.words) }
-
-    /// Whether it ends as a sentence does.
-    var isClosed: Bool {
-        if case .text(let text)? = parts.last { text.hasSuffix(".") } else { false }
-    }
 
     /// The same without the full stop.
     var open: Sentence {
@@ -80,13 +77,16 @@ public struct Sentence: Sendable, CustomStringConvertible, ExpressibleByStringIn
 
     /// Builds a sentence from a literal.
     public struct StringInterpolation: StringInterpolationProtocol {
-        fileprivate var sentence = Sentence("")
+        fileprivate var sentence = Sentence(parts: [])
 
         /// Nothing yet.
         public init(literalCapacity: Int, interpolationCount: Int) {}
 
         /// Adds text.
-        public mutating func appendLiteral(_ literal: String) { sentence.parts.append(.text(literal)) }
+        public mutating func appendLiteral(_ literal: String) {
+            // Between two values, and behind the last one, stands an empty one.
+            if !literal.isEmpty { sentence.parts.append(.text(literal)) }
+        }
 
         /// Adds a value's description.
         public mutating func appendInterpolation(_ value: some CustomStringConvertible) {

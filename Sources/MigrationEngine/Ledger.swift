@@ -67,13 +67,39 @@ package struct Ledger: Sendable {
         var update: BSONDocument = ["$set": .document(fields), "$unset": .document(change.unset)]
         if !change.added.isEmpty { update.append("$addToSet", .document(change.added)) }
         // Not where a later holder of the lease has begun the step: the upsert then meets that row's `_id`.
-        var query: BSONDocument = ["_id": id(of: step.version)]
-        if let token = run.gate.token { query.append("token", ["$not": ["$gt": .int64(token)]]) }
+        let query = notTakenOver(step.version, run)
         let begin: BSONValue = ["q": .document(query), "u": .document(update), "upsert": true]
         try await write((previous.map { [statement($0, run)] } ?? []) + [begin], run)
         let resumed = row.flatMap { $0.isHalfDone ? $0.attempt : nil }
         return LedgerPosition(
             ledger: self, version: step.version, checkpoint: resumed?.checkpoint, runs: resumed?.runs ?? [])
+    }
+
+    /// Takes over the rows of steps that another run has left half done: what it still sends, should it be alive, doesn't
+    /// change them any more.
+    ///
+    /// - Parameters:
+    ///   - versions: The steps.
+    ///   - rows: The rows as they were read.
+    /// - Returns: The rows as they are from now on.
+    func claim(_ versions: [Int64], _ rows: [Int64: LedgerRow], _ run: Run) async throws -> [Int64: LedgerRow] {
+        let others = versions.filter { rows[$0].map { $0.isHalfDone && $0.lastRun != run.id } ?? false }
+        guard !others.isEmpty else { return rows }
+        try await run.record.begin(run)
+        var fields: BSONDocument = ["lastRun": .objectID(run.id)]
+        if let token = run.gate.token { fields.append("token", .int64(token)) }
+        let statements = others.map { version -> BSONValue in
+            ["q": .document(notTakenOver(version, run)), "u": ["$set": .document(fields)]]
+        }
+        try await write(statements, run)
+        return try await self.rows()
+    }
+
+    /// A row, but for one that a later holder of the lease has begun.
+    private func notTakenOver(_ version: Int64, _ run: Run) -> BSONDocument {
+        var query: BSONDocument = ["_id": id(of: version)]
+        if let token = run.gate.token { query.append("token", ["$not": ["$gt": .int64(token)]]) }
+        return query
     }
 
     /// Notes durably how a step's work ended.
@@ -102,7 +128,7 @@ package struct Ledger: Sendable {
     /// - Parameter row: The row as it stands, with what it said when the step was applied.
     func keepApplied(_ row: LedgerRow, error: any Error, run: Run) async throws {
         var fields: BSONDocument = [
-            "state": .string(StepState.applied.rawValue), "error": .string(RunRecorder.words(error)),
+            "state": .string(StepState.applied.rawValue), "error": .string(run.record.words(error)),
         ]
         let restoration = LedgerRow.Applied.restoration(row.applied?.fields)
         for element in restoration.set.rawElements { fields.append(raw: element) }
@@ -136,6 +162,7 @@ package struct Ledger: Sendable {
                 "user": .string(description.user), "toolVersion": .string(description.toolVersion), "marked": true,
                 "lastRun": .objectID(run.id),
             ]
+            if let token = run.gate.token { fields.append("token", .int64(token)) }
             fields.append("error", .null)
             if let checksum = step.checksum { fields.append("checksum", .string(checksum)) }
             if state == .applied, let row = rows[step.version], !row.runs.isEmpty, row.state != .applied {
@@ -143,7 +170,7 @@ package struct Ledger: Sendable {
                 fields.append("unjournalled", true)
             }
             return [
-                "q": ["_id": id(of: step.version)],
+                "q": .document(notTakenOver(step.version, run)),
                 "u": [
                     "$set": .document(fields),
                     "$unset": [
@@ -158,13 +185,13 @@ package struct Ledger: Sendable {
     private func statement(_ end: End, _ run: Run) -> BSONValue {
         var fields: BSONDocument = [
             "durationMS": .int64(end.durationMS), "accounted": .objectID(run.id),
-            "left": .array(BSONArray(end.leftovers.map(\.bson))),
+            "left": .array(run.record.worded(end.leftovers)),
         ]
         if let changes = end.changes { fields.append("changes", .array(BSONArray(changes.map(\.bson)))) }
         if let state = end.state {
             fields.append("state", .string(state.rawValue))
             fields.append("finishedAt", WallClock.now)
-            fields.append("error", end.error.map { .string(RunRecorder.words($0)) } ?? .null)
+            fields.append("error", end.error.map { .string(run.record.words($0)) } ?? .null)
             fields.append("undecided", .bool(end.error?.leavesUndecided ?? false))
         }
         var update: BSONDocument = ["$set": .document(fields)]

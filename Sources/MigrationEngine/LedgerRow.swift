@@ -13,6 +13,8 @@ public struct LedgerRow: Sendable, Equatable {
     public let checksum: String?
     /// Where it stands.
     public let state: StepState
+    /// The run that has written to it last.
+    let lastRun: ObjectID?
     /// Its last change of state: who made it, and when.
     public let work: Work
     /// The runs that applied it, oldest first; several when one was killed.
@@ -129,7 +131,7 @@ public struct LedgerRow: Sendable, Equatable {
             applied == nil && !isAppliedUnjournalled
             ? nil : Applied(fields: applied, isUnjournalled: isAppliedUnjournalled)
         _ = try fields.read("token", .token)
-        _ = try fields.read("lastRun", .objectID)
+        lastRun = try fields.read("lastRun", .objectID)
         kept = BSONDocument(Applied.names.compactMap { name in document[name].map { (name, $0) } })
     }
 }

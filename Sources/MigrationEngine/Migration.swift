@@ -3,8 +3,8 @@ public import Journal
 
 /// A versioned step: what it would do, how it does it, and how it is reverted.
 ///
-/// A step changes the database only through its context's `Run`, which journals everything; that is why taking it
-/// back needs no code of its own.
+/// A step changes the database only through its context's `Run`, which journals everything; that is why reverting
+/// it needs no code of its own.
 ///
 /// ```swift
 /// struct AddStatus: Migration {

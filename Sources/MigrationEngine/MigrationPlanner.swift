@@ -106,9 +106,10 @@ package enum MigrationPlanner {
         let wanted = steps.map(\.version).filter { $0 <= target ?? .max && ledger[$0]?.state != .applied }.sorted()
         let late = outOfOrder(steps, ledger).filter(wanted.contains)
         if let oldest = late.first, !allowOutOfOrder {
+            let before = steps.map(\.version).filter { $0 < oldest }.max() ?? 0
             throw .ledger(
                 "\(list(late)) older than the newest applied step. "
-                    + "\(EngineAdvice.revertOrAcceptOrder(max(oldest - 1, 0), isOne: late.count == 1)).")
+                    + "\(EngineAdvice.revertOrAcceptOrder(before, isOne: late.count == 1)).")
         }
         return wanted
     }

@@ -16,7 +16,7 @@ extension MigrationRunner {
         }
         try Self.checkDangers(steps, .up, settings)
         if let reason = try await forgottenBaseline(selection, database) {
-            throw EngineError.refused("\(reason), so nothing was touched.")
+            throw EngineError.refused("\(reason). Nothing was touched.")
         }
         try Self.checkCheckpoints(steps, .up, rows)
         var touched: Set<String> = []

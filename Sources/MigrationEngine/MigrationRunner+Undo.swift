@@ -19,7 +19,8 @@ extension MigrationRunner {
             filter: ["state": "reverting", "runs": .objectID(id), "checkpoint.direction": "down"])
         if let row = try reverting.map(LedgerRow.init(reading:)).first {
             throw EngineError.refused(
-                "Step \(row.version) (\(row.name)) is half reverted by its own down; \(EngineAdvice.finishReverting)."
+                "Step \(row.version) (\(row.name)) is half reverted by its own down. Finish that first: "
+                    + "\(EngineAdvice.finishReverting(series: row.series))."
             )
         }
         for row in try await rows(of: id, ["applied", "applying", "failed"], run.database) {
@@ -75,7 +76,9 @@ extension MigrationRunner {
             if row.attempt.isUnjournalled || rest > 0 {
                 run.totals.left(
                     "step \(row.version)", StateCollection.migrations, 1,
-                    reason: "not all that its down did could be undone; \(EngineAdvice.declareEither(row.version))")
+                    reason:
+                        "not all that its down did could be undone; \(EngineAdvice.declareEither(row.version, series: row.series))"
+                )
                 if undone > 0 { try await set(.reverting, row, run) }
             } else if undone > 0 {
                 try await setApplied(row, run)

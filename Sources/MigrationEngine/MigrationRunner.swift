@@ -95,6 +95,14 @@ package struct MigrationRunner: Sendable {
         return MigrationSelection(chosen, rows: rows)
     }
 
+    /// Those of some steps that are still to be reverted, newest first: an attempt that begins anew after a broken connection
+    /// must not revert another step than the first one chose.
+    ///
+    /// - Throws: ``EngineError``, `MongoError`.
+    package func selection(reverting chosen: Set<Int64>, _ database: Database) async throws -> MigrationSelection {
+        try await selection(.down(to: -1), database).filter { chosen.contains($0.version) }
+    }
+
     /// What a step, one after another of a selection, would do, and what stands in its way. Changes nothing.
     ///
     /// - Parameters:
@@ -220,8 +228,10 @@ package struct MigrationRunner: Sendable {
         _ description: RunDescription, finished: (StepResult) -> Void,
         _ body: (any Migration, StepWork, StepContext, LedgerRow?) async throws -> Void
     ) async throws {
+        guard !selection.isEmpty else { return }
         let common = Common(
             ledger: Ledger(database: context.database, series: series), context: context, description: description)
+        let rows = try await common.ledger.claim(selection.steps.map(\.version), selection.rows, common.run)
         var last: Ended?
         /// Tells of the last step, whose end is written down by now.
         func tell() {
@@ -229,10 +239,11 @@ package struct MigrationRunner: Sendable {
             last = nil
         }
         do {
-            for step in selection.steps {
+            // A run that has lost its lease may have come to the end of one meanwhile.
+            for step in selection.steps where rows[step.version]?.state != direction.end {
                 try common.run.checkpoint()
                 last = try await perform(
-                    step, direction, selection.rows[step.version], common, ending: last?.end, begun: tell, body)
+                    step, direction, rows[step.version], common, ending: last?.end, begun: tell, body)
             }
         } catch let error as EngineError {
             // What asks to stop between two steps must not leave the one that is done looking half done.

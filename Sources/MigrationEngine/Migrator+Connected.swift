@@ -14,6 +14,8 @@ extension Migrator {
         public var wait = Duration.zero
         /// How the steps behave, and what they may do.
         public var settings = RepairSettings()
+        /// Whether pending steps are applied that are older than the newest applied one.
+        public var allowsOutOfOrder = false
         /// Told how far long work has come, from whichever task does it.
         public var progress: ProgressReport = { _ in }
         /// Told of each step when it is done.
@@ -29,7 +31,7 @@ extension Migrator {
     ///
     /// ```swift
     /// try await migrator.connect(uri, database: "shop") { shop in
-    ///     guard try await shop.plan().isEmpty else { throw Pending() }
+    ///     for (step, plan) in try await shop.plan() { print(step.name, plan.matched) }
     /// }
     /// ```
     public struct Connected: Sendable {
@@ -64,7 +66,8 @@ extension Migrator {
         @discardableResult
         public func up(to version: Int64? = nil, options: Options = Options()) async throws -> MigrationResult {
             try await work("migrate up", options) { run, description, finished in
-                let selection = try await runner.selection(.up(to: version), database)
+                let selection = try await runner.selection(
+                    .up(to: version), database, allowOutOfOrder: options.allowsOutOfOrder)
                 try await runner.checkBlockers(selection, database, settings: options.settings)
                 try await runner.up(
                     selection, StepContext(run: run, settings: options.settings), description, finished: finished)
@@ -80,13 +83,14 @@ extension Migrator {
         /// - Throws: ``MigrationFailure`` where something was done before it went wrong; `EngineError`, `MongoError`.
         @discardableResult
         public func down(to version: Int64? = nil, options: Options = Options()) async throws -> MigrationResult {
-            // Going on after a broken connection must not revert another step than the one begun.
             var chosen: Set<Int64>?
             return try await work("migrate down", options) { run, description, finished in
-                let request = MigrationPlanner.Request.down(to: chosen == nil ? version : -1)
-                let selection = try await runner.selection(request, database).filter {
-                    chosen?.contains($0.version) ?? true
-                }
+                let selection =
+                    if let chosen {
+                        try await runner.selection(reverting: chosen, database)
+                    } else {
+                        try await runner.selection(.down(to: version), database)
+                    }
                 chosen = Set(selection.steps.map(\.version))
                 try await runner.checkDownBlockers(selection, database, settings: options.settings)
                 try await runner.down(

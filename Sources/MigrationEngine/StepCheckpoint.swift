@@ -48,7 +48,7 @@ package struct StepCheckpoint {
             document.append("changes", .array(BSONArray(figures.changes.map(\.bson))))
         }
         if !figures.leftovers.isEmpty {
-            document.append("left", .array(BSONArray(figures.leftovers.map(\.bson))))
+            document.append("left", .array(BSONArray(figures.leftovers.map { $0.bson() })))
         }
         return document
     }

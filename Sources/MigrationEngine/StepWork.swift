@@ -24,7 +24,7 @@ enum StepWork: Sendable, Equatable {
     var during: StepState { self == .applying ? .applying : .reverting }
 
     /// What it calls the step when the work is done.
-    var after: StepState { self == .applying ? .applied : .reverted }
+    var after: StepState { direction.end }
 
     /// What it calls the step when the work has failed.
     var failed: StepState { self == .applying ? .failed : .reverting }
@@ -32,6 +32,11 @@ enum StepWork: Sendable, Equatable {
     /// Whether the work belongs to an attempt, which the next run resumes. A step that is reverted from the journal goes on
     /// where it was applied, should it be applied again.
     var isAttempt: Bool { self != .revertingFromJournal }
+}
+
+extension MigrationDirection {
+    /// What the ledger calls a step when the work on it is done.
+    var end: StepState { self == .up ? .applied : .reverted }
 }
 
 /// What the ledger is told when the work on a step begins.

@@ -236,7 +236,7 @@ struct CommandPlanner {
         let size = try await database.dataSize(of: collection)
         guard size > journalLimit else { return [] }
         return [
-            "\(collection) has \(size) bytes, more than the journal may take (\(journalLimit)): its "
+            "\(collection) has \(size) bytes, more than the limit up to which a collection is journalled (\(journalLimit)): its "
                 + "documents can't be restored"
         ]
     }

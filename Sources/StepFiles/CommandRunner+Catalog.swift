@@ -38,10 +38,29 @@ extension CommandRunner {
         try await run.recording("create collection", in: collection) {
             // The next run finishes the journal before it comes here.
             if position.isResumed, try await !outlines(position).isEmpty { return }
+            let isTried = position.isResumed ? try await isGivenUp(position) : false
             try await journalled(.collection, "create collection", collection, position) {
-                try await send(command.document)
+                do {
+                    try await send(command.document)
+                } catch let error as MongoError where isTried && error.code == MongoError.ServerCode.namespaceExists {
+                    // What an earlier attempt had sent has come late, after that attempt was given up.
+                    let found = try await database.client.listCollections(database.name)[collection]
+                    guard let found, found.isMade(by: command.document) else { throw error }
+                }
             }
         }
+    }
+
+    /// Whether an earlier attempt's entry for a command was given up, because what it speaks of wasn't there.
+    private func isGivenUp(_ position: CommandPosition) async throws -> Bool {
+        let state = JournalEntry.State.abandoned.rawValue
+        for id in runs where id != run.id {
+            let filter = filter(id, ["position": .int64(position.number)]).replacing("state", with: .string(state))
+            let found = try await database.findAll(
+                StateCollection.journal, filter: filter, options: ["limit": 1, "projection": ["_id": 1]])
+            if !found.isEmpty { return true }
+        }
+        return false
     }
 
     /// What the journal holds of a command and wasn't reverted.
@@ -106,6 +125,7 @@ extension CommandRunner {
                     }
                 } else {
                     try await context.save(checkpoint: checkpoint(at: position.index, begun: mark).document)
+                    try await run.confirmLease()
                     do {
                         try await send(command.document)
                     } catch let error as MongoError where error.isRefusal {
@@ -273,12 +293,15 @@ extension CommandRunner {
 
     /// Writes down that a command is about to run, runs it, and withdraws the note when the server refused it.
     ///
+    /// The lease is confirmed in between: whoever takes it later finds the note.
+    ///
     /// - Parameter isUntouched: Whether a refusal says that nothing was done; else the note stays.
     func begin(
         _ position: CommandPosition, _ mark: BSONDocument, isUntouched: (MongoError) -> Bool = { _ in true },
         _ body: () async throws -> Void
     ) async throws {
         try await context.save(checkpoint: checkpoint(at: position.index, begun: mark).document)
+        try await run.confirmLease()
         do {
             try await body()
         } catch let error as MongoError where error.isRefusal {
@@ -304,7 +327,31 @@ private enum Presence: String {
     case partly
 }
 
+extension CollectionDescription {
+    /// Whether a `create` command makes such a collection: the server adds its defaults to what the command asks for.
+    fileprivate func isMade(by command: BSONDocument) -> Bool {
+        command.keys.dropFirst().allSatisfy { name in
+            guard let wanted = command[name], !Self.others.contains(name) else { return true }
+            guard let wanted = wanted.document, let found = options[name]?.document else {
+                return options[name] == wanted
+            }
+            return wanted.keys.allSatisfy { found[$0] == wanted[$0] }
+        }
+    }
+
+    /// Fields of a `create` command that say nothing of the collection.
+    private static let others: Set<String> = ["writeConcern", "comment", "maxTimeMS"]
+}
+
 extension DatabaseCommand {
+    /// Whether the journal holds images of what was there before it, which entries of changes are made from.
+    var keepsImages: Bool {
+        switch kind {
+        case .create, .drop, .aggregate: true
+        case .insert, .change, .createIndexes, .other: false
+        }
+    }
+
     /// What the command changes: where it was otherwise, the command was refused.
     fileprivate var presenceToChange: Presence { name.hasPrefix("create") ? .absent : .present }
 

@@ -64,6 +64,11 @@ extension CommandRunner {
         return earlier
     }
 
+    /// Takes over what earlier attempts have in the journal of a command: this one goes on with their entries.
+    func claimEntries(_ position: CommandPosition) async throws {
+        try await run.claim(runs.filter { $0 != run.id }.map { filter($0, ["position": .int64(position.number)]) })
+    }
+
     func filter(_ run: ObjectID, _ condition: BSONDocument) -> BSONDocument {
         var filter = Undo.filter(run, version)
         filter["undone"] = nil
@@ -229,7 +234,7 @@ extension CommandRunner {
         if statement.update == nil {
             outcomes = documents.map { DocumentChange(id: $0["_id"] ?? .null, before: $0, after: .absent) }
         } else {
-            outcomes = try await scratch(collection).outcomes(of: statement, on: documents)
+            outcomes = try await preview(collection).outcomes(of: statement, on: documents)
         }
         var missed: [BSONValue] = []
         for batch in Run.batches(outcomes) {
@@ -249,13 +254,13 @@ extension CommandRunner {
     }
 
     private func upsert(_ statement: ChangeStatement, _ collection: String, _ position: CommandPosition) async throws {
-        guard let made = try await scratch(collection).upserted(by: statement) else { return }
+        guard let made = try await preview(collection).upserted(by: statement) else { return }
         try await run.insert([made], into: collection, code: "insert", position.journalPosition())
     }
 
-    private func scratch(_ collection: String) async throws -> Preview {
+    private func preview(_ collection: String) async throws -> Preview {
         Preview(
-            run: run, name: scratchName,
+            run: run, name: previewName,
             collation: try await database.client.listCollections(database.name)[collection]?.collation)
     }
 

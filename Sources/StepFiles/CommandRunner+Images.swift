@@ -65,6 +65,8 @@ extension CommandRunner {
         var condition = condition
         condition.append("position", .int64(position.number))
         condition.append("undone", ["$exists": false])
+        // What a run that has lost its lease still writes is nobody's.
+        if let token = run.gate.token { condition.append("token", .int64(token)) }
         var found: [BSONDocument] = []
         for id in runs {
             found += try await database.aggregateAll(

@@ -206,14 +206,14 @@ extension CommandRunner {
                     documents: batch, in: collections.target, code: code, position.journalPosition(isRetry: true),
                     context.settings)
                 run.totals.left(
-                    code, collections.target, left.count, reason: Sentence(Self.changedMeanwhile), samples: left)
+                    code, collections.target, left.count, reason: Self.changedMeanwhile, samples: left)
             }
             return
         }
         try await apply(image.changes.filter { !done.contains($0.id) }, results, image.entry, position)
     }
 
-    private static let changedMeanwhile = "changed by somebody else while the pipeline ran; left as it is"
+    private static let changedMeanwhile: Sentence = "changed by somebody else while the pipeline ran; left as it is"
 
     /// Changes the documents of one image to what the pipeline made of them.
     private func apply(
@@ -248,7 +248,7 @@ extension CommandRunner {
         }
         left += try await run.carryOut(entry, items, context.settings)
         run.totals.left(
-            entry.code, entry.collection, left.count, reason: Sentence(Self.changedMeanwhile), samples: left)
+            entry.code, entry.collection, left.count, reason: Self.changedMeanwhile, samples: left)
     }
 }
 

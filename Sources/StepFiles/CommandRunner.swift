@@ -15,7 +15,7 @@ struct CommandRunner {
     let direction: MigrationDirection
     let version: Int64
     /// Where updates are worked out.
-    let scratchName = Preview.makeName()
+    let previewName = Preview.makeName()
 
     var run: Run { context.run }
     var database: Database { run.database }
@@ -80,6 +80,9 @@ struct CommandRunner {
         } catch let error as MongoError where error.isTransient {
             // The run goes on by itself.
             throw error
+        } catch let error as EntryIsOpen {
+            // So it does, once that is finished.
+            throw error
         } catch {
             throw failure(index, error)
         }
@@ -99,6 +102,7 @@ struct CommandRunner {
         let command = commands[index]
         if let refusal = command.refusal(on: database.name) { throw EngineError.refused(Sentence(refusal)) }
         let position = CommandPosition(index: index, isResumed: isResumed)
+        if command.keepsImages, isResumed { try await claimEntries(position) }
         switch command.kind {
         case .insert(let documents) where try await isOrdinary(command.collection):
             try await insert(documents, command, position)

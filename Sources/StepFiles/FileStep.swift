@@ -192,7 +192,7 @@ package struct FileStep: Migration {
         // What an undo has left can't be told from what it has reverted as safely as a command needs it.
         if row.state == .reverting, direction == .up {
             return
-                "it is half reverted; \(EngineAdvice.finishReverting). Where something is left that can't be reverted, "
+                "it is half reverted; \(EngineAdvice.finishReverting()). Where something is left that can't be reverted, "
                 + "\(EngineAdvice.declareEither(version))"
         }
         guard usesOwnDown(row) || direction == .up, let saved = row.attempt.checkpoint.flatMap(StepCheckpoint.init),

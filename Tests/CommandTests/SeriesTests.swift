@@ -81,6 +81,40 @@ struct SeriesTests {
         }
     }
 
+    @Test(
+        "is named by an undo that leaves something of its steps, so that what is advised isn't about the built-in ones")
+    func undoAdvice() async throws {
+        let files = [
+            "001_a.up.json":
+                #"[{"insert": "f", "documents": [{"_id": 1}]}, {"createIndexes": "f", "indexes": [{"key": {"a": 1}, "name": "a"}]}]"#,
+            "001_a.down.json":
+                #"[{"delete": "f", "deletes": [{"q": {"_id": 1}, "limit": 1}]}, {"dropIndexes": "f", "index": "a"}]"#,
+        ]
+        try await withDatabase { database in
+            try await StepFolder.with(files) { folder in
+                _ = try await json(up(folder), on: database, expecting: 0)
+                let down = try await json(["migrate", "down", "--yes"] + folder.arguments, on: database, expecting: 0)
+                let run = try #require(down["run"]?.string)
+                let undo = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 1)
+                let left = (undo["left"]?.array?.values ?? []).compactMap { $0.document?["reason"]?.string }
+                #expect(left.contains { $0.contains("`migrate mark 1 applied --steps DIR --series shop`") }, "\(undo)")
+            }
+        }
+    }
+
+    @Test("is named in advice as a shell takes it")
+    func quoted() async throws {
+        try await withDatabase { database in
+            try await StepFolder.with(Self.three) { folder in
+                let arguments = ["migrate", "up", "--to", "9", "--series", "it's new"] + folder.arguments
+                let refused = try await json(arguments, on: database, expecting: 64)
+                let error = refused["error"]?.string ?? ""
+                #expect(
+                    error.contains("`migrate status --steps \(folder.path) --series 'it'\\''s new'` lists"), "\(error)")
+            }
+        }
+    }
+
     @Test("stops at an applied step that was edited: shown, refused, and accepted when it is marked")
     func edited() async throws {
         try await withDatabase { database in

@@ -73,18 +73,53 @@ struct LeaseTests {
             try await database.run(["drop": "chat_admin.lease"])
             let second = try await acquire(database, "second")
             #expect(try await Self.token(database) != token)
-            try await database.withClient { client in
-                let run = Run(
-                    database: Database(client: client, name: database.name, server: try await client.describeServer()),
-                    description: RunDescription(command: "test", arguments: [], toolVersion: "0"), lease: first,
-                    interruption: Interruption(), progress: { _ in })
+            try await withHolder(of: first, database) { run in
                 await #expect(throws: EngineError.self) {
                     try await run.insert([["_id": 1]], into: "things", code: "t")
                 }
             }
             #expect(try await database.all("things").isEmpty)
             #expect(try await database.count("chat_admin.journal", ["open": true]) == 0)
+            // Its token, which may be the larger one, isn't on record.
+            #expect(try await database.all("chat_admin.runs").isEmpty)
             try await second.release()
+        }
+    }
+
+    @Test("goes to the next run with the entries that it goes on with: the one before changes none of them any more")
+    func takenEntries() async throws {
+        try await withDatabase { database in
+            let first = try await acquire(database, "first")
+            try await withHolder(of: first, database) { old in
+                let change = DocumentChange(id: 1, before: ["_id": 1], after: .unknown)
+                let entries = old.makeEntries([("things", "t", .documents([change]), nil)], state: .done)
+                try await old.append(entries)
+                try await database.run([
+                    "update": "chat_admin.lease", "updates": [["q": [:], "u": ["$set": ["expiresAt": .date(0)]]]],
+                ])
+                let second = try await acquire(database, "second")
+                try await withHolder(of: second, database) { try await $0.claim([["_id": entries[0].key.value]]) }
+                let standing = try await database.all("chat_admin.journal")
+                await #expect(throws: EngineError.self) {
+                    try await old.carryOut(entries[0], [change], RepairSettings())
+                }
+                await #expect(throws: EngineError.self) { try await old.abandon(entries.map(\.key)) }
+                await #expect(throws: EngineError.self) { try await old.amend(entries[0].key, ["$set": ["items": []]]) }
+                #expect(try await database.all("chat_admin.journal") == standing)
+                try await second.release()
+            }
+        }
+    }
+
+    /// A run that has a lease.
+    private func withHolder(of lease: Lease, _ database: TestDatabase, _ body: (Run) async throws -> Void) async throws
+    {
+        try await database.withClient { client in
+            let run = Run(
+                database: Database(client: client, name: database.name, server: try await client.describeServer()),
+                description: RunDescription(command: "test", arguments: [], toolVersion: "0"), lease: lease,
+                interruption: Interruption(), progress: { _ in })
+            try await body(run)
         }
     }
 

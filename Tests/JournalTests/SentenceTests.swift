@@ -40,6 +40,15 @@ struct SentenceTests {
         #expect("\(EngineError.stepFailed(version: 1, name: "one", underlying: Plain()))".contains("failed: no luck."))
     }
 
+    @Test("loses the full stop of what stands in it, and begins a line with a capital letter")
+    func stops() {
+        let inner = EngineError.refused("command 1 of \(1): \(EngineError.refused("not so."))")
+        let failed = EngineError.stepFailed(version: 3, name: "three", underlying: inner)
+        #expect(failed.description.hasPrefix("Step 3 (three) failed: command 1 of 1: not so. Its state"))
+        let blocked = EngineError.blocked(version: 2, name: "two", reasons: ["no"], before: 1)
+        #expect(blocked.description.hasSuffix("\n  - no\nThe steps before it can be applied, up to 1."))
+    }
+
     @Test("says the same and hashes the same where it reads the same")
     func equality() {
         #expect(Sentence("a b") == "a \("b")")

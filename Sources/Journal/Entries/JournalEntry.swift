@@ -90,6 +90,9 @@ package struct JournalEntry: Sendable {
     /// Whether its changes are sent once, and never again, whatever became of them: others add to the same fields, so a
     /// document that is as it was observed may have been changed, and changed back rightly.
     package var isOnce = false
+    /// Whether nobody else wrote when it was made: then it may be sent again after all, and what a run that is no longer the
+    /// one at work still sends meets what stands already.
+    package var isOffline = false
     /// The number of the entry, of the run that is undone, that this one undoes.
     package var undoes: Int64?
     /// What a moved document was before changes of the application's that were carried over to its copy.
@@ -107,6 +110,7 @@ extension JournalEntry {
         if let position { document.append("position", .int64(position)) }
         if isRetry { document.append("retry", true) }
         if isOnce { document.append("once", true) }
+        if isOffline { document.append("offline", true) }
         if let undoes { document.append("undoes", .int64(undoes)) }
         if !also.isEmpty { document.append("also", .array(BSONArray(also.map { .string($0) }))) }
         for element in content.fields.rawElements { document.append(raw: element) }
@@ -130,7 +134,8 @@ extension JournalEntry {
             missed: try fields.read("missed", .array) ?? [], also: try fields.read("also", .texts) ?? [],
             again: try fields.read("again", .array) ?? [], isUndone: try fields.read("undone", .objectID) != nil,
             isRetry: try fields.read("retry", .flag) ?? false, position: try fields.read("position", .number),
-            isOnce: try fields.read("once", .flag) ?? false, undoes: undoes,
+            isOnce: try fields.read("once", .flag) ?? false, isOffline: try fields.read("offline", .flag) ?? false,
+            undoes: undoes,
             earlier: try fields.read("earlier", .documents) ?? [])
     }
 

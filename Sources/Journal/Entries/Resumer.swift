@@ -150,7 +150,7 @@ package struct Resumer: Sendable {
                 for item in try await rekeyer.moveByStates(items) {
                     guard let reason = item.leftover else { continue }
                     run.totals.left(
-                        item.entry.code, collection, 1, reason: Sentence(reason), samples: [item.move.oldID])
+                        item.entry.code, collection, 1, reason: reason, samples: [item.move.oldID])
                 }
             }
         }
@@ -159,7 +159,7 @@ package struct Resumer: Sendable {
     private func finish(_ entry: JournalEntry, _ old: Run, isUndo: Bool) async throws {
         switch entry.content {
         case .rekey: return
-        case .fields where entry.isOnce: try await closeOnce(entry, old)
+        case .fields where entry.isOnce && !entry.isOffline: try await closeOnce(entry, old)
         case .fields: try await old.execute([entry], bypassesValidation: isUndo)
         case .insert(let documents):
             do {
@@ -231,11 +231,11 @@ package struct Resumer: Sendable {
 
 extension Rekeyer.Item {
     /// What has to be told of a move that a killed run had begun.
-    fileprivate var leftover: String? {
+    fileprivate var leftover: Sentence? {
         switch outcome {
-        case .refused(let reason): reason
+        case .refused(let reason): Sentence(reason)
         case .conflict: Rekeyer.changedTwice
-        default: remark
+        default: remark.map { Sentence($0) }
         }
     }
 }

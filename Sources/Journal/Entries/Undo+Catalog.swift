@@ -15,7 +15,7 @@ extension Undo {
             untouched.map { .deleteOne(filter: ExactMatch.document($0)) }, collation: ExactMatch.collation)
         run.totals.changed(entry.code, entry.collection, result.removed)
         run.totals.left(
-            entry.code, entry.collection, found.count - result.removed, reason: Sentence(Undo.changedSince),
+            entry.code, entry.collection, found.count - result.removed, reason: Undo.changedSince,
             samples: found.filter { !untouched.contains($0) }.compactMap { $0["_id"] })
         if result.removed == untouched.count, untouched.count < found.count {
             let left = Set(found.map { $0["_id"] ?? .null }).subtracting(untouched.map { $0["_id"] ?? .null })
@@ -27,7 +27,7 @@ extension Undo {
         let current = try await run.validatorOptions(of: entry.collection)
         if ValidatorOptions.completed(current) == ValidatorOptions.completed(before) { return }
         guard current == after else {
-            return run.totals.left(entry.code, entry.collection, 1, reason: Sentence(Undo.changedSince))
+            return run.totals.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
         }
         try await run.changeCatalog(CatalogCommand.collMod(entry.collection, ValidatorOptions.completed(before)))
         run.totals.changed(entry.code, entry.collection, 1)
@@ -45,7 +45,7 @@ extension Undo {
                 found == index || IndexMatch.stands(found, for: index, collation: collation)
                     || IndexMatch.isMade(found, of: index)
             else {
-                run.totals.left(entry.code, entry.collection, 1, reason: Sentence(Undo.changedSince))
+                run.totals.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
                 continue
             }
             try await run.changeCatalog(CatalogCommand.dropIndex(entry.collection, name: name))

@@ -38,7 +38,7 @@ extension Undo {
         }
         run.totals.left(
             entry.code, entry.collection, left.count + writes.count - done - result.writeErrors.count,
-            reason: Sentence(Undo.changedSince), samples: left)
+            reason: Undo.changedSince, samples: left)
         if !left.isEmpty, done == writes.count {
             try await release(entry, wanted.map(\.id).filter { !left.contains($0) })
         }

@@ -13,7 +13,7 @@ package struct Undo: Sendable {
     /// changes, and memory stays flat.
     private static let (replySize, mostTogether, mostBytes): (Int32, Int, Int) = (16, 1_000, 1 << 20)
 
-    /// Takes a run's changes back.
+    /// Undoes a run's changes.
     ///
     /// - Parameters:
     ///   - id: The run.
@@ -25,7 +25,7 @@ package struct Undo: Sendable {
             throw EngineError.notFound("There is no run \(id.hex) in this database. \(EngineAdvice.listRuns).")
         }
         if let refusal = try await Self.refusal(of: runs[0], run.database) {
-            throw EngineError.refused(Sentence(refusal))
+            throw EngineError.refused(refusal)
         }
         try await Self.check(run.database, run: id, isFinished: true)
         try await run.record.note("undoes", .objectID(id), run)
@@ -42,14 +42,14 @@ package struct Undo: Sendable {
     }
 
     /// Why a run can't be undone, if it can't: what undid something is itself undone by doing it again.
-    private static func refusal(of record: BSONDocument, _ database: Database) async throws -> String? {
+    private static func refusal(of record: BSONDocument, _ database: Database) async throws -> Sentence? {
         guard let undone = try StateFields(StateCollection.runs, record).read("undoes", .objectID) else { return nil }
         let original = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(undone)]).first
         let command = original?["command"]?.string ?? "the command"
-        return "This run took run \(undone.hex) back. Run `\(command)` again to have its changes again."
+        return "This run undid run \(undone.hex). Run `\(command)` again, as it was run then, to repeat its changes."
     }
 
-    /// What taking a run's changes back would change, by what the journal says. Changes nothing.
+    /// What undoing a run would change, by what the journal says. Changes nothing.
     ///
     /// - Parameters:
     ///   - database: The database.
@@ -58,7 +58,7 @@ package struct Undo: Sendable {
     /// - Throws: `MongoError`.
     package static func plan(_ database: Database, run id: ObjectID, step: Int64? = nil) async throws -> [Change] {
         let record = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)]).first ?? [:]
-        if let refusal = try await refusal(of: record, database) { throw EngineError.refused(Sentence(refusal)) }
+        if let refusal = try await refusal(of: record, database) { throw EngineError.refused(refusal) }
         try await check(database, run: id, isFinished: false)
         var filter = filter(id, step)
         filter["parent"] = nil
@@ -241,10 +241,10 @@ package struct Undo: Sendable {
             let kept = Set(left)
             try await run.release(entry.key, changes.map(\.id).filter { !kept.contains($0) })
         }
-        run.totals.left(entry.code, entry.collection, left.count, reason: Sentence(Undo.changedSince), samples: left)
+        run.totals.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
     }
 
-    static let changedSince = "changed since; left as it is"
+    static let changedSince: Sentence = "changed since; left as it is"
 }
 
 extension Run {

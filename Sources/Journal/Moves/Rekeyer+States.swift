@@ -299,13 +299,13 @@ extension Rekeyer {
     /// Original and copy were both changed by others.
     private func keepBoth(_ item: inout Item) async throws {
         run.totals.left(
-            item.entry.code, item.entry.collection, 1, reason: Sentence(Self.changedTwice),
+            item.entry.code, item.entry.collection, 1, reason: Self.changedTwice,
             samples: [item.move.oldID, item.move.newID])
         item.outcome = .conflict
         try await advance(&item, to: .conflict)
     }
 
-    static let changedTwice = "changed in two places while it was being moved; both documents were kept"
+    static let changedTwice: Sentence = "changed in two places while it was being moved; both documents were kept"
 
     private func abandon(_ item: inout Item, _ reason: String) async throws {
         if item.isResumed { try await run.revertChildren(of: item.entry) }

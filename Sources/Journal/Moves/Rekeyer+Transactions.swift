@@ -96,7 +96,7 @@ extension Rekeyer {
                     try await client.bulkWrite(
                         run.journal, documents.map { .insert($0) }, ordered: true, session: session)
                 } catch let error as MongoError where error.kind == .duplicateKey {
-                    throw MoveIsOpen()
+                    throw EntryIsOpen()
                 }
                 guard try await delete(item.move.image, item, session: session) else { throw DocumentChanged() }
                 try await client.bulkWrite(

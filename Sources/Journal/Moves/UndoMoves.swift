@@ -18,14 +18,14 @@ struct UndoMoves {
                 back.staying = staying
                 ready.append((entry, back))
             case .alreadyUndone: try await run.markUndone([entry.key])
-            case .blocked(let reason): run.totals.left(entry.code, entry.collection, 1, reason: Sentence(reason))
+            case .blocked(let reason): run.totals.left(entry.code, entry.collection, 1, reason: reason)
             }
         }
         guard let collection = ready.first?.entry.collection else { return }
         let rekeyer = Rekeyer(run: run, source: UndoReferenceSource(run: run), isUndo: true)
         let outcomes = try await rekeyer.move(ready.map { ($0.move, $0.entry.code) }, in: collection)
         for (item, outcome) in zip(ready, outcomes) where outcome != .moved {
-            run.totals.left(item.entry.code, collection, 1, reason: Sentence(Self.reason(outcome)))
+            run.totals.left(item.entry.code, collection, 1, reason: Self.reason(outcome))
         }
         try await run.markUndone(zip(ready, outcomes).filter { $0.1 == .moved }.map(\.0.entry.key))
     }
@@ -34,7 +34,7 @@ struct UndoMoves {
         /// It can go back, and these references to it were there before it had this `_id`.
         case ready(staying: [Referrer: Set<BSONValue>])
         case alreadyUndone
-        case blocked(String)
+        case blocked(Sentence)
     }
 
     /// What stands of a document that had moved, and of what followed it.
@@ -162,11 +162,11 @@ struct UndoMoves {
             in: present)
     }
 
-    private static func reason(_ outcome: Rekeyer.Outcome) -> String {
+    private static func reason(_ outcome: Rekeyer.Outcome) -> Sentence {
         switch outcome {
         case .moved, .changed: Undo.changedSince
         case .idTaken: "another document has taken its old _id; left as it is"
-        case .refused(let reason): reason
+        case .refused(let reason): Sentence(reason)
         case .conflict: "changed in two places; both documents were kept"
         }
     }

@@ -119,7 +119,7 @@ package final class CatalogWatch: Sendable {
                 try await end(own, client)
             } else if now - start >= Self.silence {
                 run.progress(
-                    ProgressUpdate("waiting", done: run.totals.totalChanged, waiting: Sentence(reason(operations, own)))
+                    ProgressUpdate("waiting", done: run.totals.totalChanged, waiting: reason(operations, own))
                 )
             }
         } catch let error as EngineError {
@@ -156,7 +156,7 @@ package final class CatalogWatch: Sendable {
     }
 
     /// Why a command takes long, in words: what the server says of an index build, or what is left to be waited for.
-    private func reason(_ operations: [BSONDocument], _ own: BSONDocument?) -> String {
+    private func reason(_ operations: [BSONDocument], _ own: BSONDocument?) -> Sentence {
         let seconds = (ContinuousClock.now - start).components.seconds
         let since = "(\(seconds) s)"
         if let message = operations.compactMap({ $0["msg"]?.string }).first {
@@ -194,8 +194,9 @@ extension Run {
             patience = min(patience * 2, CatalogWatch.patience.longest)
             try await pause(for: rest) { _ in
                 let seconds = (ContinuousClock.now - start).components.seconds
-                let reason = "to \(CatalogCommand.words(command)), for an open transaction to end (\(seconds) s)"
-                progress(ProgressUpdate("waiting", done: totals.totalChanged, waiting: Sentence(reason)))
+                let reason: Sentence =
+                    "to \(CatalogCommand.words(command)), for an open transaction to end (\(seconds) s)"
+                progress(ProgressUpdate("waiting", done: totals.totalChanged, waiting: reason))
             }
             rest = min(rest * 2, Self.longestRest)
         }

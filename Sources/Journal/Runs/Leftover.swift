@@ -70,10 +70,13 @@ extension Leftover {
         }
     }
 
-    package var bson: BSONValue {
+    /// What was left, as records keep it.
+    ///
+    /// - Parameter words: Puts the reason's advice into words.
+    package func bson(_ words: (any Advice) -> String = { $0.words }) -> BSONValue {
         var document: BSONDocument = [
             "code": .string(code), "collection": .string(collection), "count": .int64(Int64(count)),
-            "reason": .string(reason.description),
+            "reason": .string(reason.text(words).excerpt(maximumCharacters: Self.longestReason)),
         ]
         if !samples.isEmpty { document.append("samples", .array(BSONArray(samples))) }
         return .document(document)

@@ -4,13 +4,13 @@ public struct RepairSettings: Sendable {
     public var offline = false
     /// How long a counter must have been seen at rest before it is set, in seconds. It must exceed the application's
     /// longest gap between an insert and its increment.
-    public var settle = Duration.seconds(10)
+    package var settle = Duration.seconds(10)
     /// How long a repair may go on; nil for as long as it takes.
-    public var maxTime: Duration?
+    package var maxTime: Duration?
     /// How many connections work at once.
     public var workers = RepairSettings.defaultWorkers
     /// Whether counters are set to zero also where what they count isn't there at all.
-    public var setsZero = false
+    package var setsZero = false
     /// Whether a step may do what can lose data.
     public var allowsDangerous = false
     /// The largest number of bytes of documents that are journalled before a command that destroys them; a larger

@@ -77,9 +77,10 @@ extension Run {
         var fields: BSONDocument = ["items": .array(items), "state": .string(entry.state.rawValue), "open": true]
         if let token = gate.token { fields.append("token", .int64(token)) }
         // Nobody else has made anything of it.
-        let known: BSONDocument = [
+        var known: BSONDocument = [
             "_id": entry.key.value, "state": .string(imageState.rawValue), "open": ["$exists": false],
         ]
+        if let token = gate.token { known.append("token", .int64(token)) }
         let result = try await writer.bulkWrite(
             journal, [.updateOne(filter: known, update: ["$set": .document(fields)])])
         guard result.matched == 1 else { throw EngineError.leaseLost }

@@ -4,7 +4,7 @@ internal import Synchronization
 
 extension Run {
     /// The largest number of documents changed between two checkpoints.
-    package static let batchSize = 1000
+    public static let batchSize = 1000
 
     /// Changes fields of documents by compare-and-set, journalled, in batches.
     ///
@@ -47,12 +47,15 @@ extension Run {
     ///   - also: Other findings that the same changes mend.
     ///   - singly: Whether to send an update for each document: slower, but one that can't be changed, because of its form
     ///     or because the server refuses, doesn't keep others from being changed.
+    ///   - offline: Whether nobody else writes: a run that resumes this one may then send the changes again.
     /// - Returns: The documents that aren't as the changes wanted them.
     /// - Throws: ``EngineError`` at a batch boundary, ``MongoError``.
     package func applyOnce(
-        _ changes: [FieldChange], in collection: String, code: String, also: [String] = [], singly: Bool = false
+        _ changes: [FieldChange], in collection: String, code: String, also: [String] = [], singly: Bool = false,
+        offline: Bool = false
     ) async throws -> Unchanged {
-        try await applyOnce(changes, in: collection, code: code, also: also, singly: singly, undoing: nil)
+        try await applyOnce(
+            changes, in: collection, code: code, also: also, singly: singly, offline: offline, undoing: nil)
     }
 
     /// The same, for an undo too, which may write what a validator refuses.
@@ -60,7 +63,7 @@ extension Run {
     /// - Parameter undone: The number of the entry that is undone.
     func applyOnce(
         _ changes: [FieldChange], in collection: String, code: String, also: [String] = [], singly: Bool = false,
-        undoing undone: Int64?
+        offline: Bool = false, undoing undone: Int64?
     ) async throws -> Unchanged {
         var unchanged = Unchanged()
         for start in stride(from: 0, to: changes.count, by: Self.batchSize) {
@@ -68,6 +71,7 @@ extension Run {
             var entry = makeEntries([(collection, code, .fields(batch), nil)])[0]
             entry.also = also
             entry.isOnce = true
+            entry.isOffline = offline
             entry.undoes = undone
             try await append([entry])
             let together =
@@ -163,7 +167,7 @@ extension Run {
         if !repeating.isEmpty {
             for code in codes {
                 totals.left(
-                    code, collection, repeating.count, reason: Sentence(Self.repeatingReason), samples: repeating)
+                    code, collection, repeating.count, reason: Self.repeatingReason, samples: repeating)
             }
             refused.formUnion(repeating)
         }
@@ -183,7 +187,7 @@ extension Run {
         try await setState(.done, of: [entry], concern: .acknowledged)
     }
 
-    private static let repeatingReason =
+    private static let repeatingReason: Sentence =
         "a field stands in it more than once, and programs differ in which they read; decide by hand"
 
     /// The documents in which a field that is to be changed stands more than once: the compare never holds for them.

@@ -20,7 +20,7 @@ extension Run {
     /// Writes entries durably. Only then may what they speak of be changed.
     ///
     /// - Throws: ``EngineError/leaseLost`` when another run has taken over, which may not know of these entries: nothing of
-    ///   what they speak of may be changed then. ``MoveIsOpen`` when a document is on its way already.
+    ///   what they speak of may be changed then. ``EntryIsOpen`` when a document is on its way already.
     package func append(_ entries: [JournalEntry]) async throws {
         guard !entries.isEmpty else { return }
         try await breathe()
@@ -30,24 +30,29 @@ extension Run {
         } catch let error as MongoError where error.kind == .duplicateKey {
             // A run that goes on for this one writes under its numbers; or a document is on its way already.
             try await confirmLease()
-            throw MoveIsOpen()
+            throw EntryIsOpen()
         }
         do {
             try await confirmLease()
         } catch EngineError.leaseLost {
             // Nobody has to finish them; where that can't be noted, the next run finds that they had no effect.
-            try? await close(entries, as: .abandoned)
+            try? await withdraw(entries)
             throw EngineError.leaseLost
         }
     }
 
-    /// The document to insert: entries that aren't final carry the mark that the next run looks for, and the token of the
-    /// lease under which alone they are moved on.
+    /// Gives entries up that were written after the lease was lost, images among them, which are never open.
+    private func withdraw(_ entries: [JournalEntry]) async throws {
+        try await database.client.bulkWrite(journal, [Self.abandoning(entries.map(\.key), gate.token.map { .int64($0) })])
+    }
+
+    /// The document to insert: it carries the token of the lease under which alone the entry is moved on, and where it isn't
+    /// final the mark that the next run looks for.
     func openDocument(_ entry: JournalEntry) -> BSONDocument {
         var document = entry.document
+        if let token = gate.token { document.append("token", .int64(token)) }
         guard !entry.state.isFinal else { return document }
         document.append("open", true)
-        if let token = gate.token { document.append("token", .int64(token)) }
         // A sharded collection may hold several documents of one `_id`.
         if case .rekey = entry.content, database.server.topology != .sharded { document.append("holds", true) }
         return document
@@ -106,21 +111,57 @@ extension Run {
     }
 
     /// Gives entries up that speak of nothing that was done.
+    ///
+    /// - Throws: ``EngineError/leaseLost`` when a later holder of the lease has taken one of them over.
     package func abandon(_ keys: [JournalKey]) async throws {
         guard !keys.isEmpty else { return }
+        let result = try await writer.bulkWrite(journal, [Self.abandoning(keys, notTakenOver)])
+        guard result.matched == keys.count else { throw EngineError.leaseLost }
+    }
+
+    private static func abandoning(_ keys: [JournalKey], _ token: BSONValue?) -> WriteModel {
+        var filter: BSONDocument = ["_id": ["$in": .array(BSONArray(keys.map(\.value)))]]
+        if let token { filter.append("token", token) }
         let state = JournalEntry.State.abandoned.rawValue
-        try await writer.bulkWrite(
-            journal,
-            [
-                .updateMany(
-                    filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))]],
-                    update: ["$set": ["state": .string(state)], "$unset": ["open": ""]])
-            ])
+        return .updateMany(
+            filter: filter, update: ["$set": ["state": .string(state)], "$unset": ["open": "", "holds": ""]])
     }
 
     /// Changes fields of one entry durably, whoever has written it.
+    ///
+    /// - Throws: ``EngineError/leaseLost`` when a later holder of the lease has taken it over.
     package func amend(_ key: JournalKey, _ update: BSONDocument) async throws {
-        try await writer.bulkWrite(journal, [.updateOne(filter: ["_id": key.value], update: update)])
+        var filter: BSONDocument = ["_id": key.value]
+        if let notTakenOver { filter.append("token", notTakenOver) }
+        let result = try await writer.bulkWrite(journal, [.updateOne(filter: filter, update: update)])
+        guard result.matched == 1 else { throw EngineError.leaseLost }
+    }
+
+    /// The token of what no later holder of the lease has taken over.
+    private var notTakenOver: BSONValue? { gate.token.map { ["$not": ["$gt": .int64($0)]] } }
+
+    /// Takes over entries that earlier runs have written and that this one goes on with. What such a run, should it still be
+    /// alive, sends from then on doesn't change them.
+    ///
+    /// - Throws: ``EntryIsOpen`` when such a run has opened one of them since this one has finished what was open.
+    package func claim(_ filters: [BSONDocument]) async throws {
+        guard let token = gate.token, !filters.isEmpty else { return }
+        let writes = filters.map { filter in
+            var older = filter
+            older.append("token", ["$not": ["$gte": .int64(token)]])
+            return WriteModel.updateMany(filter: older, update: ["$set": ["token": .int64(token)]])
+        }
+        try await writer.bulkWrite(journal, writes)
+        for filter in filters {
+            let open = filter.replacing("state", with: ["$exists": true]).replacing("open", with: true)
+            let found = try await database.findAll(
+                StateCollection.journal, filter: open, options: ["limit": 1, "projection": ["_id": 1]])
+            guard found.isEmpty else {
+                // Once it is finished it counts among what was done before.
+                if let step = totals.step { steps.reopenTotals(of: step) }
+                throw EntryIsOpen()
+            }
+        }
     }
 
     /// Changes fields of an open entry durably, for as long as it is this run's and as it knows it.
@@ -134,18 +175,18 @@ extension Run {
     }
 }
 
-/// A document is on its way by an entry that is still open: finished first, by whoever holds the lease.
-struct MoveIsOpen: Error, CustomStringConvertible {
+/// An entry that a change is about is still open: finished first, by whoever holds the lease.
+package struct EntryIsOpen: Error, CustomStringConvertible {
     /// Whether it is what failed, or what made a step fail.
     static func isCause(of error: any Error) -> Bool {
         switch error {
-        case is MoveIsOpen: true
+        case is EntryIsOpen: true
         case EngineError.stepFailed(_, _, _, let underlying): isCause(of: underlying)
         default: false
         }
     }
 
-    var description: String { "A document is on its way by an entry of the journal that another run has left open." }
+    package var description: String { "An entry of the journal that this is about was left open by another run." }
 }
 
 extension JournalEntry.State {

@@ -147,7 +147,9 @@ public final class Run: Sendable {
     }
 
     /// Asks the server whether the lease is still this run's.
-    func confirmLease() async throws { try await gate.lease?.confirm(database.client) }
+    ///
+    /// - Throws: ``EngineError/leaseLost``, ``MongoError``.
+    package func confirmLease() async throws { try await gate.lease?.confirm(database.client) }
 
     /// The same boundary within a transaction, where a takeover of the lease and the writes exclude each other.
     package func confirmLease(_ session: ClientSession) async throws {

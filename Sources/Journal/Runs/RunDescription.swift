@@ -9,13 +9,19 @@ package struct RunDescription: Sendable {
     package let arguments: [String]
     /// The tool's version.
     package let toolVersion: String
+    /// Puts advice into words, for what is read in the records later.
+    package let words: @Sendable (any Advice) -> String
     /// The machine's name.
     package let host: String
     /// The operating system's user.
     package let user: String
 
     /// Describes a run of this process.
-    package init(command: String, arguments: [String], toolVersion: String) {
+    package init(
+        command: String, arguments: [String], toolVersion: String,
+        words: @escaping @Sendable (any Advice) -> String = { $0.words }
+    ) {
+        self.words = words
         self.command = command
         self.arguments = arguments
         self.toolVersion = toolVersion

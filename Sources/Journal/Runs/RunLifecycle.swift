@@ -111,7 +111,7 @@ package struct RunLifecycle: Sendable {
             do {
                 return try await work()
             } catch {
-                if MoveIsOpen.isCause(of: error), policy.mayRepeat() {
+                if EntryIsOpen.isCause(of: error), policy.mayRepeat() {
                     // Resuming finishes what another run has left open.
                     run.totals.beginAttempt()
                     database.forgetCatalog()

@@ -37,6 +37,11 @@ package final class RunRecorder: Sendable {
     }
 
     /// Makes the state collections and the record, once.
+    ///
+    /// The lease is confirmed after the record is durable: whoever makes a lease anew, where somebody has dropped it, then
+    /// finds this one's token, and takes a larger one.
+    ///
+    /// - Throws: ``EngineError/leaseLost``, `MongoError`.
     package func begin(_ run: Run) async throws {
         guard !exists else { return }
         try await StateCollection.prepare(run)
@@ -58,6 +63,14 @@ package final class RunRecorder: Sendable {
             let found = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(run.id)])
             guard !found.isEmpty else { throw StateError(StateCollection.runs, .server(error.message)) }
         }
+        do {
+            try await run.confirmLease()
+        } catch EngineError.leaseLost {
+            // It has done nothing. Where the record can't be taken away, the next run closes it.
+            _ = try? await database.client.bulkWrite(
+                database.namespace(StateCollection.runs), [.deleteOne(filter: ["_id": .objectID(run.id)])])
+            throw EngineError.leaseLost
+        }
         state.withLock { $0.exists = true }
     }
 
@@ -76,16 +89,21 @@ package final class RunRecorder: Sendable {
         var fields: BSONDocument = [
             "state": .string(outcome), "finishedAt": WallClock.now,
             "changes": .array(BSONArray(run.totals.changes.map(\.bson))),
-            "left": .array(BSONArray(run.totals.leftovers.map(\.bson))),
+            "left": .array(worded(run.totals.leftovers)),
             "operations": .array(BSONArray(state.withLock { $0.operations }.map { .document($0.document) })),
         ]
-        if let error { fields.append("error", .string(Self.words(error))) }
+        if let error { fields.append("error", .string(words(error))) }
         try await update(["$set": .document(fields)], run)
     }
 
     /// An error as records keep it: without secrets, and of bounded length, for a server repeats what it refuses.
-    package static func words(_ error: any Error) -> String {
-        Redaction.redact("\(error)").excerpt(maximumCharacters: 4000)
+    package func words(_ error: any Error) -> String {
+        Redaction.redact(Sentence(of: error).text(description.words)).excerpt(maximumCharacters: 4000)
+    }
+
+    /// What was left, as records keep it.
+    package func worded(_ leftovers: [Leftover]) -> BSONArray {
+        BSONArray(leftovers.map { $0.bson(description.words) })
     }
 
     /// Notes something in the record, such as which run it undoes; the record may still be to be written.

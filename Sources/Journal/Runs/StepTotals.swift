@@ -74,6 +74,9 @@ package final class OpenSteps: Sendable {
         return opened
     }
 
+    /// Has the totals of a step opened anew when the run begins it again: an earlier run has done more than was known.
+    func reopenTotals(of step: Int64) { steps.withLock { $0[step] = nil } }
+
     /// What the commands in front of the step's checkpoint have done.
     package func closedFigures(of step: Int64) -> StepTotals.Figures {
         steps.withLock { $0[step]?.closed ?? StepTotals.Figures() }

@@ -3,6 +3,7 @@ internal import Chat
 internal import Consistency
 internal import Journal
 internal import MigrationEngine
+internal import Migrations
 internal import StepFiles
 
 /// Puts advice into words: which command to run, with which options.
@@ -17,16 +18,38 @@ struct AdviceWords: Sendable {
     ///
     /// - Parameter series: The series' name, where it was given one.
     init(steps: String, series: String?) {
-        self.series = " --steps \(steps)" + (series.map { " --series \($0)" } ?? "")
+        self.series = " --steps \(Self.quoted(steps))" + (series.map { " --series \(Self.quoted($0))" } ?? "")
+    }
+
+    /// Text as a shell takes it for one word.
+    private static func quoted(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "/"),
+                UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        return isPlain && !text.isEmpty ? text : "'" + text.replacing("'", with: #"'\''"#) + "'"
     }
 
     /// A sentence with its advice in words.
     func text(_ sentence: Sentence) -> String { sentence.text(words) }
 
     /// A `migrate` command, to be typed as it stands.
-    func migrate(_ arguments: String) -> String { "`migrate \(arguments)\(series)`" }
+    ///
+    /// - Parameter other: The series that it is about, where that may not be the one that the command was about.
+    func migrate(_ arguments: String, of other: String? = nil) -> String {
+        guard series.isEmpty, let other, other != ChatMigrations.series else {
+            return "`migrate \(arguments)\(series)`"
+        }
+        return "`migrate \(arguments) --steps DIR --series \(Self.quoted(other))`"
+    }
 
-    private func words(_ advice: any Advice) -> String {
+    /// Advice in words: which command to run, with which options.
+    func words(_ advice: any Advice) -> String {
         switch advice {
         case let advice as EngineAdvice: words(engine: advice)
         case let advice as StepFileAdvice: words(files: advice)
@@ -53,12 +76,13 @@ struct AdviceWords: Sendable {
             "revert the newer ones first (\(migrate("down --to \(version)"))), or apply \(isOne ? "it" : "them") all the same "
                 + "(--allow-out-of-order)"
         case .declare(let version, let state): "say so with \(migrate("mark \(version) \(state.rawValue)"))"
-        case .declareEither(let version):
-            "say what the step is with \(migrate("mark \(version) applied")), or reverted"
+        case .declareEither(let version, let series):
+            "say what the step is with \(migrate("mark \(version) applied", of: series)), or reverted"
         case .giveUp(let version): "\(migrate("mark \(version) reverted")) gives the step up"
         case .acceptEdit(let version): "accept it with \(migrate("mark \(version) applied"))"
-        case .finishReverting: "\(migrate("down")) reverts the rest"
+        case .finishReverting(let series): "\(migrate("down", of: series)) reverts the rest"
         case .allowZero: "say --zero-counts"
+        case .nobodyWrites: "--offline says that nobody writes"
         }
     }
 
@@ -70,7 +94,7 @@ struct AdviceWords: Sendable {
             "finish that with \(migrate(direction.rawValue)), or undo what it did with `runs undo`"
         case .undoRun: "undo what it did with `runs undo`"
         case .undoRunAndByHand: "undo what it did with `runs undo`, and by hand what that leaves"
-        case .makeDirectory(let path): "`migrate create NAME --steps \(path)` makes one"
+        case .makeDirectory(let path): "`migrate create NAME --steps \(Self.quoted(path))` makes one"
         case .nameSeries: "give one with --series"
         }
     }

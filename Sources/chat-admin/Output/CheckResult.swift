@@ -62,8 +62,10 @@ struct CheckResult: CommandResult {
 
     func lines(_ style: TextStyle) -> [String] {
         let looked = scanned.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-        var footer = [style.faint("Looked at \(looked.isEmpty ? "nothing" : looked) in \(durationMS) ms.")]
-        if isOld { footer.append(style.warning("The data are as of \(asOf).")) }
+        var footer = [
+            style.faint("Looked at \(looked.isEmpty ? "nothing" : looked) in \(durationMS) ms, as of \(asOf).")
+        ]
+        if isOld { footer.append(style.warning("The data are as of \(asOf): what has changed since isn't in them.")) }
         if let unchecked { footer.append(style.warning("Not looked at: \(unchecked.joined(separator: ", ")).")) }
         guard !complete || !findings.isEmpty else { return [style.good("\(database) is clean.")] + footer }
         guard !findings.isEmpty else { return [style.bold("Nothing was found in \(database) so far.")] + footer }

@@ -23,7 +23,7 @@ extension CommandSession {
         try await confirm(change, asks: asks, plan)
         let description = RunDescription(
             command: command, arguments: SecretArguments.recorded(Array(CommandLine.arguments.dropFirst())),
-            toolVersion: ToolVersion.current)
+            toolVersion: ToolVersion.current, words: { [words] in words.words($0) })
         let lifecycle = RunLifecycle(
             database: database, pool: pool, source: SchemaReferenceSource(database: database, schema: .chat),
             interruption: interruption,

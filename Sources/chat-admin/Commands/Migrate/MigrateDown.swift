@@ -43,7 +43,6 @@ struct MigrateDown: AsyncParsableCommand {
                 try session.console.print(result, options.format)
                 return .done
             }
-            // Going on after a broken connection must not revert another step than the one begun.
             var chosen: Set<Int64>?
             let run = try await session.change(change, asks: !selection.isEmpty) {
                 var result = try await MigrateDown.plan(selection, migration, since: start)
@@ -51,14 +50,12 @@ struct MigrateDown: AsyncParsableCommand {
                 let changes = result.changes.reduce(0) { $0 + $1.changed }
                 return (max(changes, selection.count), result.lines(TextStyle(usesColor: false)))
             } _: { run, description in
-                let selection: MigrationSelection
-                if let chosen {
-                    selection = try await runner.selection(.down(to: -1), session.database).filter {
-                        chosen.contains($0.version)
+                let selection =
+                    if let chosen {
+                        try await runner.selection(reverting: chosen, session.database)
+                    } else {
+                        try await runner.selection(.down(to: to), session.database)
                     }
-                } else {
-                    selection = try await runner.selection(.down(to: to), session.database)
-                }
                 chosen = Set(selection.steps.map(\.version))
                 try await runner.checkDownBlockers(selection, session.database, settings: settings)
                 let context = StepContext(run: run, settings: settings)
@@ -69,10 +66,7 @@ struct MigrateDown: AsyncParsableCommand {
             result.steps = session.trail.steps
             try session.console.print(result, options.format)
             // Something is still applied where time was up.
-            let wanted = chosen ?? []
-            let rest = try await runner.selection(.down(to: -1), session.database).filter {
-                wanted.contains($0.version)
-            }
+            let rest = try await runner.selection(reverting: chosen ?? [], session.database)
             return session.status(run, isWhole: run.totals.leftovers.isEmpty && rest.isEmpty)
         }
     }

@@ -51,9 +51,7 @@ struct ValidateResult: CommandResult {
             case .failed:
                 let reason = status.row?.failure.map { " (\($0.words))" } ?? ""
                 let advice =
-                    status.row?.failure?.isUndecided ?? false
-                    ? "; " + words.text("\(EngineAdvice.declareEither(status.version))")
-                    : "; remove the cause, then the same command resumes it"
+                    status.row?.failure?.isUndecided ?? false ? "" : "; remove the cause, then the same command resumes it"
                 list.append(
                     Problem(
                         version: status.version, name: status.name, problem: "failed",
@@ -65,9 +63,7 @@ struct ValidateResult: CommandResult {
                 list.append(
                     Problem(
                         version: status.version, name: status.name, problem: status.state.rawValue,
-                        message: undecided.map {
-                            $0 + "; " + words.text("\(EngineAdvice.declareEither(status.version))")
-                        }
+                        message: undecided
                             ?? "it is half \(verb), or being \(verb) just now; \(words.migrate(command)) finishes it"))
             case .pending, .applied, .reverted: break
             }
