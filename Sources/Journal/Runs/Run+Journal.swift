@@ -43,7 +43,8 @@ extension Run {
 
     /// Gives entries up that were written after the lease was lost, images among them, which are never open.
     private func withdraw(_ entries: [JournalEntry]) async throws {
-        try await database.client.bulkWrite(journal, [Self.abandoning(entries.map(\.key), gate.token.map { .int64($0) })])
+        try await database.client.bulkWrite(
+            journal, [Self.abandoning(entries.map(\.key), gate.token.map { .int64($0) })])
     }
 
     /// The document to insert: it carries the token of the lease under which alone the entry is moved on, and where it isn't

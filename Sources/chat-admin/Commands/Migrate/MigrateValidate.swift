@@ -51,7 +51,8 @@ struct ValidateResult: CommandResult {
             case .failed:
                 let reason = status.row?.failure.map { " (\($0.words))" } ?? ""
                 let advice =
-                    status.row?.failure?.isUndecided ?? false ? "" : "; remove the cause, then the same command resumes it"
+                    status.row?.failure?.isUndecided ?? false
+                    ? "" : "; remove the cause, then the same command resumes it"
                 list.append(
                     Problem(
                         version: status.version, name: status.name, problem: "failed",
