@@ -82,19 +82,20 @@ extension CommandSession {
         return total
     }
 
-    /// What a run changed, and what it left.
-    func result(_ run: Run, left: [ChangeResult.Left], since start: ContinuousClock.Instant) -> ChangeResult {
+    /// What a run changed, and what it left; nil for none, because there was nothing to do.
+    func result(_ run: Run?, left: [ChangeResult.Left], since start: ContinuousClock.Instant) -> ChangeResult {
         ChangeResult(
-            command: command, database: database.name, run: run.record.exists ? run.id.hex : nil, dryRun: false,
-            changes: run.totals.changes, left: left, isUnjournalled: run.record.isUnjournalled,
+            command: command, database: database.name, run: run.flatMap { $0.record.exists ? $0.id.hex : nil },
+            dryRun: false, changes: run?.totals.changes ?? [], left: left,
+            isUnjournalled: run?.record.isUnjournalled ?? false,
             durationMS: (ContinuousClock.now - start).milliseconds)
     }
 
     /// The exit code of a run that has come to its end, or to that of its time.
     ///
     /// - Parameter isWhole: Whether nothing of what was asked for is left.
-    func status(_ run: Run, isWhole: Bool) -> ExitStatus {
-        guard !run.circumstances.isCutShort else {
+    func status(_ run: Run?, isWhole: Bool) -> ExitStatus {
+        guard run?.circumstances.isCutShort != true else {
             console.remark("The time given by --max-time is over. Run the same command again to resume.")
             return .timeOver
         }
@@ -121,13 +122,13 @@ extension CommandSession {
 
     /// What is left of some findings after a repair: what the check finds, with the repair's own reasons where it gave
     /// one.
-    func leftovers(_ codes: Set<FindingCode>, _ run: Run) async throws -> [ChangeResult.Left] {
+    func leftovers(_ codes: Set<FindingCode>, _ run: Run?) async throws -> [ChangeResult.Left] {
         // Where time was up there is none left to look.
-        guard !codes.isEmpty, !run.circumstances.isCutShort else {
-            return run.totals.leftovers.map { ChangeResult.Left($0, words) }
+        let told = run?.totals.leftovers ?? []
+        guard !codes.isEmpty, run?.circumstances.isCutShort != true else {
+            return told.map { ChangeResult.Left($0, words) }
         }
         let report = try await Checker(database: database, schema: .chat, progress: progress).check(codes)
-        let told = run.totals.leftovers
         let rest = report.findings.filter { $0.severity == .error }.compactMap { found -> ChangeResult.Left? in
             let known = told.filter { $0.code == found.code.rawValue && $0.collection == found.collection }
                 .reduce(0) { $0 + $1.count }

@@ -47,25 +47,13 @@ struct MigrateUp: AsyncParsableCommand {
                 try session.console.print(session.result(plans, since: start), options.format)
                 return .done
             }
-            if selection.isEmpty, !isTaken, try await !RunLifecycle.isUnfinished(session.database) {
-                try session.console.print(session.result([], since: start), options.format)
-                return .done
-            }
-            let run = try await session.change(change, asks: !selection.isEmpty) {
-                let plan = try await migration.plan(to: to)
-                let changes = plan.steps.flatMap(\.operations).reduce(0) { $0 + $1.matched }
-                return (max(changes, selection.count), plan.lines(TextStyle(usesColor: false)))
-            } _: { run, description in
-                // Chosen again under the lease: another run may have ended just now.
-                let chosen = try await runner.selection(
-                    .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
-                if isTaken || !selection.stands(for: chosen) {
-                    try await runner.checkBlockers(chosen, session.database, settings: settings)
-                }
-                let context = StepContext(run: run, settings: settings)
-                try await runner.up(chosen, context, description) { session.trail.append($0) }
-            }
-            let rest = try await runner.selection(.up(to: to), session.database, allowOutOfOrder: true)
+            let isThrough =
+                selection.isEmpty && !isTaken ? try await !RunLifecycle.isUnfinished(session.database) : false
+            let run = isThrough ? nil : try await apply(selection, isTaken: isTaken, settings, migration)
+            let rest =
+                isThrough
+                ? selection
+                : try await runner.selection(.up(to: to), session.database, allowOutOfOrder: true)
             var mended = migration.mended(runner.status(rest))
             // Counting tells by itself what it left; a check would also see what the application is in the middle of.
             mended = mended.filter { !$0.isOfCounter }
@@ -75,6 +63,31 @@ struct MigrateUp: AsyncParsableCommand {
             try session.console.print(result, options.format)
             // Something is still pending where time was up.
             return session.status(run, isWhole: left.isEmpty && rest.isEmpty)
+        }
+    }
+
+    /// Applies the pending steps.
+    ///
+    /// - Parameters:
+    ///   - selection: Those that were pending a moment ago.
+    ///   - isTaken: Whether another run had the lease then.
+    private func apply(
+        _ selection: MigrationSelection, isTaken: Bool, _ settings: RepairSettings, _ migration: MigrationSession
+    ) async throws -> Run {
+        let (session, runner) = (migration.session, migration.runner)
+        return try await session.change(change, asks: !selection.isEmpty) {
+            let plan = try await migration.plan(to: to)
+            let changes = plan.steps.flatMap(\.operations).reduce(0) { $0 + $1.matched }
+            return (max(changes, selection.count), plan.lines(TextStyle(usesColor: false)))
+        } _: { run, description in
+            // Chosen again under the lease: another run may have ended just now.
+            let chosen = try await runner.selection(
+                .up(to: to), session.database, allowOutOfOrder: allowOutOfOrder)
+            if isTaken || !selection.stands(for: chosen) {
+                try await runner.checkBlockers(chosen, session.database, settings: settings)
+            }
+            let context = StepContext(run: run, settings: settings)
+            try await runner.up(chosen, context, description) { session.trail.append($0) }
         }
     }
 }
