@@ -25,7 +25,7 @@ package struct JournalKey: Hashable, Sendable {
 
 /// One journalled change, written before the change is made.
 package struct JournalEntry: Sendable {
-    /// Where an entry stands. Entries that are neither `done` nor `abandoned` are finished by the next run.
+    /// Where an entry stands. What isn't `done`, `abandoned` or `conflict` is finished by the next run.
     package enum State: String, Sendable, CaseIterable {
         /// Written; the change may or may not have been made.
         case planned
@@ -87,8 +87,8 @@ package struct JournalEntry: Sendable {
     package var isRetry = false
     /// Which command of a step's file it belongs to, and which statement of it.
     package var position: Int64?
-    /// Whether its changes are sent once, and never again, whatever became of them: others add to the same fields, so a
-    /// document that is as it was observed may have been changed, and changed back rightly.
+    /// Whether its changes are sent once, and never again. Others add to the same fields: a document that looks unchanged
+    /// may have been changed, and rightly changed back.
     package var isOnce = false
     /// Whether nobody else wrote when it was made: then it may be sent again after all, and what a run that is no longer the
     /// one at work still sends meets what stands already.

@@ -6,8 +6,8 @@ package struct Resumer: Sendable {
     private let run: Run
     private let source: any ReferenceSource
 
-    /// Makes a resumer that works under a new run's lease and counts into its totals nothing: the entries keep
-    /// belonging to the runs that wrote them.
+    /// Makes a resumer that works under a new run's lease. What it changes counts for the runs that wrote the entries; what
+    /// it has to leave is named by the new one.
     package init(run: Run, source: any ReferenceSource) {
         self.run = run
         self.source = source

@@ -1,8 +1,9 @@
 package import BSON
 
-/// The keys that an index has of a document, worked out by the server in a pipeline as its index would: an array has one
-/// for each of its elements, also where a path goes through it, an empty one has one of its own, and null stands for a
-/// field that isn't there.
+/// The keys that an index has of a document, worked out by the server in a pipeline.
+///
+/// As in the index, an array has a key for each of its elements, also where a path goes through it. An empty array has one
+/// key of its own. A field that isn't there has the key null.
 package struct IndexKeys {
     /// The index's fields, in order.
     let fields: [String]
@@ -42,7 +43,7 @@ package struct IndexKeys {
         }
     }
 
-    /// An array's element, whose fields are looked for in itself, or, by their positions, in the array.
+    /// An element of an array. A path goes on in the element itself, or, where it names a position, in the array.
     private struct Element {
         let value: BSONValue
         let array: BSONValue

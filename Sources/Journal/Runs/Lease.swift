@@ -75,8 +75,8 @@ package final class Lease: Sendable {
         }
     }
 
-    /// A lease that somebody waits for, watched by a clock that doesn't step: a holder renews long before its life is over,
-    /// so one that hasn't for so long is dead, whatever the server's clock says of its expiry.
+    /// Another run's lease, watched by a clock that doesn't step. A holder that hasn't renewed it for 35 seconds is dead,
+    /// whatever the server's clock says of its expiry.
     private struct Watched {
         private var seen: (expiry: BSONDocument, since: ContinuousClock.Instant)?
 

@@ -137,8 +137,8 @@ public final class Run: Sendable {
         }
     }
 
-    /// The connection for the next write. Every write of a run goes through here, so that a run that has lost its lease
-    /// writes nothing more, whatever it was in the middle of.
+    /// The connection for the next write. A run's writes go through here, so that one that has lost its lease writes nothing
+    /// more. Only what withdraws its own entries, and what checks the lease itself, doesn't.
     package var writer: MongoClient {
         get throws(EngineError) {
             try gate.checkLease()
@@ -151,7 +151,7 @@ public final class Run: Sendable {
     /// - Throws: ``EngineError/leaseLost``, ``MongoError``.
     package func confirmLease() async throws { try await gate.lease?.confirm(database.client) }
 
-    /// The same boundary within a transaction, where a takeover of the lease and the writes exclude each other.
+    /// Asks the same within a transaction, where a takeover of the lease and the writes exclude each other.
     package func confirmLease(_ session: ClientSession) async throws {
         try await gate.lease?.confirm(database.client, session)
     }

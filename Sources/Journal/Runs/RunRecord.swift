@@ -138,7 +138,7 @@ package struct RunRecord: Sendable {
 
 /// What the journal holds of one run, of one kind.
 package struct JournalSummary: Sendable, Codable {
-    /// `fields`, `rekey`, `insert`, `validator`, `indexes` or `collection`.
+    /// `fields`, `rekey`, `insert`, `validator`, `indexes`, `collection`, `documents` or `dropped`.
     package let kind: String
     /// The collection changed.
     package let collection: String

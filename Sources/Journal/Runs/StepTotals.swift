@@ -1,8 +1,8 @@
 internal import BSON
 internal import Synchronization
 
-/// What the present attempt at a step has changed and left, and how long it has taken: by the run at work, and by the
-/// runs before it, of which each was stopped or killed.
+/// The changes, the leftovers and the duration of one attempt at a step, over all its runs: the one at work, and those
+/// before it that were stopped or killed.
 package struct StepTotals: Sendable {
     /// What was changed, and what was left.
     package struct Figures: Sendable {
@@ -66,7 +66,7 @@ package final class OpenSteps: Sendable {
 
     init(_ totals: Totals) { self.totals = totals }
 
-    /// The totals of a step, opened when the run begins the step first, and however often it begins it again.
+    /// The totals of a step, opened once: where the run begins the step again, they go on.
     package func totals(of step: Int64, opening open: () async throws -> StepTotals) async throws -> StepTotals {
         if let standing = steps.withLock({ $0[step] }) { return standing }
         let opened = try await open()
