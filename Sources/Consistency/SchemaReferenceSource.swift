@@ -23,7 +23,8 @@ package struct SchemaReferenceSource: ReferenceSource {
                 group.map { (moves[$0].oldID, $0) }, uniquingKeysWith: { first, _ in first }
             ).filter { $0.key.type == .string }
             guard !byOldID.isEmpty else { continue }
-            let present = try await database.collections()
+            // One that was made just now may refer to a document that is moved.
+            let present = try await database.client.listCollections(database.name)
             for (holder, reference) in schema.references(to: target)
             where present[holder.name]?.isOrdinary ?? false {
                 let resolver = ReferenceCandidates(database: database, reference: reference, target: targetSchema)

@@ -5,7 +5,7 @@ internal import Synchronization
 /// What is known of a database's collections and indexes: asked for once, and again when it may have changed.
 ///
 /// A phase of work asks the same questions many times over. A snapshot is forgotten when a run begins, before and after
-/// each change of the catalogue by the run itself, and when it is ten seconds old: others make collections and indexes, too.
+/// each change of the catalogue by the run itself, and when it is three seconds old: others make collections and indexes, too.
 /// Whatever is put back by an undo is read anew instead.
 final class CatalogSnapshot: Sendable {
     private struct Known {
@@ -16,7 +16,7 @@ final class CatalogSnapshot: Sendable {
         var generation = 0
     }
 
-    private static let lifetime = Duration.seconds(10)
+    private static let lifetime = Duration.seconds(3)
     private let known = Mutex(Known())
 
     /// Forgets everything.
@@ -61,12 +61,12 @@ final class CatalogSnapshot: Sendable {
 }
 
 extension Database {
-    /// The database's collections, as they were at most ten seconds ago.
+    /// The database's collections, as they were at most three seconds ago.
     ///
     /// - Throws: `MongoError`.
     package func collections() async throws -> [String: CollectionDescription] { try await catalog.collections(self) }
 
-    /// The indexes of a collection, as they were at most ten seconds ago; none where there is no such collection.
+    /// The indexes of a collection, as they were at most three seconds ago; none where there is no such collection.
     ///
     /// - Throws: `MongoError`; that of a view, which has none.
     package func indexes(of collection: String) async throws -> [BSONDocument] {

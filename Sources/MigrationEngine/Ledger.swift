@@ -83,20 +83,28 @@ package struct Ledger: Sendable {
     ///   - rows: The rows as they were read.
     /// - Returns: The rows as they are from now on.
     func claim(_ versions: [Int64], _ rows: [Int64: LedgerRow], _ run: Run) async throws -> [Int64: LedgerRow] {
-        let others = versions.filter { rows[$0].map { $0.isHalfDone && $0.lastRun != run.id } ?? false }
-        guard !others.isEmpty else { return rows }
-        try await run.record.begin(run)
-        var fields: BSONDocument = ["lastRun": .objectID(run.id)]
-        if let token = run.gate.token { fields.append("token", .int64(token)) }
-        let statements = others.map { version -> BSONValue in
-            ["q": .document(notTakenOver(version, run)), "u": ["$set": .document(fields)]]
+        var rows = rows
+        while true {
+            let others = versions.filter { rows[$0].map { $0.isHalfDone && $0.lastRun != run.id } ?? false }
+            guard !others.isEmpty else { return rows }
+            try await run.record.begin(run)
+            let statements = others.map { version -> BSONValue in
+                ["q": .document(notTakenOver(version, run)), "u": ["$set": .document(Self.mark(of: run))]]
+            }
+            try await write(statements, run)
+            rows = try await self.rows()
         }
-        try await write(statements, run)
-        return try await self.rows()
+    }
+
+    /// What says of a row that it is a run's: what an earlier one still sends doesn't match it any more.
+    static func mark(of run: Run) -> BSONDocument {
+        var mark: BSONDocument = ["lastRun": .objectID(run.id)]
+        if let token = run.gate.token { mark.append("token", .int64(token)) }
+        return mark
     }
 
     /// A row, but for one that a later holder of the lease has begun.
-    private func notTakenOver(_ version: Int64, _ run: Run) -> BSONDocument {
+    func notTakenOver(_ version: Int64, _ run: Run) -> BSONDocument {
         var query: BSONDocument = ["_id": id(of: version)]
         if let token = run.gate.token { query.append("token", ["$not": ["$gt": .int64(token)]]) }
         return query

@@ -133,15 +133,20 @@ extension MigrationRunner {
         try await update(row, set: fields, unset: removed, run)
     }
 
+    /// - Throws: ``EngineError/leaseLost`` when a later holder of the lease has begun the step, `MongoError`.
     private static func update(
         _ row: LedgerRow, set: BSONDocument, unset: BSONDocument, _ run: Run
     ) async throws {
-        try await run.writer.bulkWrite(
+        var set = set
+        for element in Ledger.mark(of: run).rawElements { set.append(raw: element) }
+        let ledger = Ledger(database: run.database, series: row.series)
+        let result = try await run.writer.bulkWrite(
             run.database.namespace(StateCollection.migrations),
             [
                 .updateOne(
-                    filter: ["_id": .string(row.id)],
+                    filter: ledger.notTakenOver(row.version, run),
                     update: ["$set": .document(set), "$unset": .document(unset)])
             ])
+        guard result.matched == 1 else { throw EngineError.leaseLost }
     }
 }

@@ -11,7 +11,7 @@ package struct MigrationSelection: Sendable {
     private let chosen = ContinuousClock.now
 
     /// For how long what was found of the data stands, as that of a catalogue does.
-    private static let lifetime = Duration.seconds(10)
+    private static let lifetime = Duration.seconds(3)
 
     init(_ steps: [any Migration], rows: [Int64: LedgerRow]) {
         self.steps = steps

@@ -43,7 +43,11 @@ extension Migrator {
         /// Where every step stands.
         ///
         /// - Throws: `MongoError`.
-        public func status() async throws -> [StepStatus] { try await runner.status(database) }
+        public func status() async throws -> [StepStatus] {
+            // Another program may have applied steps just now.
+            database.forgetCatalog()
+            return try await runner.status(database)
+        }
 
         /// What the pending steps would do, oldest first. Changes nothing.
         ///
@@ -125,7 +129,9 @@ extension Migrator {
             var steps: [StepResult] = []
             var begun: Run?
             do {
-                let run = try await lifecycle.perform(description, wait: options.wait) { run in
+                let run = try await lifecycle.perform(
+                    description, wait: options.wait, offline: options.settings.offline
+                ) { run in
                     begun = run
                     try await body(run, description) { step in
                         steps.append(step)

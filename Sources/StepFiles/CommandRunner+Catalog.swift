@@ -51,11 +51,13 @@ extension CommandRunner {
         }
     }
 
-    /// Whether an earlier attempt's entry for a command was given up, because what it speaks of wasn't there.
+    /// Whether an earlier attempt's entry for a command was given up, because what it speaks of wasn't there; not because the
+    /// server refused the command.
     private func isGivenUp(_ position: CommandPosition) async throws -> Bool {
         let state = JournalEntry.State.abandoned.rawValue
         for id in runs where id != run.id {
-            let filter = filter(id, ["position": .int64(position.number)]).replacing("state", with: .string(state))
+            let filter = filter(id, ["position": .int64(position.number), "refused": ["$exists": false]])
+                .replacing("state", with: .string(state))
             let found = try await database.findAll(
                 StateCollection.journal, filter: filter, options: ["limit": 1, "projection": ["_id": 1]])
             if !found.isEmpty { return true }
@@ -80,7 +82,7 @@ extension CommandRunner {
         do {
             try await body()
         } catch let error as MongoError where error.isRefusal {
-            try await run.setState(.abandoned, of: entries)
+            try await run.abandon(refused: entries)
             throw error
         }
         let number = if case .indexes(let indexes) = content { indexes.count } else { 1 }
@@ -301,7 +303,13 @@ extension CommandRunner {
         _ body: () async throws -> Void
     ) async throws {
         try await context.save(checkpoint: checkpoint(at: position.index, begun: mark).document)
-        try await run.confirmLease()
+        do {
+            try await run.confirmLease()
+        } catch EngineError.leaseLost {
+            // Nothing was sent. Whoever has claimed the step by now keeps the note, and finds that it can't be told.
+            try? await context.save(checkpoint: checkpoint(at: position.index).document)
+            throw EngineError.leaseLost
+        }
         do {
             try await body()
         } catch let error as MongoError where error.isRefusal {
@@ -330,17 +338,28 @@ private enum Presence: String {
 extension CollectionDescription {
     /// Whether a `create` command makes such a collection: the server adds its defaults to what the command asks for.
     fileprivate func isMade(by command: BSONDocument) -> Bool {
-        command.keys.dropFirst().allSatisfy { name in
-            guard let wanted = command[name], !Self.others.contains(name) else { return true }
-            guard let wanted = wanted.document, let found = options[name]?.document else {
-                return options[name] == wanted
-            }
-            return wanted.keys.allSatisfy { found[$0] == wanted[$0] }
+        let asked = command.keys.dropFirst().filter { name in
+            !Self.others.contains(name) && !(name == "capped" && command[name]?.bool == false)
         }
+        let kind = asked.contains("viewOn") ? "view" : asked.contains("timeseries") ? "timeseries" : "collection"
+        return type == kind
+            && options.keys.allSatisfy { asked.contains($0) || Self.defaults[$0] == options[$0] }
+            && asked.allSatisfy { Self.isMade(options[$0], of: command[$0]) }
+    }
+
+    private static func isMade(_ found: BSONValue?, of asked: BSONValue?) -> Bool {
+        if let found = found?.document, let asked = asked?.document {
+            return asked.keys.allSatisfy { isMade(found[$0], of: asked[$0]) }
+        }
+        // A size is rounded up to a multiple of 256.
+        if let found = found?.number, let asked = asked?.number { return (asked..<asked + 256).contains(found) }
+        return found == asked
     }
 
     /// Fields of a `create` command that say nothing of the collection.
     private static let others: Set<String> = ["writeConcern", "comment", "maxTimeMS"]
+    /// What the server adds to a validator.
+    private static let defaults: BSONDocument = ["validationLevel": "strict", "validationAction": "error"]
 }
 
 extension DatabaseCommand {

@@ -120,6 +120,16 @@ struct Stage {
         }
     }
 
+    /// Reverts what an undo has left half reverted, as the program advises.
+    func finishReverting() async throws {
+        try await Self.expireLease(database)
+        for row in try await database.find("chat_admin.migrations", ["state": "reverting"]) {
+            let end = ["--to", "\((row["version"]?.integer ?? 1) - 1)", "--yes"]
+            let steps = scenario.goal == .stepsApplied ? Array(command.suffix(from: 2).prefix(2)) : []
+            try await Self.run(["migrate", "down"] + end + steps, database)
+        }
+    }
+
     /// Stands for the time that passes until a killed run's lease expires by itself.
     static func expireLease(_ database: TestDatabase) async throws {
         try await database.run([

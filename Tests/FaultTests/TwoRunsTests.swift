@@ -28,12 +28,26 @@ struct TwoRunsTests {
         }
     }
 
+    @Test(
+        "lose and double nothing where the second one undoes the first",
+        arguments: scenarios.filter { $0.name.hasPrefix("migrate up") }, KillMatrixTests.topologies)
+    func undone(scenario: Scenario, kind: TestServer.Kind) async throws {
+        guard Effort.includes("undo of \(scenario.name) on \(kind)") else { return }
+        let points = try await Matrix.forEachPoint(on: kind, from: 17, stride: 29) { database, point in
+            try await Self.play(scenario, database, point, .dropped, isUndo: true)
+        }
+        print("faults: two runs at once, undo of \(scenario.name) on \(kind): at \(points) points")
+        #expect(points > 0)
+    }
+
     /// Slows the first run down from its n-th write on, lets a second one in and get through, and judges when both are over.
+    ///
+    /// - Parameter isUndo: Whether the second one undoes the first; else it is the same command.
     private static func play(
-        _ scenario: Scenario, _ database: TestDatabase, _ point: Int, _ way: Way
+        _ scenario: Scenario, _ database: TestDatabase, _ point: Int, _ way: Way, isUndo: Bool = false
     ) async throws -> Bool {
         let stage = try await Stage(scenario, database)
-        let place = "\(scenario.name), write \(point), \(way)"
+        let place = "\(scenario.name), write \(point), \(way)\(isUndo ? ", undone" : "")"
         let isReached = try await database.withFailPoint(
             scenario.writes.blocking(milliseconds: 150), mode: .skip(Int32(point))
         ) { failPoint in
@@ -42,7 +56,13 @@ struct TwoRunsTests {
                 try await Self.open(database, way)
                 // Not slowed down: the fail point is about the first one's name.
                 let other = ["--uri", database.server.uri, "--database", database.name, "--wait", "60"]
-                let second = try await Tool.run(stage.command + other, timeLimit: .seconds(180))
+                var command = stage.command
+                if isUndo {
+                    // Before it has a record there is nothing to undo.
+                    guard let run = try await Stage.runs(database).first else { return true }
+                    command = ["runs", "undo", run, "--yes"]
+                }
+                let second = try await Tool.run(command + other, timeLimit: .seconds(180))
                 #expect([0, 1].contains(second.exitCode), "\(place): \(second)")
                 return true
             }
@@ -51,6 +71,7 @@ struct TwoRunsTests {
             return ended.value
         }
         guard isReached else { return false }
+        if isUndo { try await stage.finishReverting() }
         let problems = try await stage.finish()
         #expect(problems == [], "\(place)")
         return true

@@ -90,8 +90,8 @@ package struct JournalEntry: Sendable {
     /// Whether its changes are sent once, and never again. Others add to the same fields: a document that looks unchanged
     /// may have been changed, and rightly changed back.
     package var isOnce = false
-    /// Whether nobody else wrote when it was made: then it may be sent again after all, and what a run that is no longer the
-    /// one at work still sends meets what stands already.
+    /// Whether nobody else wrote when it was made. Where nobody does now it may be sent again after all; what a run that has
+    /// lost its lease still sends then meets what stands already.
     package var isOffline = false
     /// The number of the entry, of the run that is undone, that this one undoes.
     package var undoes: Int64?

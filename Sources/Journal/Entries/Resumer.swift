@@ -59,6 +59,7 @@ package struct Resumer: Sendable {
     /// - Throws: ``EngineError``, ``MongoError``.
     package func resume() async throws -> [(run: ObjectID, entries: Int)] {
         let present = try await run.database.collections()
+        if present[StateCollection.runs] != nil { try await LateWrites(run: run).wait() }
         var entries: [JournalEntry] = []
         if present[StateCollection.journal] != nil, try await Self.isNeeded(run.database) {
             entries = try await takeOver()
@@ -159,7 +160,7 @@ package struct Resumer: Sendable {
     private func finish(_ entry: JournalEntry, _ old: Run, isUndo: Bool) async throws {
         switch entry.content {
         case .rekey: return
-        case .fields where entry.isOnce && !entry.isOffline: try await closeOnce(entry, old)
+        case .fields where entry.isOnce && !mayRepeat(entry): try await closeOnce(entry, old)
         case .fields: try await old.execute([entry], bypassesValidation: isUndo)
         case .insert(let documents):
             do {
@@ -193,6 +194,11 @@ package struct Resumer: Sendable {
         // Never open: it is written with the command that it speaks of.
         case .dropped: try await old.setState(.done, of: [entry])
         }
+    }
+
+    /// Whether nobody else wrote when an entry was made, and nobody does now.
+    private func mayRepeat(_ entry: JournalEntry) -> Bool {
+        entry.isOffline && (run.circumstances.isOffline || entry.key.run == run.id)
     }
 
     /// Whether a collection is there, as the server says now.

@@ -28,6 +28,8 @@ package struct Undo: Sendable {
             throw EngineError.refused(refusal)
         }
         try await Self.check(run.database, run: id, isFinished: true)
+        // One that didn't come to its end may still be alive, and go on with an entry that is undone here.
+        if runs[0]["state"] != "done" { try await run.claim([Self.filter(id, step)]) }
         try await run.record.note("undoes", .objectID(id), run)
         try await LateReferences(run: run).announce(id)
         let cursor = try await run.database.client.find(

@@ -78,6 +78,10 @@ extension Run {
                 }
                 // Somebody was faster: it isn't ours to drop.
                 return false
+            } catch EngineError.interrupted(let reason) {
+                // The one that was on its way may come to its end; the next run looks.
+                try await end(entries[..<index], abandoning: Array(rest.dropFirst()))
+                throw EngineError.interrupted(reason)
             }
             counts.count(entries[index], 1)
         }

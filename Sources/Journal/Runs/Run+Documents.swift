@@ -149,6 +149,8 @@ extension Run {
             queue.withLock { $0.popFirst() }
         } each: { run, change in
             guard let write = change.write else { return }
+            // Many writes follow one entry: whoever undoes it must not have them behind it.
+            try await run.gate.confirmAgain(run.database.client)
             do {
                 let result = try await run.writer.bulkWrite(
                     run.database.namespace(collection), [write], concern: .acknowledged,

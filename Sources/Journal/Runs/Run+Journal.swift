@@ -117,7 +117,15 @@ extension Run {
     package func abandon(_ keys: [JournalKey]) async throws {
         guard !keys.isEmpty else { return }
         let result = try await writer.bulkWrite(journal, [Self.abandoning(keys, notTakenOver)])
-        guard result.matched == keys.count else { throw EngineError.leaseLost }
+        if result.matched < keys.count { try await checkTaken(keys) }
+    }
+
+    /// Gives open entries up of which the server refused what they speak of.
+    ///
+    /// - Throws: ``EngineError/leaseLost`` when another run has taken over.
+    package func abandon(refused entries: [JournalEntry]) async throws {
+        for entry in entries { try await amend(open: entry, ["$set": ["refused": true]]) }
+        try await setState(.abandoned, of: entries)
     }
 
     private static func abandoning(_ keys: [JournalKey], _ token: BSONValue?) -> WriteModel {
@@ -128,6 +136,21 @@ extension Run {
             filter: filter, update: ["$set": ["state": .string(state)], "$unset": ["open": "", "holds": ""]])
     }
 
+    /// Finds out why entries couldn't be changed. Those that somebody has removed need no change.
+    ///
+    /// - Throws: ``EngineError/leaseLost`` when a later holder of the lease has taken one over; ``StateError`` when one belongs
+    ///   to a lease that nobody has had.
+    private func checkTaken(_ keys: [JournalKey]) async throws {
+        try await confirmLease()
+        guard let token = gate.token else { return }
+        let found = try await database.findAll(
+            StateCollection.journal,
+            filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))], "token": ["$gt": .int64(token)]],
+            options: ["limit": 1])
+        guard let document = found.first else { return }
+        throw StateFields(StateCollection.journal, document).fault("token", "that of a run which has had the lease")
+    }
+
     /// Changes fields of one entry durably, whoever has written it.
     ///
     /// - Throws: ``EngineError/leaseLost`` when a later holder of the lease has taken it over.
@@ -135,7 +158,7 @@ extension Run {
         var filter: BSONDocument = ["_id": key.value]
         if let notTakenOver { filter.append("token", notTakenOver) }
         let result = try await writer.bulkWrite(journal, [.updateOne(filter: filter, update: update)])
-        guard result.matched == 1 else { throw EngineError.leaseLost }
+        if result.matched == 0 { try await checkTaken([key]) }
     }
 
     /// The token of what no later holder of the lease has taken over.

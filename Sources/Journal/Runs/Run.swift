@@ -48,10 +48,11 @@ public final class Run: Sendable {
     ///   - interruption: The request to stop.
     ///   - source: Knows which references follow a moved document, and tells it from another one.
     ///   - throttle: What makes it wait between two batches.
+    ///   - offline: Whether nobody else writes meanwhile.
     ///   - progress: Where progress is shown.
     package init(
         database: Database, description: RunDescription, lease: Lease?, interruption: Interruption,
-        source: any ReferenceSource = NoReferences(), throttle: Throttle = Throttle(),
+        source: any ReferenceSource = NoReferences(), throttle: Throttle = Throttle(), offline: Bool = false,
         progress: @escaping ProgressReport
     ) {
         id = .now()
@@ -64,7 +65,7 @@ public final class Run: Sendable {
         steps = OpenSteps(totals)
         counts = ChangeCounts(totals)
         numbers = EntryNumbers()
-        circumstances = RunCircumstances()
+        circumstances = RunCircumstances(isOffline: offline)
     }
 
     /// The same run, working through another connection.
@@ -149,7 +150,7 @@ public final class Run: Sendable {
     /// Asks the server whether the lease is still this run's.
     ///
     /// - Throws: ``EngineError/leaseLost``, ``MongoError``.
-    package func confirmLease() async throws { try await gate.lease?.confirm(database.client) }
+    package func confirmLease() async throws { try await gate.confirm(database.client) }
 
     /// Asks the same within a transaction, where a takeover of the lease and the writes exclude each other.
     package func confirmLease(_ session: ClientSession) async throws {

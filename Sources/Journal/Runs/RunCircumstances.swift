@@ -9,7 +9,10 @@ package final class RunCircumstances: Sendable {
 
     private let state = Mutex(State())
 
-    init() {}
+    /// Whether nobody else writes meanwhile, as whoever began the run says.
+    package let isOffline: Bool
+
+    init(isOffline: Bool = false) { self.isOffline = isOffline }
 
     /// Whether a run before it hadn't come to its end: killed, or restored from a dump that was taken meanwhile.
     package internal(set) var followsUnfinished: Bool {

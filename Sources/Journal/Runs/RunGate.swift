@@ -1,3 +1,4 @@
+internal import MongoDriver
 internal import Synchronization
 
 /// Lets a run go on, or stops it: at the boundaries between its batches, and before each of its writes.
@@ -8,6 +9,12 @@ package final class RunGate: Sendable {
     /// What makes the run wait between two batches.
     package let throttle: Throttle
     private let isUninterruptible = Mutex(false)
+    /// When the server was asked last whether the lease is the run's, and said so.
+    private let confirmed = Mutex(ContinuousClock.now)
+
+    /// So long an answer stands for writes that follow one another under one entry of the journal. A run that undoes this one
+    /// may have them before it by then.
+    static let confirmation = Duration.milliseconds(200)
 
     init(lease: Lease?, interruption: Interruption, throttle: Throttle) {
         self.lease = lease
@@ -20,6 +27,18 @@ package final class RunGate: Sendable {
 
     /// - Throws: ``EngineError/leaseLost`` when the run may write nothing more.
     func checkLease() throws(EngineError) { try lease?.check() }
+
+    /// Asks the server whether the lease is still the run's.
+    func confirm(_ client: MongoClient) async throws {
+        let asked = ContinuousClock.now
+        try await lease?.confirm(client)
+        confirmed.withLock { $0 = max($0, asked) }
+    }
+
+    /// The same, where it hasn't been asked just now.
+    func confirmAgain(_ client: MongoClient) async throws {
+        if confirmed.withLock({ ContinuousClock.now - $0 > Self.confirmation }) { try await confirm(client) }
+    }
 
     /// The boundary between two batches: the place where a run stops when it must.
     ///

@@ -65,12 +65,14 @@ package struct RunLifecycle: Sendable {
     /// - Parameters:
     ///   - description: Who runs what.
     ///   - wait: How long to wait for another run to end.
+    ///   - offline: Whether nobody else writes meanwhile.
     ///   - body: The change. Where the connection breaks it runs again from its start, so it looks at the data, not at
     ///     what was planned.
     /// - Returns: The run, for its results.
     /// - Throws: ``EngineError``, `MongoError`, and what the body throws.
     package func perform(
-        _ description: RunDescription, wait: Duration = .zero, _ body: (Run) async throws -> Void
+        _ description: RunDescription, wait: Duration = .zero, offline: Bool = false,
+        _ body: (Run) async throws -> Void
     ) async throws -> Run {
         try StateCollection.check(try await database.collections(), isChanged: true)
         let lease = try await Lease.acquire(
@@ -79,7 +81,7 @@ package struct RunLifecycle: Sendable {
         database.forgetCatalog()
         let run = Run(
             database: database, description: description, lease: lease, interruption: interruption, source: source,
-            throttle: throttle, progress: progress)
+            throttle: throttle, offline: offline, progress: progress)
         do {
             try await persist(run, lease) {
                 try await resume(run)

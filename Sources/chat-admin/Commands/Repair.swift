@@ -106,7 +106,7 @@ enum RepairScope: String {
                 return .done
             }
             let unresolved = Atomic(0)
-            let run = try await session.change(change) {
+            let run = try await session.change(change, offline: settings.offline) {
                 var result = session.result(try await plans(session, settings), since: start)
                 result.isQuestion = true
                 return (result.changes.reduce(0) { $0 + $1.changed }, result.lines(TextStyle(usesColor: false)))

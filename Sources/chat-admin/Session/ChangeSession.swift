@@ -12,13 +12,14 @@ extension CommandSession {
     /// - Parameters:
     ///   - change: The change's options.
     ///   - asks: Whether the user is asked; seeding a local server isn't.
+    ///   - offline: Whether nobody else writes meanwhile.
     ///   - plan: How many documents the change would touch, and the plan in words; computed only when it is needed.
     ///   - body: The change. Where the connection breaks it runs again from its start, so it looks at the data, not at
     ///     what was planned.
     /// - Returns: The run, for its results.
     func change(
-        _ change: ChangeOptions, asks: Bool = true, plan: () async throws -> (changes: Int, lines: [String]),
-        _ body: (Run, RunDescription) async throws -> Void
+        _ change: ChangeOptions, asks: Bool = true, offline: Bool = false,
+        plan: () async throws -> (changes: Int, lines: [String]), _ body: (Run, RunDescription) async throws -> Void
     ) async throws -> Run {
         try await confirm(change, asks: asks, plan)
         let description = RunDescription(
@@ -30,7 +31,7 @@ extension CommandSession {
             throttle: Throttle(maxLag: change.maxLag?.duration, pause: pause), progress: progress,
             remark: { [console] in console.remark($0) }, acquired: { [stop] in stop.release() })
         if change.wait.seconds > 0 { stop.limit(change.wait.duration) }
-        return try await lifecycle.perform(description, wait: change.wait.duration) { run in
+        return try await lifecycle.perform(description, wait: change.wait.duration, offline: offline) { run in
             trail.begin(run)
             try await body(run, description)
         }

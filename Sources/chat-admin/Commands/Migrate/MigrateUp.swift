@@ -75,7 +75,7 @@ struct MigrateUp: AsyncParsableCommand {
         _ selection: MigrationSelection, isTaken: Bool, _ settings: RepairSettings, _ migration: MigrationSession
     ) async throws -> Run {
         let (session, runner) = (migration.session, migration.runner)
-        return try await session.change(change, asks: !selection.isEmpty) {
+        return try await session.change(change, asks: !selection.isEmpty, offline: settings.offline) {
             let plan = try await migration.plan(to: to)
             let changes = plan.steps.flatMap(\.operations).reduce(0) { $0 + $1.matched }
             return (max(changes, selection.count), plan.lines(TextStyle(usesColor: false)))
