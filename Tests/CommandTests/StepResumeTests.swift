@@ -40,6 +40,19 @@ struct StepResumeTests {
         }
     }
 
+    @Test("doesn't take a collection for its own that it was refused to make")
+    func refusedCollection() async throws {
+        try await withDatabase { database in
+            try await load(database, 1)
+            let step = #"[{"insert": "notes", "documents": [{"_id": 1}]}, {"create": "notes"}]"#
+            try await StepFolder.with(["001_notes.up.json": step]) { folder in
+                _ = try await json(up(folder), on: database, expecting: 3)
+                _ = try await json(up(folder), on: database, expecting: 3)
+                #expect(try await database.count("chat_admin.migrations", ["state": "applied"]) == 0)
+            }
+        }
+    }
+
     @Test("that was killed goes on with a document that the server refuses, and doesn't call it unknown")
     func refusedAfterKill() async throws {
         try await withDatabase { database in

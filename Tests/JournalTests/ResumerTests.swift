@@ -36,4 +36,28 @@ struct ResumerTests {
             #expect(try await database.count("chat_admin.journal", ["state": "abandoned"]) == 1)
         }
     }
+
+    @Test("an offline recount is sent again only by a run that is offline too", arguments: [true, false])
+    func offline(isOffline: Bool) async throws {
+        try await withDatabase { database in
+            try await database.load("things", [["_id": 1, "n": 5]])
+            let dead = ObjectID(timestamp: 1)
+            try await database.load(
+                "chat_admin.journal",
+                [
+                    [
+                        "_id": ["r": .objectID(dead), "n": .int64(1)], "kind": "fields", "state": "planned",
+                        "code": "test", "collection": "things", "once": true, "offline": true, "open": true,
+                        "items": [["id": 1, "before": ["n": 5], "after": ["n": 7]]],
+                    ]
+                ])
+            try await withRun(on: database, offline: isOffline) { run in
+                _ = try await Resumer(run: run, source: NoReferences()).resume()
+            }
+            #expect(try await database.one("things", ["_id": 1])["n"] == (isOffline ? 7 : 5))
+            let entry = try await database.one("chat_admin.journal", [:])
+            #expect(entry["state"] == "done")
+            #expect(entry["missed"] == (isOffline ? nil : [1]))
+        }
+    }
 }
