@@ -88,6 +88,7 @@ package struct CounterRepair: Sendable {
                 where error.code == MongoError.ServerCode.badValue && attempt < Self.patience
             {
                 // "hint provided does not correspond to an existing index": it was dropped meanwhile.
+                database.forgetCatalog()
                 guard try await CounterAccess.choose(database, counter) != scan.access else { throw error }
                 attempt += 1
                 run.totals.beginAttempt()

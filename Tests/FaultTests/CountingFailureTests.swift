@@ -31,7 +31,8 @@ struct CountingFailureTests {
         try await ServerFleet.shared.withServer(.standalone) { server in
             try await server.withDatabase { database in
                 try await Self.load(database, isIndexed: isIndexed)
-                let fault = FailCommand("aggregate").failing(code: 2)
+                // Beginning a run takes aggregations of its own collections.
+                let fault = FailCommand("aggregate", on: "\(database.name).messages").failing(code: 2)
                 let result = try await database.withFailPoint(fault) { _ in
                     try await Tool.run(Self.repair(database, mode))
                 }
@@ -49,7 +50,7 @@ struct CountingFailureTests {
             try await server.withDatabase { database in
                 try await Self.load(database, isIndexed: isIndexed)
                 let result = try await database.withFailPoint(
-                    FailCommand("aggregate").closingConnection(), mode: .times(3)
+                    FailCommand("aggregate", on: "\(database.name).messages").closingConnection(), mode: .times(3)
                 ) { _ in try await Tool.run(Self.repair(database, ["--settle", "0.5"])) }
                 #expect(result.exitCode == 0, "\(result)")
                 #expect(try await database.count("chat_sessions", ["message_count": 0]) == 200)
@@ -138,8 +139,8 @@ struct CountingFailureTests {
                 try await Self.load(database)
                 let before = try await Self.aggregations(database)
                 async let result = Tool.run(Self.repair(database, ["--settle", "4"]))
-                // One counts the live ones, another the suspects; then they settle.
-                while try await Self.aggregations(database) < before + 2 {
+                // One begins the run, one counts the live ones, another the suspects; then they settle.
+                while try await Self.aggregations(database) < before + 3 {
                     try await Task.sleep(for: .milliseconds(20))
                 }
                 try await database.run(["dropIndexes": "messages", "index": "counting"])
