@@ -63,7 +63,9 @@ struct TwoRunsTests {
                     command = ["runs", "undo", run, "--yes"]
                 }
                 let second = try await Tool.run(command + other, timeLimit: .seconds(180))
-                #expect([0, 1].contains(second.exitCode), "\(place): \(second)")
+                // A run that found its lease gone before it had done anything takes its record away.
+                let isGone = isUndo && second.exitCode == 64 && second.errors.contains("There is no run")
+                #expect([0, 1].contains(second.exitCode) || isGone, "\(place): \(second)")
                 return true
             }
             // Whoever finds another one in its place stops: between two steps, or in one.
