@@ -72,9 +72,10 @@ package struct GuardRepair: Sendable {
             switch description.map(guardPlan) ?? Guard.plan([:]) {
             case .present: continue
             case .set(let options):
-                changes += [
-                    .setValidator(options, on: collection.name, before: description?.options ?? [:])
-                ].compactMap { $0 }
+                let before = description?.options ?? [:]
+                if let change = CatalogChange.setValidator(options, on: collection.name, before: before) {
+                    changes.append(change)
+                }
             case .refused(let reason): refused.append((collection.name, reason))
             }
         }

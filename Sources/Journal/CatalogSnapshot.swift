@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// What is known of a database's collections and indexes: asked for once, and again when it may have changed.
 ///
-/// A phase of work asks the same questions many times over. A snapshot is forgotten when a run begins, before and after
-/// each change of the catalogue by the run itself, and when it is three seconds old: others make collections and indexes, too.
+/// A phase of work asks the same questions many times over. A snapshot is forgotten when a run begins, after each
+/// change of the catalogue by the run itself, and when it is three seconds old: others make collections and indexes, too.
 /// Whatever is put back by an undo is read anew instead.
 final class CatalogSnapshot: Sendable {
     private struct Known {

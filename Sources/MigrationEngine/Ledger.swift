@@ -58,9 +58,8 @@ package struct Ledger: Sendable {
             "series": .string(series), "version": .int64(step.version), "name": .string(step.name),
             "state": .string(work.during.rawValue), "startedAt": WallClock.now, "host": .string(description.host),
             "user": .string(description.user), "toolVersion": .string(description.toolVersion),
-            "lastRun": .objectID(run.id),
         ]
-        if let token = run.gate.token { fields.append("token", .int64(token)) }
+        for element in Self.stamp(of: run).rawElements { fields.append(raw: element) }
         fields.append("finishedAt", .null)
         fields.append("error", .null)
         for element in change.set.rawElements { fields.append(raw: element) }
@@ -89,7 +88,7 @@ package struct Ledger: Sendable {
             guard !others.isEmpty else { return rows }
             try await run.record.begin(run)
             let statements = others.map { version -> BSONValue in
-                ["q": .document(notTakenOver(version, run)), "u": ["$set": .document(Self.mark(of: run))]]
+                ["q": .document(notTakenOver(version, run)), "u": ["$set": .document(Self.stamp(of: run))]]
             }
             try await write(statements, run)
             rows = try await self.rows()
@@ -97,16 +96,16 @@ package struct Ledger: Sendable {
     }
 
     /// What says of a row that it is a run's: what an earlier one still sends doesn't match it any more.
-    static func mark(of run: Run) -> BSONDocument {
-        var mark: BSONDocument = ["lastRun": .objectID(run.id)]
-        if let token = run.gate.token { mark.append("token", .int64(token)) }
-        return mark
+    static func stamp(of run: Run) -> BSONDocument {
+        var stamp: BSONDocument = ["lastRun": .objectID(run.id)]
+        if let token = run.gate.token { stamp.append("token", .int64(token)) }
+        return stamp
     }
 
     /// A row, but for one that a later holder of the lease has begun.
     func notTakenOver(_ version: Int64, _ run: Run) -> BSONDocument {
         var query: BSONDocument = ["_id": id(of: version)]
-        if let token = run.gate.token { query.append("token", ["$not": ["$gt": .int64(token)]]) }
+        if let token = run.notTakenOver { query.append("token", token) }
         return query
     }
 
@@ -168,9 +167,8 @@ package struct Ledger: Sendable {
                 "series": .string(series), "version": .int64(step.version), "name": .string(step.name),
                 "state": .string(state.rawValue), "finishedAt": WallClock.now, "host": .string(description.host),
                 "user": .string(description.user), "toolVersion": .string(description.toolVersion), "marked": true,
-                "lastRun": .objectID(run.id),
             ]
-            if let token = run.gate.token { fields.append("token", .int64(token)) }
+            for element in Self.stamp(of: run).rawElements { fields.append(raw: element) }
             fields.append("error", .null)
             if let checksum = step.checksum { fields.append("checksum", .string(checksum)) }
             if state == .applied, let row = rows[step.version], !row.runs.isEmpty, row.state != .applied {

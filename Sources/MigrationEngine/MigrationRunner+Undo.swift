@@ -138,7 +138,7 @@ extension MigrationRunner {
         _ row: LedgerRow, set: BSONDocument, unset: BSONDocument, _ run: Run
     ) async throws {
         var set = set
-        for element in Ledger.mark(of: run).rawElements { set.append(raw: element) }
+        for element in Ledger.stamp(of: run).rawElements { set.append(raw: element) }
         let ledger = Ledger(database: run.database, series: row.series)
         let result = try await run.writer.bulkWrite(
             run.database.namespace(StateCollection.migrations),

@@ -126,8 +126,7 @@ extension CommandRunner {
                         throw error
                     }
                 } else {
-                    try await context.save(checkpoint: checkpoint(at: position.index, begun: mark).document)
-                    try await run.confirmLease()
+                    try await noteBegun(position, mark)
                     do {
                         try await send(command.document)
                     } catch let error as MongoError where error.isRefusal {
@@ -145,7 +144,7 @@ extension CommandRunner {
                 }
             }
             if isJournalled, !isDrop { _ = try await recordOutcome(in: collection, position) }
-            run.counts.count(command: position.number, of: run.totals.step ?? 0, command.name, collection)
+            run.counts.count(command: position.number, of: version, command.name, collection)
         }
     }
 
@@ -239,7 +238,7 @@ extension CommandRunner {
             }
             if command.risk != .safe || command.name.hasPrefix("create") {
                 run.counts.count(
-                    command: position.number, of: run.totals.step ?? 0, command.name, command.collection ?? "")
+                    command: position.number, of: version, command.name, command.collection ?? "")
             }
         }
     }
@@ -295,13 +294,22 @@ extension CommandRunner {
 
     /// Writes down that a command is about to run, runs it, and withdraws the note when the server refused it.
     ///
-    /// The lease is confirmed in between: whoever takes it later finds the note.
-    ///
     /// - Parameter isUntouched: Whether a refusal says that nothing was done; else the note stays.
     func begin(
         _ position: CommandPosition, _ mark: BSONDocument, isUntouched: (MongoError) -> Bool = { _ in true },
         _ body: () async throws -> Void
     ) async throws {
+        try await noteBegun(position, mark)
+        do {
+            try await body()
+        } catch let error as MongoError where error.isRefusal {
+            if isUntouched(error) { try await context.save(checkpoint: checkpoint(at: position.index).document) }
+            throw error
+        }
+    }
+
+    /// Writes down that a command is about to run, and makes sure of the lease: whoever takes it later finds the note.
+    private func noteBegun(_ position: CommandPosition, _ mark: BSONDocument) async throws {
         try await context.save(checkpoint: checkpoint(at: position.index, begun: mark).document)
         do {
             try await run.confirmLease()
@@ -309,12 +317,6 @@ extension CommandRunner {
             // Nothing was sent. Whoever has claimed the step by now keeps the note, and finds that it can't be told.
             try? await context.save(checkpoint: checkpoint(at: position.index).document)
             throw EngineError.leaseLost
-        }
-        do {
-            try await body()
-        } catch let error as MongoError where error.isRefusal {
-            if isUntouched(error) { try await context.save(checkpoint: checkpoint(at: position.index).document) }
-            throw error
         }
     }
 

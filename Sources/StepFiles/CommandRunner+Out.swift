@@ -146,7 +146,7 @@ extension CommandRunner {
                     throw error
                 }
             }
-            run.counts.count(command: position.number, of: run.totals.step ?? 0, command.name, collection)
+            run.counts.count(command: position.number, of: version, command.name, collection)
         }
     }
 

@@ -55,9 +55,7 @@ struct LeaseTests {
     func expired() async throws {
         try await withDatabase { database in
             let crashed = try await acquire(database, "crashed")
-            try await database.run([
-                "update": "chat_admin.lease", "updates": [["q": [:], "u": ["$set": ["expiresAt": .date(0)]]]],
-            ])
+            try await expire(database)
             let next = try await acquire(database, "next")
             try await next.release()
             try await crashed.release()
@@ -94,9 +92,7 @@ struct LeaseTests {
                 let change = DocumentChange(id: 1, before: ["_id": 1], after: .unknown)
                 let entries = old.makeEntries([("things", "t", .documents([change]), nil)], state: .done)
                 try await old.append(entries)
-                try await database.run([
-                    "update": "chat_admin.lease", "updates": [["q": [:], "u": ["$set": ["expiresAt": .date(0)]]]],
-                ])
+                try await expire(database)
                 let second = try await acquire(database, "second")
                 try await withHolder(of: second, database) { try await $0.claim([["_id": entries[0].key.value]]) }
                 let standing = try await database.all("chat_admin.journal")
@@ -109,6 +105,13 @@ struct LeaseTests {
                 try await second.release()
             }
         }
+    }
+
+    /// Stands for the time that passes until a lease is over.
+    private func expire(_ database: TestDatabase) async throws {
+        try await database.run([
+            "update": "chat_admin.lease", "updates": [["q": [:], "u": ["$set": ["expiresAt": .date(0)]]]],
+        ])
     }
 
     /// A run that has a lease.
@@ -151,16 +154,12 @@ struct LeaseTests {
                 #expect(try await Lease.unlock(run.database, force: true) == .taken(owner: "alive"))
                 // The holder may not have noticed: until its time is over nobody else may write.
                 await #expect(throws: EngineError.self) { try await acquire(database, "early") }
-                try await database.run([
-                    "update": "chat_admin.lease", "updates": [["q": [:], "u": ["$set": ["expiresAt": .date(0)]]]],
-                ])
+                try await expire(database)
                 let next = try await acquire(database, "next")
                 // What was taken can't be given back: the next holder keeps it.
                 try await lease.release()
                 await #expect(throws: EngineError.self) { try await acquire(database, "third") }
-                try await database.run([
-                    "update": "chat_admin.lease", "updates": [["q": [:], "u": ["$set": ["expiresAt": .date(0)]]]],
-                ])
+                try await expire(database)
                 #expect(try await Lease.unlock(run.database, force: false) == .freed(owner: "next"))
                 try await next.release()
                 #expect(try await Lease.unlock(run.database, force: false) == .wasFree)

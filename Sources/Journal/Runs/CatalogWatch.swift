@@ -179,14 +179,14 @@ extension Run {
     /// - Parameter command: A command of ``CatalogCommand``; a comment, a write concern and a commit quorum are added.
     /// - Throws: ``MongoError``, ``EngineError`` when the run has to end before it could be done.
     package func changeCatalog(_ command: BSONDocument) async throws {
-        let forget = {
-            if ["createIndexes", "dropIndexes"].contains(command.keys.first ?? "") {
-                self.database.catalog.forgetIndexes(of: command[command.keys.first ?? ""]?.string ?? "")
+        defer {
+            let name = command.keys.first ?? ""
+            if ["createIndexes", "dropIndexes"].contains(name) {
+                database.catalog.forgetIndexes(of: command[name]?.string ?? "")
             } else {
-                self.database.forgetCatalog()
+                database.forgetCatalog()
             }
         }
-        defer { forget() }
         var rest = Self.shortestRest
         var patience = CatalogWatch.patience.first
         let start = ContinuousClock.now

@@ -40,16 +40,16 @@ struct LateWrites {
         let isOfDatabase: BSONValue = [
             "$eq": [["$indexOfCP": ["$ns", .string(run.database.name + ".")]], 0]
         ]
-        let commands = BSONArray(
-            ["findAndModify", "findandmodify", "create", "drop", "collMod", "dropIndexes"].map { name -> BSONValue in
-                .document(["command.\(name)": ["$exists": true]])
-            })
+        let commands = ["findAndModify", "findandmodify", "create", "drop", "collMod", "dropIndexes"].map { name in
+            BSONValue.document(["command.\(name)": ["$exists": true]])
+        }
+        let isWrite = BSONArray([["op": ["$in": ["insert", "update", "remove"]]]] + commands)
         let pipeline: BSONArray = [
             ["$currentOp": [:]],
             [
                 "$match": [
                     "active": true, "ns": ["$ne": .string(lease)], "$expr": isOfDatabase,
-                    "$or": [["op": ["$in": ["insert", "update", "remove"]]], ["$or": .array(commands)]],
+                    "$or": .array(isWrite),
                 ]
             ], ["$project": ["opid": 1]],
         ]

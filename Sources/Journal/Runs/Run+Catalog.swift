@@ -56,15 +56,11 @@ extension Run {
         guard !changes.isEmpty else { return true }
         let entries = makeEntries(changes.map { ($0.collection, $0.code, $0.content, nil) })
         try await append(entries)
-        var confirmed = ContinuousClock.now
         for (index, change) in changes.enumerated() {
             let rest = Array(entries[index...])
             do {
                 if index > 0 { try checkpoint() }
-                if ContinuousClock.now - confirmed > Self.confirmation {
-                    try await confirmLease()
-                    confirmed = .now
-                }
+                try await gate.confirmAgain(database.client, after: Self.confirmation)
             } catch EngineError.interrupted(let reason) {
                 try await end(entries[..<index], abandoning: rest)
                 throw EngineError.interrupted(reason)

@@ -62,12 +62,19 @@ extension Run {
     /// Takes over what earlier runs have left open. From then on those runs, should they still be alive, can't move their
     /// entries on.
     func claimOpenEntries() async throws {
-        guard let token = gate.token else { return }
         // Another application's documents stay as they are, to be named.
-        let older: BSONDocument = [
-            "open": true, "token": ["$not": ["$gte": .int64(token)]], "_id.r": ["$type": "objectId"],
-        ]
-        try await writer.bulkWrite(journal, [.updateMany(filter: older, update: ["$set": ["token": .int64(token)]])])
+        try await raiseTokens([["open": true, "_id.r": ["$type": "objectId"]]])
+    }
+
+    /// Puts this run's token in the place of smaller ones, and of none.
+    private func raiseTokens(_ filters: [BSONDocument]) async throws {
+        guard let token = gate.token else { return }
+        let writes = filters.map { filter in
+            WriteModel.updateMany(
+                filter: filter.replacing("token", with: ["$not": ["$gte": .int64(token)]]),
+                update: ["$set": ["token": .int64(token)]])
+        }
+        try await writer.bulkWrite(journal, writes)
     }
 
     /// Moves open entries on to another state, each from the one that this run knows and under its lease; a final one closes
@@ -161,21 +168,16 @@ extension Run {
         if result.matched == 0 { try await checkTaken([key]) }
     }
 
-    /// The token of what no later holder of the lease has taken over.
-    private var notTakenOver: BSONValue? { gate.token.map { ["$not": ["$gt": .int64($0)]] } }
+    /// The token of what no later holder of the lease has taken over; nil without a lease.
+    package var notTakenOver: BSONValue? { gate.token.map { ["$not": ["$gt": .int64($0)]] } }
 
     /// Takes over entries that earlier runs have written and that this one goes on with. What such a run, should it still be
     /// alive, sends from then on doesn't change them.
     ///
     /// - Throws: ``EntryIsOpen`` when such a run has opened one of them since this one has finished what was open.
     package func claim(_ filters: [BSONDocument]) async throws {
-        guard let token = gate.token, !filters.isEmpty else { return }
-        let writes = filters.map { filter in
-            var older = filter
-            older.append("token", ["$not": ["$gte": .int64(token)]])
-            return WriteModel.updateMany(filter: older, update: ["$set": ["token": .int64(token)]])
-        }
-        try await writer.bulkWrite(journal, writes)
+        guard gate.token != nil, !filters.isEmpty else { return }
+        try await raiseTokens(filters)
         for filter in filters {
             let open = filter.replacing("state", with: ["$exists": true]).replacing("open", with: true)
             let found = try await database.findAll(

@@ -35,9 +35,11 @@ package final class RunGate: Sendable {
         confirmed.withLock { $0 = max($0, asked) }
     }
 
-    /// The same, where it hasn't been asked just now.
-    func confirmAgain(_ client: MongoClient) async throws {
-        if confirmed.withLock({ ContinuousClock.now - $0 > Self.confirmation }) { try await confirm(client) }
+    /// The same, unless it was asked a moment ago.
+    ///
+    /// - Parameter moment: How long an answer stands.
+    func confirmAgain(_ client: MongoClient, after moment: Duration = confirmation) async throws {
+        if confirmed.withLock({ ContinuousClock.now - $0 > moment }) { try await confirm(client) }
     }
 
     /// The boundary between two batches: the place where a run stops when it must.
