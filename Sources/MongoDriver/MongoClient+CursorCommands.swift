@@ -10,11 +10,11 @@ extension MongoClient {
     ///
     /// - Returns: Whether there may be more; the documents themselves may be none.
     /// - Throws: ``MongoError``.
-    func advance(_ cursor: inout OpenCursor) throws(MongoError) -> Bool {
+    func advance(_ cursor: inout OpenCursor, asking maximum: Int) throws(MongoError) -> Bool {
         let reply: CursorReply
         switch cursor.position {
         case .unsent: reply = try first(&cursor)
-        case .open(let id): reply = try more(cursor, id)
+        case .open(let id): reply = try more(cursor, id, asking: maximum)
         case .complete: return false
         case .failed(let error): throw error
         }
@@ -49,10 +49,11 @@ extension MongoClient {
             options(of: cursor, request.options))
     }
 
-    private func more(_ cursor: OpenCursor, _ id: Int64) throws(MongoError) -> CursorReply {
+    private func more(_ cursor: OpenCursor, _ id: Int64, asking maximum: Int) throws(MongoError) -> CursorReply {
         let request = cursor.request
         var command: BSONDocument = ["getMore": .int64(id), "collection": .string(cursor.collection)]
-        if let size = request.batchSize { command.append("batchSize", size) }
+        // Unasked, the server fills 16 MB with small documents, of which the caller takes a few at a time.
+        command.append("batchSize", request.batchSize ?? .int64(Int64(maximum)))
         let reply = try send(
             command, on: request.database, mode: .plain, readPreference: request.readPreference, options(of: cursor))
         if !request.isWriting { pool.reads.note(reply) }

@@ -99,7 +99,7 @@ extension MongoClient {
                 if let document = try cursor.take() {
                     bytes += document.byteCount
                     documents.append(document)
-                } else if try !advance(&cursor) {
+                } else if try !advance(&cursor, asking: maximum) {
                     break
                 }
             }
