@@ -140,6 +140,7 @@ extension CommandRunner {
             let ids: [BSONValue]
             switch entry.content {
             case .documents(let changes): ids = changes.map(\.id)
+            case .fields(let changes): ids = changes.map(\.id)
             case .insert(let documents):
                 ids = documents.map { $0["_id"] ?? .null }
                 if !entry.isRetry { inserted += documents }
@@ -199,12 +200,39 @@ extension CommandRunner {
             var batch = batch
             found = true
             if let last { batch.removeAll { $0["_id"] == last } }
-            let missed = try await change(batch, statement, collection, position.journalPosition())
+            let missed = try await changeFirstTime(batch, statement, collection, position.journalPosition())
             try await changeUntilRest(
                 try await find(statement, collection, ids: missed), statement, collection, position)
             run.progress(ProgressUpdate("\(statement.code) \(collection)", done: run.totals.totalChanged))
         }
         if !found, last == nil, statement.isUpsert { try await upsert(statement, collection, position) }
+    }
+
+    private func changeFirstTime(
+        _ documents: [BSONDocument], _ statement: ChangeStatement, _ collection: String, _ position: JournalPosition
+    ) async throws -> [BSONValue] {
+        if let missed = try await setAll(documents, statement, collection, position) { return missed }
+        return try await change(documents, statement, collection, position)
+    }
+
+    /// Changes documents together where the update makes some fields of all of them the same: what becomes of them needs no
+    /// working out.
+    ///
+    /// - Returns: The `_id`s of documents that weren't changed; nil where the update, or one of the documents, isn't of such a
+    ///   form, and nothing was done.
+    private func setAll(
+        _ documents: [BSONDocument], _ statement: ChangeStatement, _ collection: String, _ position: JournalPosition
+    ) async throws -> [BSONValue]? {
+        guard let values = statement.plainValues,
+            try await database.client.listCollections(database.name)[collection]?.collation == nil,
+            documents.allSatisfy(values.canBeSet)
+        else { return nil }
+        let changes = documents.compactMap { values.change(of: $0) }
+        var missed: [BSONValue] = []
+        for batch in Run.batches(changes) {
+            missed += try await run.set(batch, where: statement.filter, in: collection, code: statement.code, position)
+        }
+        return missed
     }
 
     /// Changes documents that had changed before they could be changed, if they still match.

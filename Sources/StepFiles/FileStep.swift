@@ -126,7 +126,8 @@ package struct FileStep: Migration {
             let found = try await run.database.aggregateAll(
                 StateCollection.journal,
                 [
-                    ["$match": .document(Undo.filter(id, version))], ["$match": ["kind": "documents"]],
+                    ["$match": .document(Undo.filter(id, version))],
+                    ["$match": ["kind": ["$in": ["documents", "fields"]]]],
                     [
                         "$project": [
                             "code": 1, "collection": 1,

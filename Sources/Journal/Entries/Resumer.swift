@@ -160,6 +160,8 @@ package struct Resumer: Sendable {
     private func finish(_ entry: JournalEntry, _ old: Run, isUndo: Bool) async throws {
         switch entry.content {
         case .rekey: return
+        case .fields where entry.filter != nil:
+            try await old.execute(setting: entry, where: entry.filter ?? [:], isResumed: true)
         case .fields where entry.isOnce && !mayRepeat(entry): try await closeOnce(entry, old)
         case .fields: try await old.execute([entry], bypassesValidation: isUndo)
         case .insert(let documents):

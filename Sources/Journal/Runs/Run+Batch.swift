@@ -65,14 +65,8 @@ extension Run {
 
     private static func statement(_ changes: ArraySlice<FieldChange>, _ names: [String]) -> BSONValue {
         let ids = BSONValue.array(BSONArray(changes.map(\.id)))
-        let observed = BSONArray(changes.map { .array(BSONArray(comparison($0.before, names))) })
-        let current = BSONArray(
-            names.flatMap { name -> [BSONValue] in
-                let path = BSONValue.string("$" + name)
-                return [path, ["$type": path]]
-            })
-        let isAsObserved: BSONValue = ["$eq": [.array(current), lookup(observed)]]
-        let position: BSONValue = ["$indexOfArray": [["$literal": ids], "$_id"]]
+        let isAsObserved = isAsObserved(changes, names)
+        let position = position(in: ids)
         let stage: BSONValue
         if let name = names.first, names.count == 1 {
             // Setting one field costs the server less than replacing the document.
@@ -98,6 +92,25 @@ extension Run {
     private static let hasEachFieldOnce: BSONValue = [
         "$eq": [["$bsonSize": "$$ROOT"], ["$bsonSize": ["$mergeObjects": ["$$ROOT", [:]]]]]
     ]
+
+    /// Whether the document at hand has the fields that were observed of it.
+    ///
+    /// - Parameter ids: The `_id`s of the changes.
+    static func areAsObserved(_ changes: ArraySlice<FieldChange>, _ names: [String], _ ids: BSONValue) -> BSONValue {
+        ["$let": ["vars": ["i": position(in: ids)], "in": isAsObserved(changes, names)]]
+    }
+
+    private static func isAsObserved(_ changes: ArraySlice<FieldChange>, _ names: [String]) -> BSONValue {
+        let observed = BSONArray(changes.map { .array(BSONArray(comparison($0.before, names))) })
+        let current = BSONArray(
+            names.flatMap { name -> [BSONValue] in
+                let path = BSONValue.string("$" + name)
+                return [path, ["$type": path]]
+            })
+        return ["$eq": [.array(current), lookup(observed)]]
+    }
+
+    private static func position(in ids: BSONValue) -> BSONValue { ["$indexOfArray": [["$literal": ids], "$_id"]] }
 
     /// The element of a list that belongs to the document at hand.
     private static func lookup(_ list: BSONArray) -> BSONValue {

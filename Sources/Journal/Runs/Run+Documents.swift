@@ -27,6 +27,11 @@ extension Run {
         batches(documents, maximumBytes: documentsPerEntryBytes) { $0.byteCount }
     }
 
+    /// Cuts changes of fields into batches that fit one journal entry each.
+    package static func batches(_ changes: [FieldChange]) -> [[FieldChange]] {
+        batches(changes, maximumBytes: documentsPerEntryBytes) { $0.before.byteCount + $0.after.byteCount + 64 }
+    }
+
     /// One that is larger alone has a batch of its own.
     private static func batches<Item>(
         _ items: [Item], maximumBytes: Int, _ size: (Item) -> Int
@@ -167,7 +172,7 @@ extension Run {
     }
 
     /// Writes the end of an entry down, with the documents that it has nothing to do with.
-    private func close(
+    func close(
         _ entry: JournalEntry, missed: [BSONValue], unknown: [BSONValue], changed: Int
     ) async throws {
         if !missed.isEmpty || !unknown.isEmpty {
