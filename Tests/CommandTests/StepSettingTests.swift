@@ -94,7 +94,8 @@ struct StepSettingTests {
                 #expect(try await database.one("c", ["_id": 1])["n"]?.integer == 3)
                 #expect(try await database.one("c", ["_id": 1200])["n"]?.integer == 1)
                 #expect(try await database.count("c", ["n": 2]) == 1498)
-                _ = try await json(["migrate", "down", "--yes"] + folder.arguments, on: database, expecting: 0)
+                let down = try await json(["migrate", "down", "--yes"] + folder.arguments, on: database, expecting: 1)
+                #expect(down.counts(of: "left", "count") == ["update": ["c": 1]])
                 #expect(try await database.count("c", ["n": 1]) == 1499)
             }
         }

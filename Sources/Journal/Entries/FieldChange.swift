@@ -26,10 +26,13 @@ public struct FieldChange: Sendable, Equatable {
     var filter: BSONDocument { ExactMatch.fields(id: id, names.map { ($0, before[$0]) }) }
 
     /// The update's operators.
-    var update: BSONDocument {
+    var update: BSONDocument { Self.update(of: names, to: after) }
+
+    /// The operators that give fields their values, and take those away that have none.
+    static func update(of names: [String], to values: BSONDocument) -> BSONDocument {
         var update: BSONDocument = [:]
-        if !after.isEmpty { update.append("$set", .document(after)) }
-        let removed = before.keys.filter { after[$0] == nil }
+        if !values.isEmpty { update.append("$set", .document(values)) }
+        let removed = names.filter { values[$0] == nil }
         if !removed.isEmpty {
             update.append("$unset", .document(BSONDocument(removed.map { ($0, BSONValue.string("")) })))
         }
@@ -41,6 +44,11 @@ public struct FieldChange: Sendable, Equatable {
 
     /// Whether a document's fields are as they shall be.
     func isAfter(_ document: BSONDocument) -> Bool { names.allSatisfy { document[$0] == after[$0] } }
+
+    /// Whether any field of a document is as it shall be, and wasn't so.
+    func hasPart(in document: BSONDocument) -> Bool {
+        names.contains { before[$0] != after[$0] && document[$0] == after[$0] }
+    }
 
     var document: BSONDocument { ["id": id, "before": .document(before), "after": .document(after)] }
 

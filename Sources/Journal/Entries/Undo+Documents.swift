@@ -5,10 +5,8 @@ internal import MongoDriver
 extension Undo {
     /// Puts whole documents back that are as the run left them.
     func revertDocuments(_ entry: JournalEntry, _ changes: [DocumentChange]) async throws {
+        leaveUnclear(entry)
         let missed = Set(entry.missed)
-        let unknown = missed.subtracting(entry.again)
-        let unclear = changes.map(\.id).filter(unknown.contains)
-        run.leaveUnknown(entry.code, entry.collection, unclear)
         let wanted = changes.filter { !missed.contains($0.id) && $0.after != .same }
         let current = try await run.documents(wanted.map(\.id), in: entry.collection)
         var writes: [(id: BSONValue, write: WriteModel)] = []
@@ -42,6 +40,12 @@ extension Undo {
         if !left.isEmpty, done == writes.count {
             try await release(entry, wanted.map(\.id).filter { !left.contains($0) })
         }
+    }
+
+    /// Names the documents of which the journal doesn't know whether a step's change is in them.
+    func leaveUnclear(_ entry: JournalEntry) {
+        let again = Set(entry.again)
+        run.leaveUnknown(entry.code, entry.collection, entry.missed.filter { !again.contains($0) })
     }
 
     /// What went back is out of an entry's hands while others of it are left: another undo must not touch it, and a step

@@ -132,7 +132,8 @@ package struct Undo: Sendable {
         filter.append("state", ["$ne": .string(JournalEntry.State.abandoned.rawValue)])
         // Documents of which it isn't known count.
         let changed: BSONValue = ["$gt": [size("items"), size("again")]]
-        filter.append("$expr", ["$cond": [["$eq": ["$kind", "documents"]], changed, ["$gt": [documentsOfEntry, 0]]]])
+        let tells: BSONValue = ["$or": [["$eq": ["$kind", "documents"]], ["$gt": ["$filter", .null]]]]
+        filter.append("$expr", ["$cond": [tells, changed, ["$gt": [documentsOfEntry, 0]]]])
         return try await !database.findAll(
             StateCollection.journal, filter: filter, options: ["limit": 1, "projection": ["_id": 1]]
         ).isEmpty
@@ -229,6 +230,7 @@ package struct Undo: Sendable {
     private func revertFields(_ entry: JournalEntry) async throws {
         let missed = Set(entry.missed)
         let changes = entry.fieldChanges.filter { !missed.contains($0.id) }.map(\.reversed)
+        if entry.filter != nil { leaveUnclear(entry) }
         let unapplied = Set(try await run.unapplied(changes, in: entry.collection))
         let pending = changes.filter { unapplied.contains($0.id) }
         let left =
@@ -241,7 +243,12 @@ package struct Undo: Sendable {
             ).all
         if !left.isEmpty {
             let kept = Set(left)
-            try await run.release(entry.key, changes.map(\.id).filter { !kept.contains($0) })
+            let restored = changes.map(\.id).filter { !kept.contains($0) }
+            if entry.filter != nil {
+                try await release(entry, restored)
+            } else {
+                try await run.release(entry.key, restored)
+            }
         }
         run.totals.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
     }

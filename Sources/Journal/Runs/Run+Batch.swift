@@ -32,12 +32,7 @@ extension Run {
     func changeTogether(
         _ changes: [FieldChange], in collection: String, bypassesValidation: Bool
     ) async throws -> Together {
-        guard changes.count >= Self.fewest, database.canChangeAnythingByPipeline,
-            let names = Self.commonNames(changes)
-        else { return .notSent }
-        let statements = stride(from: 0, to: changes.count, by: Self.perStatement).map { start in
-            Self.statement(changes[start..<min(start + Self.perStatement, changes.count)], names)
-        }
+        guard changes.count >= Self.fewest, let statements = statements(changes) else { return .notSent }
         var command: BSONDocument = [
             "update": .string(collection), "updates": .array(BSONArray(statements)), "ordered": false,
             "writeConcern": .document(WriteConcern.majorityJournaled.document),
@@ -51,10 +46,33 @@ extension Run {
         }
     }
 
+    /// - Returns: nil where they aren't of a form that few statements can make.
+    private func statements(_ changes: [FieldChange]) -> [BSONValue]? {
+        if Self.areRemovals(changes) {
+            return Self.statements(makingAlike: changes[...], ["$expr": Self.hasEachFieldOnce])
+        }
+        guard database.canChangeAnythingByPipeline, let names = Self.commonNames(changes) else { return nil }
+        return stride(from: 0, to: changes.count, by: Self.perStatement).map { start in
+            Self.statement(changes[start..<min(start + Self.perStatement, changes.count)], names)
+        }
+    }
+
+    /// Whether all take the same fields away, and do nothing else: what an undo makes of fields that a step has set.
+    private static func areRemovals(_ changes: [FieldChange]) -> Bool {
+        guard let names = changes.first.map({ Set($0.before.keys) }), names.allSatisfy(isName) else { return false }
+        return changes.allSatisfy { change in
+            // Text in an _id may be ordered by the collection's collation, where the hint finds nothing by it.
+            [.objectID, .int32, .int64].contains(change.id.type) && change.after.isEmpty
+                && Set(change.before.keys) == names && change.before.byteCount <= largestChange
+        }
+    }
+
+    private static func isName(_ name: String) -> Bool { !name.contains(".") && !name.hasPrefix("$") && !name.isEmpty }
+
     /// The fields that all of some changes are about; nil where they differ, where one is to be removed, where a name
     /// would mean a path, or where a document isn't found by an ObjectId.
     private static func commonNames(_ changes: [FieldChange]) -> [String]? {
-        guard let names = changes.first?.after.keys, names.allSatisfy({ !$0.contains(".") && !$0.hasPrefix("$") })
+        guard let names = changes.first?.after.keys, names.allSatisfy(isName)
         else { return nil }
         let isUniform = changes.allSatisfy { change in
             change.id.type == .objectID && change.after.keys == names && change.before.keys.allSatisfy(names.contains)
@@ -102,12 +120,21 @@ extension Run {
 
     private static func isAsObserved(_ changes: ArraySlice<FieldChange>, _ names: [String]) -> BSONValue {
         let observed = BSONArray(changes.map { .array(BSONArray(comparison($0.before, names))) })
-        let current = BSONArray(
-            names.flatMap { name -> [BSONValue] in
-                let path = BSONValue.string("$" + name)
-                return [path, ["$type": path]]
-            })
-        return ["$eq": [.array(current), lookup(observed)]]
+        return ["$eq": [current(names), lookup(observed)]]
+    }
+
+    /// Whether the document at hand has these fields as they were observed.
+    static func isAsObserved(_ fields: BSONDocument, _ names: [String]) -> BSONValue {
+        ["$eq": [current(names), ["$literal": .array(BSONArray(comparison(fields, names)))]]]
+    }
+
+    private static func current(_ names: [String]) -> BSONValue {
+        .array(
+            BSONArray(
+                names.flatMap { name -> [BSONValue] in
+                    let path = BSONValue.string("$" + name)
+                    return [path, ["$type": path]]
+                }))
     }
 
     private static func position(in ids: BSONValue) -> BSONValue { ["$indexOfArray": [["$literal": ids], "$_id"]] }

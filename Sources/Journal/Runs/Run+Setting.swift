@@ -44,38 +44,56 @@ extension Run {
         var missed: [BSONValue] = []
         var unknown: [BSONValue] = []
         if made != changes.count {
-            let current = try await fields(of: changes, in: entry.collection)
-            let others = changes.filter { change in !(current[change.id].map(change.isAfter) ?? false) }
-            let isCertain = !isResumed && made.map { others.count == changes.count - $0 } ?? false
-            for change in others {
-                if isCertain || current[change.id].map(change.isBefore) ?? false {
-                    missed.append(change.id)
-                } else {
-                    unknown.append(change.id)
-                }
+            let looked = try await look(at: changes, where: filter, in: entry.collection)
+            missed = looked.unchanged
+            switch made.map({ $0 - looked.changed }) {
+            case 0 where !isResumed: missed += looked.unclear
+            case looked.unclear.count where !isResumed: break
+            default: unknown = looked.unclear
             }
         }
         try await close(entry, missed: missed, unknown: unknown, changed: changes.count - missed.count - unknown.count)
         return missed
     }
 
-    /// - Returns: How many were changed; nil where the server refused one of them, and others may have been changed.
-    private func send(_ changes: [FieldChange], where filter: BSONDocument, in collection: String) async throws -> Int?
-    {
-        guard let values = changes.first?.after else { return 0 }
-        let statements = stride(from: 0, to: changes.count, by: Self.perStatement).map { start -> BSONValue in
-            let some = changes[start..<min(start + Self.perStatement, changes.count)]
-            let ids = BSONValue.array(BSONArray(some.map(\.id)))
-            let condition: BSONDocument = [
-                "$and": [
-                    ["_id": ["$in": ids]], .document(filter), ["$expr": Self.areAsObserved(some, values.keys, ids)],
-                ]
-            ]
-            return [
-                "q": .document(condition), "u": ["$set": .document(values)], "multi": true, "hint": ["_id": 1],
-                "collation": .document(ExactMatch.collation),
-            ]
+    /// What the documents of some changes look like after these were sent.
+    private struct Looked {
+        /// How many have a value that was to be set.
+        var changed = 0
+        /// Those that have none: they are as they had been observed, or others have written to the fields and they don't
+        /// match any more, so that nothing is to be done to them.
+        var unchanged: [BSONValue] = []
+        /// Those that match, and to whose fields others have written: before they would have been changed, or since.
+        var unclear: [BSONValue] = []
+    }
+
+    private func look(
+        at changes: [FieldChange], where filter: BSONDocument, in collection: String
+    ) async throws -> Looked {
+        let current = try await fields(of: changes, in: collection)
+        var looked = Looked()
+        for change in changes {
+            guard let fields = current[change.id], !change.isBefore(fields) else {
+                looked.unchanged.append(change.id)
+                continue
+            }
+            let isSet = change.isAfter(fields) || change.hasPart(in: fields)
+            if isSet { looked.changed += 1 } else { looked.unclear.append(change.id) }
         }
+        guard !looked.unclear.isEmpty else { return looked }
+        let some: BSONDocument = ["$and": [["_id": ["$in": .array(BSONArray(looked.unclear))]], .document(filter)]]
+        let matching = Set(
+            try await database.findAll(collection, filter: some, options: ["projection": ["_id": 1]]).map { $0["_id"] })
+        looked.unchanged += looked.unclear.filter { !matching.contains($0) }
+        looked.unclear.removeAll { !matching.contains($0) }
+        return looked
+    }
+
+    /// - Returns: How many were changed; nil where the server refused one of them, and others may have been changed.
+    private func send(
+        _ changes: [FieldChange], where filter: BSONDocument, in collection: String
+    ) async throws -> Int? {
+        let statements = Self.statements(makingAlike: changes[...], filter)
         // Acknowledged only: the entry's end, which is written after them, is durable no sooner than they are.
         let command: BSONDocument = [
             "update": .string(collection), "updates": .array(BSONArray(statements)), "ordered": false,
@@ -86,6 +104,36 @@ extension Run {
         } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
             return nil
         }
+    }
+
+    /// The statements that make changes by compare-and-set, where all make the same of their documents.
+    ///
+    /// Documents that were alike too need no lookup: one comparison serves them all.
+    static func statements(makingAlike changes: ArraySlice<FieldChange>, _ filter: BSONDocument) -> [BSONValue] {
+        let groups = Dictionary(grouping: changes, by: \.before).values
+        guard groups.count * perStatement > changes.count else {
+            return groups.map { group in
+                statement(makingAlike: group[...], filter) { names, _ in isAsObserved(group[0].before, names) }
+            }
+        }
+        return stride(from: changes.startIndex, to: changes.endIndex, by: perStatement).map { start in
+            let some = changes[start..<min(start + perStatement, changes.endIndex)]
+            return statement(makingAlike: some, filter) { names, ids in areAsObserved(some, names, ids) }
+        }
+    }
+
+    private static func statement(
+        makingAlike changes: ArraySlice<FieldChange>, _ filter: BSONDocument,
+        _ condition: (_ names: [String], _ ids: BSONValue) -> BSONValue
+    ) -> BSONValue {
+        let values = changes.first?.after ?? [:]
+        let names = Set(changes.flatMap(\.names)).sorted()
+        let ids = BSONValue.array(BSONArray(changes.map(\.id)))
+        let query: BSONValue = ["$and": [["_id": ["$in": ids]], .document(filter), ["$expr": condition(names, ids)]]]
+        return [
+            "q": query, "u": .document(FieldChange.update(of: names, to: values)), "multi": true, "hint": ["_id": 1],
+            "collation": .document(ExactMatch.collation),
+        ]
     }
 
     /// The fields of the documents that changes are about, as they are now.
