@@ -13,21 +13,16 @@ extension DatabaseCommand {
 
     /// The same, for what it says whatever the database is called.
     package var refusal: String? {
-        if name == "dropDatabase" {
-            return "dropDatabase would drop the ledger and the journal too; drop the collections one by one"
-        }
-        if name == "renameCollection" {
-            return "renameCollection is a command of the database admin, which a step's file doesn't work on"
-        }
-        if let command = Self.methods[name] {
+        if let refusal = KnownCommand.refusals[name] { return refusal }
+        if let command = KnownCommand.methods[name] {
             return "\(name) is a method of the shell; the command is \(command)"
         }
-        guard Self.allowed.contains(name) else {
+        guard let known else {
             return
                 "\(name) isn't a command of one database's collections, users and roles, and no step may send it: it may "
                 + "concern the whole server"
         }
-        if Self.aboutCollections.contains(name), document[name]?.string == nil,
+        if known.subject == .collection, document[name]?.string == nil,
             name != "aggregate" || document[name]?.integer != 1
         {
             return "\(name) names no collection: its first value must be text"
@@ -36,25 +31,6 @@ extension DatabaseCommand {
         guard let own = targets.first(where: { $0.hasPrefix(StateCollection.prefix) }) else { return nil }
         return "\(own) is where this tool keeps its own state"
     }
-
-    /// Methods of the shell and of drivers that are taken for commands.
-    private static let methods = [
-        "createCollection": "create", "createIndex": "createIndexes", "ensureIndex": "createIndexes",
-        "dropIndex": "dropIndexes", "insertOne": "insert", "insertMany": "insert", "updateOne": "update",
-        "updateMany": "update", "replaceOne": "update", "deleteOne": "delete", "deleteMany": "delete",
-        "dropCollection": "drop", "runCommand": "the command itself",
-    ]
-
-    /// What a step may send: commands of one database, and such as only look.
-    private static let allowed: Set<String> = aboutCollections.union([
-        "createUser", "updateUser", "dropUser", "grantRolesToUser", "revokeRolesFromUser", "usersInfo", "createRole",
-        "updateRole", "dropRole", "grantPrivilegesToRole", "revokePrivilegesFromRole", "grantRolesToRole",
-        "revokeRolesFromRole", "rolesInfo", "createSearchIndexes", "updateSearchIndex", "dropSearchIndex",
-        "listSearchIndexes", "planCacheClear", "planCacheClearFilters", "planCacheSetFilter", "planCacheListFilters",
-        "listCollections", "listIndexes", "collStats", "collstats", "dataSize", "datasize", "dbStats", "dbstats",
-        "dbHash", "dbhash", "explain", "ping", "hello", "isMaster", "ismaster", "buildInfo", "buildinfo",
-        "connectionStatus", "serverStatus",
-    ])
 
     /// The collections that it changes, or writes to.
     private var targets: [String] {

@@ -12,16 +12,9 @@ extension DatabaseCommand {
         case .change, .drop, .aggregate: return .careful
         case .other:
             let repairs = name == "validate" && document["repair"].map { $0.bool != false } ?? false
-            return Self.harmless.contains(name) && !repairs ? .safe : .careful
+            return known?.traits.contains(.harmless) == true && !repairs ? .safe : .careful
         }
     }
-
-    /// Commands that change nothing, or add what nobody had.
-    private static let harmless: Set<String> = [
-        "ping", "hello", "isMaster", "find", "count", "distinct", "aggregate", "createUser", "createRole",
-        "listIndexes",
-        "listCollections", "collStats", "dbStats", "validate", "serverStatus", "buildInfo",
-    ]
 
     /// What the command does that can lose data, in words; empty for most.
     package var dangers: [String] {
@@ -82,14 +75,11 @@ extension DatabaseCommand {
 
     private var otherDangers: [String] {
         switch name {
-        case "dropDatabase": ["drops the database"]
-        case "renameCollection" where document["dropTarget"]?.bool ?? (document["dropTarget"] != nil):
-            ["drops the collection in whose place another is renamed"]
         case "collMod"
         where document.value(at: "index", "expireAfterSeconds") != nil || document["expireAfterSeconds"] != nil:
             [Self.expiry(of: collection ?? "a collection")]
         case "convertToCapped": ["makes \(collection ?? "a collection") capped, which drops documents and indexes"]
-        case "applyOps", "mapReduce", "mapreduce": ["can write anything (\(name))"]
+        case "mapReduce", "mapreduce": ["can write anything (\(name))"]
         // One that isn't understood is taken at its worst.
         case "update", "delete", "findAndModify", "findandmodify":
             ["has fields that this tool doesn't know, so that it can't tell what it changes (\(name))"]

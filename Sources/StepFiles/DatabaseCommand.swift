@@ -37,27 +37,22 @@ package struct DatabaseCommand: Sendable {
         kind = Self.kind(name, document)
     }
 
+    /// What is known of commands of its name; nil where no step may send it.
+    var known: KnownCommand? { KnownCommand.all[name] }
+
     /// The collection that the command is about; nil where it is about none.
-    package var collection: String? { Self.aboutUsers.contains(name) ? nil : subject }
+    package var collection: String? { known?.subject == .collection ? subject : nil }
 
     /// What results and the ledger call it: never more of the command than this, for it may hold a password.
     package var title: String { subject.map { "\(name) \($0)" } ?? name }
 
     /// What the first key names, where it is known to be a name, and not something to keep secret.
     private var subject: String? {
-        Self.aboutUsers.contains(name) || Self.aboutCollections.contains(name) ? document[name]?.string : nil
+        switch known?.subject {
+        case .collection, .account: document[name]?.string
+        case .other, nil: nil
+        }
     }
-
-    private static let aboutUsers: Set<String> = [
-        "createUser", "updateUser", "dropUser", "grantRolesToUser", "revokeRolesFromUser", "createRole", "updateRole",
-        "dropRole", "grantPrivilegesToRole", "revokePrivilegesFromRole", "grantRolesToRole", "revokeRolesFromRole",
-    ]
-
-    static let aboutCollections: Set<String> = [
-        "insert", "update", "delete", "findAndModify", "findandmodify", "create", "createIndexes", "drop", "aggregate",
-        "collMod", "dropIndexes", "convertToCapped", "compact", "reIndex", "validate", "count", "distinct", "find",
-        "mapReduce", "mapreduce", "cloneCollectionAsCapped",
-    ]
 
     private static func kind(_ name: String, _ document: BSONDocument) -> Kind {
         switch name {

@@ -14,7 +14,6 @@ struct DatabaseCommandTests {
         "is graded dangerous where it can lose data",
         arguments: [
             #"{"drop": "users"}"#,
-            #"{"dropDatabase": 1}"#,
             #"{"aggregate": "users", "pipeline": [{"$project": {"a": 1}}, {"$out": "users"}], "cursor": {}}"#,
             #"{"aggregate": "users", "pipeline": [{"$out": {"db": "x", "coll": "users"}}], "cursor": {}}"#,
             #"{"aggregate": "users", "pipeline": [{"$merge": "users"}], "cursor": {}}"#,
@@ -26,9 +25,8 @@ struct DatabaseCommandTests {
             #"{"delete": "users", "deletes": [{"q": {}, "limit": 0}]}"#,
             #"{"delete": "users", "deletes": [{"q": {"a": 1}, "limit": 0}, {"q": {}, "limit": 1}]}"#,
             #"{"findAndModify": "users", "query": {}, "remove": true}"#,
-            #"{"renameCollection": "d.a", "to": "d.b", "dropTarget": true}"#,
             #"{"convertToCapped": "users", "size": 1000}"#,
-            #"{"applyOps": []}"#,
+            #"{"mapReduce": "users", "out": "b"}"#,
             #"{"createIndexes": "users", "indexes": [{"key": {"a": 1}, "name": "a", "expireAfterSeconds": 60}]}"#,
             #"{"collMod": "users", "index": {"name": "a", "expireAfterSeconds": 60}}"#,
             #"{"delete": "users", "deletes": [{"q": {"_id": {"$gte": {"$minKey": 1}}}, "limit": 0}]}"#,
