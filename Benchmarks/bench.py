@@ -290,6 +290,30 @@ def step_rows(table, tool, client):
     client.drop_database(db.name)
 
 
+def file_rows(table, tool, client):
+    """Many documents changed by one step in a file, journalled, and reverted, against the server's own update."""
+    db, count = client.bench_files, 100_000
+    wanted = {"status": {"$exists": False}}
+    documents = [{"name": f"n{n}", "text": "what was said " * 6, "n": n} for n in range(count)]
+    settle = lambda: (client.drop_database(db.name), db.things.insert_many(documents))
+    with tempfile.TemporaryDirectory() as folder:
+        steps = Path(folder, "things")
+        steps.mkdir()
+        (steps / "001_status.up.json").write_text(json.dumps(
+            [{"update": "things", "updates": [{"q": wanted, "u": {"$set": {"status": "active"}}, "multi": True}]}]))
+        mine = lambda *command: tool.run(db, "migrate", *command, "--yes", "--steps", str(steps))[0]
+        bare = lambda: timed(lambda: db.things.update_many(wanted, {"$set": {"status": "active"}}))
+        table.add(f"set a field of {count:,} documents by a step in a file, journalled", "one bare `updateMany`, no journal",
+                  3, lambda: mine("up"), bare, settle)
+
+        def applied():
+            settle()
+            mine("up")
+        table.add("revert that", "one bare `updateMany` with `$unset`", None, lambda: mine("down"),
+                  lambda: timed(lambda: db.things.update_many({}, {"$unset": {"status": ""}})), applied)
+    client.drop_database(db.name)
+
+
 def memory(tool, db):
     """Run what no row measures, for its peak of memory: other commands, and the undo of each large repair."""
     def undone(command, *options):
@@ -343,6 +367,7 @@ def main():
     reference_rows(table, tool, db, ids)
     recount_rows(table, tool, db, ids)
     step_rows(table, tool, client)
+    file_rows(table, tool, client)
     memory(tool, db)
     write(options, table, tool, client, sessions, messages)
 
