@@ -109,7 +109,7 @@ package struct IdentityRepair: Sendable {
 
     /// At most this many documents, or this many bytes, move together.
     private static let batchSize = 500
-    private static let batchBytes = 8 << 20
+    private static let batchBytes = 2 << 20
     /// The largest document the server takes is 16 MiB; its journal entry is a little larger than itself.
     private static let largestDocument = (16 << 20) - 1024
 
@@ -159,7 +159,8 @@ package struct IdentityRepair: Sendable {
             let wanted = ids.filter { IdentityKind($0).code != .foreignID && !skipped.contains($0) }
             guard !wanted.isEmpty else { return }
             let cursor = try await database.client.find(
-                database.namespace(collection.name), filter: ["_id": ["$in": .array(BSONArray(wanted))]])
+                database.namespace(collection.name), filter: ["_id": ["$in": .array(BSONArray(wanted))]],
+                options: ["batchSize": Run.firstReply])
             do {
                 while true {
                     let batch = try await cursor.nextBatch(

@@ -8,8 +8,6 @@ struct CursorRequest {
     let command: BSONDocument
     /// What libmongoc is given besides, because a session has a say in it: `readConcern`.
     let options: BSONDocument
-    /// How many documents a reply may have; nil leaves it to the server.
-    let batchSize: BSONValue?
     /// Which members may answer; nil means the primary.
     let readPreference: ReadPreference?
     /// The session or transaction of the caller.
@@ -40,7 +38,7 @@ struct CursorRequest {
             }
         }
         if isAggregate { command.append("cursor", .document(batchSize.map { ["batchSize": $0] } ?? [:])) }
-        (self.database, self.command, self.options, self.batchSize) = (database, command, options, batchSize)
+        (self.database, self.command, self.options) = (database, command, options)
         (self.readPreference, self.session, self.isWriting) = (readPreference, session, isWriting)
     }
 }

@@ -10,11 +10,11 @@ extension MongoClient {
     ///
     /// - Returns: Whether there may be more; the documents themselves may be none.
     /// - Throws: ``MongoError``.
-    func advance(_ cursor: inout OpenCursor, asking maximum: Int) throws(MongoError) -> Bool {
+    func advance(_ cursor: inout OpenCursor, asking size: Int) throws(MongoError) -> Bool {
         let reply: CursorReply
         switch cursor.position {
         case .unsent: reply = try first(&cursor)
-        case .open(let id): reply = try more(cursor, id, asking: maximum)
+        case .open(let id): reply = try more(cursor, id, asking: size)
         case .complete: return false
         case .failed(let error): throw error
         }
@@ -49,11 +49,12 @@ extension MongoClient {
             options(of: cursor, request.options))
     }
 
-    private func more(_ cursor: OpenCursor, _ id: Int64, asking maximum: Int) throws(MongoError) -> CursorReply {
+    private func more(_ cursor: OpenCursor, _ id: Int64, asking size: Int) throws(MongoError) -> CursorReply {
         let request = cursor.request
-        var command: BSONDocument = ["getMore": .int64(id), "collection": .string(cursor.collection)]
-        // Unasked, the server fills 16 MB with small documents, of which the caller takes a few at a time.
-        command.append("batchSize", request.batchSize ?? .int64(Int64(maximum)))
+        // Unasked, the server fills 16 MB, of which the caller takes a part at a time.
+        let command: BSONDocument = [
+            "getMore": .int64(id), "collection": .string(cursor.collection), "batchSize": .int64(Int64(size)),
+        ]
         let reply = try send(
             command, on: request.database, mode: .plain, readPreference: request.readPreference, options(of: cursor))
         if !request.isWriting { pool.reads.note(reply) }

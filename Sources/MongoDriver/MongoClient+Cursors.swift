@@ -11,7 +11,8 @@ extension MongoClient {
     ///   - namespace: The collection.
     ///   - filter: The query.
     ///   - options: The rest of the `find` command: `projection`, `sort`, `limit`, `hint`, `min`, `max`,
-    ///     `collation`, `batchSize`, `maxTimeMS`, `readConcern`.
+    ///     `collation`, `batchSize` (of the first reply: 101 unless told; the others by what is taken at once), `maxTimeMS`,
+    ///     `readConcern`.
     ///   - readPreference: Which members may answer; nil means the primary.
     ///   - session: The session or transaction it belongs to.
     package func find(
@@ -99,7 +100,7 @@ extension MongoClient {
                 if let document = try cursor.take() {
                     bytes += document.byteCount
                     documents.append(document)
-                } else if try !advance(&cursor, asking: maximum) {
+                } else if try !advance(&cursor, asking: cursor.size(maximum, maximumBytes)) {
                     break
                 }
             }

@@ -20,6 +20,8 @@ struct OpenCursor {
     var position = Position.unsent
     /// The documents that have come and weren't given out yet; nil where there are none.
     var batch: BSONNestedValues?
+    /// How many documents were given out so far, and their bytes.
+    private var given = (count: 0, bytes: 0)
     /// The collection that the server keeps it under.
     var collection = ""
     /// The server that has it, by libmongoc's number; nil where its session decides.
@@ -35,13 +37,23 @@ struct OpenCursor {
     /// - Throws: ``MongoError`` of kind `bson` when there is something else than a document.
     mutating func take() throws(MongoError) -> BSONDocument? {
         switch batch?.next() {
-        case .document(let document): return document
+        case .document(let document):
+            given.count += 1
+            given.bytes += document.byteCount
+            return document
         case nil:
             // The reply takes memory that the next one may need.
             batch = nil
             return nil
         default: throw CursorReply.malformed("something else where a document should be")
         }
+    }
+
+    /// How many documents the next reply should have, for a caller who takes so many, and so many bytes, at once: by the
+    /// size of those that have come.
+    func size(_ maximum: Int, _ maximumBytes: Int) -> Int {
+        guard given.count > 0 else { return maximum }
+        return max(1, min(maximum, maximumBytes / max(1, given.bytes / given.count)))
     }
 
     /// Ends the session of its own.

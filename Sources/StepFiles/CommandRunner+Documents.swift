@@ -49,14 +49,12 @@ extension CommandRunner {
         for id in runs {
             let cursor = try await database.client.find(
                 database.namespace(StateCollection.journal), filter: filter(id, ["position": .int64(position.number)]),
-                options: ["sort": ["_id": 1], "batchSize": .int32(Self.entriesPerReply)])
+                options: ["sort": ["_id": 1], "batchSize": Run.firstReply])
             try await database.client.forEachBatch(of: cursor, maximum: 1) { documents in
                 try documents.map(JournalEntry.init(reading:)).forEach(body)
             }
         }
     }
-
-    private static let entriesPerReply: Int32 = 2
 
     private func earlier(_ position: CommandPosition) async throws -> Earlier {
         var earlier = Earlier()
@@ -179,6 +177,7 @@ extension CommandRunner {
         _ statement: ChangeStatement, _ collection: String, _ position: CommandPosition, after last: BSONValue?
     ) async throws {
         var options = statement.readOptions
+        options.append("batchSize", Run.firstReply)
         options.append("sort", ["_id": 1])
         options.append("allowDiskUse", true)
         if let last {

@@ -98,7 +98,7 @@ extension CommandRunner {
 
     /// The documents of a range, in the order of `_id`.
     static func range(_ bounds: (lower: BSONValue?, upper: BSONValue?)) -> BSONDocument {
-        var options: BSONDocument = ["sort": ["_id": 1], "hint": ["_id": 1]]
+        var options: BSONDocument = ["sort": ["_id": 1], "hint": ["_id": 1], "batchSize": Run.firstReply]
         if let lower = bounds.lower { options.append("min", ["_id": lower]) }
         if let upper = bounds.upper { options.append("max", ["_id": upper]) }
         return options
@@ -109,7 +109,7 @@ extension CommandRunner {
         of collection: String, after: DocumentChange.Outcome, _ code: String, _ position: CommandPosition
     ) async throws {
         let cursor = try await database.client.find(
-            database.namespace(collection), filter: [:], options: ["sort": ["_id": 1], "hint": ["_id": 1]])
+            database.namespace(collection), filter: [:], options: Self.range((lower: nil, upper: nil)))
         try await database.client.forEachBatch(
             of: cursor, maximum: Run.batchSize, maximumBytes: Run.documentsPerEntryBytes
         ) { batch in

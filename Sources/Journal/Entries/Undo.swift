@@ -9,9 +9,9 @@ package struct Undo: Sendable {
     /// Makes an undo that is itself a recorded run.
     package init(run: Run) { self.run = run }
 
-    /// So many entries come with one reply, and so many bytes of them are worked on together: an entry may hold a thousand
-    /// changes, and memory stays flat.
-    private static let (replySize, mostTogether, mostBytes): (Int32, Int, Int) = (16, 1_000, 1 << 20)
+    /// So many entries, and so many bytes of them, are worked on together: an entry may hold a thousand changes, and memory
+    /// stays flat.
+    private static let (mostTogether, mostBytes) = (1_000, 1 << 20)
 
     /// Undoes a run's changes.
     ///
@@ -34,7 +34,7 @@ package struct Undo: Sendable {
         try await LateReferences(run: run).announce(id)
         let cursor = try await run.database.client.find(
             run.database.namespace(StateCollection.journal), filter: Self.filter(id, step),
-            options: ["sort": ["_id": -1], "batchSize": .int32(Self.replySize)])
+            options: ["sort": ["_id": -1], "batchSize": Run.firstReply])
         try await run.database.client.forEachBatch(
             of: cursor, maximum: Self.mostTogether, maximumBytes: Self.mostBytes
         ) { documents in

@@ -30,7 +30,8 @@ extension Run {
             ]
             let cursor = try await StateCollection.naming(StateCollection.journal) {
                 try await database.client.find(
-                    database.namespace(StateCollection.journal), filter: filter, options: ["sort": ["_id": 1]])
+                    database.namespace(StateCollection.journal), filter: filter,
+                    options: ["sort": ["_id": 1], "batchSize": Self.firstReply])
             }
             try await database.client.forEachBatch(of: cursor, maximumBytes: Self.bytesTogether) { documents in
                 var children: [Children] = []

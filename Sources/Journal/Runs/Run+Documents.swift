@@ -3,8 +3,12 @@ internal import MongoDriver
 internal import Synchronization
 
 extension Run {
-    /// The largest number of bytes of documents in one entry: with what they become it must stay below 16 MiB.
-    package static let documentsPerEntryBytes = 4 << 20
+    /// The largest number of bytes of documents in one entry, but for one that is larger alone. An entry is in memory several
+    /// times while it is written: as documents, as a command, and as what is sent.
+    package static let documentsPerEntryBytes = 1 << 20
+
+    /// The first reply to a question for whole documents has so many: nobody knows yet how large they are.
+    package static let firstReply = BSONValue.int32(2)
 
     /// Counts as left what nobody can tell of; the journal's entry says so too.
     package func leaveUnknown(_ code: String, _ collection: String, _ ids: some Collection<BSONValue>) {
