@@ -3,7 +3,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build build install demo example test test-faults test-versions test-install bench docs format lint clean
+.PHONY: help setup setup-build build install demo example test test-faults test-versions test-install bench findings docs format lint clean
 # One target at a time: they share .build, and a test run wants the machine for itself.
 .NOTPARALLEL:
 
@@ -76,6 +76,9 @@ bench: setup-build ## Measure against what the server itself and plain scripts n
 	@$(TOOLS) Benchmarks/run.sh
 
 # The plugin that does it is fetched for this alone.
+findings: setup-build ## Write docs/findings.md from what `explain` says
+	@$(BUILD) --product chat-admin && .build/debug/chat-admin explain --page > docs/findings.md
+
 docs: setup-build ## Write the library's documentation, to be served from .build-docs/site
 	@CHAT_ADMIN_DOCS=1 scripts/timed.sh docs swift package --scratch-path .build-docs --allow-writing-to-directory .build-docs/site \
 		generate-documentation $(addprefix --target ,BSON MongoDriver Journal MigrationEngine StepFiles) \

@@ -95,7 +95,7 @@ let package = Package(
         tests("MigrationsTests", ["Migrations", "MigrationEngine", "Checksums", "TestSupport"]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["chat-admin", "MongoDriver", "BSON", "TestSupport"],
+            dependencies: ["chat-admin", "Consistency", "MongoDriver", "BSON", "TestSupport"],
             exclude: ["Golden"],
             swiftSettings: settings
         ),

@@ -9,7 +9,7 @@ import Testing
 struct SchemaTests {
     /// The schema of each command's result.
     private static let schemas = [
-        "check": "check", "seed": "change", "repair ids": "change", "repair references": "change",
+        "check": "check", "explain": "explain", "seed": "change", "repair ids": "change", "repair references": "change",
         "repair fields": "change", "repair counts": "change", "repair all": "change", "migrate plan": "migrate-plan",
         "migrate up": "change", "migrate down": "change", "migrate status": "migrate-status",
         "migrate validate": "migrate-validate", "migrate baseline": "change", "migrate mark": "change",
@@ -96,6 +96,7 @@ struct SchemaTests {
                 try await Tool.run(["migrate", "create", "add-x", "--steps", folder.path, "--format", "json"])
             }
             used.insert(try Self.held(made).schema)
+            used.insert(try Self.held(await Tool.run(["explain", "--format", "json"])).schema)
             return used.union([Self.error])
         }
         #expect(try Self.fileNames() == used)

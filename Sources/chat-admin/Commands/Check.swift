@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Chat
 internal import Consistency
+internal import InputFiles
 import Journal
 
 /// Looks for findings.
@@ -52,16 +53,21 @@ struct Check: AsyncParsableCommand {
         guard let only else { return Set(FindingCode.allCases) }
         var codes: Set<FindingCode> = []
         for name in only.split(separator: ",", omittingEmptySubsequences: false) {
-            let matching = FindingCode.allCases.filter {
-                $0.rawValue == name || $0.rawValue.hasPrefix("\(name).")
-            }
-            guard !matching.isEmpty else {
-                throw ValidationError(
-                    "There is no finding `\(name)`. The codes are "
-                        + FindingCode.allCases.map(\.rawValue).joined(separator: ", ") + ".")
-            }
-            codes.formUnion(matching)
+            codes.formUnion(try FindingCode.named(String(name)))
         }
         return codes
+    }
+}
+
+extension FindingCode {
+    /// The codes that a name stands for: a code itself, or all of a kind, such as `ref`.
+    ///
+    /// - Throws: `ValidationError` with the codes where there is none.
+    static func named(_ name: String) throws -> [FindingCode] {
+        let matching = allCases.filter { $0.rawValue == name || $0.rawValue.hasPrefix("\(name).") }
+        guard matching.isEmpty else { return matching }
+        let codes = allCases.map(\.rawValue)
+        let near = NearestName.of(name, among: codes).map { "Did you mean `\($0)`? " } ?? ""
+        throw ValidationError("There is no finding `\(name)`. \(near)The codes are \(codes.joined(separator: ", ")).")
     }
 }
