@@ -51,13 +51,38 @@ package struct RunRecord: Sendable {
 
     /// Reads one run.
     ///
-    /// - Throws: ``EngineError/notFound(_:)``, ``StateError``, `MongoError`.
-    package static func find(_ database: Database, id: String) async throws -> RunRecord {
-        let missing = EngineError.notFound("There is no run `\(id)` in this database. \(EngineAdvice.listRuns).")
-        guard let key = ObjectID(hex: id) else { throw missing }
-        let documents = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(key)])
-        guard let document = documents.first else { throw missing }
+    /// - Parameters:
+    ///   - database: The database.
+    ///   - name: The run's id, the beginning of it where no other run's begins so, or `latest` for the newest run.
+    /// - Throws: ``EngineError/notFound(_:)``, also where several are meant; ``StateError``, `MongoError`.
+    package static func find(_ database: Database, named name: String) async throws -> RunRecord {
+        if name == "latest" {
+            guard let newest = try await list(database, limit: 1).first else {
+                throw EngineError.notFound("There is no run in this database.")
+            }
+            return newest
+        }
+        let documents = try await database.findAll(
+            StateCollection.runs, filter: ids(beginningWith: name), options: ["sort": ["_id": 1], "limit": 3])
+        guard let document = documents.first else {
+            throw EngineError.notFound("There is no run `\(name)` in this database. \(EngineAdvice.listRuns).")
+        }
+        guard documents.count == 1 else {
+            let ids = documents.compactMap { $0["_id"]?.objectID?.hex }
+            let more = documents.count > 2 ? ", …" : ""
+            throw EngineError.notFound(
+                "Several runs begin with `\(name)`: \(ids.prefix(2).joined(separator: ", "))\(more). Say more of it.")
+        }
         return try await RunRecord(reading: document, database)
+    }
+
+    /// Matches the runs whose id, as text, begins so; none where that isn't the beginning of an id.
+    private static func ids(beginningWith text: String) -> BSONDocument {
+        func filled(_ digit: Character) -> ObjectID? {
+            text.isEmpty ? nil : ObjectID(hex: text + String(repeating: digit, count: max(0, 24 - text.count)))
+        }
+        guard let first = filled("0"), let last = filled("f") else { return ["_id": ["$in": []]] }
+        return ["_id": ["$gte": .objectID(first), "$lte": .objectID(last)]]
     }
 
     /// The names that runs have noted under a key.

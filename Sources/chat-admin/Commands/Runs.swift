@@ -11,6 +11,12 @@ struct Runs: AsyncParsableCommand {
         subcommands: [RunsList.self, RunsShow.self, RunsUndo.self, RunsPause.self, RunsResume.self])
 }
 
+/// How people name a run.
+enum RunName {
+    static let help: ArgumentHelp =
+        "The run's id, as `runs list` shows it, or the beginning of it; `latest` is the newest."
+}
+
 /// Makes a run that is at work pause.
 struct RunsPause: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,7 +25,7 @@ struct RunsPause: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
 
-    @Argument(help: "The run's id, as `runs list` shows it.")
+    @Argument(help: RunName.help)
     var run: String
 
     func run() async throws { try await PauseRequest(command: "runs pause", pause: true).send(run, options) }
@@ -32,7 +38,7 @@ struct RunsResume: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
 
-    @Argument(help: "The run's id, as `runs list` shows it.")
+    @Argument(help: RunName.help)
     var run: String
 
     func run() async throws { try await PauseRequest(command: "runs resume", pause: false).send(run, options) }
@@ -45,7 +51,7 @@ private struct PauseRequest {
 
     func send(_ run: String, _ options: GlobalOptions) async throws {
         try await CommandSession.run(command, options, changes: true) { session in
-            let record = try await RunRecord.find(session.database, id: run)
+            let record = try await RunRecord.find(session.database, named: run)
             try await RunRecord.setPause(pause, session.database, id: record.id)
             let result = PauseResult(
                 command: command, database: session.database.name, run: record.id.hex, paused: pause)
@@ -102,12 +108,12 @@ struct RunsShow: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
 
-    @Argument(help: "The run's id, as `runs list` shows it.")
+    @Argument(help: RunName.help)
     var run: String
 
     func run() async throws {
         try await CommandSession.run("runs show", options) { session in
-            let record = try await RunRecord.find(session.database, id: run)
+            let record = try await RunRecord.find(session.database, named: run)
             let result = RunResult(
                 database: session.database.name, run: RunsResult.Item(record),
                 arguments: record.arguments, error: record.error, changes: record.changes,
@@ -132,13 +138,13 @@ struct RunsUndo: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
     @OptionGroup var change: ChangeOptions
 
-    @Argument(help: "The run's id, as `runs list` shows it.")
+    @Argument(help: RunName.help)
     var run: String
 
     func run() async throws {
         try await CommandSession.run("runs undo", options, changes: true) { session in
             let start = ContinuousClock.now
-            let record = try await RunRecord.find(session.database, id: run)
+            let record = try await RunRecord.find(session.database, named: run)
             if change.dryRun {
                 let result = ChangeResult(
                     command: session.command, database: session.database.name, run: nil, dryRun: true,
