@@ -1,3 +1,4 @@
+import BSON
 import Foundation
 import TestSupport
 import Testing
@@ -7,6 +8,8 @@ import Testing
 struct ConnectionSourceTests {
     struct Sources: Sendable, CustomTestStringConvertible {
         let winner: String
+        /// Where the first line says that database and server were named.
+        var named: (database: String, server: String)?
         var arguments: [String] = []
         var environment: [String: String] = [:]
         var dotEnv = ""
@@ -17,8 +20,11 @@ struct ConnectionSourceTests {
 
     /// `<uri>` stands for the server's own connection string, `<port>` for its port.
     static let cases: [Sources] = [
-        Sources(winner: "chat-default", arguments: ["--uri", "<uri>/chat-default"]),
-        Sources(winner: "option", arguments: ["--uri", "<uri>/in-uri", "--database", "option"]),
+        Sources(
+            winner: "chat-default", named: ("from --uri", "from --uri"), arguments: ["--uri", "<uri>/chat-default"]),
+        Sources(
+            winner: "option", named: ("from --database", "from --uri"),
+            arguments: ["--uri", "<uri>/in-uri", "--database", "option"]),
         Sources(
             winner: "in-uri", arguments: ["--uri", "<uri>/in-uri"], environment: ["CHAT_ADMIN_DATABASE": "variable"]),
         Sources(
@@ -27,13 +33,18 @@ struct ConnectionSourceTests {
         Sources(
             winner: "in-uri", environment: ["CHAT_ADMIN_URI": "<uri>/in-uri", "MONGO_DATABASE_NAME": "application"]),
         Sources(
-            winner: "application", environment: ["MONGO_PORT": "<port>", "MONGO_DATABASE_NAME": "application"],
+            winner: "application", named: ("from MONGO_DATABASE_NAME", "from MONGO_PORT"),
+            environment: ["MONGO_PORT": "<port>", "MONGO_DATABASE_NAME": "application"],
             yaml: "database: file"),
         Sources(
             winner: "environment", environment: ["MONGO_DATABASE_NAME": "environment"],
             dotEnv: "MONGO_HOST=127.0.0.1\nMONGO_PORT=<port>\nMONGO_DATABASE_NAME=dotenv"),
-        Sources(winner: "dotenv", dotEnv: "MONGO_HOST=127.0.0.1\nMONGO_PORT=<port>\nMONGO_DATABASE_NAME=dotenv"),
-        Sources(winner: "file", yaml: "uri: <uri>/in-uri\ndatabase: file"),
+        Sources(
+            winner: "dotenv", named: ("from MONGO_DATABASE_NAME in .env", "from MONGO_HOST in .env"),
+            dotEnv: "MONGO_HOST=127.0.0.1\nMONGO_PORT=<port>\nMONGO_DATABASE_NAME=dotenv"),
+        Sources(
+            winner: "file", named: ("from `database` in chat-admin.yaml", "from `uri` in chat-admin.yaml"),
+            yaml: "uri: <uri>/in-uri\ndatabase: file"),
         Sources(winner: "in-uri", yaml: "uri: <uri>/in-uri"),
         // White space is cut off.
         Sources(winner: "trimmed", arguments: ["--uri", " <uri>/\n", "--database", " trimmed\n"]),
@@ -126,6 +137,37 @@ struct ConnectionSourceTests {
             in: folder.path)
         #expect(result.exitCode == 78, "\(result)")
         #expect(result.errors.contains("There is no database `\(sources.winner)`"), "\(result)")
+        let line = String(result.errors.prefix { $0 != "\n" })
+        #expect(line.hasPrefix("Database \(sources.winner) ") && line.contains(":\(server.port)"), "\(result)")
+        guard let named = sources.named else { return }
+        let host = "127.0.0.1:\(server.port)"
+        #expect(
+            line
+                == (named.database == named.server
+                    ? "Database \(sources.winner) at \(host) (\(named.server))."
+                    : "Database \(sources.winner) (\(named.database)) at \(host) (\(named.server))."))
+    }
+
+    @Test("is said in every result, and not where quiet is wanted", arguments: TestServer.Kind.allCases)
+    func place(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            try await database.loadIncident()
+            for command in [
+                ["check"], ["migrate", "plan"], ["repair", "counts", "--dry-run"], ["runs", "show", "x"],
+            ] {
+                let result = try await Tool.run(command + target(database) + ["--format", "json", "--quiet"])
+                let server = try #require(result.json()["server"]?.document, "\(result)")
+                #expect(server["databaseFrom"] == "--database" && server["from"] == "--uri", "\(result)")
+                let topology = kind == .replicaSet ? "replicaSet" : "standalone"
+                #expect(server["topology"]?.string == topology && server["version"]?.string?.isEmpty == false)
+                #expect(server["hosts"]?.array?.values.first?.string?.hasPrefix("127.0.0.1:") == true)
+                #expect(!result.errors.contains("Database \(database.name)"), "\(result)")
+            }
+            let secret = try await Tool.run(
+                ["check", "--uri", "mongodb://somebody:hunter2@127.0.0.1:1/x?serverSelectionTimeoutMS=100"])
+            #expect(secret.errors.hasPrefix("Database x at 127.0.0.1:1 (from --uri).\n"), "\(secret)")
+            #expect(!secret.errors.contains("hunter2"))
+        }
     }
 
     @Test("a password comes from a file or standard input, and half a configuration is named")

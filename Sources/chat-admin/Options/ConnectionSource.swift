@@ -9,7 +9,7 @@ struct ConnectionSource {
     /// The server and the database that were found.
     struct Target {
         let connection: ConnectionString
-        let database: String
+        let place: Place
         /// A remark for the user, such as a password in a place where others see it.
         let warning: String?
     }
@@ -36,14 +36,18 @@ struct ConnectionSource {
     ///
     /// - Throws: ``Failure``.
     func target() throws -> Target {
-        let (connection, isFromOption) = try connectionString()
+        let (connection, source) = try connectionString()
         var warning: String?
-        if isFromOption, connection.hasPassword, password == nil {
+        if options.uri != nil, connection.hasPassword, password == nil {
             warning =
                 "The password in --uri can be seen by other users of this machine; "
                 + "use CHAT_ADMIN_URI or --password-file."
         }
-        return Target(connection: try withPassword(connection), database: try database(connection), warning: warning)
+        let database = try database(connection, from: source)
+        let place = Place(
+            hosts: connection.hosts, from: source, database: database?.text ?? Self.defaultDatabase,
+            databaseFrom: database?.source)
+        return Target(connection: try withPassword(connection), place: place, warning: warning)
     }
 
     private func withPassword(_ connection: ConnectionString) throws -> ConnectionString {
@@ -55,8 +59,9 @@ struct ConnectionSource {
         }
     }
 
-    private func database(_ connection: ConnectionString) throws -> String {
-        let inString = connection.database.map { Settings.Value(text: $0, source: "The connection string's database") }
+    /// - Returns: nil where nothing names a database.
+    private func database(_ connection: ConnectionString, from source: String?) throws -> Settings.Value? {
+        let inString = connection.database.map { Settings.Value(text: $0, source: source ?? "the connection string") }
         let isOwnVariable = settings.variable("CHAT_ADMIN_URI") != nil
         let sources: [Settings.Value?] = [
             options.database.map { Settings.Value(text: $0.trimmed, source: "--database") },
@@ -67,26 +72,29 @@ struct ConnectionSource {
             settings.key("database"),
             inString,
         ]
-        guard let found = sources.lazy.compactMap({ $0 }).first else { return Self.defaultDatabase }
+        guard let found = sources.lazy.compactMap({ $0 }).first else { return nil }
         if let objection = DatabaseName.objection(to: found.text) {
-            throw Failure(.configuration, "\(found.source): \(objection)")
+            throw Failure(.configuration, "The database's name, from \(found.source): \(objection)")
         }
-        return found.text
+        return found
     }
 
-    private func connectionString() throws -> (ConnectionString, isFromOption: Bool) {
-        if let uri = options.uri { return (try parse(uri.trimmed, from: "--uri"), true) }
-        if let uri = settings.variable("CHAT_ADMIN_URI") { return (try parse(uri.text, from: uri.source), false) }
+    /// - Returns: The connection string, and where it was found; nil where nothing says one.
+    private func connectionString() throws -> (ConnectionString, source: String?) {
+        if let uri = options.uri { return (try parse(uri.trimmed, from: "--uri"), "--uri") }
+        if let uri = settings.variable("CHAT_ADMIN_URI") { return (try parse(uri.text, from: uri.source), uri.source) }
         let application = ["MONGO_HOST", "MONGO_PORT", "MONGO_USERNAME", "MONGO_PASSWORD"]
-        if application.contains(where: { settings.variable($0) != nil }) { return (try fromVariables(), false) }
-        if let uri = settings.key("uri") { return (try parse(uri.text, from: uri.source), false) }
+        if let first = application.lazy.compactMap({ settings.variable($0) }).first {
+            return (try fromVariables(), first.source)
+        }
+        if let uri = settings.key("uri") { return (try parse(uri.text, from: uri.source), uri.source) }
         if let stranger = settings.stranger {
             throw Failure(
                 .configuration,
                 "The variable \(stranger.source) names a MongoDB, but isn't read. Call it CHAT_ADMIN_URI, or "
                     + "name the server with --uri.")
         }
-        return (try parse("mongodb://127.0.0.1:27017", from: "the default"), false)
+        return (try parse("mongodb://127.0.0.1:27017", from: "the default"), nil)
     }
 
     /// The application's own variables; what isn't said is as the application's defaults have it.

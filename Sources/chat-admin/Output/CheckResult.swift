@@ -5,11 +5,6 @@ internal import MongoDriver
 
 /// What `check` prints.
 struct CheckResult: CommandResult {
-    struct Server: Encodable {
-        let version: String
-        let topology: String
-    }
-
     struct Item: Encodable {
         let code: String
         let severity: String
@@ -28,7 +23,6 @@ struct CheckResult: CommandResult {
     let asOf: String
     /// What wasn't looked at, where the check isn't complete.
     let unchecked: [String]?
-    let server: Server
     /// Whether the data were so far behind that a person wants to know.
     private let isOld: Bool
     /// An idle primary writes every ten seconds.
@@ -38,7 +32,7 @@ struct CheckResult: CommandResult {
     let durationMS: Int64
 
     private enum CodingKeys: String, CodingKey {
-        case command, database, clean, complete, asOf, unchecked, server, findings, scanned, durationMS
+        case command, database, clean, complete, asOf, unchecked, findings, scanned, durationMS
     }
 
     init(_ report: CheckReport, _ database: Database, _ freshness: Freshness, duration: Duration) {
@@ -49,7 +43,6 @@ struct CheckResult: CommandResult {
         // What nobody has looked at isn't clean.
         clean = report.isClean && complete
         unchecked = complete ? nil : report.unchecked
-        server = Server(version: database.server.version, topology: database.server.topology.rawValue)
         findings = report.findings.map { finding in
             Item(
                 code: finding.code.rawValue, severity: finding.severity.rawValue,

@@ -16,6 +16,7 @@ final class Console: Sendable {
         var lastReport: ContinuousClock.Instant
         var lastText = ""
         var hasResult = false
+        var place: Place?
     }
 
     let isQuiet: Bool
@@ -55,7 +56,23 @@ final class Console: Sendable {
     /// Prints a result for machines, unless one was printed.
     ///
     /// - Throws: ``Failure``, as for people; an encoding error.
-    func result(json value: some Encodable) throws { try print(try JSON.text(value)) }
+    func result(json value: some Encodable) throws {
+        try print(try JSON.text(Placed(result: value, server: state.withLock { $0.place })))
+    }
+
+    /// Says where a command is going to work, before it does, and keeps that for its result.
+    func begin(at place: Place) {
+        state.withLock { $0.place = place }
+        remark(place.line)
+    }
+
+    /// Keeps what the server said of itself.
+    func note(version: String, topology: String) {
+        state.withLock { state in
+            state.place?.version = version
+            state.place?.topology = topology
+        }
+    }
 
     /// Whoever ends the command at its deadline prints what there is by then, and the command itself nothing more.
     private func print(_ text: String) throws {

@@ -82,6 +82,7 @@ struct CommandSession: Sendable {
         let status: ExitStatus
         do {
             let target = try await ConnectionSource(options).target()
+            console.begin(at: target.place)
             try await beforeConnecting(target.connection)
             status = try await connect(name, options, target, parts, requirement, changes, body)
         } catch {
@@ -146,7 +147,8 @@ struct CommandSession: Sendable {
         return try await pool.withClient { client in
             let reads = options.readPreference ?? target.connection.readPreference
             let database = try await Database.open(
-                client, name: target.database, readPreference: changes ? nil : reads)
+                client, name: target.place.database, readPreference: changes ? nil : reads)
+            parts.console.note(version: database.server.version, topology: database.server.topology.rawValue)
             try await check(database, requirement, name, changes)
             let session = CommandSession(
                 command: name, console: parts.console, pool: pool, database: database,
