@@ -32,7 +32,7 @@ struct GoldenTests {
     /// What differs from run to run.
     private static func masked(_ text: String, _ database: TestDatabase) -> String {
         text.replacingOccurrences(of: database.name, with: "chat")
-            .replacing(/\d+ ms/, with: "N ms").replacing(/as of [-0-9T:]+Z/, with: "as of TIME").replacing(
+            .replacing(/\d+ ms|\d+\.\d s/, with: "N ms").replacing(/as of [-0-9T:]+Z/, with: "as of TIME").replacing(
                 /[Rr]un(s undo)? [0-9a-f]{24}/
             ) { match in
                 match.output.0.dropLast(24) + "RUN"

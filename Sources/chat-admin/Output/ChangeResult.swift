@@ -29,7 +29,7 @@ struct ChangeResult: CommandResult {
         /// The lines that show a list of them; none for an empty list.
         static func lines(_ left: [Left], _ style: TextStyle) -> [String] {
             guard !left.isEmpty else { return [] }
-            let rows = TextTable.lines(left.map { [$0.code, $0.collection, "\($0.count)", $0.reason] })
+            let rows = TextTable.lines(left.map { [$0.code, $0.collection, Readable.count($0.count), $0.reason] })
             let samples = left.map { $0.samples.map { style.faint("    \($0.text)") } }
             return [style.warning("Left as it is:")] + zip(rows, samples).flatMap { [$0] + $1 }
         }
@@ -76,15 +76,16 @@ struct ChangeResult: CommandResult {
             lines.append(dryRun ? "Nothing would be changed." : "Nothing to change.")
         } else {
             let total = changes.reduce(0) { $0 + $1.changed }
-            lines.append(style.bold(dryRun ? "Would change \(total):" : "Changed \(total):"))
-            lines += TextTable.lines(changes.map { [$0.code, $0.collection, "\($0.changed)"] })
+            lines.append(
+                style.bold(dryRun ? "Would change \(Readable.count(total)):" : "Changed \(Readable.count(total)):"))
+            lines += TextTable.lines(changes.map { [$0.code, $0.collection, Readable.count($0.changed)] })
         }
         lines += Left.lines(left, style)
         if let run {
             let isFinal = ["runs undo", "migrate down", "migrate mark", "migrate baseline"].contains(command)
             let what = isUnjournalled ? "what the journal holds of it, not all," : "it"
             let undo = isFinal ? "." : "; `chat-admin runs undo \(run)` undoes \(what)."
-            lines.append(style.faint("Run \(run) took \(durationMS) ms\(undo)"))
+            lines.append(style.faint("Run \(run) took \(Readable.duration(milliseconds: durationMS))\(undo)"))
         } else if dryRun, !isQuestion {
             lines.append(style.faint("Nothing was written."))
         }

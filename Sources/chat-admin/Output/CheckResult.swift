@@ -54,9 +54,12 @@ struct CheckResult: CommandResult {
     }
 
     func lines(_ style: TextStyle) -> [String] {
-        let looked = scanned.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+        let looked = scanned.sorted { $0.key < $1.key }.map { "\(Readable.count($0.value)) \($0.key)" }.joined(
+            separator: ", ")
         var footer = [
-            style.faint("Looked at \(looked.isEmpty ? "nothing" : looked) in \(durationMS) ms, as of \(asOf).")
+            style.faint(
+                "Looked at \(looked.isEmpty ? "nothing" : looked) in \(Readable.duration(milliseconds: durationMS)), "
+                    + "as of \(asOf).")
         ]
         if isOld { footer.append(style.warning("The data are as of \(asOf): what has changed since isn't in them.")) }
         if let unchecked { footer.append(style.warning("Not looked at: \(unchecked.joined(separator: ", ")).")) }
@@ -64,7 +67,7 @@ struct CheckResult: CommandResult {
         guard !findings.isEmpty else { return [style.bold("Nothing was found in \(database) so far.")] + footer }
         let rows = findings.map { item in
             [
-                item.code, item.collection + (item.field.map { ".\($0)" } ?? ""), "\(item.count)",
+                item.code, item.collection + (item.field.map { ".\($0)" } ?? ""), Readable.count(item.count),
                 item.repair.map { "-> \($0)" } ?? "reported only",
             ]
         }
@@ -79,7 +82,7 @@ struct CheckResult: CommandResult {
         let heading =
             errors == 0 && complete
             ? style.good("\(database) is clean, with warnings:")
-            : style.bold("\(database) has \(errors) error\(errors == 1 ? "" : "s"):")
+            : style.bold("\(database) has \(Readable.count(errors)) error\(errors == 1 ? "" : "s"):")
         return [heading] + lines + footer
     }
 }

@@ -24,11 +24,6 @@ enum JSONValue: Codable, Sendable {
         self = value
     }
 
-    /// One line of JSON, for people: of a long one the beginning.
-    var text: String { ((try? JSON.text(self)) ?? "").excerpt(maximumCharacters: Self.longestText) }
-
-    private static let longestText = 200
-
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {

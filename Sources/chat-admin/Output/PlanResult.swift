@@ -84,21 +84,27 @@ struct PlanResult: CommandResult {
         }
         if step.operations.isEmpty { lines.append("    nothing to do to the data as it is") }
         let rows = TextTable.lines(
-            step.operations.map { ["\($0.matched)", $0.collection, $0.operation, "(\($0.access), \($0.risk))"] },
+            step.operations.map {
+                [Readable.count($0.matched), $0.collection, $0.operation, "(\($0.access), \($0.risk))"]
+            },
             indent: "    ")
         for (row, operation) in zip(rows, step.operations) {
             lines.append(operation.risk == .dangerous ? style.bad(row) : row)
             if !operation.samples.isEmpty {
-                lines.append(style.faint("        such as \(operation.samples.map(\.text).joined(separator: ", "))"))
+                lines.append(style.faint("        such as \(operation.samples.map(\.text).joined(separator: "; "))"))
             }
         }
         lines += Set(step.operations.flatMap(\.warnings)).subtracting(step.blockers).sorted().map {
             style.warning("    note: \($0)")
         }
         lines += step.blockers.map { style.bad("    can't be applied: \($0)") }
-        lines += step.left.map { style.warning("    leaves \($0.count) in \($0.collection): \($0.reason)") }
+        lines += step.left.map {
+            style.warning("    leaves \(Readable.count($0.count)) in \($0.collection): \($0.reason)")
+        }
         // Shorter times say nothing that anybody would wait for.
-        if step.estimatedMS >= 1000 { lines.append("    takes about \(step.estimatedMS / 1000) s") }
+        if step.estimatedMS >= 1000 {
+            lines.append("    takes about \(Readable.duration(milliseconds: step.estimatedMS / 1000 * 1000))")
+        }
         return lines
     }
 }
@@ -138,12 +144,14 @@ struct StatusResult: CommandResult {
             let isReverted = step.state == StepState.reverted.rawValue
             let changed = isReverted ? 0 : step.changes.reduce(0) { $0 + $1.changed }
             let left = step.left.reduce(0) { $0 + $1.count }
-            let counts = (changed > 0 ? ["\(changed) changed"] : []) + (left > 0 ? ["\(left) left"] : [])
+            let counts =
+                (changed > 0 ? ["\(Readable.count(changed)) changed"] : [])
+                + (left > 0 ? ["\(Readable.count(left)) left"] : [])
             // A step that is applied and has an error is one that couldn't be reverted.
             let prefix = step.state == StepState.applied.rawValue ? "last `migrate down` failed: " : ""
             let when = step.finishedAt ?? step.startedAt ?? ""
             let who = [step.user, step.host].compactMap { $0 }.joined(separator: "@")
-            let took = step.durationMS.map { "\($0) ms" } ?? ""
+            let took = step.durationMS.map { Readable.duration(milliseconds: $0) } ?? ""
             return [
                 "\(step.version)", step.name, step.marked ? "\(step.state) (marked)" : step.state, when, who, took,
                 counts.joined(separator: ", "),

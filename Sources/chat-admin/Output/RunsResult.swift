@@ -38,7 +38,8 @@ struct RunsResult: CommandResult {
             runs.map { run in
                 [
                     run.run, run.startedAt ?? "", run.command, run.undone ? "\(run.state), undone" : run.state,
-                    "\(run.changed) changed", [run.user, run.host].compactMap { $0 }.joined(separator: "@"),
+                    "\(Readable.count(run.changed)) changed",
+                    [run.user, run.host].compactMap { $0 }.joined(separator: "@"),
                 ]
             }, indent: "")
     }
@@ -87,8 +88,9 @@ struct RunResult: CommandResult {
         lines += TextTable.lines(
             operations.map { item in
                 [
-                    item.step.map { "step \($0)" } ?? "", item.collection, item.operation, "\(item.changed) changed",
-                    "\(item.durationMS) ms", item.filter?.text ?? "",
+                    item.step.map { "step \($0)" } ?? "", item.collection, item.operation,
+                    "\(Readable.count(item.changed)) changed",
+                    Readable.duration(milliseconds: item.durationMS), item.filter?.text ?? "",
                 ]
             })
         lines.append("Journal:")
@@ -96,7 +98,7 @@ struct RunResult: CommandResult {
             journal.map { item in
                 [
                     item.kind, item.collection, item.code, item.state,
-                    item.entries == 1 ? "1 entry" : "\(item.entries) entries", Self.subject(item),
+                    item.entries == 1 ? "1 entry" : "\(Readable.count(item.entries)) entries", Self.subject(item),
                     item.undone > 0 ? "\(item.undone) undone" : "",
                 ]
             })
@@ -112,7 +114,7 @@ struct RunResult: CommandResult {
         case "indexes": noun = item.documents == 1 ? "index" : "indexes"
         default: noun = item.documents == 1 ? "document" : "documents"
         }
-        return "\(item.documents) \(noun)"
+        return "\(Readable.count(item.documents)) \(noun)"
     }
 }
 

@@ -1,0 +1,65 @@
+internal import BSON
+
+/// Values as people read them.
+enum Readable {
+    /// A number with separators: `300,000`.
+    static func count(_ number: some BinaryInteger) -> String {
+        let digits = Array("\(number.magnitude)")
+        let groups = stride(from: digits.count, to: 0, by: -3).map { end in String(digits[max(0, end - 3)..<end]) }
+        return (number < 0 ? "-" : "") + groups.reversed().joined(separator: ",")
+    }
+
+    /// A time: `842 ms`, `12.3 s`, `2 min 3 s`, `1 h 5 min`.
+    static func duration(milliseconds: Int64) -> String {
+        let seconds = (milliseconds + 500) / 1000
+        switch milliseconds {
+        case ..<1000: return "\(milliseconds) ms"
+        case ..<59_950: return "\((milliseconds + 50) / 1000).\((milliseconds + 50) / 100 % 10) s"
+        case ..<3_599_500: return "\(seconds / 60) min\(seconds % 60 == 0 ? "" : " \(seconds % 60) s")"
+        default:
+            let minutes = (milliseconds + 30_000) / 60_000
+            return "\(count(minutes / 60)) h\(minutes % 60 == 0 ? "" : " \(minutes % 60) min")"
+        }
+    }
+}
+
+extension JSONValue {
+    /// One line for people: an ObjectId as its digits, a date as a date, text in quotes; of a long one the beginning. Fields of
+    /// a document stand side by side, `_id` first.
+    var text: String {
+        let text =
+            if case .object(let fields) = self, special == nil { Self.fields(fields) } else { inner }
+        return text.excerpt(maximumCharacters: Self.longestText)
+    }
+
+    private static let longestText = 200
+
+    private static func fields(_ fields: [String: JSONValue]) -> String {
+        fields.sorted { ($0.key == "_id" ? 0 : 1, $0.key) < ($1.key == "_id" ? 0 : 1, $1.key) }
+            .map { "\($0.key): \($0.value.inner)" }.joined(separator: ", ")
+    }
+
+    private var inner: String {
+        if let special { return special }
+        switch self {
+        case .object(let fields): return "{\(Self.fields(fields))}"
+        case .array(let values): return "[\(values.map(\.inner).joined(separator: ", "))]"
+        default: return (try? JSON.text(self)) ?? ""
+        }
+    }
+
+    /// What canonical Extended JSON writes as an object, and people as a value.
+    private var special: String? {
+        guard case .object(let fields) = self, fields.count == 1, let (key, value) = fields.first else { return nil }
+        switch (key, value) {
+        case ("$oid", .string(let digits)): return digits
+        case ("$numberInt", .string(let number)), ("$numberLong", .string(let number)),
+            ("$numberDouble", .string(let number)), ("$numberDecimal", .string(let number)):
+            return number
+        case ("$date", .object(let inner)):
+            guard case .string(let text)? = inner["$numberLong"], let time = Int64(text) else { return nil }
+            return TimeText.iso8601(time)
+        default: return nil
+        }
+    }
+}
