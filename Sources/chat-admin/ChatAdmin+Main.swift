@@ -46,7 +46,12 @@ extension ChatAdmin {
             print(message)
             return code
         }
-        return refuse(message, self.message(for: error), code)
+        guard let objection = CommandNames.objection(to: arguments, root: ChatAdmin.self) else {
+            return refuse(
+                CommandNames.withoutFarGuess(message), CommandNames.withoutFarGuess(self.message(for: error)), code)
+        }
+        let lines = message.split(separator: "\n", omittingEmptySubsequences: false).dropFirst()
+        return refuse((["Error: \(objection)"] + lines).joined(separator: "\n"), objection, code)
     }
 
     private static func refuse(_ fullMessage: String, _ message: String, _ code: Int32) -> Int32 {
@@ -93,7 +98,7 @@ extension ChatAdmin {
         for (index, argument) in arguments.enumerated() {
             let subcommands = command.configuration.subcommands
             if subcommands.isEmpty { return index }
-            let next = subcommands.first { ($0.configuration.commandName ?? "\($0)".lowercased()) == argument }
+            let next = subcommands.first { CommandNames.name(of: $0) == argument }
             guard let next else { return index + 1 }
             command = next
         }

@@ -1,0 +1,57 @@
+internal import ArgumentParser
+internal import InputFiles
+
+/// What people may have meant by a command line that isn't understood.
+enum CommandNames {
+    /// A sentence about a word that stands where a command should, and is none; nil where there is no such word.
+    ///
+    /// - Parameters:
+    ///   - arguments: What follows the program's name.
+    ///   - root: The program.
+    static func objection(to arguments: [String], root: any ParsableCommand.Type) -> String? {
+        var command = root
+        var path: [String] = []
+        for word in arguments {
+            let subcommands = command.configuration.subcommands
+            guard !subcommands.isEmpty, !word.hasPrefix("-"), word != "help" else { return nil }
+            if let next = subcommands.first(where: { name(of: $0) == word }) {
+                command = next
+                path.append(word)
+                continue
+            }
+            // What is no word may be a connection string, or another secret.
+            guard word.allSatisfy({ $0.isLetter || $0 == "-" }) else { return nil }
+            let names = subcommands.map(name)
+            let known = NearestName.of(word, among: names).map { (path + [$0]).joined(separator: " ") }
+            // One of another command's, such as `up`.
+            let elsewhere = leaves(of: root, []).first { $0.last == word }?.joined(separator: " ")
+            let advice =
+                (known ?? elsewhere).map { "Did you mean `\($0)`?" }
+                ?? "\(path.isEmpty ? "There" : "Of `\(path.joined(separator: " "))` there") are \(list(names))."
+            return "There is no command `\((path + [word]).joined(separator: " "))`. \(advice)"
+        }
+        return nil
+    }
+
+    /// A message of the parser's without its guess where that isn't near what was written: it always has one.
+    static func withoutFarGuess(_ message: String) -> String {
+        guard let match = message.firstMatch(of: /Unknown option '([^']*)'\.( Did you mean '([^']*)'\?)/) else {
+            return message
+        }
+        let isNear = NearestName.of(String(match.1), among: [String(match.3)]) != nil
+        return isNear ? message : message.replacing(match.2, with: "")
+    }
+
+    static func name(of command: any ParsableCommand.Type) -> String {
+        command.configuration.commandName ?? "\(command)".lowercased()
+    }
+
+    private static func leaves(of command: any ParsableCommand.Type, _ path: [String]) -> [[String]] {
+        let subcommands = command.configuration.subcommands
+        return subcommands.isEmpty ? [path] : subcommands.flatMap { leaves(of: $0, path + [name(of: $0)]) }
+    }
+
+    private static func list(_ names: [String]) -> String {
+        names.dropLast().joined(separator: ", ") + " and " + (names.last ?? "")
+    }
+}
