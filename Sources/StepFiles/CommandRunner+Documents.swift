@@ -227,6 +227,8 @@ extension CommandRunner {
             documents.allSatisfy(values.canBeSet)
         else { return nil }
         let changes = documents.compactMap { values.change(of: $0) }
+        // An old server couldn't take back what it was.
+        guard changes.allSatisfy({ database.canUpdate(toHold: $0.before) }) else { return nil }
         var missed: [BSONValue] = []
         for batch in Run.batches(changes) {
             missed += try await run.set(batch, where: statement.filter, in: collection, code: statement.code, position)

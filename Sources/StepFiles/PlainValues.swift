@@ -10,12 +10,11 @@ struct PlainValues {
     private static let largestChange = 8 << 10
 
     /// - Parameter fields: What `$set` is followed by.
-    /// - Returns: nil where a name is a path, or stands twice, or where the server puts another value in the place of one.
+    /// - Returns: nil where a name is a path, or stands twice.
     init?(_ fields: BSONDocument) {
         let names = fields.keys
         guard !names.isEmpty, Set(names).count == names.count,
-            names.allSatisfy({ !$0.isEmpty && $0 != "_id" && !$0.contains(".") && !$0.hasPrefix("$") }),
-            !fields.elements.contains(where: { $0.value == .timestamp(BSONTimestamp(seconds: 0, increment: 0)) })
+            names.allSatisfy({ !$0.isEmpty && $0 != "_id" && !$0.contains(".") && !$0.hasPrefix("$") })
         else { return nil }
         self.fields = fields
     }
@@ -39,9 +38,13 @@ struct PlainValues {
 }
 
 extension ChangeStatement {
+    private static let largestFilter = 16 << 10
+
     /// What it sets in every document that matches, where it does nothing else.
     var plainValues: PlainValues? {
-        guard isMulti, collation == nil, variables == nil, rest.isEmpty, let update = update?.document,
+        // Every statement repeats the filter, and every entry keeps it.
+        guard filter.byteCount <= Self.largestFilter, isMulti, collation == nil, variables == nil, rest.isEmpty,
+            let update = update?.document,
             update.keys == ["$set"], let fields = update["$set"]?.document
         else { return nil }
         return PlainValues(fields)

@@ -162,4 +162,102 @@ struct StepSettingTests {
             }
         }
     }
+
+    @Test(
+        "is reverted where a document within one has a name twice, which ends some servers",
+        arguments: TestServer.Kind.allCases)
+    func repeatedNames(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            var twice: BSONDocument = ["x": 1]
+            twice.append("x", 2)
+            let inner = BSONValue.document(twice)
+            try await database.load(
+                "c", (0..<1100).map { ["_id": .objectID(ObjectID(timestamp: UInt32($0))), "a": inner, "n": [inner]] })
+            let start = try await database.all("c")
+            let step =
+                #"[{"update": "c", "updates": [{"q": {"a.x": 1}, "u": {"$set": {"a": {"x": 2}, "n": 1}}, "multi": true}]}]"#
+            try await StepFolder.with(["001_set.up.json": step]) { folder in
+                _ = try await json(up(folder), on: database, expecting: 0)
+                #expect(try await database.count("c", ["n": 1]) == 1100)
+                _ = try await json(["migrate", "down", "--yes"] + folder.arguments, on: database, expecting: 0)
+                #expect(try await database.all("c") == start)
+            }
+        }
+    }
+
+    @Test("takes a filter that is too long to be repeated, and an empty timestamp")
+    func longFilter() async throws {
+        try await withDatabase { database in
+            try await database.load("c", (0..<1200).map { ["_id": .int32($0), "n": .int32($0)] })
+            let start = try await database.all("c")
+            let ids = (0..<100_000).map { "\($0)" }.joined(separator: ",")
+            let steps = [
+                "001_long.up.json":
+                    #"[{"update": "c", "updates": [{"q": {"_id": {"$in": [\#(ids)]}}, "u": {"$set": {"m": 1}}, "multi": true}]}]"#,
+                "002_time.up.json":
+                    #"[{"update": "c", "updates": [{"q": {"m": 1}, "u": {"$set": {"t": {"$timestamp": {"t": 0, "i": 0}}}}, "multi": true}]}]"#,
+            ]
+            try await StepFolder.with(steps) { folder in
+                _ = try await json(up(folder), on: database, expecting: 0)
+                let empty = BSONValue.timestamp(BSONTimestamp(seconds: 0, increment: 0))
+                #expect(try await database.count("c", ["m": 1, "t": empty]) == 1200)
+                _ = try await json(
+                    ["migrate", "down", "--to", "0", "--yes"] + folder.arguments, on: database, expecting: 0)
+                #expect(try await database.all("c") == start)
+            }
+        }
+    }
+
+    /// What an application writes while the server is in the middle of a statement: each document waits a moment in its
+    /// filter, and the application is quicker.
+    struct Race: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        var set = #"{"n": 2}"#
+        /// Written to the last document, before its turn.
+        var late: BSONDocument = [:]
+        /// Written to the first one, once it is set.
+        var early: BSONDocument = [:]
+        /// What the first and the last one have to be in the end.
+        let first: Int64
+        let last: Int64
+        let code: Int32
+    }
+
+    static let races = [
+        Race(
+            testDescription: "a field of two", set: #"{"n": 2, "m": 1}"#, late: ["n": 3, "m": 1], first: 2, last: 2,
+            code: 0),
+        Race(testDescription: "the old value again", late: ["shut": true], early: ["n": 1], first: 1, last: 1, code: 1),
+        Race(
+            testDescription: "one that hides, and one that is changed", late: ["n": 3], early: ["n": 5, "shut": true],
+            first: 5, last: 3, code: 1),
+    ]
+
+    @Test(
+        "neither overwrites nor passes over in silence what an application writes in the middle of a statement",
+        arguments: races)
+    func race(race: Race) async throws {
+        try await withDatabase { database in
+            try await database.load("c", (0..<1000).map { ["_id": .int32($0), "n": 1] })
+            let filter = #"{"shut": {"$exists": false}, "$where": "sleep(this._id % 100 === 0 ? 150 : 0) || true"}"#
+            let step = #"[{"update": "c", "updates": [{"q": \#(filter), "u": {"$set": \#(race.set)}, "multi": true}]}]"#
+            try await StepFolder.with(["001_set.up.json": step]) { folder in
+                let (result, _) = try await Tool.start(up(folder) + target(database)) { _ in
+                    try await waitUntil("the first one is set", every: .milliseconds(2)) {
+                        try await database.count("c", ["_id": 0, "n": 2]) == 1
+                    }
+                    if !race.late.isEmpty {
+                        try await database.update("c", ["_id": 999], ["$set": .document(race.late)])
+                    }
+                    if !race.early.isEmpty {
+                        try await database.update("c", ["_id": 0], ["$set": .document(race.early)])
+                    }
+                }
+                #expect(result.exitCode == race.code, "\(result)")
+                #expect(try await database.one("c", ["_id": 0])["n"]?.integer == race.first)
+                #expect(try await database.one("c", ["_id": 999])["n"]?.integer == race.last)
+                #expect(try await database.count("c", ["n": 2]) >= 998)
+            }
+        }
+    }
 }

@@ -45,11 +45,6 @@ public struct FieldChange: Sendable, Equatable {
     /// Whether a document's fields are as they shall be.
     func isAfter(_ document: BSONDocument) -> Bool { names.allSatisfy { document[$0] == after[$0] } }
 
-    /// Whether any field of a document is as it shall be, and wasn't so.
-    func hasPart(in document: BSONDocument) -> Bool {
-        names.contains { before[$0] != after[$0] && document[$0] == after[$0] }
-    }
-
     var document: BSONDocument { ["id": id, "before": .document(before), "after": .document(after)] }
 
     init(reading fields: StateFields) throws(StateError) {

@@ -77,6 +77,8 @@ extension Run {
         let isUniform = changes.allSatisfy { change in
             change.id.type == .objectID && change.after.keys == names && change.before.keys.allSatisfy(names.contains)
                 && change.before.byteCount + change.after.byteCount <= largestChange
+                // The server ends itself over these too: see `hasEachFieldOnce`, which sees the outermost names alone.
+                && !change.before.repeatsNames && !change.after.repeatsNames
         }
         return isUniform ? names : nil
     }

@@ -44,49 +44,35 @@ extension Run {
         var missed: [BSONValue] = []
         var unknown: [BSONValue] = []
         if made != changes.count {
-            let looked = try await look(at: changes, where: filter, in: entry.collection)
-            missed = looked.unchanged
-            switch made.map({ $0 - looked.changed }) {
-            case 0 where !isResumed: missed += looked.unclear
-            case looked.unclear.count where !isResumed: break
-            default: unknown = looked.unclear
+            let current = try await fields(of: changes, in: entry.collection)
+            let others = changes.filter { change in !(current[change.id].map(change.isAfter) ?? false) }
+            if isResumed || made == nil {
+                for change in others {
+                    let isBefore = current[change.id].map(change.isBefore) ?? false
+                    if isBefore { missed.append(change.id) } else { unknown.append(change.id) }
+                }
+            } else if others.count == changes.count - (made ?? 0) {
+                missed = others.map(\.id)
+            } else {
+                // Others have written to some since. To what doesn't match any more there is nothing to be done.
+                let matching = try await matching(others, filter, in: entry.collection)
+                for change in others {
+                    if matching.contains(change.id) { unknown.append(change.id) } else { missed.append(change.id) }
+                }
             }
         }
         try await close(entry, missed: missed, unknown: unknown, changed: changes.count - missed.count - unknown.count)
         return missed
     }
 
-    /// What the documents of some changes look like after these were sent.
-    private struct Looked {
-        /// How many have a value that was to be set.
-        var changed = 0
-        /// Those that have none: they are as they had been observed, or others have written to the fields and they don't
-        /// match any more, so that nothing is to be done to them.
-        var unchanged: [BSONValue] = []
-        /// Those that match, and to whose fields others have written: before they would have been changed, or since.
-        var unclear: [BSONValue] = []
-    }
-
-    private func look(
-        at changes: [FieldChange], where filter: BSONDocument, in collection: String
-    ) async throws -> Looked {
-        let current = try await fields(of: changes, in: collection)
-        var looked = Looked()
-        for change in changes {
-            guard let fields = current[change.id], !change.isBefore(fields) else {
-                looked.unchanged.append(change.id)
-                continue
-            }
-            let isSet = change.isAfter(fields) || change.hasPart(in: fields)
-            if isSet { looked.changed += 1 } else { looked.unclear.append(change.id) }
-        }
-        guard !looked.unclear.isEmpty else { return looked }
-        let some: BSONDocument = ["$and": [["_id": ["$in": .array(BSONArray(looked.unclear))]], .document(filter)]]
-        let matching = Set(
-            try await database.findAll(collection, filter: some, options: ["projection": ["_id": 1]]).map { $0["_id"] })
-        looked.unchanged += looked.unclear.filter { !matching.contains($0) }
-        looked.unclear.removeAll { !matching.contains($0) }
-        return looked
+    private func matching(
+        _ changes: [FieldChange], _ filter: BSONDocument, in collection: String
+    ) async throws -> Set<BSONValue> {
+        let ids = BSONValue.array(BSONArray(changes.map(\.id)))
+        let found = try await database.findAll(
+            collection, filter: ["$and": [["_id": ["$in": ids]], .document(filter)]],
+            options: ["projection": ["_id": 1]])
+        return Set(found.compactMap { $0["_id"] })
     }
 
     /// - Returns: How many were changed; nil where the server refused one of them, and others may have been changed.
