@@ -11,7 +11,7 @@ extension DatabaseCommand {
         return "it writes to the database \(other); a step works on the one that is connected to"
     }
 
-    /// The same, for what it says whatever the database is called.
+    /// The reasons that don't depend on the database's name.
     package var refusal: String? {
         if let refusal = KnownCommand.refusals[name] { return refusal }
         if let command = KnownCommand.methods[name] {

@@ -8,7 +8,7 @@ struct KnownCommand {
         case collection
         /// A user or a role.
         case account
-        /// None of these: another thing, or nothing.
+        /// Nothing that has a name: the server, the database.
         case other
     }
 
@@ -20,7 +20,7 @@ struct KnownCommand {
         static let repeatable = Traits(rawValue: 2)
         /// One that the server refuses may have come part of the way.
         static let partial = Traits(rawValue: 4)
-        /// Its refusal may be that of an operation within it, which says nothing of those before.
+        /// Where it is refused, an operation within it may have failed after others had succeeded.
         static let wrapping = Traits(rawValue: 8)
     }
 
@@ -76,19 +76,19 @@ struct KnownCommand {
         "usersInfo": KnownCommand(.other, .harmless),
         "rolesInfo": KnownCommand(.other, .harmless),
 
-        "createSearchIndexes": KnownCommand(.other),
-        "updateSearchIndex": KnownCommand(.other),
-        "dropSearchIndex": KnownCommand(.other),
-        "listSearchIndexes": KnownCommand(.other, .harmless),
-        "planCacheClear": KnownCommand(.other),
-        "planCacheClearFilters": KnownCommand(.other),
-        "planCacheSetFilter": KnownCommand(.other),
-        "planCacheListFilters": KnownCommand(.other, .harmless),
+        "createSearchIndexes": KnownCommand(.collection),
+        "updateSearchIndex": KnownCommand(.collection),
+        "dropSearchIndex": KnownCommand(.collection),
+        "listSearchIndexes": KnownCommand(.collection, .harmless),
+        "planCacheClear": KnownCommand(.collection),
+        "planCacheClearFilters": KnownCommand(.collection),
+        "planCacheSetFilter": KnownCommand(.collection),
+        "planCacheListFilters": KnownCommand(.collection, .harmless),
 
         "listCollections": KnownCommand(.other, .harmless),
-        "listIndexes": KnownCommand(.other, .harmless),
-        "collStats": KnownCommand(.other, .harmless),
-        "collstats": KnownCommand(.other, .harmless),
+        "listIndexes": KnownCommand(.collection, .harmless),
+        "collStats": KnownCommand(.collection, .harmless),
+        "collstats": KnownCommand(.collection, .harmless),
         "dataSize": KnownCommand(.other, .harmless),
         "datasize": KnownCommand(.other, .harmless),
         "dbStats": KnownCommand(.other, .harmless),

@@ -63,6 +63,7 @@ struct DatabaseCommandTests {
         "doesn't matter where the tool's own state, or the database as a whole, is concerned: that is refused",
         arguments: [
             #"{"dropDatabase": 1}"#, #"{"drop": "chat_admin.journal"}"#,
+            #"{"createSearchIndexes": "chat_admin.runs", "indexes": []}"#, #"{"planCacheClear": "chat_admin.runs"}"#,
             #"{"delete": "chat_admin.lease", "deletes": [{"q": {"_id": 1}, "limit": 0}]}"#,
             #"{"aggregate": "a", "pipeline": [{"$out": "chat_admin.runs"}], "cursor": {}}"#,
             #"{"renameCollection": "d.chat_admin.runs", "to": "d.x"}"#,

@@ -130,7 +130,7 @@ package struct Undo: Sendable {
         var filter = filter(id, step)
         for key in ["undone", "parent", "state"] { filter[key] = nil }
         filter.append("state", ["$ne": .string(JournalEntry.State.abandoned.rawValue)])
-        // Documents of which it isn't known count.
+        // Documents of which it isn't known count as changed.
         let changed: BSONValue = ["$gt": [size("items"), size("again")]]
         let tells: BSONValue = ["$or": [["$eq": ["$kind", "documents"]], ["$gt": ["$filter", .null]]]]
         filter.append("$expr", ["$cond": [tells, changed, ["$gt": [documentsOfEntry, 0]]]])

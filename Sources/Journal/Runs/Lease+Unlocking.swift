@@ -15,7 +15,7 @@ extension Lease {
     /// Frees a lease whose time is over, or takes any lease by force.
     ///
     /// A holder that is still at work learns of it when it renews its lease, and stops. Until its time is over nobody else
-    /// can take the lease: as long as that, it may believe to hold it.
+    /// can take the lease: until then the old holder may think that it still has it.
     ///
     /// - Throws: ``EngineError/leaseHeld(owner:since:)`` when a holder's time isn't over and `force` is false;
     ///   ``MongoError``.

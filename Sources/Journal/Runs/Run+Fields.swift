@@ -207,7 +207,7 @@ extension Run {
         zip(changes, try await areApplied(changes, in: collection)).filter { !$0.1 }.map(\.0.id)
     }
 
-    /// Looks of which changes the documents are as they wanted them.
+    /// Looks, for each change, whether its document is as the change wants it.
     func areApplied(_ changes: [FieldChange], in collection: String) async throws -> [Bool] {
         let names = Set(changes.flatMap(\.names))
         let projection = BSONDocument(names.sorted().map { ($0, BSONValue.int32(1)) })

@@ -12,8 +12,8 @@ package final class RunGate: Sendable {
     /// When the server was asked last whether the lease is the run's, and said so.
     private let confirmed = Mutex(ContinuousClock.now)
 
-    /// So long an answer stands for writes that follow one another under one entry of the journal. A run that undoes this one
-    /// may have them before it by then.
+    /// So long an answer stands for writes that follow one another under one entry of the journal. Were it longer, a run that
+    /// undoes this one could come first, and these writes after it.
     static let confirmation = Duration.milliseconds(200)
 
     init(lease: Lease?, interruption: Interruption, throttle: Throttle) {

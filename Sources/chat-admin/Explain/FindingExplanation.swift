@@ -45,18 +45,18 @@ struct FindingExplanation {
 
 extension FindingExplanation {
     private static let bug = """
-        The application's model writes its own id into _id as text. Its published fix, exclude={"_id"}, excludes nothing: \
+        The application's model writes its own id into _id. The published fix, exclude={"_id"}, excludes nothing: \
         exclude takes the names of fields, not their aliases.
         """
 
     static let emptyID = FindingExplanation(
         """
-        A document's _id is the empty string. A collection can hold one of these: every further insert fails with \
-        E11000, and the application, which looks documents up by ObjectId, doesn't see this one.
+        A document's _id is the empty string. A collection can hold one of these: every further insert with an empty _id \
+        fails with E11000, and the application, which looks documents up by ObjectId, doesn't see this one.
         """, cause: bug,
         repair: """
-            `repair ids` writes the document again under a new ObjectId, which carries its created_at, moves the \
-            references that provably mean it, and deletes the old one.
+            `repair ids` writes the document again under a new ObjectId that carries its created_at. References that \
+            provably mean it follow, and the old one is deleted.
             """,
         decision: "Mend the application first: as long as it has the bug, another such document arrives.")
 
@@ -74,7 +74,10 @@ extension FindingExplanation {
         "A document's _id is neither an ObjectId nor the text of one, such as a number.",
         cause: "Another program, an import, or a test wrote it.",
         repair: "None: no ObjectId can be derived from it.",
-        decision: "Find out who writes such documents. Insert them anew without an _id, or leave them.")
+        decision: """
+            Find out who writes such documents. Leave them; or insert each anew without an _id, let what refers to it name \
+            the new one, and delete the old one.
+            """)
 
     static let emptyReference = FindingExplanation(
         "A reference, such as a message's session_id, is the empty string. The application shows it nowhere.",
@@ -87,8 +90,8 @@ extension FindingExplanation {
 
     static let textReference = FindingExplanation(
         """
-        A reference is the text of an ObjectId. The application compares ObjectIds: the session is created, and \
-        nobody sees it.
+        A reference is the text of an ObjectId. The application looks for the ObjectId: the session, or the message, is \
+        created, and nobody sees it.
         """,
         cause:
             "The same write that makes an empty _id writes user_id and session_id as text; so does exclude={\"id\"}.",
@@ -111,7 +114,7 @@ extension FindingExplanation {
 
     static let foreignOwner = FindingExplanation(
         "A message's or an artifact's owner isn't the owner of its session.",
-        cause: "A message was attached to another user's session, by hand or by a program.",
+        cause: "It was attached to another user's session, by hand or by a program.",
         repair: "None: either of the two can be the wrong one.",
         decision: "Find out why before you change either: one user may see what belongs to another.")
 
@@ -124,7 +127,10 @@ extension FindingExplanation {
     static let unfinishedRun = FindingExplanation(
         "A run was killed, and what it had begun is still open. A document may be in the journal alone.",
         cause: "kill -9, a crash, a power cut, or a dump that was taken during a run.",
-        repair: "Any command that changes something finishes it first. `repair all` does, and mends the rest.",
+        repair: """
+            Any command that changes something finishes it first, if the document's place is free. `repair all` does, and \
+            mends the rest.
+            """,
         decision: "Don't drop the journal before that.")
 
     static let missingField = FindingExplanation(
@@ -135,10 +141,13 @@ extension FindingExplanation {
         """,
         cause: "An import, an older version of the application, or an edit by hand.",
         repair: """
-            `repair fields` sets deleted to false, and a full_name to the user's name. `repair counts` sets \
-            message_count and last_message_at.
+            `repair fields` sets deleted to false, and a full_name to the user's name. `repair counts` sets an absent \
+            last_message_at.
             """,
-        decision: "A missing email is yours to find. An account without a username logs in by its address.")
+        decision: """
+            A missing email is yours to find. A missing username is a warning: the account logs in by its \
+            address.
+            """)
 
     static let fieldType = FindingExplanation(
         "A field holds another type than the application takes, such as a date that is kept as text.",
@@ -165,8 +174,8 @@ extension FindingExplanation {
     static let wrongLatest = FindingExplanation(
         "A session's last_message_at isn't the time of its newest message.",
         cause: """
-            The write that follows a message failed; or the newest message was deleted, which the application \
-            doesn't look at (up to a minute later than the newest of any kind is right).
+            The write that follows a message failed, or somebody edited it. (Deleting the newest message leaves the time as \
+            it is: a time up to a minute after the newest message, deleted or not, counts as right.)
             """,
         repair: "`repair counts` sets it together with the count.",
         decision: "Where a message has no date the time is left: give it one, and repair the counts again.")
@@ -174,11 +183,11 @@ extension FindingExplanation {
     static let duplicateUser = FindingExplanation(
         "Two users have the same username or email. Which of them logs in is chance.",
         cause: "Two sign-ups at once: the application looks for the name before it inserts, and has no unique index.",
-        repair: "None. Step 6 of `migrate up` makes unique indexes, and refuses while there are such users.",
+        repair: "None. `migrate up` makes unique indexes in step 6, and refuses as a whole while there are such users.",
         decision: "Decide who keeps the name; the other one gets another.")
 
     static let lookalikeUser = FindingExplanation(
-        "Two users' names or emails differ in case alone.", cause: "Somebody signed up twice.",
+        "Two users' names or emails differ in case alone.", cause: "Two people, or one who signed up twice.",
         repair: "None: the application takes them for two, and so they are.",
         decision: "Ask them, if it matters.")
 
@@ -192,11 +201,11 @@ extension FindingExplanation {
         cause: "The step that sets the guard isn't applied, or the collection was dropped since.",
         repair: """
             Step 1 of `migrate up` sets a validator. An application that still has the bug gets an error for every \
-            document that it creates from then on.
+            document with an empty _id from then on. A validator that is off, or only warns, is left as it is.
             """)
 
     static let missingIndex = FindingExplanation(
-        "An index is missing that the application's lists, or counting, need.",
+        "An index is missing: one that the application's lists or counting need, or one that keeps users' names and emails unique.",
         cause: "The application makes none. The step isn't applied, or somebody dropped it.",
         repair: "Steps 4 and 6 of `migrate up` make them.")
 }

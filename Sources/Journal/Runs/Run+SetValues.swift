@@ -94,7 +94,7 @@ extension Run {
 
     /// The statements that make changes by compare-and-set, where all make the same of their documents.
     ///
-    /// Documents that were alike too need no lookup: one comparison serves them all.
+    /// Where what they observed is the same, too, one comparison serves them all.
     static func statements(makingAlike changes: ArraySlice<FieldChange>, _ filter: BSONDocument) -> [BSONValue] {
         let groups = Dictionary(grouping: changes, by: \.before).values
         guard groups.count * perStatement > changes.count else {
