@@ -14,7 +14,7 @@ struct PlainValues {
     init?(_ fields: BSONDocument) {
         let names = fields.keys
         guard !names.isEmpty, Set(names).count == names.count,
-            names.allSatisfy({ !$0.isEmpty && $0 != "_id" && !$0.contains(".") && !$0.hasPrefix("$") })
+            names.allSatisfy({ $0 != "_id" && ExactMatch.isPath($0) })
         else { return nil }
         self.fields = fields
     }

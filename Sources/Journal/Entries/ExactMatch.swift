@@ -76,7 +76,7 @@ package enum ExactMatch {
     }
 
     /// Whether a field's name can stand in a path.
-    private static func isPath(_ name: String) -> Bool {
+    package static func isPath(_ name: String) -> Bool {
         !name.isEmpty && !name.contains(".") && !name.hasPrefix("$")
     }
 }

@@ -161,7 +161,7 @@ package struct Resumer: Sendable {
         switch entry.content {
         case .rekey: return
         case .fields where entry.filter != nil:
-            try await old.execute(setting: entry, where: entry.filter ?? [:], isResumed: true)
+            try await old.execute(setting: entry, isResumed: true)
         case .fields where entry.isOnce && !mayRepeat(entry): try await closeOnce(entry, old)
         case .fields: try await old.execute([entry], bypassesValidation: isUndo)
         case .insert(let documents):

@@ -12,7 +12,7 @@ extension Run {
     private static let fewest = 8
     /// The lookup goes through a statement's list, so longer lists cost more than fewer statements save (measured on
     /// MongoDB 6.0: 100 or 250 take 19 µs a document, 4,000 take 40).
-    private static let perStatement = 100
+    static let perStatement = 100
     /// Larger changes are sent one by one: a statement must stay far below the server's 16 MiB.
     private static let largestChange = 8 << 10
 
@@ -33,23 +33,35 @@ extension Run {
         _ changes: [FieldChange], in collection: String, bypassesValidation: Bool
     ) async throws -> Together {
         guard changes.count >= Self.fewest, let statements = statements(changes) else { return .notSent }
+        let reply = try await update(
+            statements, in: collection, .majorityJournaled, bypassesValidation: bypassesValidation)
+        // A validator or a unique key: one by one tells which document it is about.
+        guard let reply else { return .refused }
+        return .made(Int(reply["nModified"]?.integer ?? 0))
+    }
+
+    /// Sends statements of an update, of which each is carried out whatever becomes of the others.
+    ///
+    /// - Returns: The server's reply; nil where it refused one of the changes, and others may have been made.
+    func update(
+        _ statements: [BSONValue], in collection: String, _ concern: WriteConcern, bypassesValidation: Bool = false
+    ) async throws -> BSONDocument? {
         var command: BSONDocument = [
             "update": .string(collection), "updates": .array(BSONArray(statements)), "ordered": false,
-            "writeConcern": .document(WriteConcern.majorityJournaled.document),
+            "writeConcern": .document(concern.document),
         ]
         if bypassesValidation { command.append("bypassDocumentValidation", true) }
         do {
-            return .made(Int(try await writer.run(command, on: database.name)["nModified"]?.integer ?? 0))
+            return try await writer.run(command, on: database.name)
         } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
-            // A validator or a unique key: one by one tells which document it is about.
-            return .refused
+            return nil
         }
     }
 
     /// - Returns: nil where they aren't of a form that few statements can make.
     private func statements(_ changes: [FieldChange]) -> [BSONValue]? {
         if Self.areRemovals(changes) {
-            return Self.statements(makingAlike: changes[...], ["$expr": Self.hasEachFieldOnce])
+            return Self.statements(makingAlike: changes, ["$expr": Self.hasEachFieldOnce])
         }
         guard database.canChangeAnythingByPipeline, let names = Self.commonNames(changes) else { return nil }
         return stride(from: 0, to: changes.count, by: Self.perStatement).map { start in
@@ -59,7 +71,9 @@ extension Run {
 
     /// Whether all take the same fields away, and do nothing else: what an undo makes of fields that a step has set.
     private static func areRemovals(_ changes: [FieldChange]) -> Bool {
-        guard let names = changes.first.map({ Set($0.before.keys) }), names.allSatisfy(isName) else { return false }
+        guard let names = changes.first.map({ Set($0.before.keys) }), names.allSatisfy(ExactMatch.isPath) else {
+            return false
+        }
         return changes.allSatisfy { change in
             // Text in an _id may be ordered by the collection's collation, where the hint finds nothing by it.
             [.objectID, .int32, .int64].contains(change.id.type) && change.after.isEmpty
@@ -67,12 +81,10 @@ extension Run {
         }
     }
 
-    private static func isName(_ name: String) -> Bool { !name.contains(".") && !name.hasPrefix("$") && !name.isEmpty }
-
     /// The fields that all of some changes are about; nil where they differ, where one is to be removed, where a name
     /// would mean a path, or where a document isn't found by an ObjectId.
     private static func commonNames(_ changes: [FieldChange]) -> [String]? {
-        guard let names = changes.first?.after.keys, names.allSatisfy(isName)
+        guard let names = changes.first?.after.keys, names.allSatisfy(ExactMatch.isPath)
         else { return nil }
         let isUniform = changes.allSatisfy { change in
             change.id.type == .objectID && change.after.keys == names && change.before.keys.allSatisfy(names.contains)

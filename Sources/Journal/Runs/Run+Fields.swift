@@ -209,18 +209,22 @@ extension Run {
 
     /// Looks, for each change, whether its document is as the change wants it.
     func areApplied(_ changes: [FieldChange], in collection: String) async throws -> [Bool] {
-        let names = Set(changes.flatMap(\.names))
-        let projection = BSONDocument(names.sorted().map { ($0, BSONValue.int32(1)) })
         var applied: [Bool] = []
         for start in stride(from: 0, to: changes.count, by: Self.lookedAtTogether) {
-            let some = changes[start..<min(start + Self.lookedAtTogether, changes.count)]
-            let found = try await database.findAll(
-                collection, filter: ["_id": ["$in": .array(BSONArray(some.map(\.id)))]],
-                options: ["projection": .document(projection)])
-            let byID = Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
-            applied += some.map { change in byID[change.id].map(change.isAfter) ?? false }
+            let some = Array(changes[start..<min(start + Self.lookedAtTogether, changes.count)])
+            let current = try await fields(of: some, in: collection)
+            applied += some.map { change in current[change.id].map(change.isAfter) ?? false }
         }
         return applied
+    }
+
+    /// The fields of the documents that changes are about, as they are now.
+    func fields(of changes: [FieldChange], in collection: String) async throws -> [BSONValue: BSONDocument] {
+        let names = Set(changes.flatMap(\.names)).sorted()
+        let found = try await database.findAll(
+            collection, filter: ["_id": ["$in": .array(BSONArray(changes.map(\.id)))]],
+            options: ["projection": .document(BSONDocument(names.map { ($0, BSONValue.int32(1)) }))])
+        return Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     private static let lookedAtTogether = 5_000

@@ -4,9 +4,6 @@ internal import MongoDriver
 /// Setting fields of many documents to the same values, as an update with `$set` does: journalled, by compare-and-set, with
 /// one statement for a hundred documents.
 extension Run {
-    /// The lookup of what was observed goes through a statement's list: see ``changeTogether(_:in:bypassesValidation:)``.
-    private static let perStatement = 100
-
     /// Sets the fields of documents that still match a filter, and whose fields are as they were observed.
     ///
     /// - Parameters:
@@ -26,7 +23,7 @@ extension Run {
         entry.note(position)
         entry.filter = filter
         try await append([entry])
-        return try await execute(setting: entry, where: filter)
+        return try await execute(setting: entry)
     }
 
     /// Makes the changes of an entry that is in the journal; doing it twice does no harm.
@@ -36,11 +33,14 @@ extension Run {
     /// - Parameter isResumed: An earlier attempt may have made them, and others may have changed the documents since.
     /// - Returns: The `_id`s of documents that certainly weren't changed.
     @discardableResult
-    func execute(
-        setting entry: JournalEntry, where filter: BSONDocument, isResumed: Bool = false
-    ) async throws -> [BSONValue] {
+    func execute(setting entry: JournalEntry, isResumed: Bool = false) async throws -> [BSONValue] {
         let changes = entry.fieldChanges
-        let made = try await send(changes, where: filter, in: entry.collection)
+        let filter = entry.filter ?? [:]
+        // Acknowledged only: the entry's end, which is written after them, is durable no sooner than they are.
+        let reply = try await update(
+            Self.statements(makingAlike: changes, filter), in: entry.collection, .acknowledged)
+        // How many were changed; nil where the server refused one of them, and others may have been changed.
+        let made = reply.map { Int($0["n"]?.integer ?? 0) }
         var missed: [BSONValue] = []
         var unknown: [BSONValue] = []
         if made != changes.count {
@@ -75,59 +75,29 @@ extension Run {
         return Set(found.compactMap { $0["_id"] })
     }
 
-    /// - Returns: How many were changed; nil where the server refused one of them, and others may have been changed.
-    private func send(
-        _ changes: [FieldChange], where filter: BSONDocument, in collection: String
-    ) async throws -> Int? {
-        let statements = Self.statements(makingAlike: changes[...], filter)
-        // Acknowledged only: the entry's end, which is written after them, is durable no sooner than they are.
-        let command: BSONDocument = [
-            "update": .string(collection), "updates": .array(BSONArray(statements)), "ordered": false,
-            "writeConcern": .document(WriteConcern.acknowledged.document),
-        ]
-        do {
-            return Int(try await writer.run(command, on: database.name)["n"]?.integer ?? 0)
-        } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
-            return nil
-        }
-    }
-
     /// The statements that make changes by compare-and-set, where all make the same of their documents.
     ///
     /// Where what they observed is the same, too, one comparison serves them all.
-    static func statements(makingAlike changes: ArraySlice<FieldChange>, _ filter: BSONDocument) -> [BSONValue] {
+    static func statements(makingAlike changes: [FieldChange], _ filter: BSONDocument) -> [BSONValue] {
+        let names = Set(changes.flatMap(\.names)).sorted()
+        let update = FieldChange.update(of: names, to: changes.first?.after ?? [:])
+        func statement(
+            _ some: ArraySlice<FieldChange>, _ condition: (_ ids: BSONValue) -> BSONValue
+        ) -> BSONValue {
+            let ids = BSONValue.array(BSONArray(some.map(\.id)))
+            let query: BSONValue = ["$and": [["_id": ["$in": ids]], .document(filter), ["$expr": condition(ids)]]]
+            return [
+                "q": query, "u": .document(update), "multi": true, "hint": ["_id": 1],
+                "collation": .document(ExactMatch.collation),
+            ]
+        }
         let groups = Dictionary(grouping: changes, by: \.before).values
         guard groups.count * perStatement > changes.count else {
-            return groups.map { group in
-                statement(makingAlike: group[...], filter) { names, _ in isAsObserved(group[0].before, names) }
-            }
+            return groups.map { group in statement(group[...]) { _ in isAsObserved(group[0].before, names) } }
         }
-        return stride(from: changes.startIndex, to: changes.endIndex, by: perStatement).map { start in
-            let some = changes[start..<min(start + perStatement, changes.endIndex)]
-            return statement(makingAlike: some, filter) { names, ids in areAsObserved(some, names, ids) }
+        return stride(from: 0, to: changes.count, by: perStatement).map { start in
+            let some = changes[start..<min(start + perStatement, changes.count)]
+            return statement(some) { ids in areAsObserved(some, names, ids) }
         }
-    }
-
-    private static func statement(
-        makingAlike changes: ArraySlice<FieldChange>, _ filter: BSONDocument,
-        _ condition: (_ names: [String], _ ids: BSONValue) -> BSONValue
-    ) -> BSONValue {
-        let values = changes.first?.after ?? [:]
-        let names = Set(changes.flatMap(\.names)).sorted()
-        let ids = BSONValue.array(BSONArray(changes.map(\.id)))
-        let query: BSONValue = ["$and": [["_id": ["$in": ids]], .document(filter), ["$expr": condition(names, ids)]]]
-        return [
-            "q": query, "u": .document(FieldChange.update(of: names, to: values)), "multi": true, "hint": ["_id": 1],
-            "collation": .document(ExactMatch.collation),
-        ]
-    }
-
-    /// The fields of the documents that changes are about, as they are now.
-    private func fields(of changes: [FieldChange], in collection: String) async throws -> [BSONValue: BSONDocument] {
-        let names = Set(changes.flatMap(\.names)).sorted()
-        let found = try await database.findAll(
-            collection, filter: ["_id": ["$in": .array(BSONArray(changes.map(\.id)))]],
-            options: ["projection": .document(BSONDocument(names.map { ($0, BSONValue.int32(1)) }))])
-        return Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
     }
 }
