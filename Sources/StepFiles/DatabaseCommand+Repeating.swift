@@ -67,8 +67,6 @@ extension DatabaseCommand {
         return error.isEarly
     }
 
-    private func has(_ trait: KnownCommand.Traits) -> Bool { known?.traits.contains(trait) ?? false }
-
     /// Whether the server says so when what the command wants is so already.
     var canBeDoneAlready: Bool { known?.doneAlready.isEmpty == false }
 

@@ -12,7 +12,7 @@ extension DatabaseCommand {
         case .change, .drop, .aggregate: return .careful
         case .other:
             let repairs = name == "validate" && document["repair"].map { $0.bool != false } ?? false
-            return known?.traits.contains(.harmless) == true && !repairs ? .safe : .careful
+            return has(.harmless) && !repairs ? .safe : .careful
         }
     }
 

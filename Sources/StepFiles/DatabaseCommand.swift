@@ -40,6 +40,8 @@ package struct DatabaseCommand: Sendable {
     /// What is known of commands of its name; nil where no step may send it.
     var known: KnownCommand? { KnownCommand.all[name] }
 
+    func has(_ trait: KnownCommand.Traits) -> Bool { known?.traits.contains(trait) ?? false }
+
     /// The collection that the command is about; nil where it is about none.
     package var collection: String? { known?.subject == .collection ? subject : nil }
 
