@@ -94,15 +94,8 @@ extension ChatAdmin {
 
     /// How many arguments, from the first on, name the command, or are meant to.
     private static var commandWords: Int {
-        var command: any ParsableCommand.Type = ChatAdmin.self
-        for (index, argument) in arguments.enumerated() {
-            let subcommands = command.configuration.subcommands
-            if subcommands.isEmpty { return index }
-            let next = subcommands.first { CommandNames.name(of: $0) == argument }
-            guard let next else { return index + 1 }
-            command = next
-        }
-        return arguments.count
+        let (path, subcommands) = CommandNames.path(of: arguments, root: ChatAdmin.self)
+        return subcommands.isEmpty ? path.count : min(path.count + 1, arguments.count)
     }
 
     /// The parser's help wraps at `COLUMNS`, and can't at less than its own indentation.

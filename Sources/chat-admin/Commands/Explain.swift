@@ -49,6 +49,7 @@ private struct ExplainResult: CommandResult {
 
     let command = "explain"
     let findings: [Item]
+    private let codes: [FindingCode]
     private let isList: Bool
 
     private enum CodingKeys: String, CodingKey {
@@ -56,7 +57,7 @@ private struct ExplainResult: CommandResult {
     }
 
     init(_ codes: [FindingCode], isList: Bool) {
-        self.isList = isList
+        (self.codes, self.isList) = (codes, isList)
         findings = codes.map { code in
             let explanation = FindingExplanation.of(code)
             return Item(
@@ -71,15 +72,12 @@ private struct ExplainResult: CommandResult {
             let rows = findings.map { [$0.code, $0.severity, $0.command ?? "reported only"] }
             return TextTable.lines(rows, indent: "") + ["", "`chat-admin explain CODE` says more of one."]
         }
-        return findings.enumerated().flatMap { number, item -> [String] in
-            let parts = [
-                ("", item.meaning), ("How it comes about", item.cause), ("What a repair does", item.repair),
-                ("What is yours to decide", item.decision ?? ""),
-            ]
-            let paragraphs = parts.filter { !$0.1.isEmpty }.flatMap { title, text in
-                [""] + (title.isEmpty ? [] : [style.bold(title)]) + Wrapped.lines(text)
+        return codes.enumerated().flatMap { number, code -> [String] in
+            let paragraphs = FindingExplanation.of(code).parts.flatMap { title, text in
+                [""] + (title.map { [style.bold($0)] } ?? []) + Wrapped.lines(text)
             }
-            return (number == 0 ? [] : ["", ""]) + [style.bold("\(item.code) (\(item.severity))")] + paragraphs
+            let heading = style.bold("\(code.rawValue) (\(code.severity.rawValue))")
+            return (number == 0 ? [] : ["", ""]) + [heading] + paragraphs
         }
     }
 }
@@ -98,14 +96,10 @@ private enum FindingsPage {
                 + "\(code.repair.map { "`\($0)`" } ?? "reported only") |"
         }
         let sections = codes.flatMap { code -> [String] in
-            let explanation = FindingExplanation.of(code)
-            let parts = [
-                explanation.meaning, "**How it comes about.** \(explanation.cause)",
-                "**What a repair does.** \(explanation.repair)",
-                explanation.decision.map { "**What is yours to decide.** \($0)" },
-            ]
-            return ["", "## \(code.rawValue)"]
-                + parts.compactMap { $0 }.flatMap { [""] + Wrapped.lines($0, width: 120) }
+            let paragraphs = FindingExplanation.of(code).parts.flatMap { title, text in
+                [""] + Wrapped.lines((title.map { "**\($0).** " } ?? "") + text, width: 120)
+            }
+            return ["", "## \(code.rawValue)"] + paragraphs
         }
         return head + table + sections
     }

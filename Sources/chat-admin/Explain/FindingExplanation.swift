@@ -15,6 +15,15 @@ struct FindingExplanation {
         (self.meaning, self.cause, self.repair, self.decision) = (meaning, cause, repair, decision)
     }
 
+    /// Its parts in order, with their titles; the first has none.
+    var parts: [(title: String?, text: String)] {
+        let parts: [(String?, String?)] = [
+            (nil, meaning), ("How it comes about", cause), ("What a repair does", repair),
+            ("What is yours to decide", decision),
+        ]
+        return parts.compactMap { title, text in text.map { (title, $0) } }
+    }
+
     /// The explanation of a code.
     static func of(_ code: FindingCode) -> FindingExplanation {
         switch code {

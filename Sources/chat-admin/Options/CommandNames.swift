@@ -9,28 +9,33 @@ enum CommandNames {
     ///   - arguments: What follows the program's name.
     ///   - root: The program.
     static func objection(to arguments: [String], root: any ParsableCommand.Type) -> String? {
-        var command = root
-        var path: [String] = []
+        let (path, subcommands) = path(of: arguments, root: root)
+        // What is no word may be a connection string, or another secret.
+        guard !subcommands.isEmpty, let word = arguments.dropFirst(path.count).first, !word.hasPrefix("-"),
+            word != "help", word.allSatisfy({ $0.isLetter || $0 == "-" })
+        else { return nil }
+        let names = subcommands.map(name)
+        let known = NearestName.of(word, among: names).map { (path + [$0]).joined(separator: " ") }
+        // One of another command's, such as `up`.
+        let elsewhere = leaves(of: root, []).first { $0.last == word }?.joined(separator: " ")
+        let advice =
+            (known ?? elsewhere).map { "Did you mean `\($0)`?" }
+            ?? "\(path.isEmpty ? "There" : "Of `\(path.joined(separator: " "))` there") are \(list(names))."
+        return "There is no command `\((path + [word]).joined(separator: " "))`. \(advice)"
+    }
+
+    /// The command that arguments begin with, and what may follow it; that is nothing where it has no commands of its own.
+    static func path(
+        of arguments: [String], root: any ParsableCommand.Type
+    ) -> (names: [String], subcommands: [any ParsableCommand.Type]) {
+        var names: [String] = []
+        var subcommands = root.configuration.subcommands
         for word in arguments {
-            let subcommands = command.configuration.subcommands
-            guard !subcommands.isEmpty, !word.hasPrefix("-"), word != "help" else { return nil }
-            if let next = subcommands.first(where: { name(of: $0) == word }) {
-                command = next
-                path.append(word)
-                continue
-            }
-            // What is no word may be a connection string, or another secret.
-            guard word.allSatisfy({ $0.isLetter || $0 == "-" }) else { return nil }
-            let names = subcommands.map(name)
-            let known = NearestName.of(word, among: names).map { (path + [$0]).joined(separator: " ") }
-            // One of another command's, such as `up`.
-            let elsewhere = leaves(of: root, []).first { $0.last == word }?.joined(separator: " ")
-            let advice =
-                (known ?? elsewhere).map { "Did you mean `\($0)`?" }
-                ?? "\(path.isEmpty ? "There" : "Of `\(path.joined(separator: " "))` there") are \(list(names))."
-            return "There is no command `\((path + [word]).joined(separator: " "))`. \(advice)"
+            guard let next = subcommands.first(where: { name(of: $0) == word }) else { break }
+            names.append(word)
+            subcommands = next.configuration.subcommands
         }
-        return nil
+        return (names, subcommands)
     }
 
     /// A message of the parser's without its guess where that isn't near what was written: it always has one.
@@ -42,7 +47,7 @@ enum CommandNames {
         return isNear ? message : message.replacing(match.2, with: "")
     }
 
-    static func name(of command: any ParsableCommand.Type) -> String {
+    private static func name(of command: any ParsableCommand.Type) -> String {
         command.configuration.commandName ?? "\(command)".lowercased()
     }
 

@@ -5,17 +5,16 @@ enum Wrapped {
     /// - Parameters:
     ///   - text: The text, without line breaks.
     ///   - width: The largest number of characters in a line.
-    ///   - indent: What every line begins with.
-    static func lines(_ text: String, width: Int = 80, indent: String = "") -> [String] {
+    static func lines(_ text: String, width: Int = 80) -> [String] {
         var lines: [String] = []
         var line = ""
         for word in text.split(separator: " ") {
-            if !line.isEmpty, indent.count + line.count + 1 + word.count > width {
-                lines.append(indent + line)
+            if !line.isEmpty, line.count + 1 + word.count > width {
+                lines.append(line)
                 line = ""
             }
             line += (line.isEmpty ? "" : " ") + word
         }
-        return lines + (line.isEmpty ? [] : [indent + line])
+        return lines + (line.isEmpty ? [] : [line])
     }
 }
