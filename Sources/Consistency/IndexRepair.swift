@@ -46,14 +46,30 @@ package struct IndexRepair: Sendable {
 
     /// Creates what is missing.
     ///
+    /// - Parameter leavesBlocked: Whether what the data, or another index, stand in the way of is left, with the reason; else
+    ///   it makes the repair fail.
     /// - Throws: `EngineError`, `MongoError`.
-    package func apply(_ run: Run) async throws {
-        let missing = try await missing()
+    package func apply(_ run: Run, leavesBlocked: Bool = false) async throws {
+        var missing = try await missing()
+        if leavesBlocked {
+            var free: [Missing] = []
+            for index in missing {
+                let reasons = try await blockers(index, isEmpty: false)
+                if reasons.isEmpty { free.append(index) } else { leave(index, reasons, run) }
+            }
+            missing = free
+        }
         let names = Set(missing.map(\.collection)).sorted().joined(separator: ", ")
         run.progress(ProgressUpdate("indexes of \(names)"))
         _ = try await run.recording("create index", in: names, isRepeated: true) {
             try await run.make(missing.map { .createIndex($0.document, on: $0.collection) })
         }
+    }
+
+    private func leave(_ missing: Missing, _ reasons: [String], _ run: Run) {
+        run.totals.left(
+            FindingCode.missingIndex.rawValue, missing.collection, 1,
+            reason: Sentence("\(missing.name): \(reasons.joined(separator: "; "))"))
     }
 
     /// An index that isn't there, and what becomes of it.

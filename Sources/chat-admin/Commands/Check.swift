@@ -3,6 +3,7 @@ internal import Chat
 internal import Consistency
 internal import InputFiles
 import Journal
+internal import Migrations
 
 /// Looks for findings.
 struct Check: AsyncParsableCommand {
@@ -30,15 +31,18 @@ struct Check: AsyncParsableCommand {
         try await CommandSession.run("check", options, requires: .chatDatabase) { session in
             let start = ContinuousClock.now
             let soFar = CheckSoFar()
+            let codes = try codes()
             let database = session.database
             let freshness = try await Freshness(session, limit: options.maxStaleness)
+            let made = try await Self.made(codes, database)
             session.soFar.tell {
-                CheckResult(soFar.report, database, freshness, duration: ContinuousClock.now - start)
+                CheckResult(soFar.report, database, freshness, made: made, duration: ContinuousClock.now - start)
             }
             let checker = Checker(database: database, schema: .chat, progress: session.progress)
-            let report = try await checker.check(try codes(), interruption: session.interruption, soFar: soFar)
+            let report = try await checker.check(codes, interruption: session.interruption, soFar: soFar)
             if !report.isCutShort { try await freshness.check() }
-            let result = CheckResult(report, database, freshness, duration: ContinuousClock.now - start)
+            let result = CheckResult(
+                report, database, freshness, made: made, duration: ContinuousClock.now - start)
             try session.console.print(result, options.format)
             if report.isCutShort, let reason = session.interruption.reason {
                 return ExitStatus(EngineError.interrupted(reason))
@@ -46,6 +50,17 @@ struct Check: AsyncParsableCommand {
             // What nobody has looked at isn't clean.
             let isWrong = !report.unchecked.isEmpty || (strict ? !report.findings.isEmpty : !report.isClean)
             return isWrong ? .findings : .done
+        }
+    }
+
+    /// What applied steps have made, where somebody asks for it: what then isn't there got lost.
+    private static func made(_ codes: Set<FindingCode>, _ database: Database) async throws -> Set<Standing> {
+        guard !codes.isDisjoint(with: [.missingGuard, .missingIndex]) else { return [] }
+        do {
+            return try await Standing.made(in: database)
+        } catch is StateError {
+            // `migrate up` then says what is wrong with the ledger.
+            return []
         }
     }
 

@@ -2,17 +2,20 @@ internal import ArgumentParser
 internal import Chat
 internal import Consistency
 internal import Journal
+internal import Migrations
 internal import Synchronization
 
 /// Mends what `check` finds.
 struct Repair: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Mend what check finds: ids, references, fields, counts, or all of them.",
+        abstract: "Mend what check finds: ids, references, fields, counts, a lost guard or index, or all of them.",
         discussion: """
             Each repair is a recorded run that `runs undo` can undo. It exits 0 when nothing of its kind is left \
             wrong, and 1 when something is, which it names with the reason.
             """,
-        subcommands: [IDs.self, References.self, Fields.self, Counts.self, All.self], defaultSubcommand: All.self)
+        subcommands: [
+            IDs.self, References.self, Fields.self, Counts.self, Guards.self, Indexes.self, All.self,
+        ], defaultSubcommand: All.self)
 
     struct IDs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -20,7 +23,7 @@ struct Repair: AsyncParsableCommand {
             abstract: "Give documents whose _id is empty, null or text an ObjectId; references follow.")
         @OptionGroup var repair: RepairOptions
 
-        func run() async throws { try await RepairScope.ids.run(repair) }
+        func run() async throws { try await repair.run(.ids) }
     }
 
     struct References: AsyncParsableCommand {
@@ -28,7 +31,7 @@ struct Repair: AsyncParsableCommand {
             abstract: "Make references that are text ObjectIds, where the document that they name exists.")
         @OptionGroup var repair: RepairOptions
 
-        func run() async throws { try await RepairScope.references.run(repair) }
+        func run() async throws { try await repair.run(.references) }
     }
 
     struct Fields: AsyncParsableCommand {
@@ -36,7 +39,7 @@ struct Repair: AsyncParsableCommand {
             abstract: "Give fields that the application can't do without, and that are absent, their declared values.")
         @OptionGroup var repair: RepairOptions
 
-        func run() async throws { try await RepairScope.fields.run(repair) }
+        func run() async throws { try await repair.run(.fields) }
     }
 
     struct Counts: AsyncParsableCommand {
@@ -44,15 +47,39 @@ struct Repair: AsyncParsableCommand {
             abstract: "Set message counts, and the times of last messages, to what the messages say.")
         @OptionGroup var repair: RepairOptions
 
-        func run() async throws { try await RepairScope.counts.run(repair) }
+        func run() async throws { try await repair.run(.counts) }
     }
+
+    struct Guards: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "guard", abstract: "Set the guard again where it got lost since step 1 set it.",
+            discussion: lost)
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var change: ChangeOptions
+
+        func run() async throws { try await RepairScope.guards.run(options, change, RepairSettings()) }
+    }
+
+    struct Indexes: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make the indexes again that got lost since steps 4 and 6 made them.", discussion: lost)
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var change: ChangeOptions
+
+        func run() async throws { try await RepairScope.indexes.run(options, change, RepairSettings()) }
+    }
+
+    private static let lost = """
+        For what somebody dropped, or was dropped with its collection. Steps that aren't applied are `migrate up`'s: this \
+        refuses to do their work (exit code 4).
+        """
 
     struct All: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Repair ids, then references and fields, then counts.")
+            abstract: "Repair a lost guard, ids, references and fields, lost indexes, counts.")
         @OptionGroup var repair: RepairOptions
 
-        func run() async throws { try await RepairScope.all.run(repair) }
+        func run() async throws { try await repair.run(.all) }
     }
 }
 
@@ -61,6 +88,10 @@ struct RepairOptions: ParsableArguments {
     @OptionGroup var options: GlobalOptions
     @OptionGroup var change: ChangeOptions
     @OptionGroup var recount: RecountOptions
+
+    func run(_ scope: RepairScope) async throws {
+        try await scope.run(options, change, recount.settings(maxTime: options.maxTime))
+    }
 }
 
 /// What a repair is about.
@@ -69,6 +100,8 @@ enum RepairScope: String {
     case references
     case fields
     case counts
+    case guards = "guard"
+    case indexes
     case all
 
     /// The findings that it mends or reports.
@@ -80,6 +113,8 @@ enum RepairScope: String {
             case .references: ["ref.string", "ref.empty"]
             case .fields: ["field.missing"]
             case .counts: ["count.", "last."]
+            case .guards: ["guard."]
+            case .indexes: ["index."]
             case .all: ["id.", "ref.", "field.", "count.", "last."]
             }
         return FindingCode.beginning(with: prefixes)
@@ -88,26 +123,26 @@ enum RepairScope: String {
     /// Which fields are mended, each document's at once.
     private var fields: Set<FieldRepair.Part> {
         switch self {
-        case .ids, .counts: []
+        case .ids, .counts, .guards, .indexes: []
         case .references: [.references]
         case .fields: [.absentFields]
         case .all: [.references, .absentFields]
         }
     }
 
-    func run(_ repair: RepairOptions) async throws {
-        let (options, change, recount) = (repair.options, repair.change, repair.recount)
+    func run(_ options: GlobalOptions, _ change: ChangeOptions, _ settings: RepairSettings) async throws {
         try await CommandSession.run("repair \(rawValue)", options, requires: .chatDatabase, changes: true) { session in
             let start = ContinuousClock.now
-            let settings = recount.settings(maxTime: options.maxTime)
             if change.dryRun {
-                let plans = try await plans(session, settings)
+                let plans = try await plans(session.database, settings)
                 try session.console.print(session.result(plans, since: start), options.format)
                 return .done
             }
+            // Refused before anybody is asked.
+            _ = try await lost(session.database)
             let unresolved = Atomic(0)
             let run = try await session.change(change, offline: settings.offline) {
-                var result = session.result(try await plans(session, settings), since: start)
+                var result = session.result(try await plans(session.database, settings), since: start)
                 result.isQuestion = true
                 return (result.changes.reduce(0) { $0 + $1.changed }, result.lines(TextStyle(usesColor: false)))
             } _: { run, _ in
@@ -115,7 +150,7 @@ enum RepairScope: String {
             }
             // Counting knows by itself what it left: it looked at everything, and set it. A check would also see what the
             // application is between its two halves with. Repairing references knows whether it left any; which, a check tells.
-            var checked = codes.filter { !$0.isOfCounter }
+            var checked = codes.filter { !$0.isOfCounter && $0.severity == .error }
             if self == .references, unresolved.load(ordering: .relaxed) == 0 { checked = [] }
             let left = try await session.leftovers(checked, run)
             try session.console.print(session.result(run, left: left, since: start), options.format)
@@ -123,16 +158,42 @@ enum RepairScope: String {
         }
     }
 
-    private func plans(_ session: CommandSession, _ settings: RepairSettings) async throws -> [StepPlan] {
+    /// What applied steps have made, of what this repair puts back.
+    ///
+    /// - Throws: ``Failure`` where the repair is about nothing else, and the steps aren't applied.
+    private func lost(_ database: Database) async throws -> Set<Standing> {
+        let wanted: Set<Standing> =
+            switch self {
+            case .ids, .references, .fields, .counts: []
+            case .guards: [.guards]
+            case .indexes: [.indexes, .uniqueIndexes]
+            case .all: Set(Standing.allCases)
+            }
+        guard !wanted.isEmpty else { return [] }
+        let made = try await Standing.made(in: database).intersection(wanted)
+        guard made.isEmpty, self != .all else { return made }
+        let step = wanted.map(\.rawValue).min() ?? 0
+        throw Failure(
+            .refused,
+            "Nothing got lost: step \(wanted.map(\.rawValue).sorted().map(String.init).joined(separator: " or ")), which makes "
+                + "it, isn't applied. `migrate up --to \(step)` applies \(wanted.count == 1 ? "it" : "the first").")
+    }
+
+    private func plans(_ database: Database, _ settings: RepairSettings) async throws -> [StepPlan] {
+        let lost = try await lost(database)
         var plans: [StepPlan] = []
+        if lost.contains(.guards) { plans.append(try await GuardRepair(database: database, schema: .chat).plan()) }
         if self == .ids || self == .all {
-            plans.append(try await IdentityRepair(database: session.database, schema: .chat).plan())
+            plans.append(try await IdentityRepair(database: database, schema: .chat).plan())
         }
         if !fields.isEmpty {
-            plans.append(try await FieldRepair(database: session.database, schema: .chat, fields).plan())
+            plans.append(try await FieldRepair(database: database, schema: .chat, fields).plan())
+        }
+        for isUnique in Self.kinds(lost) {
+            plans.append(try await IndexRepair(database: database, schema: .chat, isUnique: isUnique).plan())
         }
         if self == .counts || self == .all {
-            plans.append(try await CounterRepair(database: session.database, schema: .chat).plan(settings))
+            plans.append(try await CounterRepair(database: database, schema: .chat).plan(settings))
         }
         return plans
     }
@@ -140,18 +201,30 @@ enum RepairScope: String {
     /// - Returns: How many references were left, where they were repaired.
     private func apply(_ run: Run, _ settings: RepairSettings) async throws -> Int {
         var left = 0
+        // Asked again under the lease: a step may have been reverted meanwhile.
+        let lost = try await lost(run.database)
         if self == .counts || self == .all {
             try await CounterSafeguard(database: run.database, schema: .chat).note(run, settings)
         }
+        if lost.contains(.guards) { try await GuardRepair(database: run.database, schema: .chat).apply(run) }
         if self == .ids || self == .all {
             try await IdentityRepair(database: run.database, schema: .chat).apply(run)
         }
         if !fields.isEmpty {
             left = try await FieldRepair(database: run.database, schema: .chat, fields).apply(run, settings)
         }
+        for isUnique in Self.kinds(lost) {
+            let repair = IndexRepair(database: run.database, schema: .chat, isUnique: isUnique)
+            try await repair.apply(run, leavesBlocked: true)
+        }
         if self == .counts || self == .all {
             try await CounterRepair(database: run.database, schema: .chat).apply(run, settings)
         }
         return left
+    }
+
+    /// The kinds of indexes to be looked after: whether they are unique.
+    private static func kinds(_ lost: Set<Standing>) -> [Bool] {
+        (lost.contains(.indexes) ? [false] : []) + (lost.contains(.uniqueIndexes) ? [true] : [])
     }
 }

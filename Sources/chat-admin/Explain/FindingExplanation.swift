@@ -210,11 +210,15 @@ extension FindingExplanation {
         cause: "The step that sets the guard isn't applied, or the collection was dropped since.",
         repair: """
             Step 1 of `migrate up` sets a validator. An application that still has the bug gets an error for every \
-            document with an empty _id from then on. A validator that is off, or only warns, is left as it is.
+            document with an empty _id from then on. A validator that is off, or only warns, is left as it is. Where the \
+            step is applied and the guard got lost since, `repair guard` sets it again.
             """)
 
     static let missingIndex = FindingExplanation(
         "An index is missing: one that the application's lists or counting need, or one that keeps users' names and emails unique.",
         cause: "The application makes none. The step isn't applied, or somebody dropped it.",
-        repair: "Steps 4 and 6 of `migrate up` make them.")
+        repair: """
+            Steps 4 and 6 of `migrate up` make them. Where the step is applied and an index got lost since, `repair \
+            indexes` makes it again.
+            """)
 }

@@ -1,6 +1,8 @@
+internal import Chat
 internal import Consistency
 internal import FoundationEssentials
 internal import Journal
+internal import Migrations
 internal import MongoDriver
 
 /// What `check` prints.
@@ -35,7 +37,7 @@ struct CheckResult: CommandResult {
         case command, database, clean, complete, asOf, unchecked, findings, scanned, durationMS
     }
 
-    init(_ report: CheckReport, _ database: Database, _ freshness: Freshness, duration: Duration) {
+    init(_ report: CheckReport, _ database: Database, _ freshness: Freshness, made: Set<Standing>, duration: Duration) {
         asOf = freshness.asOf.formatted(.iso8601)
         isOld = freshness.lag >= Self.noticeable
         self.database = database.name
@@ -47,7 +49,7 @@ struct CheckResult: CommandResult {
             Item(
                 code: finding.code.rawValue, severity: finding.severity.rawValue,
                 collection: finding.collection, field: finding.field, count: finding.count,
-                samples: finding.samples.map(JSONValue.init), repair: finding.repair)
+                samples: finding.samples.map(JSONValue.init), repair: finding.repair(made))
         }
         scanned = report.scanned
         durationMS = duration.milliseconds
@@ -84,5 +86,18 @@ struct CheckResult: CommandResult {
             ? style.good("\(database) is clean, with warnings:")
             : style.bold("\(database) has \(Readable.count(errors)) error\(errors == 1 ? "" : "s"):")
         return [heading] + lines + footer
+    }
+}
+
+extension Finding {
+    /// The command that mends it: what an applied step has made, and got lost, a repair makes again.
+    func repair(_ made: Set<Standing>) -> String? {
+        switch code {
+        case .missingGuard where made.contains(.guards): return "repair guard"
+        case .missingIndex:
+            let index = DatabaseSchema.chat.collection(collection)?.indexes.first { $0.name == field }
+            return made.contains(index?.isUnique ?? false ? .uniqueIndexes : .indexes) ? "repair indexes" : repair
+        default: return repair
+        }
     }
 }
