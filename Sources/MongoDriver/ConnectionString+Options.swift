@@ -34,6 +34,22 @@ extension ConnectionString {
             return front + kept.joined(separator: "&")
         }
 
+        /// The value of an option as it is written, such as `rs0`; nil where the string hasn't got it.
+        ///
+        /// - Parameter name: The option's name in lower case.
+        func value(of name: String) -> String? {
+            options.first { Self.name(of: $0) == name }.map { String($0.drop { $0 != "=" }.dropFirst()) }
+        }
+
+        /// The options but for some.
+        ///
+        /// - Parameter names: Their names in lower case.
+        func options(without names: Set<String>) -> [String] {
+            options.filter { !names.contains(Self.name(of: $0)) }.map(String.init)
+        }
+
+        private static func name(of option: Substring) -> String { option.prefix { $0 != "=" }.lowercased() }
+
         /// What becomes of an option; nil for one that libmongoc is to refuse.
         private static func meaning(of option: Substring) throws(MongoError) -> ConnectionOption? {
             guard let equals = option.firstIndex(of: "=") else { return nil }

@@ -25,7 +25,7 @@ package struct ConnectionString: Sendable, CustomStringConvertible, CustomDebugS
     /// How far a member may lag behind to answer such a read, in seconds; -1 means however far.
     let maxStalenessSeconds: Int64
     /// The string without the options that libmongoc isn't to see (``ConnectionOption``).
-    private let text: String
+    let text: String
 
     /// Checks a connection string.
     ///

@@ -65,16 +65,21 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
         case .unreachable: "No MongoDB server answered: \(message)"
         case .authentication: "MongoDB refused the user name or the password: \(message)"
         case .unauthorized:
-            "The MongoDB user may not do this: \(message). "
-                + (isAboutUsers
-                    ? "The role userAdmin on the database allows it."
-                    : "The roles readWrite and dbAdmin on the database allow everything that this tool does by itself.")
+            "The MongoDB user may not do this: \(message)."
+                + (isAboutUsers ? " The role userAdmin on the database allows it." : "")
         case .network: "The connection to MongoDB broke: \(message)"
         case .writeConcern: "MongoDB couldn't confirm that a write is durable: \(message)"
         case .timeout: "MongoDB ran out of time: \(message)"
         case .connectionString, .duplicateKey, .documentValidation, .server, .bson, .internal: message
         }
     }
+
+    /// Whether the member that was asked takes no writes, or isn't able to work at the moment: what was asked wasn't done.
+    package var isOfMember: Bool { kind == .server && Self.notPrimary.contains(code) }
+
+    /// Not a writable primary, not master and no secondaryOk, not primary or secondary
+    /// (https://github.com/mongodb/specifications/blob/master/source/server-discovery-and-monitoring).
+    private static let notPrimary: Set<Int32> = [10058, 10107, 13435, 13436]
 
     /// Whether a command was refused that is about users or roles.
     private var isAboutUsers: Bool {

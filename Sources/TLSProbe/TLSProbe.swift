@@ -31,14 +31,25 @@ package struct TLSProbe {
         (self.authorities, self.certificate, self.password) = (authorities, certificate, password)
     }
 
-    /// How long it waits for the server in each step, in seconds.
-    private static let patience = 3
+    /// What a connection showed.
+    package struct Report {
+        /// What is wrong, as a sentence; nil where nothing was found.
+        package var finding: String?
+        /// For how many whole days the server's certificate is still valid; nil where none was seen, or it has expired.
+        package var daysLeft: Int?
+    }
 
-    /// What is wrong, as a sentence; nil where nothing was found.
-    package func finding() -> String? { Self.withoutBrokenPipes { look() } }
+    /// Makes a connection and looks.
+    package func report() -> Report {
+        Self.withoutBrokenPipes {
+            var daysLeft: Int?
+            let finding = look(&daysLeft)
+            return Report(finding: finding, daysLeft: daysLeft)
+        }
+    }
 
-    private func look() -> String? {
-        guard let descriptor = connectedSocket() else { return nil }
+    private func look(_ daysLeft: inout Int?) -> String? {
+        guard let descriptor = try? HostProbe(host: host, port: port).connect().get() else { return nil }
         defer { close(descriptor) }
         guard let context = SSL_CTX_new(TLS_client_method()) else { return nil }
         defer { SSL_CTX_free(context) }
@@ -61,7 +72,18 @@ package struct TLSProbe {
                 ? "The server \(host):\(port) wants TLS: the connection string must say tls=true." : nil
         }
         guard isDone else { return sentence(reason) }
+        daysLeft = Self.daysLeft(connection)
         return verdict(SSL_get_verify_result(connection)) ?? refusal(connection)
+    }
+
+    private static func daysLeft(_ connection: OpaquePointer) -> Int? {
+        guard let certificate = SSL_get1_peer_certificate(connection) else { return nil }
+        defer { X509_free(certificate) }
+        var (days, seconds): (Int32, Int32) = (0, 0)
+        // "If from is NULL the current time is used" (ASN1_TIME_diff(3)).
+        guard ASN1_TIME_diff(&days, &seconds, nil, X509_get0_notAfter(certificate)) == 1, days >= 0, seconds >= 0
+        else { return nil }
+        return Int(days)
     }
 
     /// OpenSSL writes to a connection that the other side has closed, which by default ends the process (SIGPIPE). A library
@@ -173,32 +195,4 @@ package struct TLSProbe {
     /// The alerts `protocol_version` and `insufficient_security` (RFC 8446, section 6).
     private static let versionAlerts: Set<Int32> = [alerts + 70, alerts + 71]
     private static func isAlert(_ reason: Int32) -> Bool { (alerts..<alerts + 256).contains(reason) }
-
-    private func connectedSocket() -> Int32? {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var found: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, String(port), &hints, &found) == 0, let found else { return nil }
-        defer { freeaddrinfo(found) }
-        var next: UnsafeMutablePointer<addrinfo>? = found
-        while let address = next {
-            if let descriptor = Self.connectedSocket(address.pointee) { return descriptor }
-            next = address.pointee.ai_next
-        }
-        return nil
-    }
-
-    private static func connectedSocket(_ address: addrinfo) -> Int32? {
-        let descriptor = socket(address.ai_family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        var patience = timeval(tv_sec: patience, tv_usec: 0)
-        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-            setsockopt(descriptor, SOL_SOCKET, option, &patience, socklen_t(MemoryLayout<timeval>.size))
-        }
-        guard connect(descriptor, address.ai_addr, address.ai_addrlen) == 0 else {
-            close(descriptor)
-            return nil
-        }
-        return descriptor
-    }
 }

@@ -46,6 +46,9 @@ package final class TestReplicaSet: Sendable {
         return set
     }
 
+    /// The connection string that reaches one member alone.
+    package func uri(ofMember index: Int) -> String { "mongodb://127.0.0.1:\(ports[index])/?directConnection=true" }
+
     private init(server: TestServer, folder: String, ports: [Int], _ shape: Shape) throws {
         self.shape = shape
         self.server = server

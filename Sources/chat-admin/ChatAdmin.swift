@@ -20,7 +20,9 @@ struct ChatAdmin: AsyncParsableCommand {
             run holds the lease; 77 not allowed; 78 configuration; 130, 143 interrupted, resumable.
             """,
         version: ToolVersion.current,
-        subcommands: [Check.self, Explain.self, Repair.self, Migrate.self, Seed.self, Runs.self])
+        subcommands: [
+            Check.self, Explain.self, Doctor.self, Repair.self, Migrate.self, Seed.self, Runs.self,
+        ])
 }
 
 /// The tool's version, as `--version` prints it and runs record it.

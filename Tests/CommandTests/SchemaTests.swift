@@ -9,8 +9,10 @@ import Testing
 struct SchemaTests {
     /// The schema of each command's result.
     private static let schemas = [
-        "check": "check", "explain": "explain", "seed": "change", "repair ids": "change", "repair references": "change",
-        "repair fields": "change", "repair counts": "change", "repair all": "change", "migrate plan": "migrate-plan",
+        "check": "check", "doctor": "doctor", "explain": "explain", "seed": "change", "repair ids": "change",
+        "repair references": "change",
+        "repair fields": "change", "repair counts": "change", "repair guard": "change", "repair indexes": "change",
+        "repair all": "change", "migrate plan": "migrate-plan",
         "migrate up": "change", "migrate down": "change", "migrate status": "migrate-status",
         "migrate validate": "migrate-validate", "migrate baseline": "change", "migrate mark": "change",
         "migrate create": "migrate-create", "migrate unlock": "migrate-unlock", "runs list": "runs-list",
@@ -22,7 +24,8 @@ struct SchemaTests {
 
     /// Commands that change nothing.
     private static let looks = [
-        ["check"], ["repair", "all", "--dry-run"], ["migrate", "plan"], ["migrate", "status"], ["migrate", "validate"],
+        ["check"], ["doctor"], ["repair", "all", "--dry-run"], ["migrate", "plan"], ["migrate", "status"],
+        ["migrate", "validate"],
         ["migrate", "up", "--dry-run"], ["migrate", "down", "--dry-run"], ["runs", "list"], ["seed", "--dry-run"],
     ]
 
@@ -67,6 +70,10 @@ struct SchemaTests {
                 #expect(unlocked["lease"]?.string == lease)
             }
             try await run("migrate", "up", "--offline", "--yes", "--wait", "60")
+            for scope in ["guard", "indexes"] {
+                try await run("repair", scope, "--dry-run")
+                try await run("repair", scope, "--yes")
+            }
             used.formUnion(try await look(at: database))
             try await run("runs", "show", id)
 

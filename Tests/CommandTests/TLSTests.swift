@@ -51,7 +51,10 @@ struct TLSTests {
             (certificates.server, "&tlsCAFile=\(certificates.stranger)"),
         ] {
             let peer = try await TLSPeer.start(showing: certificate)
-            try await Self.expectRefusal("mongodb://127.0.0.1:\(peer.port)/?tls=true\(authority)", "certificate")
+            let uri = "mongodb://127.0.0.1:\(peer.port)/?tls=true\(authority)"
+            try await Self.expectRefusal(uri, "certificate")
+            let doctor = try await Tool.run(["doctor", "--uri", uri + "&serverSelectionTimeoutMS=2000"])
+            #expect(doctor.exitCode == 1 && doctor.output.contains("The certificate of the server"), "\(doctor)")
             try await peer.stop()
         }
     }
@@ -65,6 +68,8 @@ struct TLSTests {
             try #require(result.exitCode == Int32(code), "\(command): \(result)")
         }
         #expect(try await IncidentTruth.fixture.verify(database) == [])
+        let doctor = try await Tool.run(["doctor"] + target)
+        #expect(doctor.exitCode == 0 && doctor.output.contains("valid for 1 more day"), "\(doctor)")
         let down = try await Tool.run(["migrate", "down", "--to", "0", "--yes"] + target)
         #expect(down.exitCode == 0, "\(down)")
         #expect(try await application(database) == before)

@@ -61,6 +61,31 @@ struct TopologyTests {
         }
     }
 
+    @Test("a secondary alone is looked at, and refuses changes with what to do")
+    func secondaryAlone() async throws {
+        try await Self.withSet(.secondaries) { set in
+            let secondary = try await set.primary() == 0 ? 1 : 0
+            try await set.server.withDatabase { database in
+                try await database.loadIncident()
+                try await set.waitUntilHealthy()
+                let before = try await ServerImage(of: database, .naturalOrder)
+                let uri = set.uri(ofMember: secondary)
+                for (command, code) in [("check", 1), ("doctor", 0), ("migrate plan", 2)] {
+                    let result = try await Tool.run(
+                        command.split(separator: " ").map(String.init) + Self.target(database, uri))
+                    #expect(result.exitCode == Int32(code), "\(command): \(result)")
+                }
+                for command in ["repair ids --yes", "repair all --yes", "migrate up --yes", "seed --yes"] {
+                    let result = try await Tool.run(
+                        command.split(separator: " ").map(String.init) + Self.target(database, uri))
+                    #expect(result.exitCode == 69, "\(command): \(result)")
+                    #expect(result.errors.contains("isn't the primary of its replica set"), "\(command): \(result)")
+                }
+                #expect(before.differences(to: try await ServerImage(of: database, .naturalOrder)) == [])
+            }
+        }
+    }
+
     private static func mainJob(_ database: TestDatabase, at uri: String) async throws {
         let start = try await Stage.application(database)
         for (command, code) in [("check", 1), ("migrate plan", 2), ("migrate up --offline --yes", 1), ("check", 1)] {

@@ -75,6 +75,31 @@ extension Lease {
         return .taken(owner: owner)
     }
 
+    /// Who has the lease.
+    package enum Holding: Sendable, Equatable {
+        /// Nobody.
+        case free
+        /// A run that ended without giving it back, and whose time is over.
+        case over(owner: String, since: String)
+        /// A run; one that was killed holds it until its time is over.
+        case held(owner: String, since: String)
+    }
+
+    /// Looks who has the lease.
+    ///
+    /// - Throws: ``StateError`` where the lease can't be read; ``MongoError``.
+    package static func holding(_ database: Database) async throws -> Holding {
+        guard try await database.collections()[StateCollection.lease] != nil else { return .free }
+        let found = try await database.aggregateAll(
+            StateCollection.lease,
+            [["$match": ["_id": "lease"]], ["$set": ["isOver": ["$lte": ["$expiresAt", "$$NOW"]]]]])
+        guard let document = found.first else { return .free }
+        try check(document)
+        let (owner, since) = (document["owner"]?.string ?? "unknown", since(document))
+        guard document["isOver"]?.bool ?? false else { return .held(owner: owner, since: since) }
+        return document["released"]?.bool == true ? .free : .over(owner: owner, since: since)
+    }
+
     /// Whether some run is at work on a database now.
     ///
     /// - Throws: ``MongoError``.

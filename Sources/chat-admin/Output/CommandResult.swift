@@ -11,6 +11,8 @@ protocol CommandResult: Encodable {
 /// Emphasis, where the output is a terminal.
 struct TextStyle {
     let usesColor: Bool
+    /// The largest number of characters in a line.
+    var width = 80
 
     func good(_ text: String) -> String { paint(text, "32") }
     func bad(_ text: String) -> String { paint(text, "31") }
@@ -27,7 +29,7 @@ extension Console {
     /// Prints a result in the format that was asked for.
     func print(_ result: some CommandResult, _ format: OutputFormat) throws {
         switch format {
-        case .text: try self.result(result.lines(TextStyle(usesColor: usesColor)))
+        case .text: try self.result(result.lines(TextStyle(usesColor: usesColor, width: width)))
         case .json: try self.result(json: result)
         }
     }

@@ -45,6 +45,15 @@ final class Console: Sendable {
         state = Mutex(State(lastReport: ContinuousClock.now))
     }
 
+    /// The width of standard output's terminal, in characters; 80 where there is none, or it doesn't say.
+    var width: Int { Self.width(of: STDOUT_FILENO) }
+
+    private static func width(of descriptor: Int32) -> Int {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
+    }
+
     /// Whether somebody can be asked.
     var canAsk: Bool { isatty(STDIN_FILENO) == 1 && errorIsTerminal }
 

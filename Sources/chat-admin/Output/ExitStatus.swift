@@ -42,7 +42,8 @@ extension ExitStatus {
         case let failure as Failure: self = failure.status
         case let failure as UnrecordedFailure: self.init(failure.first)
         case let error as EngineError: self.init(engine: error)
-        case let error as MongoError: self.init(mongo: error.kind)
+        case let failure as NoConnection: self.init(failure.underlying)
+        case let error as MongoError: self = error.isOfMember ? .unreachable : ExitStatus(mongo: error.kind)
         case let error as StateError: self = error.isOfCollection ? .configuration : .badInput
         case let failure as SeedFile.Failure: self = failure.isUnreadable ? .localIO : .badInput
         case let error as StepFileError: self = error.kind == .inputOutput ? .localIO : .badInput

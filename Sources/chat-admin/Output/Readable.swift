@@ -9,6 +9,17 @@ enum Readable {
         return (number < 0 ? "-" : "") + groups.reversed().joined(separator: ",")
     }
 
+    /// A size: `842 bytes`, `4.2 MB`, by thousands.
+    static func size(bytes: Int64) -> String {
+        var size = Double(bytes)
+        for unit in ["kB", "MB", "GB", "TB"] {
+            guard size >= 1000 else { break }
+            size /= 1000
+            if size < 1000 || unit == "TB" { return "\(Double(Int(size * 10)) / 10) \(unit)" }
+        }
+        return "\(count(bytes)) byte\(bytes == 1 ? "" : "s")"
+    }
+
     /// A time: `842 ms`, `12.3 s`, `2 min 3 s`, `1 h 5 min`.
     static func duration(milliseconds: Int64) -> String {
         let seconds = (milliseconds + 500) / 1000

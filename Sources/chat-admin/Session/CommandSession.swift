@@ -11,6 +11,7 @@ internal import MongoDriver
 /// What a command works with: a connected database, a console, and the request to stop.
 struct CommandSession: Sendable {
     let command: String
+    let place: Place
     let console: Console
     let pool: MongoPool
     let database: Database
@@ -33,6 +34,8 @@ struct CommandSession: Sendable {
     /// What a database must hold for a command.
     enum Requirement {
         case nothing
+        /// Whatever there is: the command looks for itself.
+        case anything
         /// The application's collections, or this tool's state: a name that is misspelt looks like a database without.
         case knownDatabase
         /// The application's collections, or steps that were applied to them: the state alone may be another series'.
@@ -47,6 +50,7 @@ struct CommandSession: Sendable {
     ///   - requirement: What the database must hold.
     ///   - changes: Whether it may change something: then it decides by the primary alone, whatever member may answer reads.
     ///   - words: What advice is put into words with.
+    ///   - failing: Makes a result of an error, and prints it; nil where it is none.
     ///   - beforeConnecting: Refuses a server before anything is sent to it, and reads files.
     ///   - body: The command.
     /// - Throws: `ExitCode`.
@@ -54,6 +58,7 @@ struct CommandSession: Sendable {
         _ name: String, _ options: GlobalOptions, requires requirement: Requirement = .knownDatabase,
         changes: Bool = false, words: AdviceWords = AdviceWords(),
         beforeConnecting: (ConnectionString) async throws -> Void = { _ in },
+        failing: (any Error, Place?, Console) throws -> ExitStatus? = { _, _, _ in nil },
         _ body: (CommandSession) async throws -> ExitStatus
     ) async throws {
         let console = Console(
@@ -80,16 +85,19 @@ struct CommandSession: Sendable {
         let parts = Parts(
             console: console, interruption: interruption, pause: pause, trail: trail, stop: stop, soFar: soFar)
         let status: ExitStatus
+        var target: ConnectionSource.Target?
         do {
-            let target = try await ConnectionSource(options).target()
-            console.begin(at: target.place)
-            try await beforeConnecting(target.connection)
-            status = try await connect(name, options, target, parts, requirement, changes, body)
+            let found = try await ConnectionSource(options).target()
+            target = found
+            console.begin(at: found.place)
+            try await beforeConnecting(found.connection)
+            status = try await connect(name, options, found, parts, requirement, changes, body)
         } catch {
             // Whoever ends the process at the deadline has told what there is to tell.
             guard stop.take() else { return await forever() }
+            if let status = try failing(error, target?.place, console) { throw ExitCode(status.rawValue) }
             status = ExitStatus(error)
-            report(sentences(error, words), trail, status, name, options, console)
+            report(sentences(error, words, name, target), trail, status, name, options, console)
             throw ExitCode(status.rawValue)
         }
         guard stop.take() else { return await forever() }
@@ -113,12 +121,20 @@ struct CommandSession: Sendable {
         }
     }
 
-    /// An error's words, line by line.
-    private static func sentences(_ error: any Error, _ words: AdviceWords) -> [String] {
+    /// An error's words, line by line, and what may help.
+    private static func sentences(
+        _ error: any Error, _ words: AdviceWords, _ command: String, _ target: ConnectionSource.Target?
+    ) -> [String] {
         if case EngineError.interrupted(.timeIsUp) = error {
             return ["The time given by --max-time is over before the end was reached."]
         }
-        return ((error as? EngineError)?.lines ?? [Sentence(of: error)]).map(words.text)
+        let lines = ((error as? EngineError)?.lines ?? [Sentence(of: error)]).map(words.text)
+        guard let hint = target.map(ConnectionHint.init) else { return lines }
+        switch error {
+        case let failure as NoConnection: return [hint.words(failure.underlying)] + failure.hints
+        case let error as MongoError: return [hint.words(error)] + hint.hints(for: error, of: command)
+        default: return lines + hint.hints(for: error, of: command)
+        }
     }
 
     /// Why the process is ended in the middle of something.
@@ -142,19 +158,35 @@ struct CommandSession: Sendable {
         if let warning = target.warning { parts.console.remark(warning) }
         let logger = makeLogger(options.verbose)
         MongoRuntime.log(to: logger)
-        let pool = try MongoPool(target.connection, options: RunLifecycle.poolOptions, logger: logger)
+        let pool = try await hinting(target) {
+            try MongoPool(target.connection, options: RunLifecycle.poolOptions, logger: logger)
+        }
         pool.keepUntilExit()
         return try await pool.withClient { client in
             let reads = options.readPreference ?? target.connection.readPreference
-            let database = try await Database.open(
-                client, name: target.place.database, readPreference: changes ? nil : reads)
+            let database = try await hinting(target) {
+                try await Database.open(client, name: target.place.database, readPreference: changes ? nil : reads)
+            }
             parts.console.note(version: database.server.version, topology: database.server.topology.rawValue)
             try await check(database, requirement, name, changes)
             let session = CommandSession(
-                command: name, console: parts.console, pool: pool, database: database,
+                command: name, place: target.place, console: parts.console, pool: pool, database: database,
                 interruption: parts.interruption, pause: parts.pause, trail: parts.trail, stop: parts.stop,
                 soFar: parts.soFar)
             return try await body(session)
+        }
+    }
+
+    /// Makes the first contact.
+    ///
+    /// - Throws: ``NoConnection``, and what isn't a `MongoError`.
+    private static func hinting<R>(
+        _ target: ConnectionSource.Target, _ contact: () async throws -> R
+    ) async throws -> R {
+        do {
+            return try await contact()
+        } catch let error as MongoError {
+            throw NoConnection(underlying: error, hints: await ConnectionHint(target).hints(for: error))
         }
     }
 
@@ -162,6 +194,7 @@ struct CommandSession: Sendable {
     private static func check(
         _ database: Database, _ requirement: Requirement, _ command: String, _ changes: Bool
     ) async throws {
+        if case .anything = requirement { return }
         // Whatever changes something looks for itself, under the lease or before it.
         if case .nothing = requirement, changes { return }
         let present = try await database.collections()

@@ -1,0 +1,59 @@
+internal import Journal
+internal import Logging
+internal import MongoDriver
+
+/// What can be asked before anybody is signed in: whether each host is there.
+struct HostQuestions {
+    let connection: ConnectionString
+    let diagnoses: Diagnoses
+
+    private static let name = "reachable"
+    /// A certificate that is renewed by a machine has been by then.
+    private static let daysToRenew = 14
+
+    func ask() async throws {
+        var logger = Logger(label: "chat-admin") { PlainLogHandler(StreamLogHandler.standardError(label: $0)) }
+        logger.logLevel = .critical
+        let pool = try MongoPool(connection, logger: logger)
+        pool.keepUntilExit()
+        let reports = try await pool.withClient { await $0.hostReports() }
+        for report in reports { diagnoses.add(Self.diagnosis(report)) }
+    }
+
+    private static func diagnosis(_ report: HostReport) -> Diagnosis {
+        if let failure = report.failure { return .failure(name, failure, advice: hint(report)) }
+        let addresses = report.addresses.filter { !report.name.hasPrefix($0) }
+        let address = addresses.isEmpty ? "" : " (\(addresses.joined(separator: ", ")))"
+        let answer = "\(report.name)\(address) takes connections"
+        guard let days = report.daysLeft else { return .good(name, "\(answer), without TLS.") }
+        let certificate = "\(answer); its certificate is valid for \(days) more day\(days == 1 ? "" : "s")."
+        return days < daysToRenew
+            ? .warning(name, certificate, advice: "Renew it before every connection is refused.")
+            : .good(name, certificate)
+    }
+
+    private static func hint(_ report: HostReport) -> String? {
+        guard report.addresses.isEmpty, !report.name.contains(".") else { return nil }
+        return ConnectionHint.composeHost
+    }
+
+    /// Why there was no session, as an answer.
+    ///
+    /// - Returns: nil for what isn't the doctor's to answer, such as a signal; empty where it was answered already.
+    static func diagnosis(of error: any Error, _ known: [Diagnosis]) -> [Diagnosis]? {
+        switch error {
+        case EngineError.unsupportedServer: [.failure("version", Sentence(of: error).text { $0.words })]
+        case let failure as NoConnection:
+            switch failure.underlying.kind {
+            case .authentication, .unauthorized:
+                [.failure("user", failure.underlying.description, advice: failure.hints.first)]
+            case .unreachable, .network, .timeout:
+                // What stands in the way of a host was said of the host.
+                known.contains { $0.status == .failure && (failure.hints.first ?? $0.advice) == $0.advice }
+                    ? [] : [.failure(name, failure.underlying.description, advice: failure.hints.first)]
+            default: [.failure(name, failure.underlying.description)]
+            }
+        default: nil
+        }
+    }
+}
