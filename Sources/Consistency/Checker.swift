@@ -186,7 +186,7 @@ package struct Checker: Sendable {
         let scan = ReferenceScan(database: database, collection: collection, schema: schema)
         let result = try await scan.scan(workers: workers, interruption)
         scanned[collection.name] = result.scanned
-        for finding in result.findings.sorted where codes.contains(finding.code) { findings.add(finding) }
+        findings.merge(result.findings, codes)
     }
 
     private func checkFields(

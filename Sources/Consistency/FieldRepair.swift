@@ -49,7 +49,7 @@ package struct FieldRepair: Sendable {
                 guard let counts = counts[mend.field], let count = counts[mend.code] else { continue }
                 plan.operations.append(
                     PlannedOperation(
-                        code: mend.code.rawValue, collection: holder.collection.name,
+                        code: mend.code.rawValue, collection: holder.collection.name, field: mend.field,
                         operation: holder.words(mend), matched: count,
                         access: try await database.access(finding: holder.filter(mend), in: holder.collection.name),
                         risk: .careful, samples: counts.samples(mend.code)))

@@ -67,6 +67,14 @@ package enum FindingCode: String, Sendable, CaseIterable, Codable {
         }
     }
 
+    /// Whether it is what the bug itself writes.
+    package var isOfBug: Bool {
+        switch self {
+        case .emptyID, .nullID, .textID, .emptyReference, .textReference: true
+        default: false
+        }
+    }
+
     /// The command that mends it, as a rule, or nil when it is only reported.
     package var repair: String? {
         switch self {
@@ -130,6 +138,20 @@ package struct Finding: Sendable {
     package let severity: Severity
     /// The command that mends it, or nil when it is only reported.
     package let repair: String?
+    /// What else is wrong for this reason alone: it is right once this is.
+    package internal(set) var consequences: [Consequence] = []
+
+    /// What follows from a finding, and vanishes with it.
+    package struct Consequence: Sendable, Equatable {
+        /// What is wrong.
+        package let code: FindingCode
+        /// The collection.
+        package let collection: String
+        /// The field.
+        package let field: String?
+        /// The number of documents concerned.
+        package let count: Int
+    }
 
     /// The largest number of samples kept.
     static let sampleLimit = 5
@@ -176,7 +198,14 @@ struct FindingCollector {
         let field: String?
     }
 
+    /// A finding that is the cause of others, whose field is its `_id`.
+    private struct Cause: Hashable {
+        let code: FindingCode
+        let collection: String
+    }
+
     private var findings: [Key: Finding] = [:]
+    private var consequences: [Cause: FindingCollector] = [:]
 
     mutating func add(
         _ code: FindingCode, _ collection: String, _ field: String?, count: Int = 1, sample: BSONDocument? = nil
@@ -191,10 +220,49 @@ struct FindingCollector {
             .merge(finding)
     }
 
-    /// In the order of the codes, then by collection and field.
+    /// Adds what is wrong only because of something else.
+    ///
+    /// - Parameters:
+    ///   - finding: What is wrong.
+    ///   - cause: What is to blame.
+    ///   - collection: Where the cause is found.
+    mutating func add(_ finding: Finding, becauseOf cause: FindingCode, in collection: String) {
+        consequences[Cause(code: cause, collection: collection), default: FindingCollector()].add(finding)
+    }
+
+    /// Adds what another has collected.
+    ///
+    /// - Parameter codes: What counts; where a cause doesn't, what follows from it stands for itself.
+    mutating func merge(_ other: FindingCollector, _ codes: Set<FindingCode> = Set(FindingCode.allCases)) {
+        for finding in other.findings.values where codes.contains(finding.code) { add(finding) }
+        for (cause, following) in other.consequences {
+            for finding in following.findings.values where codes.contains(finding.code) {
+                if codes.contains(cause.code) {
+                    add(finding, becauseOf: cause.code, in: cause.collection)
+                } else {
+                    add(finding)
+                }
+            }
+        }
+    }
+
+    /// In the order of the codes, then by collection and field. What follows from a finding is a part of it.
     var sorted: [Finding] {
+        var whole = FindingCollector()
+        whole.findings = findings
+        for (cause, following) in consequences {
+            let key = Key(code: cause.code, collection: cause.collection, field: "_id")
+            if findings[key] == nil {
+                // The cause hasn't been looked at yet, or is gone.
+                for finding in following.findings.values { whole.add(finding) }
+            } else {
+                whole.findings[key]?.consequences = following.sorted.map {
+                    Finding.Consequence(code: $0.code, collection: $0.collection, field: $0.field, count: $0.count)
+                }
+            }
+        }
         let order = Dictionary(uniqueKeysWithValues: FindingCode.allCases.enumerated().map { ($1, $0) })
-        return findings.values.sorted {
+        return whole.findings.values.sorted {
             (order[$0.code] ?? 0, $0.collection, $0.field ?? "") < (order[$1.code] ?? 0, $1.collection, $1.field ?? "")
         }
     }

@@ -44,7 +44,7 @@ struct ReferenceScan: Sendable {
         // In the order of the parts, whichever came first.
         var findings = FindingCollector()
         let sorted = results.withLock { $0.sorted { $0.key < $1.key }.map(\.value) }
-        for result in sorted { for finding in result.findings.sorted { findings.add(finding) } }
+        for result in sorted { findings.merge(result.findings) }
         return (findings, sorted.reduce(0) { $0 + $1.scanned })
     }
 
@@ -122,8 +122,10 @@ struct ReferenceScan: Sendable {
         _ groups: [Group], _ reference: Reference, _ findings: inout FindingCollector
     ) async throws {
         let owners = try await targets(of: groups, reference)
-        for group in groups {
-            guard let code = verdict(group, reference, owners) else { continue }
+        let verdicts = groups.map { verdict($0, reference, owners) }
+        let waiting = try await waiting(zip(groups, verdicts).filter { $1 == .danglingReference }.map(\.0), reference)
+        for (group, code) in zip(groups, verdicts) {
+            guard let code else { continue }
             if code == .orphan, let account = group.references[reference.field] {
                 // Grouped by the account: a sample names one, not one of its documents.
                 findings.add(
@@ -132,7 +134,13 @@ struct ReferenceScan: Sendable {
             }
             var sample: BSONDocument = ["_id": group.first]
             for element in group.references.rawElements { sample.append(raw: element) }
-            findings.add(code, collection.name, reference.field, count: group.count, sample: sample)
+            let finding = Finding(
+                code: code, collection: collection.name, field: reference.field, count: group.count, samples: [sample])
+            if code == .danglingReference, let id = group.references[reference.field]?.objectID, waiting.contains(id) {
+                findings.add(finding, becauseOf: .textID, in: reference.target)
+            } else {
+                findings.add(finding)
+            }
         }
     }
 
@@ -151,6 +159,16 @@ struct ReferenceScan: Sendable {
             }
             return mine == its ? nil : .foreignOwner
         }
+    }
+
+    /// The ObjectIds that these groups name, and that documents have as text: once those are repaired, they name them.
+    private func waiting(_ groups: [Group], _ reference: Reference) async throws -> Set<ObjectID> {
+        let ids = groups.compactMap { $0.references[reference.field]?.objectID }
+        guard !ids.isEmpty else { return [] }
+        let texts = Set(ids.flatMap { [$0.hex, $0.hex.uppercased()] }).map { BSONValue.string($0) }
+        let found = try await database.findAll(
+            reference.target, filter: ["_id": ["$in": .array(BSONArray(texts))]], options: ["projection": ["_id": 1]])
+        return Set(found.compactMap { Identity.objectID($0["_id"]) })
     }
 
     /// The existing targets of these groups, each with its owner (null where it has none).

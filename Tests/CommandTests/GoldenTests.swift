@@ -33,6 +33,8 @@ struct GoldenTests {
     private static func masked(_ text: String, _ database: TestDatabase) -> String {
         text.replacingOccurrences(of: database.name, with: "chat")
             .replacing(/\d+ ms|\d+\.\d s/, with: "N ms").replacing(/as of [-0-9T:]+Z/, with: "as of TIME").replacing(
+                /is\s\d+ \w+ old/, with: "is N days old"
+            ).replacing(
                 /[Rr]un(s undo)? [0-9a-f]{24}/
             ) { match in
                 match.output.0.dropLast(24) + "RUN"

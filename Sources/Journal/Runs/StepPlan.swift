@@ -24,6 +24,8 @@ public struct PlannedOperation: Sendable {
     public let code: String
     /// The collection it touches.
     public let collection: String
+    /// The field it touches, where it is about one.
+    public let field: String?
     /// What it does, in a few words.
     public let operation: String
     /// How many documents (or indexes, or validators) it would touch.
@@ -44,11 +46,13 @@ public struct PlannedOperation: Sendable {
 
     /// Describes an operation.
     public init(
-        code: String, collection: String, operation: String, matched: Int, access: Access, risk: Risk,
+        code: String, collection: String, field: String? = nil, operation: String, matched: Int, access: Access,
+        risk: Risk,
         warnings: [String] = [], samples: [BSONDocument] = [], estimatedMS: Int64? = nil
     ) {
         self.code = code
         self.collection = collection
+        self.field = field
         self.operation = operation
         self.matched = matched
         self.access = access

@@ -51,6 +51,8 @@ enum ExpectedFindings {
         case .null, nil: "ref.missing"
         case .string(""): "ref.empty"
         case .string(let text) where ObjectID(hex: text) != nil: "ref.string"
+        // A document that has it as text is the cause, and is counted itself.
+        case .objectID(let id) where targets.contains(.string(id.hex)): nil
         case .some(let value): targets.contains(value) ? nil : "ref.dangling"
         }
     }

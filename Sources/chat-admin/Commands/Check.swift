@@ -36,13 +36,18 @@ struct Check: AsyncParsableCommand {
             let freshness = try await Freshness(session, limit: options.maxStaleness)
             let made = try await Self.made(codes, database)
             session.soFar.tell {
-                CheckResult(soFar.report, database, freshness, made: made, duration: ContinuousClock.now - start)
+                CheckResult(
+                    soFar.report, database, freshness, made: made, duration: ContinuousClock.now - start
+                )
             }
             let checker = Checker(database: database, schema: .chat, progress: session.progress)
             let report = try await checker.check(codes, interruption: session.interruption, soFar: soFar)
             if !report.isCutShort { try await freshness.check() }
+            let damage =
+                report.findings.contains { $0.code.isOfBug } && !report.isCutShort
+                ? try await DamageAge(database: database, schema: .chat).newest() : nil
             let result = CheckResult(
-                report, database, freshness, made: made, duration: ContinuousClock.now - start)
+                report, database, freshness, made: made, damage: damage, duration: ContinuousClock.now - start)
             try session.console.print(result, options.format)
             if report.isCutShort, let reason = session.interruption.reason {
                 return ExitStatus(EngineError.interrupted(reason))
@@ -55,7 +60,7 @@ struct Check: AsyncParsableCommand {
 
     /// What applied steps have made, where somebody asks for it: what then isn't there got lost.
     private static func made(_ codes: Set<FindingCode>, _ database: Database) async throws -> Set<Standing> {
-        guard !codes.isDisjoint(with: [.missingGuard, .missingIndex]) else { return [] }
+        guard codes.contains(where: { $0.isOfBug || [.missingGuard, .missingIndex].contains($0) }) else { return [] }
         do {
             return try await Standing.made(in: database)
         } catch is StateError {

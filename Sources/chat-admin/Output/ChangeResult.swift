@@ -14,11 +14,14 @@ struct ChangeResult: CommandResult {
     struct Left: Encodable {
         let code: String
         let collection: String
+        /// The field, where it is known.
+        let field: String?
         let count: Int
         let reason: String
         let samples: [JSONValue]
 
-        init(_ leftover: Leftover, _ words: AdviceWords, samples: [JSONValue]? = nil) {
+        init(_ leftover: Leftover, _ words: AdviceWords, field: String? = nil, samples: [JSONValue]? = nil) {
+            self.field = field
             code = leftover.code
             collection = leftover.collection
             count = leftover.count
@@ -29,7 +32,11 @@ struct ChangeResult: CommandResult {
         /// The lines that show a list of them; none for an empty list.
         static func lines(_ left: [Left], _ style: TextStyle) -> [String] {
             guard !left.isEmpty else { return [] }
-            let rows = TextTable.lines(left.map { [$0.code, $0.collection, Readable.count($0.count), $0.reason] })
+            let rows = TextTable.lines(
+                left.map { left in
+                    let place = left.collection + (left.field.map { ".\($0)" } ?? "")
+                    return [left.code, place, Readable.count(left.count), left.reason]
+                })
             let samples = left.map { $0.samples.map { style.faint("    \($0.text)") } }
             return [style.warning("Left as it is:")] + zip(rows, samples).flatMap { [$0] + $1 }
         }

@@ -15,6 +15,20 @@ struct CheckResult: CommandResult {
         let count: Int
         let samples: [JSONValue]
         let repair: String?
+        /// What is wrong for this reason alone; nil for nothing.
+        let consequences: [Consequence]?
+    }
+
+    struct Consequence: Encodable {
+        let code: String
+        let collection: String
+        let field: String?
+        let count: Int
+
+        init(_ consequence: Finding.Consequence) {
+            code = consequence.code.rawValue
+            (collection, field, count) = (consequence.collection, consequence.field, consequence.count)
+        }
     }
 
     let command = "check"
@@ -30,14 +44,22 @@ struct CheckResult: CommandResult {
     /// An idle primary writes every ten seconds.
     private static let noticeable = Duration.seconds(15)
     let findings: [Item]
+    /// The newest damage, where there is any whose time is known.
+    let newestDamage: DamageResult?
+    private let hasGuard: Bool
     let scanned: [String: Int]
     let durationMS: Int64
 
     private enum CodingKeys: String, CodingKey {
-        case command, database, clean, complete, asOf, unchecked, findings, scanned, durationMS
+        case command, database, clean, complete, asOf, unchecked, findings, newestDamage, scanned, durationMS
     }
 
-    init(_ report: CheckReport, _ database: Database, _ freshness: Freshness, made: Set<Standing>, duration: Duration) {
+    init(
+        _ report: CheckReport, _ database: Database, _ freshness: Freshness, made: Set<Standing>,
+        damage: NewestDamage? = nil, duration: Duration
+    ) {
+        newestDamage = damage.map(DamageResult.init)
+        hasGuard = made.contains(.guards)
         asOf = freshness.asOf.formatted(.iso8601)
         isOld = freshness.lag >= Self.noticeable
         self.database = database.name
@@ -49,7 +71,9 @@ struct CheckResult: CommandResult {
             Item(
                 code: finding.code.rawValue, severity: finding.severity.rawValue,
                 collection: finding.collection, field: finding.field, count: finding.count,
-                samples: finding.samples.map(JSONValue.init), repair: finding.repair(made))
+                samples: finding.samples.map(JSONValue.init), repair: finding.repair(made),
+                consequences: finding.consequences.isEmpty
+                    ? nil : finding.consequences.map(Consequence.init))
         }
         scanned = report.scanned
         durationMS = duration.milliseconds
@@ -64,6 +88,12 @@ struct CheckResult: CommandResult {
                     + "as of \(asOf).")
         ]
         if isOld { footer.append(style.warning("The data are as of \(asOf): what has changed since isn't in them.")) }
+        if let newestDamage {
+            let sentence = newestDamage.sentence(hasGuard: hasGuard)
+            footer += Wrapped.lines(sentence, width: style.width).map {
+                newestDamage.recent ? style.warning($0) : style.faint($0)
+            }
+        }
         if let unchecked { footer.append(style.warning("Not looked at: \(unchecked.joined(separator: ", ")).")) }
         guard !complete || !findings.isEmpty else { return [style.good("\(database) is clean.")] + footer }
         guard !findings.isEmpty else { return [style.bold("Nothing was found in \(database) so far.")] + footer }
@@ -77,7 +107,12 @@ struct CheckResult: CommandResult {
             let isError = item.severity == "error"
             // A few are named one by one; of many, one shows what is meant.
             let shown = item.samples.prefix(item.count <= item.samples.count ? item.samples.count : 1)
-            return [isError ? style.bad(line) : style.warning(line)]
+            let consequences = (item.consequences ?? []).map { consequence in
+                let place = consequence.collection + (consequence.field.map { ".\($0)" } ?? "")
+                return
+                    "      and \(Readable.count(consequence.count)) \(consequence.code) of \(place), right once it is mended"
+            }
+            return [isError ? style.bad(line) : style.warning(line)] + consequences.map(style.faint)
                 + shown.map { style.faint("      \(item.count > shown.count ? "such as " : "")\($0.text)") }
         }
         let errors = findings.filter { $0.severity == "error" }.reduce(0) { $0 + $1.count }

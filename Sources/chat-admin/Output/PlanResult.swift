@@ -52,12 +52,14 @@ struct PlanResult: CommandResult {
     let warnings: [String]
     /// The newest applied step, which those that are out of order are older than.
     let newestApplied: Int64?
+    /// The newest damage, where a step that mends the bug's is pending.
+    var newestDamage: DamageResult?
     /// Whether it was asked to accept them.
     var allowsOutOfOrder = false
     let durationMS: Int64
 
     private enum CodingKeys: String, CodingKey {
-        case command, database, series, pending, steps, warnings, durationMS
+        case command, database, series, pending, steps, warnings, newestDamage, durationMS
     }
 
     func lines(_ style: TextStyle) -> [String] {
@@ -69,6 +71,12 @@ struct PlanResult: CommandResult {
                 style.faint(
                     "Counted on the data as it is: steps 2 and 3 move messages to their sessions, which changes what step 5 "
                         + "has to count."))
+        }
+        if let newestDamage {
+            let hasGuard = !steps.contains { $0.version == Standing.guards.rawValue }
+            lines += Wrapped.lines(newestDamage.sentence(hasGuard: hasGuard), width: style.width).map {
+                newestDamage.recent ? style.warning($0) : style.faint($0)
+            }
         }
         return lines
     }

@@ -9,6 +9,17 @@ enum Readable {
         return (number < 0 ? "-" : "") + groups.reversed().joined(separator: ",")
     }
 
+    /// An age in whole units: `40 s`, `5 min`, `3 h`, `4 days`.
+    static func age(milliseconds: Int64) -> String {
+        let seconds = milliseconds / 1000
+        switch seconds {
+        case ..<120: return "\(seconds) s"
+        case ..<7200: return "\(seconds / 60) min"
+        case ..<172_800: return "\(seconds / 3600) h"
+        default: return "\(count(seconds / 86_400)) days"
+        }
+    }
+
     /// A size: `842 bytes`, `4.2 MB`, by thousands.
     static func size(bytes: Int64) -> String {
         var size = Double(bytes)

@@ -5,6 +5,13 @@ internal import Glibc
 internal import Journal
 internal import MongoDriver
 
+/// What somebody has to know before a change.
+struct Remark {
+    let text: String
+    /// What has to be typed to go on all the same; nil where it is enough to have read it.
+    let answer: String?
+}
+
 /// What every command that changes the database has in common: limit, question, lease, resuming, the record's end.
 extension CommandSession {
     /// Carries a change out as a recorded run.
@@ -13,15 +20,16 @@ extension CommandSession {
     ///   - change: The change's options.
     ///   - asks: Whether the user is asked; seeding a local server isn't.
     ///   - offline: Whether nobody else writes meanwhile.
+    ///   - remark: What the user has to know before the change, whether asked or not.
     ///   - plan: How many documents the change would touch, and the plan in words; computed only when it is needed.
     ///   - body: The change. Where the connection breaks it runs again from its start, so it looks at the data, not at
     ///     what was planned.
     /// - Returns: The run, for its results.
     func change(
-        _ change: ChangeOptions, asks: Bool = true, offline: Bool = false,
+        _ change: ChangeOptions, asks: Bool = true, offline: Bool = false, remark: Remark? = nil,
         plan: () async throws -> (changes: Int, lines: [String]), _ body: (Run, RunDescription) async throws -> Void
     ) async throws -> Run {
-        try await confirm(change, asks: asks, plan)
+        try await confirm(change, asks: asks, remark, plan)
         let description = RunDescription(
             command: command, arguments: SecretArguments.recorded(Array(CommandLine.arguments.dropFirst())),
             toolVersion: ToolVersion.current, words: { [words] in words.words($0) })
@@ -38,7 +46,8 @@ extension CommandSession {
     }
 
     private func confirm(
-        _ change: ChangeOptions, asks: Bool, _ plan: () async throws -> (changes: Int, lines: [String])
+        _ change: ChangeOptions, asks: Bool, _ remark: Remark?,
+        _ plan: () async throws -> (changes: Int, lines: [String])
     ) async throws {
         let isAsked = asks && !change.yes
         if isAsked, !console.canAsk {
@@ -47,6 +56,7 @@ extension CommandSession {
                 "This changes the database, and there is no terminal to ask at: add --yes, or look first with "
                     + "--dry-run.")
         }
+        if !isAsked, let remark { console.remark(remark.text) }
         guard isAsked || change.maxChanges != nil else { return }
         let planned = try await plan()
         if let limit = change.maxChanges {
@@ -60,7 +70,16 @@ extension CommandSession {
         }
         guard isAsked, planned.changes > 0 else { return }
         console.error(planned.lines)
+        if let remark { try await ask(remark) }
         try await ask()
+    }
+
+    private func ask(_ remark: Remark) async throws {
+        console.error(Wrapped.lines(remark.text, width: console.width))
+        guard let answer = remark.answer else { return }
+        guard try await console.ask("Type \(answer) to do it all the same: ", interruption) == answer else {
+            throw Failure(.refused, "Not confirmed. Nothing was changed.")
+        }
     }
 
     private func ask() async throws {
@@ -130,17 +149,54 @@ extension CommandSession {
             return told.map { ChangeResult.Left($0, words) }
         }
         let report = try await Checker(database: database, schema: .chat, progress: progress).check(codes)
-        let rest = report.findings.filter { $0.severity == .error }.compactMap { found -> ChangeResult.Left? in
+        let rest = report.findings.filter { $0.severity == .error }.compactMap { found -> (Finding, count: Int)? in
             let known = told.filter { $0.code == found.code.rawValue && $0.collection == found.collection }
                 .reduce(0) { $0 + $1.count }
-            guard found.count > known else { return nil }
-            let leftover = Leftover(
-                code: found.code.rawValue, collection: found.collection, count: found.count - known,
-                // A recount fills one field, whatever was repaired here.
-                reason: found.repair == found.code.repair
-                    ? found.code.reasonLeft : found.repair.map { Sentence("`\($0)` sets it") } ?? found.code.reasonLeft)
-            return ChangeResult.Left(leftover, words, samples: found.samples.map(JSONValue.init))
+            return found.count > known ? (found, found.count - known) : nil
         }
-        return told.map { ChangeResult.Left($0, words) } + rest
+        let arrived = try await repairable(Set(rest.map(\.0.code)))
+        return told.map { ChangeResult.Left($0, words) }
+            + rest.flatMap { found, count in left(of: found, count, arrived: arrived) }
+    }
+
+    /// What a repair would mend of some findings now: it wasn't there, or not so, when the repair looked.
+    private func repairable(_ codes: Set<FindingCode>) async throws -> [PlannedOperation] {
+        var operations: [PlannedOperation] = []
+        if codes.contains(where: { $0.repair == FindingCode.emptyID.repair }) {
+            operations += try await IdentityRepair(database: database, schema: .chat).plan().operations
+        }
+        if !codes.isDisjoint(with: [.emptyReference, .textReference, .missingField]) {
+            operations +=
+                try await FieldRepair(database: database, schema: .chat, [.references, .absentFields]).plan().operations
+        }
+        return operations
+    }
+
+    /// A finding's lines: what has arrived since, and what no repair mends.
+    private func left(
+        of found: Finding, _ count: Int, arrived: [PlannedOperation]
+    ) -> [ChangeResult.Left] {
+        let mendable = arrived.filter {
+            $0.code == found.code.rawValue && $0.collection == found.collection
+                && ($0.field == nil || $0.field == found.field)
+        }
+        let since = min(count, mendable.reduce(0) { $0 + $1.matched })
+        // A recount fills one field, whatever was repaired here.
+        let reason =
+            found.repair == found.code.repair
+            ? found.code.reasonLeft : found.repair.map { Sentence("`\($0)` sets it") } ?? found.code.reasonLeft
+        let parts: [(Int, Sentence, [JSONValue])] = [
+            (
+                since,
+                Sentence("arrived, or changed, since it was repaired; `\(found.repair ?? "repair all")` mends it"),
+                mendable.flatMap(\.samples).map(JSONValue.init)
+            ),
+            (count - since, reason, found.samples.map(JSONValue.init)),
+        ]
+        return parts.filter { $0.0 > 0 }.map { count, reason, samples in
+            let leftover = Leftover(
+                code: found.code.rawValue, collection: found.collection, count: count, reason: reason)
+            return ChangeResult.Left(leftover, words, field: found.field, samples: samples)
+        }
     }
 }

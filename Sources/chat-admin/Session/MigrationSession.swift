@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Chat
 internal import Consistency
 internal import Journal
 internal import MigrationEngine
@@ -64,6 +65,13 @@ struct MigrationSession {
             database: database.name, series: runner.series, pending: steps.count, steps: steps, warnings: warnings,
             newestApplied: states.filter { $0.state == .applied }.map(\.version).max(),
             durationMS: (ContinuousClock.now - start).milliseconds)
+    }
+
+    /// The newest damage, where one of some steps mends what the bug writes, or keeps it out.
+    func newestDamage(_ versions: [Int64]) async throws -> DamageResult? {
+        let mending = runner.steps.filter { $0.mends.contains("id.") || $0.version == Standing.guards.rawValue }
+        guard isBuiltIn, mending.contains(where: { versions.contains($0.version) }) else { return nil }
+        return try await DamageAge(database: database, schema: .chat).newest().map(DamageResult.init)
     }
 
     /// The findings that the applied steps have mended as far as that is possible.

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Consistency
 internal import Journal
 internal import MigrationEngine
+internal import Migrations
 
 /// Applies pending steps.
 struct MigrateUp: AsyncParsableCommand {
@@ -75,7 +76,14 @@ struct MigrateUp: AsyncParsableCommand {
         _ selection: MigrationSelection, isTaken: Bool, _ settings: RepairSettings, _ migration: MigrationSession
     ) async throws -> Run {
         let (session, runner) = (migration.session, migration.runner)
-        return try await session.change(change, asks: !selection.isEmpty, offline: settings.offline) {
+        let versions = selection.steps.map(\.version)
+        let damage = try await migration.newestDamage(versions)
+        let setsGuard = versions.contains(Standing.guards.rawValue)
+        let remark = damage.flatMap { $0.recent ? $0.sentence(hasGuard: !setsGuard) : nil }
+        return try await session.change(
+            change, asks: !selection.isEmpty, offline: settings.offline,
+            remark: remark.map { Remark(text: $0, answer: setsGuard ? "guard" : nil) }
+        ) {
             let plan = try await migration.plan(to: to)
             let changes = plan.steps.flatMap(\.operations).reduce(0) { $0 + $1.matched }
             return (max(changes, selection.count), plan.lines(TextStyle(usesColor: false)))

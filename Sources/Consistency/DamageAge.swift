@@ -1,0 +1,97 @@
+internal import BSON
+package import Journal
+internal import MongoDriver
+
+/// The newest document that carries the bug's marks: an `_id` that isn't an ObjectId, or a reference that is text.
+package struct NewestDamage: Sendable, Equatable {
+    /// What is wrong with it.
+    package let code: FindingCode
+    /// Its collection.
+    package let collection: String
+    /// When it was made, in milliseconds since 1970.
+    package let madeAt: Int64
+    /// How long ago that was, in milliseconds; 0 where its time lies ahead, as local times without a zone may.
+    package let ageMS: Int64
+
+    /// Whether it is younger than a day: whoever wrote it may still be at it.
+    package var isRecent: Bool { ageMS < DamageAge.day }
+}
+
+/// Finds out how old the newest damage is.
+///
+/// Documents with a wrong `_id` are few, and all of them are looked at. Of references that are text, the last day's
+/// documents alone are: an ObjectId begins with its time, so the index of `_id` finds them, however large the collection is.
+package struct DamageAge: Sendable {
+    private let database: Database
+    private let schema: DatabaseSchema
+
+    /// In milliseconds.
+    static let day: Int64 = 24 * 3600 * 1000
+
+    /// Names what is to be looked at.
+    package init(database: Database, schema: DatabaseSchema) {
+        self.database = database
+        self.schema = schema
+    }
+
+    /// The newest damage; nil where there is none, or none whose time is known.
+    ///
+    /// - Throws: `MongoError`.
+    package func newest() async throws -> NewestDamage? {
+        let present = try await database.collections()
+        let collections = schema.collections.filter { present[$0.name]?.isOrdinary ?? false }
+        guard !collections.isEmpty else { return nil }
+        let hello = try await database.client.run(["hello": 1], on: "admin")
+        let now = hello["localTime"]?.date ?? 0
+        var newest: NewestDamage?
+        for collection in collections {
+            for damage in [try await identities(collection, now), try await references(collection, now)] {
+                if let damage, damage.madeAt > newest?.madeAt ?? .min { newest = damage }
+            }
+        }
+        return newest
+    }
+
+    private func identities(_ collection: CollectionSchema, _ now: Int64) async throws -> NewestDamage? {
+        var newest: NewestDamage?
+        // Empty and null, or text; comparisons stay within a type.
+        for filter: BSONDocument in [["_id": .null], ["_id": ["$gte": ""]]] {
+            let cursor = try await database.client.find(
+                database.namespace(collection.name), filter: filter,
+                options: ["projection": .document(["_id": 1, collection.createdField: 1])],
+                readPreference: database.readPreference)
+            try await database.client.forEachBatch(of: cursor, maximum: 1000) { documents in
+                for document in documents {
+                    let kind = document["_id"].map { IdentityKind($0).code } ?? .foreignID
+                    guard kind != .foreignID, let seconds = IdentityRepair.created(document, collection) else {
+                        continue
+                    }
+                    let madeAt = Int64(seconds) * 1000
+                    guard madeAt > newest?.madeAt ?? .min else { continue }
+                    newest = NewestDamage(
+                        code: kind, collection: collection.name, madeAt: madeAt, ageMS: max(0, now - madeAt))
+                }
+            }
+        }
+        return newest
+    }
+
+    private func references(_ collection: CollectionSchema, _ now: Int64) async throws -> NewestDamage? {
+        let fields = collection.references.map(\.field)
+        guard !fields.isEmpty else { return nil }
+        let start = ObjectID.smallest(at: UInt32(clamping: (now - Self.day) / 1000))
+        let isText = fields.map { BSONValue.document([$0: ["$type": "string"]]) }
+        let found = try await database.findAll(
+            collection.name, filter: ["_id": ["$gte": .objectID(start)], "$or": .array(BSONArray(isText))],
+            options: [
+                "sort": ["_id": -1], "limit": 1, "hint": ["_id": 1],
+                "projection": BSONValue.document(BSONDocument(fields.map { ($0, 1) })),
+            ])
+        guard let document = found.first, let id = document["_id"]?.objectID else { return nil }
+        let madeAt = Int64(id.timestamp) * 1000
+        let isEmpty = fields.contains { document[$0] == .string("") }
+        return NewestDamage(
+            code: isEmpty ? .emptyReference : .textReference, collection: collection.name, madeAt: madeAt,
+            ageMS: max(0, now - madeAt))
+    }
+}
