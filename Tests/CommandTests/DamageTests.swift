@@ -96,11 +96,10 @@ struct DamageTests {
             try await database.load(
                 "messages",
                 [
-                    [
+                    Sample.message([
                         "_id": .objectID(ObjectID(timestamp: 77)), "session_id": .string(session.hex),
-                        "user_id": .string(user.hex), "deleted": false, "created_at": .date(Self.now), "role": "user",
-                        "content": "late",
-                    ]
+                        "user_id": .string(user.hex),
+                    ])
                 ])
             let up = try await json(["migrate", "up", "--yes", "--offline"], on: database, expecting: 1)
             let left = (up["left"]?.array?.values ?? []).compactMap(\.document)
@@ -115,39 +114,17 @@ struct DamageTests {
     }
 
     private static var now: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
-    private static let user = ObjectID(timestamp: 1)
 
     private static func insertUser(_ database: TestDatabase) async throws {
-        try await database.load(
-            "users",
-            [
-                [
-                    "_id": .objectID(user), "username": "ann", "email": "ann@example.org", "full_name": "Ann",
-                    "hashed_password": "$2b$12$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu", "role": "user",
-                ]
-            ])
+        try await database.load("users", [Sample.user()])
     }
 
     private static func insert(_ database: TestDatabase, session id: BSONValue, at time: Int64) async throws {
-        try await database.load(
-            "chat_sessions",
-            [
-                [
-                    "_id": id, "user_id": .objectID(user), "title": "t", "message_count": 0, "last_message_at": .null,
-                    "created_at": .date(time), "updated_at": .date(time), "deleted": false,
-                ]
-            ])
+        try await database.load("chat_sessions", [Sample.session(["_id": id, "created_at": .date(time)])])
     }
 
     private static func insert(_ database: TestDatabase, message time: UInt32, of session: BSONValue) async throws {
         try await database.load(
-            "messages",
-            [
-                [
-                    "_id": .objectID(ObjectID(timestamp: time)), "session_id": session, "user_id": .objectID(user),
-                    "content": "c", "role": "user", "created_at": .date(Int64(time) * 1000),
-                    "updated_at": .date(Int64(time) * 1000), "deleted": false,
-                ]
-            ])
+            "messages", [Sample.message(["_id": .objectID(ObjectID(timestamp: time)), "session_id": session])])
     }
 }
