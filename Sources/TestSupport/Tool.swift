@@ -10,7 +10,7 @@ package enum Tool {
     ///
     /// - Parameters:
     ///   - arguments: What follows the program's name.
-    ///   - environment: Variables beyond `PATH` and `HOME`, the only ones it gets otherwise.
+    ///   - environment: Variables beyond `PATH` and `HOME`, the only ones it gets otherwise, and `COLUMNS`, which keeps lines whole.
     ///   - input: Its standard input, which ends behind it.
     ///   - folder: Its working directory; nil gives it an empty one of its own.
     ///   - timeLimit: When to kill it.
@@ -103,7 +103,8 @@ package enum Tool {
 
     private static func cleanEnvironment(_ home: String, _ extra: [String: String]) -> [Environment.Key: String] {
         let own = ProcessInfo.processInfo.environment
-        var environment = ["PATH": own["PATH"] ?? "/usr/bin:/bin", "HOME": home]
+        // Lines are broken where a test is about that.
+        var environment = ["PATH": own["PATH"] ?? "/usr/bin:/bin", "HOME": home, "COLUMNS": "10000"]
         // What sanitizers are told must reach the tool too, where it is built with them.
         for (name, value) in own where name.hasSuffix("SAN_OPTIONS") { environment[name] = value }
         environment.merge(extra) { $1 }

@@ -18,9 +18,9 @@ struct GoldenTests {
     }
 
     private static func compare(_ name: String, _ command: [String], _ database: TestDatabase) async throws {
-        let result = try await Tool.run(command + target(database))
+        let result = try await Tool.run(command + target(database), environment: ["COLUMNS": "80"])
         // Which documents stand for the many is up to the server, and how long it takes to the machine.
-        let text = masked(result.output, database).replacing(/\ +(such as|takes about) .*\n/, with: "")
+        let text = masked(result.output, database).replacing(/\ +(such as|takes about) .*\n(\ {8,}\S.*\n)*/, with: "")
         let file = try ProjectFiles.path("Tests/CommandTests/Golden") + "/\(name).txt"
         if ProcessInfo.processInfo.environment["CHAT_ADMIN_GOLDEN"] == "write" {
             try Data(text.utf8).write(to: URL(fileURLWithPath: file))
@@ -32,7 +32,7 @@ struct GoldenTests {
     /// What differs from run to run.
     private static func masked(_ text: String, _ database: TestDatabase) -> String {
         text.replacingOccurrences(of: database.name, with: "chat")
-            .replacing(/\d+ ms|\d+\.\d s/, with: "N ms").replacing(/as of [-0-9T:]+Z/, with: "as of TIME").replacing(
+            .replacing(/\d+ ms|\d+\.\d s/, with: "N ms").replacing(/as of\s[-0-9T:]+Z/, with: "as of TIME").replacing(
                 /is\s\d+ \w+ old/, with: "is N days old"
             ).replacing(
                 /[Rr]un(s undo)? [0-9a-f]{24}/

@@ -24,7 +24,7 @@ struct Explain: ParsableCommand {
     func run() throws {
         let console = Console(isQuiet: false, noColor: noColor)
         let codes = try codes()
-        guard !page else { return try console.result(FindingsPage.lines(codes)) }
+        guard !page else { return try console.result(FindingsPage.lines(codes), width: nil) }
         try console.print(ExplainResult(codes, isList: code == nil), format)
     }
 
@@ -74,7 +74,7 @@ private struct ExplainResult: CommandResult {
         }
         return codes.enumerated().flatMap { number, code -> [String] in
             let paragraphs = FindingExplanation.of(code).parts.flatMap { title, text in
-                [""] + (title.map { [style.bold($0)] } ?? []) + Wrapped.lines(text)
+                [""] + (title.map { [style.bold($0)] } ?? []) + Wrapped.lines(text, width: min(style.width, 80))
             }
             let heading = style.bold("\(code.rawValue) (\(code.severity.rawValue))")
             return (number == 0 ? [] : ["", ""]) + [heading] + paragraphs

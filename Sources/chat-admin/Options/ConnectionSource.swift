@@ -25,11 +25,17 @@ struct ConnectionSource {
 
     /// Reads the sources.
     ///
+    /// - Parameter prompt: Asks a person at a terminal for the password; nil where there is none.
     /// - Throws: ``Failure`` when one can't be read or understood.
-    init(_ options: GlobalOptions) async throws {
+    init(_ options: GlobalOptions, prompt: (() async throws -> String?)? = nil) async throws {
         self.options = options
         settings = try await Settings(file: options.envFile)
-        password = try await options.passwordFile.asyncMap(Self.readPassword)
+        if options.passwordFile == "-", let prompt {
+            password = try await prompt() ?? ""
+            guard password?.isEmpty == false else { throw Failure(.configuration, "No password was given.") }
+        } else {
+            password = try await options.passwordFile.asyncMap(Self.readPassword)
+        }
     }
 
     /// Decides.

@@ -17,7 +17,8 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Read the user's password from a file's first line; - reads standard input.", valueName: "file"))
+            "Read the user's password from a file's first line; - reads standard input, and asks where that is a terminal.",
+            valueName: "file"))
     var passwordFile: String?
 
     @Option(

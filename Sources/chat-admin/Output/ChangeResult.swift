@@ -91,7 +91,7 @@ struct ChangeResult: CommandResult {
         if let run {
             let isFinal = ["runs undo", "migrate down", "migrate mark", "migrate baseline"].contains(command)
             let what = isUnjournalled ? "what the journal holds of it, not all," : "it"
-            let undo = isFinal ? "." : "; `chat-admin runs undo \(run)` undoes \(what)."
+            let undo = isFinal ? "." : "; \(PlainText.tied("`chat-admin runs undo \(run)`")) undoes \(what)."
             lines.append(style.faint("Run \(run) took \(Readable.duration(milliseconds: durationMS))\(undo)"))
         } else if dryRun, !isQuestion {
             lines.append(style.faint("Nothing was written."))

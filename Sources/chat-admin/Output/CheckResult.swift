@@ -90,9 +90,7 @@ struct CheckResult: CommandResult {
         if isOld { footer.append(style.warning("The data are as of \(asOf): what has changed since isn't in them.")) }
         if let newestDamage {
             let sentence = newestDamage.sentence(hasGuard: hasGuard)
-            footer += Wrapped.lines(sentence, width: style.width).map {
-                newestDamage.recent ? style.warning($0) : style.faint($0)
-            }
+            footer.append(newestDamage.recent ? style.warning(sentence) : style.faint(sentence))
         }
         if let unchecked { footer.append(style.warning("Not looked at: \(unchecked.joined(separator: ", ")).")) }
         guard !complete || !findings.isEmpty else { return [style.good("\(database) is clean.")] + footer }
@@ -100,10 +98,10 @@ struct CheckResult: CommandResult {
         let rows = findings.map { item in
             [
                 item.code, item.collection + (item.field.map { ".\($0)" } ?? ""), Readable.count(item.count),
-                item.repair.map { "-> \($0)" } ?? "reported only",
+                PlainText.tied(item.repair.map { "-> \($0)" } ?? "reported only"),
             ]
         }
-        let lines = zip(TextTable.lines(rows), findings).flatMap { line, item in
+        let lines = zip(TextTable.lines(rows, width: style.width), findings).flatMap { line, item in
             let isError = item.severity == "error"
             // A few are named one by one; of many, one shows what is meant.
             let shown = item.samples.prefix(item.count <= item.samples.count ? item.samples.count : 1)

@@ -29,7 +29,7 @@ extension Console {
     /// Prints a result in the format that was asked for.
     func print(_ result: some CommandResult, _ format: OutputFormat) throws {
         switch format {
-        case .text: try self.result(result.lines(TextStyle(usesColor: usesColor, width: width)))
+        case .text: try self.result(result.lines(TextStyle(usesColor: usesColor, width: width)), width: width)
         case .json: try self.result(json: result)
         }
     }
@@ -47,18 +47,29 @@ enum JSON {
 /// Columns for people: each as wide as its widest cell.
 enum TextTable {
     /// Aligns rows; the last column is left as it is.
-    static func lines(_ rows: [[String]], indent: String = "  ") -> [String] {
+    ///
+    /// - Parameter width: What the lines should fit into: the widest column then goes by its other cells, and what is longer
+    ///   sticks out; nil where it doesn't matter.
+    static func lines(_ rows: [[String]], indent: String = "  ", width: Int? = nil) -> [String] {
         // As they will be printed, so that their widths are right.
         let rows = rows.map { $0.map(PlainText.line) }
         let columns = rows.map(\.count).max() ?? 0
-        let widths = (0..<columns).map { column in
-            rows.compactMap { $0.indices.contains(column) ? $0[column].count : nil }.max() ?? 0
+        var widths = (0..<columns).map { column in
+            rows.compactMap { $0.indices.contains(column) ? TextWidth.of($0[column]) : nil }.max() ?? 0
+        }
+        if let width, let widest = widths.dropLast().max(), let column = widths.firstIndex(of: widest) {
+            let excess = indent.count + widths.reduce(0, +) + 2 * max(columns - 1, 0) - width
+            if excess > 0 { widths[column] = max(widest - excess, narrowest) }
         }
         return rows.map { row in
             let cells = row.enumerated().map { column, cell in
-                column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
+                column == row.count - 1
+                    ? cell : cell + String(repeating: " ", count: max(widths[column] - TextWidth.of(cell), 0))
             }
             return indent + cells.joined(separator: "  ")
         }
     }
+
+    /// With less a column shows nothing.
+    private static let narrowest = 16
 }

@@ -45,22 +45,36 @@ final class Console: Sendable {
         state = Mutex(State(lastReport: ContinuousClock.now))
     }
 
-    /// The width of standard output's terminal, in characters; 80 where there is none, or it doesn't say.
-    var width: Int { Self.width(of: STDOUT_FILENO) }
+    /// How many columns a line of a result may have: as many as the terminal has, or COLUMNS says, or 80.
+    var width: Int { Self.width(of: STDOUT_FILENO) ?? Self.environmentWidth ?? 80 }
 
-    private static func width(of descriptor: Int32) -> Int {
+    /// How many columns the terminal of standard error has; nil where it is none.
+    private var errorWidth: Int? { errorIsTerminal ? Self.width(of: STDERR_FILENO) ?? 80 : nil }
+
+    private static func width(of descriptor: Int32) -> Int? {
         var size = winsize()
-        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-        return Int(size.ws_col)
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return max(Int(size.ws_col), narrowest)
     }
+
+    private static var environmentWidth: Int? {
+        ProcessInfo.processInfo.environment["COLUMNS"].flatMap { Int($0) }.map { max($0, narrowest) }
+    }
+
+    /// With less no sentence can be read.
+    private static let narrowest = 40
 
     /// Whether somebody can be asked.
     var canAsk: Bool { isatty(STDIN_FILENO) == 1 && errorIsTerminal }
 
     /// Prints a result for people, unless one was printed.
     ///
+    /// - Parameter width: Where lines are broken; nil leaves them as they are.
     /// - Throws: ``Failure`` when standard output is closed or full: a result that nobody got isn't a success.
-    func result(_ lines: [String]) throws { try print(lines.map(PlainText.line).joined(separator: "\n")) }
+    func result(_ lines: [String], width: Int?) throws {
+        let lines = width.map { width in lines.flatMap { Wrapped.line($0, width: width) } } ?? lines
+        try print(lines.map(PlainText.line).joined(separator: "\n"))
+    }
 
     /// Prints a result for machines, unless one was printed.
     ///
@@ -103,28 +117,49 @@ final class Console: Sendable {
     /// Prints an error of several lines.
     func error(_ lines: [String]) {
         clearProgress()
+        let lines = errorWidth.map { width in lines.flatMap { Wrapped.line($0, width: width) } } ?? lines
         try? Self.write(lines.map { PlainText.line($0) + "\n" }.joined(), to: .standardError)
     }
 
     /// Asks on standard error and reads a line.
     ///
+    /// - Parameter isSecret: Whether the terminal shows nothing of the answer.
     /// - Returns: The answer, or nil at the end of the input.
     /// - Throws: `EngineError.interrupted` when a signal comes while the user thinks.
-    func ask(_ question: String, _ interruption: Interruption) async throws -> String? {
+    func ask(_ question: String, _ interruption: Interruption, isSecret: Bool = false) async throws -> String? {
         clearProgress()
         try? Self.write(PlainText.line(question), to: .standardError)
         return try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global().async {
-                continuation.resume(with: Result { try Self.readAnswer(interruption) })
+                continuation.resume(
+                    with: Result {
+                        guard isSecret else { return try Self.readAnswer(interruption)?.trimmed }
+                        return try Self.withoutEcho { try Self.readAnswer(interruption) }
+                    })
             }
         }
+    }
+
+    /// Keeps the terminal from showing what is typed (termios(3)).
+    private static func withoutEcho<R>(_ body: () throws -> R) throws -> R {
+        var shown = termios()
+        guard tcgetattr(STDIN_FILENO, &shown) == 0 else { return try body() }
+        var hidden = shown
+        hidden.c_lflag &= ~tcflag_t(ECHO)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
+        defer {
+            tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
+            // The line break that was typed wasn't shown either.
+            try? write("\n", to: .standardError)
+        }
+        return try body()
     }
 
     private static func readAnswer(_ interruption: Interruption) throws -> String? {
         var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
         // A tenth of a second at a time, so that a signal is noticed.
         while poll(&input, 1, 100) <= 0 { try interruption.check() }
-        return readLine()?.trimmed
+        return readLine()
     }
 
     /// Shows how far an operation has come.
@@ -134,7 +169,9 @@ final class Console: Sendable {
             if isVerbose { error(progress.what) }
             return
         }
-        let text = PlainText.line(self.text(progress, elapsed: ContinuousClock.now - start))
+        var text = PlainText.line(self.text(progress, elapsed: ContinuousClock.now - start))
+        // A longer line would begin a new one at each change.
+        if redrawsLine, let width = errorWidth { text = Self.cut(text, width - 1) }
         let now = ContinuousClock.now
         let shown = state.withLock { state -> Bool in
             let interval: Duration = redrawsLine ? .milliseconds(100) : .seconds(30)
@@ -147,6 +184,13 @@ final class Console: Sendable {
         guard shown else { return }
         // Progress is worth nothing to nobody: a closed standard error is no reason to stop.
         try? Self.write(redrawsLine ? "\r\u{1B}[K\(text)" : text + "\n", to: .standardError)
+    }
+
+    private static func cut(_ text: String, _ width: Int) -> String {
+        guard TextWidth.of(text) > width else { return text }
+        var short = text
+        while TextWidth.of(short) > width - 1 { short.removeLast() }
+        return short + "…"
     }
 
     private func clearProgress() {

@@ -7,7 +7,9 @@ enum PlainText {
     /// One line as it is printed: what isn't text is written out, as `\u001b` or `\n`, and a line without end is cut.
     static func line(_ text: String) -> String {
         let isLong = text.utf8.count > longestLine
-        guard isLong || text.unicodeScalars.contains(where: { isControl($0) || $0 == mark }) else { return text }
+        guard isLong || text.unicodeScalars.contains(where: { isControl($0) || $0 == mark || $0 == tie }) else {
+            return text
+        }
         var line = ""
         var code: String?
         var isEmphasised = false
@@ -19,6 +21,8 @@ enum PlainText {
                     isEmphasised = begun != "0"
                 }
                 code = code == nil ? "" : nil
+            } else if scalar == tie {
+                line += " "
             } else if code != nil {
                 code?.unicodeScalars.append(scalar)
             } else if isControl(scalar) {
@@ -66,6 +70,30 @@ enum PlainText {
 
     /// Begins or ends emphasis within a line. The mark is made anew by each process: no text from elsewhere holds it.
     static func emphasis(_ code: String) -> String { "\(mark)\(code)\(mark)" }
+
+    /// Keeps a line from being broken within some words, such as a command to be typed.
+    static func tied(_ text: String) -> String { text.replacing(" ", with: "\(tie)") }
+
+    /// Stands for a space at which no line is broken.
+    private static let tie: Unicode.Scalar = {
+        let other = Unicode.Scalar(mark.value == 0xF_0000 ? 0xF_0001 : mark.value - 1)
+        return other ?? "\u{F0001}"
+    }()
+
+    /// The text without its emphasis.
+    static func withoutEmphasis(_ text: some StringProtocol) -> String {
+        guard text.unicodeScalars.contains(mark) else { return String(text) }
+        var plain = ""
+        var isCode = false
+        for scalar in text.unicodeScalars {
+            if scalar == mark {
+                isCode.toggle()
+            } else if !isCode {
+                plain.unicodeScalars.append(scalar)
+            }
+        }
+        return plain
+    }
 
     /// One of the 131,068 characters of the planes for private use.
     private static let mark: Unicode.Scalar = {

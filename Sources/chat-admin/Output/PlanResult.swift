@@ -74,9 +74,8 @@ struct PlanResult: CommandResult {
         }
         if let newestDamage {
             let hasGuard = !steps.contains { $0.version == Standing.guards.rawValue }
-            lines += Wrapped.lines(newestDamage.sentence(hasGuard: hasGuard), width: style.width).map {
-                newestDamage.recent ? style.warning($0) : style.faint($0)
-            }
+            let sentence = newestDamage.sentence(hasGuard: hasGuard)
+            lines.append(newestDamage.recent ? style.warning(sentence) : style.faint(sentence))
         }
         return lines
     }
@@ -93,13 +92,16 @@ struct PlanResult: CommandResult {
         if step.operations.isEmpty { lines.append("    nothing to do to the data as it is") }
         let rows = TextTable.lines(
             step.operations.map {
-                [Readable.count($0.matched), $0.collection, $0.operation, "(\($0.access), \($0.risk))"]
+                [Readable.count($0.matched), $0.collection, $0.operation, PlainText.tied("(\($0.access), \($0.risk))")]
             },
-            indent: "    ")
+            indent: "    ", width: style.width)
         for (row, operation) in zip(rows, step.operations) {
             lines.append(operation.risk == .dangerous ? style.bad(row) : row)
             if !operation.samples.isEmpty {
-                lines.append(style.faint("        such as \(operation.samples.map(\.text).joined(separator: "; "))"))
+                // A few are named one by one; of many, one shows what is meant.
+                let shown = operation.samples.prefix(
+                    operation.matched <= operation.samples.count ? operation.matched : 1)
+                lines += shown.map { style.faint("        such as \($0.text)") }
             }
         }
         lines += Set(step.operations.flatMap(\.warnings)).subtracting(step.blockers).sorted().map {

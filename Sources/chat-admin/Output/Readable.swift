@@ -58,7 +58,7 @@ extension JSONValue {
 
     private static func fields(_ fields: [String: JSONValue]) -> String {
         fields.sorted { ($0.key == "_id" ? 0 : 1, $0.key) < ($1.key == "_id" ? 0 : 1, $1.key) }
-            .map { "\($0.key): \($0.value.inner)" }.joined(separator: ", ")
+            .map { PlainText.tied("\($0.key): ") + $0.value.inner }.joined(separator: ", ")
     }
 
     private var inner: String {

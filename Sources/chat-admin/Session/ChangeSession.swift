@@ -75,7 +75,7 @@ extension CommandSession {
     }
 
     private func ask(_ remark: Remark) async throws {
-        console.error(Wrapped.lines(remark.text, width: console.width))
+        console.error(remark.text)
         guard let answer = remark.answer else { return }
         guard try await console.ask("Type \(answer) to do it all the same: ", interruption) == answer else {
             throw Failure(.refused, "Not confirmed. Nothing was changed.")

@@ -87,7 +87,8 @@ struct CommandSession: Sendable {
         let status: ExitStatus
         var target: ConnectionSource.Target?
         do {
-            let found = try await ConnectionSource(options).target()
+            let prompt = { try await console.ask("Password: ", interruption, isSecret: true) }
+            let found = try await ConnectionSource(options, prompt: console.canAsk ? prompt : nil).target()
             target = found
             console.begin(at: found.place)
             try await beforeConnecting(found.connection)
