@@ -128,14 +128,13 @@ final class Console: Sendable {
     /// - Throws: `EngineError.interrupted` when a signal comes while the user thinks.
     func ask(_ question: String, _ interruption: Interruption, isSecret: Bool = false) async throws -> String? {
         clearProgress()
-        try? Self.write(PlainText.line(question), to: .standardError)
+        let ask = { @Sendable in
+            try? Self.write(PlainText.line(question), to: .standardError)
+            return try Self.readAnswer(interruption)
+        }
         return try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global().async {
-                continuation.resume(
-                    with: Result {
-                        guard isSecret else { return try Self.readAnswer(interruption)?.trimmed }
-                        return try Self.withoutEcho { try Self.readAnswer(interruption) }
-                    })
+                continuation.resume(with: Result { isSecret ? try Self.withoutEcho(ask) : try ask()?.trimmed })
             }
         }
     }
