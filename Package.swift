@@ -95,7 +95,7 @@ let package = Package(
         tests("MigrationsTests", ["Migrations", "MigrationEngine", "Checksums", "TestSupport"]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["chat-admin", "Consistency", "MongoDriver", "BSON", "TestSupport"],
+            dependencies: ["chat-admin", "Consistency", "Journal", "MongoDriver", "BSON", "TestSupport"],
             exclude: ["Golden"],
             swiftSettings: settings
         ),

@@ -134,6 +134,7 @@ enum RepairScope: String {
         try await CommandSession.run("repair \(rawValue)", options, requires: .chatDatabase, changes: true) { session in
             let start = ContinuousClock.now
             if change.dryRun {
+                session.console.enter(stage: "planning")
                 let plans = try await plans(session.database, settings)
                 try session.console.print(session.result(plans, since: start), options.format)
                 return .done

@@ -145,6 +145,7 @@ struct RunsUndo: AsyncParsableCommand {
         try await CommandSession.run("runs undo", options, changes: true) { session in
             let start = ContinuousClock.now
             let record = try await RunRecord.find(session.database, named: run)
+            session.console.enter(stage: change.dryRun ? "reading the journal" : "undoing run \(record.id.hex)")
             if change.dryRun {
                 let result = ChangeResult(
                     command: session.command, database: session.database.name, run: nil, dryRun: true,

@@ -9,12 +9,9 @@ internal import Synchronization
 /// What is printed may hold text from a database, a file, an argument or a server. Everything goes out by lines, each of
 /// which ``PlainText`` makes harmless first: a line break comes from this tool alone.
 ///
-/// Progress is one line that is rewritten on a terminal, and a line every half minute elsewhere.
+/// How far a command is stands in one line (``ProgressLine``), which gives way to everything else.
 final class Console: Sendable {
     private struct State {
-        var hasProgressLine = false
-        var lastReport: ContinuousClock.Instant
-        var lastText = ""
         var hasResult = false
         var place: Place?
     }
@@ -25,10 +22,8 @@ final class Console: Sendable {
     /// What advice is put into words with.
     let words: AdviceWords
     private let errorIsTerminal: Bool
-    /// Whether progress is one line, written over again and again.
-    private let redrawsLine: Bool
-    private let state: Mutex<State>
-    private let start = ContinuousClock.now
+    private let line: ProgressLine
+    private let state = Mutex(State())
 
     init(isQuiet: Bool, isVerbose: Bool = false, noColor: Bool, words: AdviceWords = AdviceWords()) {
         self.words = words
@@ -38,11 +33,16 @@ final class Console: Sendable {
         // A terminal that is called dumb, or nothing, takes no escape sequences (terminfo(5)); https://no-color.org wants
         // NO_COLOR to be heeded where it isn't empty.
         let isDumb = ["dumb", ""].contains(environment["TERM"] ?? "")
-        errorIsTerminal = isatty(STDERR_FILENO) == 1
-        redrawsLine = errorIsTerminal && !isDumb
+        let errorIsTerminal = isatty(STDERR_FILENO) == 1
+        self.errorIsTerminal = errorIsTerminal
         usesColor =
             !noColor && !isDumb && isatty(STDOUT_FILENO) == 1 && (environment["NO_COLOR"] ?? "").isEmpty
-        state = Mutex(State(lastReport: ContinuousClock.now))
+        line = ProgressLine(redraws: errorIsTerminal && !isDumb, words: words) {
+            errorIsTerminal ? Self.width(of: STDERR_FILENO) ?? 80 : nil
+        } write: {
+            // Progress is worth nothing to nobody: a closed standard error is no reason to stop.
+            try? Self.write($0, to: .standardError)
+        }
     }
 
     /// How many columns a line of a result may have: as many as the terminal has, or COLUMNS says, or 80.
@@ -104,7 +104,7 @@ final class Console: Sendable {
             return !state.hasResult
         }
         guard isFirst else { return }
-        clearProgress()
+        line.hold()
         try Self.write(text + "\n", to: .standardOutput)
     }
 
@@ -116,7 +116,7 @@ final class Console: Sendable {
 
     /// Prints an error of several lines.
     func error(_ lines: [String]) {
-        clearProgress()
+        line.clear()
         let lines = errorWidth.map { width in lines.flatMap { Wrapped.line($0, width: width) } } ?? lines
         try? Self.write(lines.map { PlainText.line($0) + "\n" }.joined(), to: .standardError)
     }
@@ -127,7 +127,8 @@ final class Console: Sendable {
     /// - Returns: The answer, or nil at the end of the input.
     /// - Throws: `EngineError.interrupted` when a signal comes while the user thinks.
     func ask(_ question: String, _ interruption: Interruption, isSecret: Bool = false) async throws -> String? {
-        clearProgress()
+        line.hold()
+        defer { line.release() }
         let ask = { @Sendable in
             try? Self.write(PlainText.line(question), to: .standardError)
             return try Self.readAnswer(interruption)
@@ -164,54 +165,18 @@ final class Console: Sendable {
     /// Shows how far an operation has come.
     func progress(_ progress: ProgressUpdate) {
         guard !isQuiet else { return }
-        if progress.isNote {
-            if isVerbose { error(progress.what) }
-            return
-        }
-        var text = PlainText.line(self.text(progress, elapsed: ContinuousClock.now - start))
-        // A longer line would begin a new one at each change.
-        if redrawsLine, let width = errorWidth { text = Self.cut(text, width - 1) }
-        let now = ContinuousClock.now
-        let shown = state.withLock { state -> Bool in
-            let interval: Duration = redrawsLine ? .milliseconds(100) : .seconds(30)
-            guard now - state.lastReport >= interval, text != state.lastText else { return false }
-            state.lastReport = now
-            state.lastText = text
-            state.hasProgressLine = redrawsLine
-            return true
-        }
-        guard shown else { return }
-        // Progress is worth nothing to nobody: a closed standard error is no reason to stop.
-        try? Self.write(redrawsLine ? "\r\u{1B}[K\(text)" : text + "\n", to: .standardError)
+        guard progress.isNote else { return line.report(progress) }
+        if isVerbose { error(progress.what) }
     }
 
-    private static func cut(_ text: String, _ width: Int) -> String {
-        guard TextWidth.of(text) > width else { return text }
-        var short = text
-        while TextWidth.of(short) > width - 1 { short.removeLast() }
-        return short + "…"
-    }
+    /// Shows where in a longer work the command is, such as `step 2 of 6 (repair-ids)`.
+    func enter(stage: String) { if !isQuiet { line.enter(stage: stage) } }
 
-    private func clearProgress() {
-        let hadLine = state.withLock { state in
-            defer { state.hasProgressLine = false }
-            return state.hasProgressLine
-        }
-        if hadLine { try? Self.write("\r\u{1B}[K", to: .standardError) }
-    }
+    /// Shows no progress any more.
+    func endProgress() { line.hold() }
 
-    private func text(_ progress: ProgressUpdate, elapsed: Duration) -> String {
-        var parts = [progress.what]
-        if let total = progress.total, total > 0 {
-            parts.append("\(progress.done)/\(total), \(progress.done * 100 / total) %")
-        } else if progress.done > 0 {
-            parts.append("\(progress.done) changed")
-        }
-        let seconds = Double(elapsed.milliseconds) / 1000
-        if progress.done > 0, seconds > 1 { parts.append("\(Int(Double(progress.done) / seconds))/s") }
-        if let waiting = progress.waiting { parts.append(words.text(waiting)) }
-        return parts.joined(separator: " · ")
-    }
+    /// Takes the line of progress away, for somebody else to write to standard error.
+    func clearProgress() { line.clear() }
 
     private enum Stream: Int32 {
         case standardOutput = 1

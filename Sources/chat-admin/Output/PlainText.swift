@@ -139,9 +139,14 @@ enum PlainText {
 /// Writes log lines for a terminal: what comes from a server or a database can't be more than text.
 struct PlainLogHandler: LogHandler {
     private var handler: any LogHandler
+    private let making: @Sendable () -> Void
 
     /// Writes to another handler.
-    init(_ handler: any LogHandler) { self.handler = handler }
+    ///
+    /// - Parameter making: Makes room for a line.
+    init(_ handler: any LogHandler, making: @escaping @Sendable () -> Void = {}) {
+        (self.handler, self.making) = (handler, making)
+    }
 
     var logLevel: Logger.Level {
         get { handler.logLevel }
@@ -166,6 +171,7 @@ struct PlainLogHandler: LogHandler {
             event.metadata = (event.metadata ?? [:]).merging(["error": .string(PlainText.line("\(error)"))]) { $1 }
             event.error = nil
         }
+        making()
         handler.log(event: event)
     }
 

@@ -157,7 +157,7 @@ struct CommandSession: Sendable {
         _ requirement: Requirement, _ changes: Bool, _ body: (CommandSession) async throws -> ExitStatus
     ) async throws -> ExitStatus {
         if let warning = target.warning { parts.console.remark(warning) }
-        let logger = makeLogger(options.verbose)
+        let logger = makeLogger(options.verbose, parts.console)
         MongoRuntime.log(to: logger)
         let pool = try await hinting(target) {
             try MongoPool(target.connection, options: RunLifecycle.poolOptions, logger: logger)
@@ -243,8 +243,10 @@ struct CommandSession: Sendable {
         }
     }
 
-    private static func makeLogger(_ verbosity: Int) -> Logger {
-        var logger = Logger(label: "chat-admin") { PlainLogHandler(StreamLogHandler.standardError(label: $0)) }
+    private static func makeLogger(_ verbosity: Int, _ console: Console) -> Logger {
+        var logger = Logger(label: "chat-admin") { label in
+            PlainLogHandler(StreamLogHandler.standardError(label: label)) { console.clearProgress() }
+        }
         logger.logLevel =
             switch verbosity {
             case 0: .error
@@ -275,6 +277,7 @@ struct CommandSession: Sendable {
     ) {
         let lines = lines.prefix(mostLines).map { Redaction.redact($0).excerpt(maximumCharacters: longestLine) }
         let sentence = lines.joined(separator: "\n")
+        console.endProgress()
         console.error(["chat-admin: \(lines.first ?? "")"] + lines.dropFirst())
         if let changes = trail.text(console.words) { console.error(changes) }
         guard options.format == .json else { return }

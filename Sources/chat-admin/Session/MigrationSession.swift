@@ -48,8 +48,7 @@ struct MigrationSession {
         let selection = try await runner.selection(.up(to: version), database, allowOutOfOrder: true)
         let states = runner.status(selection)
         var steps: [PlanResult.Step] = []
-        try await runner.plan(selection, database) { step, plan, blockers, looking in
-            try session.interruption.check()
+        try await self.plan(selection) { step, plan, blockers, looking in
             let status = states.first { $0.version == step.version }
             steps.append(
                 PlanResult.Step(
@@ -67,6 +66,19 @@ struct MigrationSession {
             durationMS: (ContinuousClock.now - start).milliseconds)
     }
 
+    /// Plans steps, and shows at which it is.
+    func plan(
+        _ selection: MigrationSelection, each: (any Migration, StepPlan, [Sentence], Duration) throws -> Void
+    ) async throws {
+        var stages = Stages(selection, "planning", console)
+        stages.next()
+        try await runner.plan(selection, database) { step, plan, blockers, looking in
+            try session.interruption.check()
+            try each(step, plan, blockers, looking)
+            stages.next()
+        }
+    }
+
     /// The newest damage, where one of some steps mends what the bug writes, or keeps it out.
     func newestDamage(_ versions: [Int64]) async throws -> DamageResult? {
         let mending = runner.steps.filter { $0.mends.contains("id.") || $0.version == Standing.guards.rawValue }
@@ -79,5 +91,35 @@ struct MigrationSession {
         guard isBuiltIn else { return [] }
         let applied = Set(status.filter { $0.state == .applied }.map(\.version))
         return FindingCode.beginning(with: runner.steps.filter { applied.contains($0.version) }.flatMap(\.mends))
+    }
+}
+
+/// Shows at which of some steps the work is.
+struct Stages {
+    private let steps: [any Migration]
+    private let verb: String?
+    private let console: Console
+    private var position = 0
+
+    /// Counts the steps of a selection.
+    ///
+    /// - Parameter verb: What is done with them, such as `planning`; nil where that needs no saying.
+    init(_ selection: MigrationSelection, _ verb: String?, _ console: Console) {
+        (steps, self.verb, self.console) = (selection.steps, verb, console)
+    }
+
+    /// The next one begins.
+    mutating func next() {
+        guard position < steps.count else { return }
+        let prefix = verb.map { "\($0) " } ?? ""
+        console.enter(stage: "\(prefix)step \(position + 1) of \(steps.count) (\(steps[position].name))")
+        position += 1
+    }
+
+    /// One has come to its end: it is told, and the next one begins.
+    mutating func finish(_ result: StepResult) {
+        let time = Readable.duration(milliseconds: result.duration.milliseconds)
+        console.remark("Step \(result.version) (\(result.name)): \(result.state.rawValue), \(time)")
+        next()
     }
 }

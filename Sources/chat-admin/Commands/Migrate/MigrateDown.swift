@@ -59,7 +59,12 @@ struct MigrateDown: AsyncParsableCommand {
                 chosen = Set(selection.steps.map(\.version))
                 try await runner.checkDownBlockers(selection, session.database, settings: settings)
                 let context = StepContext(run: run, settings: settings)
-                try await runner.down(selection, context, description) { session.trail.append($0) }
+                var stages = Stages(selection, "reverting", session.console)
+                stages.next()
+                try await runner.down(selection, context, description) {
+                    session.trail.append($0)
+                    stages.finish($0)
+                }
             }
             var result = session.result(
                 run, left: run.totals.leftovers.map { ChangeResult.Left($0, series.words) }, since: start)
@@ -76,6 +81,7 @@ struct MigrateDown: AsyncParsableCommand {
         _ selection: MigrationSelection, _ migration: MigrationSession, since start: ContinuousClock.Instant
     ) async throws -> ChangeResult {
         let (session, runner) = (migration.session, migration.runner)
+        session.console.enter(stage: "reading the journal")
         let versions = Set(selection.steps.map(\.version))
         let status = runner.status(selection).filter { versions.contains($0.version) }
         var result = ChangeResult(

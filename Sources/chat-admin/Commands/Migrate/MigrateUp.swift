@@ -44,7 +44,7 @@ struct MigrateUp: AsyncParsableCommand {
             }
             if change.dryRun {
                 var plans: [StepPlan] = []
-                try await runner.plan(selection, session.database) { _, plan, _, _ in plans.append(plan) }
+                try await migration.plan(selection) { _, plan, _, _ in plans.append(plan) }
                 try session.console.print(session.result(plans, since: start), options.format)
                 return .done
             }
@@ -95,7 +95,12 @@ struct MigrateUp: AsyncParsableCommand {
                 try await runner.checkBlockers(chosen, session.database, settings: settings)
             }
             let context = StepContext(run: run, settings: settings)
-            try await runner.up(chosen, context, description) { session.trail.append($0) }
+            var stages = Stages(chosen, nil, session.console)
+            stages.next()
+            try await runner.up(chosen, context, description) {
+                session.trail.append($0)
+                stages.finish($0)
+            }
         }
     }
 }
