@@ -38,7 +38,7 @@ struct RunsResult: CommandResult {
             runs.map { run in
                 [
                     run.run, run.startedAt ?? "", run.command, run.undone ? "\(run.state), undone" : run.state,
-                    "\(Readable.count(run.changed)) changed",
+                    PlainText.tied("\(Readable.count(run.changed)) changed"),
                     [run.user, run.host].compactMap { $0 }.joined(separator: "@"),
                 ]
             }, indent: "")

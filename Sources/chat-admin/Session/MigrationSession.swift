@@ -70,7 +70,7 @@ struct MigrationSession {
     func plan(
         _ selection: MigrationSelection, each: (any Migration, StepPlan, [Sentence], Duration) throws -> Void
     ) async throws {
-        var stages = Stages(selection, "planning", console)
+        var stages = Stages(selection, "planning", self)
         stages.next()
         try await runner.plan(selection, database) { step, plan, blockers, looking in
             try session.interruption.check()
@@ -97,6 +97,8 @@ struct MigrationSession {
 /// Shows at which of some steps the work is.
 struct Stages {
     private let steps: [any Migration]
+    /// Where each stands in its series, from 1 on, by version.
+    private let numbers: [Int64: Int]
     private let verb: String?
     private let console: Console
     private var position = 0
@@ -104,15 +106,18 @@ struct Stages {
     /// Counts the steps of a selection.
     ///
     /// - Parameter verb: What is done with them, such as `planning`; nil where that needs no saying.
-    init(_ selection: MigrationSelection, _ verb: String?, _ console: Console) {
-        (steps, self.verb, self.console) = (selection.steps, verb, console)
+    init(_ selection: MigrationSelection, _ verb: String?, _ migration: MigrationSession) {
+        (steps, self.verb, console) = (selection.steps, verb, migration.console)
+        let versions = migration.runner.steps.enumerated().map { ($1.version, $0 + 1) }
+        numbers = Dictionary(versions, uniquingKeysWith: { first, _ in first })
     }
 
     /// The next one begins.
     mutating func next() {
         guard position < steps.count else { return }
-        let prefix = verb.map { "\($0) " } ?? ""
-        console.enter(stage: "\(prefix)step \(position + 1) of \(steps.count) (\(steps[position].name))")
+        let step = steps[position]
+        let number = numbers[step.version].map { " \($0) of \(numbers.count)" } ?? ""
+        console.enter(stage: "\(verb.map { "\($0) " } ?? "")step\(number) (\(step.name))")
         position += 1
     }
 

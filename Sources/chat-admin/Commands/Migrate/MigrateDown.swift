@@ -59,7 +59,7 @@ struct MigrateDown: AsyncParsableCommand {
                 chosen = Set(selection.steps.map(\.version))
                 try await runner.checkDownBlockers(selection, session.database, settings: settings)
                 let context = StepContext(run: run, settings: settings)
-                var stages = Stages(selection, "reverting", session.console)
+                var stages = Stages(selection, "reverting", migration)
                 stages.next()
                 try await runner.down(selection, context, description) {
                     session.trail.append($0)

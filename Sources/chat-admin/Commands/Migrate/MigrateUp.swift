@@ -95,7 +95,7 @@ struct MigrateUp: AsyncParsableCommand {
                 try await runner.checkBlockers(chosen, session.database, settings: settings)
             }
             let context = StepContext(run: run, settings: settings)
-            var stages = Stages(chosen, nil, session.console)
+            var stages = Stages(chosen, nil, migration)
             stages.next()
             try await runner.up(chosen, context, description) {
                 session.trail.append($0)
