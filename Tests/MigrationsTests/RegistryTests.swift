@@ -23,4 +23,10 @@ struct RegistryTests {
             #expect(try step.checksum == SwiftSource(source).checksum(), "\(file)")
         }
     }
+
+    @Test("know which of them makes what is to stay")
+    func installed() {
+        let names = Installed.allCases.map { made in ChatMigrations.steps.first { $0.version == made.rawValue }?.name }
+        #expect(names == ["guard", "indexes", "unique-users"])
+    }
 }

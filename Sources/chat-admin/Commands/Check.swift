@@ -59,10 +59,10 @@ struct Check: AsyncParsableCommand {
     }
 
     /// What applied steps have made, where somebody asks for it: what then isn't there got lost.
-    private static func made(_ codes: Set<FindingCode>, _ database: Database) async throws -> Set<Standing> {
+    private static func made(_ codes: Set<FindingCode>, _ database: Database) async throws -> Set<Installed> {
         guard codes.contains(where: { $0.isOfBug || [.missingGuard, .missingIndex].contains($0) }) else { return [] }
         do {
-            return try await Standing.made(in: database)
+            return try await Installed.made(in: database)
         } catch is StateError {
             // `migrate up` then says what is wrong with the ledger.
             return []

@@ -162,16 +162,16 @@ enum RepairScope: String {
     /// What applied steps have made, of what this repair puts back.
     ///
     /// - Throws: ``Failure`` where the repair is about nothing else, and the steps aren't applied.
-    private func lost(_ database: Database) async throws -> Set<Standing> {
-        let wanted: Set<Standing> =
+    private func lost(_ database: Database) async throws -> Set<Installed> {
+        let wanted: Set<Installed> =
             switch self {
             case .ids, .references, .fields, .counts: []
             case .guards: [.guards]
             case .indexes: [.indexes, .uniqueIndexes]
-            case .all: Set(Standing.allCases)
+            case .all: Set(Installed.allCases)
             }
         guard !wanted.isEmpty else { return [] }
-        let made = try await Standing.made(in: database).intersection(wanted)
+        let made = try await Installed.made(in: database).intersection(wanted)
         guard made.isEmpty, self != .all else { return made }
         let step = wanted.map(\.rawValue).min() ?? 0
         throw Failure(
@@ -225,7 +225,7 @@ enum RepairScope: String {
     }
 
     /// The kinds of indexes to be looked after: whether they are unique.
-    private static func kinds(_ lost: Set<Standing>) -> [Bool] {
+    private static func kinds(_ lost: Set<Installed>) -> [Bool] {
         (lost.contains(.indexes) ? [false] : []) + (lost.contains(.uniqueIndexes) ? [true] : [])
     }
 }

@@ -86,7 +86,7 @@ struct DatabaseQuestions {
     private func catalogue() async throws -> [Diagnosis] {
         let checker = Checker(database: database, schema: .chat) { _ in }
         let report = try await checker.check([.missingGuard, .missingIndex], interruption: session.interruption)
-        let made = try await Standing.made(in: database)
+        let made = try await Installed.made(in: database)
         return [FindingCode.missingGuard, .missingIndex].map { code in
             let name = code == .missingGuard ? "guard" : "indexes"
             let found = report.findings.filter { $0.code == code }

@@ -55,7 +55,7 @@ struct CheckResult: CommandResult {
     }
 
     init(
-        _ report: CheckReport, _ database: Database, _ freshness: Freshness, made: Set<Standing>,
+        _ report: CheckReport, _ database: Database, _ freshness: Freshness, made: Set<Installed>,
         damage: NewestDamage? = nil, duration: Duration
     ) {
         newestDamage = damage.map(DamageResult.init)
@@ -124,7 +124,7 @@ struct CheckResult: CommandResult {
 
 extension Finding {
     /// The command that mends it: what an applied step has made, and got lost, a repair makes again.
-    func repair(_ made: Set<Standing>) -> String? {
+    func repair(_ made: Set<Installed>) -> String? {
         switch code {
         case .missingGuard where made.contains(.guards): return "repair guard"
         case .missingIndex:

@@ -73,7 +73,7 @@ struct PlanResult: CommandResult {
                         + "has to count."))
         }
         if let newestDamage {
-            let hasGuard = !steps.contains { $0.version == Standing.guards.rawValue }
+            let hasGuard = !steps.contains { $0.version == Installed.guards.rawValue }
             let sentence = newestDamage.sentence(hasGuard: hasGuard)
             lines.append(newestDamage.recent ? style.warning(sentence) : style.faint(sentence))
         }

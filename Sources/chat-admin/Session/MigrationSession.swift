@@ -81,7 +81,7 @@ struct MigrationSession {
 
     /// The newest damage, where one of some steps mends what the bug writes, or keeps it out.
     func newestDamage(_ versions: [Int64]) async throws -> DamageResult? {
-        let mending = runner.steps.filter { $0.mends.contains("id.") || $0.version == Standing.guards.rawValue }
+        let mending = runner.steps.filter { $0.mends.contains("id.") || $0.version == Installed.guards.rawValue }
         guard isBuiltIn, mending.contains(where: { versions.contains($0.version) }) else { return nil }
         return try await DamageAge(database: database, schema: .chat).newest().map(DamageResult.init)
     }

@@ -78,7 +78,7 @@ struct MigrateUp: AsyncParsableCommand {
         let (session, runner) = (migration.session, migration.runner)
         let versions = selection.steps.map(\.version)
         let damage = try await migration.newestDamage(versions)
-        let setsGuard = versions.contains(Standing.guards.rawValue)
+        let setsGuard = versions.contains(Installed.guards.rawValue)
         let remark = damage.flatMap { $0.recent ? $0.sentence(hasGuard: !setsGuard) : nil }
         return try await session.change(
             change, asks: !selection.isEmpty, offline: settings.offline,

@@ -2,7 +2,7 @@ package import Journal
 internal import MigrationEngine
 
 /// What a step makes that is to stand from then on, by the step's version: somebody may drop it.
-package enum Standing: Int64, CaseIterable, Sendable {
+package enum Installed: Int64, CaseIterable, Sendable {
     /// The guards of the collections.
     case guards = 1
     /// The indexes that are read by.
@@ -13,8 +13,8 @@ package enum Standing: Int64, CaseIterable, Sendable {
     /// What the applied steps have made: where it isn't there, it got lost.
     ///
     /// - Throws: `StateError` where the ledger can't be read; `MongoError`.
-    package static func made(in database: Database) async throws -> Set<Standing> {
+    package static func made(in database: Database) async throws -> Set<Installed> {
         let status = try await ChatMigrations.runner.status(database)
-        return Set(status.filter { $0.state == .applied }.compactMap { Standing(rawValue: $0.version) })
+        return Set(status.filter { $0.state == .applied }.compactMap { Installed(rawValue: $0.version) })
     }
 }
