@@ -19,8 +19,8 @@ package struct NewestDamage: Sendable, Equatable {
 
 /// Finds out how old the newest damage is.
 ///
-/// Documents with a wrong `_id` are few, and all of them are looked at. Of references that are text, the last day's
-/// documents alone are: an ObjectId begins with its time, so the index of `_id` finds them, however large the collection is.
+/// Documents with a wrong `_id` are few, and all of them are looked at. References that are text are looked for from the
+/// newest document back, along the index of `_id`, for an ObjectId begins with its time: as far as a day, or as they are.
 package struct DamageAge: Sendable {
     private let database: Database
     private let schema: DatabaseSchema
@@ -34,10 +34,14 @@ package struct DamageAge: Sendable {
         self.schema = schema
     }
 
-    /// The newest damage; nil where there is none, or none whose time is known.
+    /// The newest damage; nil where there is none, or none whose time is known. What says that it is of another day than
+    /// today or an earlier one tells no time.
     ///
+    /// - Parameters:
+    ///   - codes: What counts as damage.
+    ///   - isKnown: Whether there are such references, so that it pays to look further back than a day.
     /// - Throws: `MongoError`.
-    package func newest() async throws -> NewestDamage? {
+    package func newest(_ codes: Set<FindingCode>, isKnown: Bool) async throws -> NewestDamage? {
         let present = try await database.collections()
         let collections = schema.collections.filter { present[$0.name]?.isOrdinary ?? false }
         guard !collections.isEmpty else { return nil }
@@ -45,15 +49,18 @@ package struct DamageAge: Sendable {
         let now = hello["localTime"]?.date ?? 0
         var newest: NewestDamage?
         for collection in collections {
-            for damage in [try await identities(collection, now), try await references(collection, now)] {
-                if let damage, damage.madeAt > newest?.madeAt ?? .min { newest = damage }
+            var found = try await identities(collection, now)
+            if let reference = try await reference(collection, codes, now, isKnown: isKnown) { found.append(reference) }
+            for damage in found where codes.contains(damage.code) && damage.madeAt > newest?.madeAt ?? .min {
+                newest = damage
             }
         }
         return newest
     }
 
-    private func identities(_ collection: CollectionSchema, _ now: Int64) async throws -> NewestDamage? {
-        var newest: NewestDamage?
+    /// The newest document of each kind of wrong `_id`.
+    private func identities(_ collection: CollectionSchema, _ now: Int64) async throws -> [NewestDamage] {
+        var newest: [FindingCode: NewestDamage] = [:]
         // Empty and null, or text; comparisons stay within a type.
         for filter: BSONDocument in [["_id": .null], ["_id": ["$gte": ""]]] {
             let cursor = try await database.client.find(
@@ -62,31 +69,46 @@ package struct DamageAge: Sendable {
                 readPreference: database.readPreference)
             try await database.client.forEachBatch(of: cursor, maximum: 1000) { documents in
                 for document in documents {
-                    let kind = document["_id"].map { IdentityKind($0).code } ?? .foreignID
-                    guard kind != .foreignID, let seconds = IdentityRepair.created(document, collection) else {
-                        continue
-                    }
+                    guard let id = document["_id"] else { continue }
+                    let kind = IdentityKind(id)
+                    guard kind.code != .foreignID, let seconds = Self.made(kind, document, collection) else { continue }
                     let madeAt = Int64(seconds) * 1000
-                    guard madeAt > newest?.madeAt ?? .min else { continue }
-                    newest = NewestDamage(
-                        code: kind, collection: collection.name, madeAt: madeAt, ageMS: max(0, now - madeAt))
+                    // A local time may lie hours ahead, and none a day.
+                    guard madeAt < now + Self.day, madeAt > newest[kind.code]?.madeAt ?? .min else { continue }
+                    newest[kind.code] = NewestDamage(
+                        code: kind.code, collection: collection.name, madeAt: madeAt, ageMS: max(0, now - madeAt))
                 }
             }
         }
-        return newest
+        return Array(newest.values)
     }
 
-    private func references(_ collection: CollectionSchema, _ now: Int64) async throws -> NewestDamage? {
+    /// When a document was made, in seconds since 1970: the text of an ObjectId tells it itself.
+    private static func made(
+        _ kind: IdentityKind, _ document: BSONDocument, _ collection: CollectionSchema
+    ) -> UInt32? {
+        if case .text(let id) = kind { return id.timestamp }
+        return IdentityRepair.created(document, collection)
+    }
+
+    private func reference(
+        _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ now: Int64, isKnown: Bool
+    ) async throws -> NewestDamage? {
         let fields = collection.references.map(\.field)
-        guard !fields.isEmpty else { return nil }
-        let start = ObjectID.smallest(at: UInt32(clamping: (now - Self.day) / 1000))
+        guard !fields.isEmpty, !codes.isDisjoint(with: [.emptyReference, .textReference]) else { return nil }
+        let start = isKnown ? ObjectID.min : ObjectID.smallest(at: UInt32(clamping: (now - Self.day) / 1000))
+        let end = ObjectID.smallest(at: UInt32(clamping: (now + Self.day) / 1000))
         let isText = fields.map { BSONValue.document([$0: ["$type": "string"]]) }
-        let found = try await database.findAll(
-            collection.name, filter: ["_id": ["$gte": .objectID(start)], "$or": .array(BSONArray(isText))],
-            options: [
-                "sort": ["_id": -1], "limit": 1, "hint": ["_id": 1],
-                "projection": BSONValue.document(BSONDocument(fields.map { ($0, 1) })),
-            ])
+        let found = try await database.client.all(
+            database.client.find(
+                database.namespace(collection.name),
+                filter: [
+                    "_id": ["$gte": .objectID(start), "$lt": .objectID(end)], "$or": .array(BSONArray(isText)),
+                ],
+                options: [
+                    "sort": ["_id": -1], "limit": 1, "hint": ["_id": 1],
+                    "projection": BSONValue.document(BSONDocument(fields.map { ($0, 1) })),
+                ], readPreference: database.readPreference))
         guard let document = found.first, let id = document["_id"]?.objectID else { return nil }
         let madeAt = Int64(id.timestamp) * 1000
         let isEmpty = fields.contains { document[$0] == .string("") }

@@ -13,6 +13,14 @@ package struct GuardRepair: Sendable {
         self.schema = schema
     }
 
+    /// Whether the guard stands before every collection, by their validators. Changes nothing.
+    ///
+    /// - Throws: `MongoError`.
+    package func stands() async throws -> Bool {
+        let plan = try await plan()
+        return plan.operations.isEmpty && plan.leftovers.isEmpty
+    }
+
     /// What the repair would do. Changes nothing.
     ///
     /// - Throws: `MongoError`.

@@ -19,10 +19,16 @@ package struct IndexRepair: Sendable {
 
     /// What the repair would do. Changes nothing.
     ///
+    /// - Parameter leavesBlocked: As of ``apply(_:leavesBlocked:)``.
     /// - Throws: `MongoError`.
-    package func plan() async throws -> StepPlan {
+    package func plan(leavesBlocked: Bool = false) async throws -> StepPlan {
         var plan = StepPlan()
         for missing in try await missing() {
+            let reasons = leavesBlocked ? try await blockers(missing, isEmpty: false) : []
+            guard reasons.isEmpty else {
+                plan.leftovers.append(leftover(missing, reasons))
+                continue
+            }
             let what = missing.index.isUnique ? "create unique index" : "create index"
             plan.operations.append(
                 PlannedOperation(
@@ -55,10 +61,11 @@ package struct IndexRepair: Sendable {
             var free: [Missing] = []
             for index in missing {
                 let reasons = try await blockers(index, isEmpty: false)
-                if reasons.isEmpty { free.append(index) } else { leave(index, reasons, run) }
+                if reasons.isEmpty { free.append(index) } else { run.totals.left(leftover(index, reasons)) }
             }
             missing = free
         }
+        guard !missing.isEmpty else { return }
         let names = Set(missing.map(\.collection)).sorted().joined(separator: ", ")
         run.progress(ProgressUpdate("indexes of \(names)"))
         _ = try await run.recording("create index", in: names, isRepeated: true) {
@@ -66,10 +73,10 @@ package struct IndexRepair: Sendable {
         }
     }
 
-    private func leave(_ missing: Missing, _ reasons: [String], _ run: Run) {
-        run.totals.left(
-            FindingCode.missingIndex.rawValue, missing.collection, 1,
-            reason: Sentence("\(missing.name): \(reasons.joined(separator: "; "))"))
+    private func leftover(_ missing: Missing, _ reasons: [String]) -> Leftover {
+        Leftover(
+            code: FindingCode.missingIndex.rawValue, collection: missing.collection, count: 1,
+            reason: Sentence("\(missing.name) can't be made: \(reasons.joined(separator: "; "))"))
     }
 
     /// An index that isn't there, and what becomes of it.

@@ -136,7 +136,9 @@ struct ReferenceScan: Sendable {
             for element in group.references.rawElements { sample.append(raw: element) }
             let finding = Finding(
                 code: code, collection: collection.name, field: reference.field, count: group.count, samples: [sample])
-            if code == .danglingReference, let id = group.references[reference.field]?.objectID, waiting.contains(id) {
+            if code == .danglingReference, let id = group.references[reference.field]?.objectID,
+                isRightOnceRepaired(group, waiting[id] ?? [], reference)
+            {
                 findings.add(finding, becauseOf: .textID, in: reference.target)
             } else {
                 findings.add(finding)
@@ -161,14 +163,27 @@ struct ReferenceScan: Sendable {
         }
     }
 
-    /// The ObjectIds that these groups name, and that documents have as text: once those are repaired, they name them.
-    private func waiting(_ groups: [Group], _ reference: Reference) async throws -> Set<ObjectID> {
+    /// Whether a reference names the one document that gets the ObjectId, and that is its owner's.
+    private func isRightOnceRepaired(_ group: Group, _ owners: [BSONValue], _ reference: Reference) -> Bool {
+        guard owners.count == 1, let its = owners.first else { return false }
+        guard reference.sharesOwner, let field = collection.ownerField else { return true }
+        return Identity.objectID(group.references[field]) == Identity.objectID(its)
+    }
+
+    /// The documents that have as text the ObjectIds which these groups name: the owner of each, by the ObjectId.
+    private func waiting(_ groups: [Group], _ reference: Reference) async throws -> [ObjectID: [BSONValue]] {
         let ids = groups.compactMap { $0.references[reference.field]?.objectID }
-        guard !ids.isEmpty else { return [] }
+        guard !ids.isEmpty else { return [:] }
+        let owner = schema.collection(reference.target)?.ownerField
         let texts = Set(ids.flatMap { [$0.hex, $0.hex.uppercased()] }).map { BSONValue.string($0) }
+        let projection = BSONDocument((["_id"] + [owner].compactMap { $0 }).map { ($0, 1) })
         let found = try await database.findAll(
-            reference.target, filter: ["_id": ["$in": .array(BSONArray(texts))]], options: ["projection": ["_id": 1]])
-        return Set(found.compactMap { Identity.objectID($0["_id"]) })
+            reference.target, filter: ["_id": ["$in": .array(BSONArray(texts))]],
+            options: ["projection": .document(projection)])
+        return found.reduce(into: [:]) { result, document in
+            guard let id = Identity.objectID(document["_id"]) else { return }
+            result[id, default: []].append(owner.flatMap { document[$0] } ?? .null)
+        }
     }
 
     /// The existing targets of these groups, each with its owner (null where it has none).

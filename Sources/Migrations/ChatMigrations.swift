@@ -15,6 +15,9 @@ package enum ChatMigrations {
         Step006UniqueUsers(),
     ]
 
+    /// The step that counts, whose plan goes by the data as the steps before it find them.
+    package static let recount = Step005Recount().version
+
     /// Applies the steps and reverts them.
     package static var runner: MigrationRunner { MigrationRunner(series: series, steps: steps) }
 }

@@ -1,4 +1,5 @@
 internal import BSON
+internal import CMongoC
 package import Logging
 
 /// What one server says of itself and of its replica set, to anybody who asks.
@@ -21,7 +22,9 @@ extension ConnectionString {
     package var authSource: String? { option("authsource") }
 
     private func option(_ name: String) -> String? {
-        Parts(text).value(of: name)
+        guard let value = Parts(text).value(of: name), let decoded = mongoc_uri_unescape(value) else { return nil }
+        defer { bson_free(decoded) }
+        return String(cString: decoded)
     }
 
     /// Asks one server what it is, without signing in.
@@ -29,6 +32,8 @@ extension ConnectionString {
     /// - Parameter host: `host:port`, as one of ``hosts``.
     /// - Returns: nil where it doesn't answer.
     package func member(at host: String, logger: Logger) async -> MemberReport? {
+        // A socket of this machine is there, or it isn't.
+        guard !host.hasPrefix("/") else { return nil }
         var options = MongoPool.Options()
         options.serverSelectionTimeoutMS = 2_000
         do {
@@ -39,7 +44,7 @@ extension ConnectionString {
                 return MemberReport(
                     setName: hello["setName"]?.string,
                     isPrimary: (hello["isWritablePrimary"] ?? hello["ismaster"])?.bool == true,
-                    primary: hello["primary"]?.string, members: hello["hosts"]?.array?.compactMap(\.string) ?? [])
+                    primary: hello["primary"]?.string, members: MongoClient.members(hello))
             }
         } catch {
             // No answer is the answer: the caller has an error already, which this was to explain.

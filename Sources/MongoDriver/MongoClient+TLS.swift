@@ -30,7 +30,8 @@ extension MongoClient {
     package func hostReports() -> [HostReport] {
         hosts().map { host in
             guard let tls = host.tls else {
-                return HostReport(name: host.name, addresses: [], failure: nil, daysLeft: nil)
+                let failure = HostProbe.failure(ofSocket: host.name).map(host.words)
+                return HostReport(name: host.name, addresses: [host.name], failure: failure, daysLeft: nil)
             }
             let addresses: [String]
             switch host.probe.addresses() {
@@ -79,6 +80,7 @@ extension MongoClient {
         var next = mongoc_uri_get_hosts(uri)
         while let host = next {
             next = UnsafePointer(host.pointee.next)
+            let isSocket = host.pointee.family == AF_UNIX
             let name = withUnsafeBytes(of: host.pointee.host) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
@@ -88,8 +90,8 @@ extension MongoClient {
                 password: text(MONGOC_URI_TLSCERTIFICATEKEYFILEPASSWORD))
             hosts.append(
                 Host(
-                    name: host.pointee.name, probe: HostProbe(host: name, port: host.pointee.port),
-                    tls: host.pointee.family == AF_UNIX ? nil : tls, isLenient: isLenient))
+                    name: isSocket ? name : host.pointee.name, probe: HostProbe(host: name, port: host.pointee.port),
+                    tls: isSocket ? nil : tls, isLenient: isLenient))
         }
         return hosts
     }

@@ -70,14 +70,23 @@ extension MongoClient {
             }
         let isPrimary = (hello["isWritablePrimary"] ?? hello["ismaster"])?.bool == true
         guard topology != .replicaSet || isPrimary || hello["secondary"]?.bool == true else {
+            let words =
+                hello["arbiterOnly"]?.bool == true
+                ? "The server is an arbiter, which holds no data. Name another member of its replica set."
+                : "The server is a member of a replica set, but neither primary nor secondary."
             throw MongoError(
-                .server, "The server is a member of a replica set, but neither primary nor secondary.",
+                .server, words,
                 code: MongoError.ServerCode.notPrimaryOrSecondary)
         }
         let build = try send(["buildInfo": 1], on: "admin", mode: .plain, readPreference: nil, [:])
         return ServerDescription(
             version: build["version"]?.string ?? "unknown", topology: topology,
             wireVersion: hello["maxWireVersion"]?.integer ?? 0,
-            members: hello["hosts"]?.array?.compactMap(\.string) ?? [])
+            members: Self.members(hello))
+    }
+
+    /// The members of a replica set, as `hello` tells them: also those that can't become primary, and arbiters.
+    nonisolated static func members(_ hello: BSONDocument) -> [String] {
+        ["hosts", "passives", "arbiters"].flatMap { hello[$0]?.array?.compactMap(\.string) ?? [] }
     }
 }

@@ -66,6 +66,26 @@ package struct HostProbe {
         }
     }
 
+    /// Says why nothing listens at a socket of this machine; nil where something does.
+    ///
+    /// - Parameter path: The socket's path.
+    package static func failure(ofSocket path: String) -> Failure? {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return .noConnection(String(cString: strerror(errno))) }
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let size = MemoryLayout.size(ofValue: address.sun_path)
+        guard path.utf8.count < size else { return .noConnection("its path is too long") }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let isConnected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+            }
+        }
+        return isConnected ? nil : .noConnection(String(cString: strerror(errno)))
+    }
+
     private func resolved<R>(_ body: (UnsafeMutablePointer<addrinfo>) -> Result<R, Failure>) -> Result<R, Failure> {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

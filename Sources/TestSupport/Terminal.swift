@@ -20,10 +20,11 @@ package final class Terminal: Sendable {
     ///   - arguments: What follows the program's name.
     ///   - columns: The terminal's width.
     ///   - environment: Variables beyond `PATH`, `HOME`, `TERM` and `LC_ALL`, or instead of them.
+    ///   - redirection: Where the shell sends something of it, such as `2>errors`.
     ///   - body: Looks, and types. The tool is killed when it returns.
     package static func run<R>(
         _ arguments: [String], columns: Int = 80, environment: [String: String] = [:],
-        _ body: (Terminal) async throws -> R
+        redirection: String = "", _ body: (Terminal) async throws -> R
     ) async throws -> R {
         let folder = try TestServer.makeFolder()
         let home = folder + "/home"
@@ -33,7 +34,7 @@ package final class Terminal: Sendable {
         let terminal = Terminal(server: server, socket: socket, columns: columns)
         do {
             try await waitUntil("a terminal at \(socket)") { FileManager.default.fileExists(atPath: socket) }
-            try await terminal.start(arguments, home, environment)
+            try await terminal.start(arguments, home, environment, redirection)
             let result = try await body(terminal)
             try await server.end()
             return result
@@ -44,15 +45,18 @@ package final class Terminal: Sendable {
         }
     }
 
-    private func start(_ arguments: [String], _ home: String, _ environment: [String: String]) async throws {
+    private func start(
+        _ arguments: [String], _ home: String, _ environment: [String: String], _ redirection: String
+    ) async throws {
         let own = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "HOME": home]
         var variables = own.merging(["TERM": "screen-256color", "LC_ALL": "C.UTF-8"]) { $1 }
         variables.merge(environment) { $1 }
         let command = [try ToolProgram.path()] + arguments
         let words =
             ["env", "-i"] + variables.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" } + command
+        // Ctrl-C reaches the shell, too.
         let line =
-            "trap : INT; cd \(Self.quoted(home)); \(words.map(Self.quoted).joined(separator: " ")); echo \"exit=$?\"; stty -a; cat"
+            "trap : INT; cd \(Self.quoted(home)); \(words.map(Self.quoted).joined(separator: " ")) \(redirection); echo \"exit=$?\"; stty -a; cat"
         _ = try await tmux("set-option", "-g", "remain-on-exit", "on")
         _ = try await tmux(
             "new-session", "-d", "-x", "\(columns)", "-y", "\(Self.rows)", "-s", "tool", "sh", "-c", line)

@@ -113,6 +113,67 @@ struct DamageTests {
         }
     }
 
+    @Test("only what becomes right is counted under a cause: its owner's, and by one document alone")
+    func noConsequences() async throws {
+        try await withDatabase { database in
+            try await Self.insertUser(database)
+            let id = try #require(ObjectID(hex: Self.text))
+            // A message of somebody else's, in a session that gets its id back.
+            try await Self.insert(database, session: .string(Self.text), at: Self.now - 90_000_000)
+            let foreign = Sample.message(["session_id": .objectID(id), "user_id": .objectID(ObjectID(timestamp: 5))])
+            try await database.load("messages", [foreign])
+            var check = try await json(["check", "--only", "id,ref.dangling"], on: database, expecting: 1)
+            #expect(check.counts(of: "findings", "count")["ref.dangling"] == ["messages": 1], "\(check)")
+            try await database.run(["delete": "messages", "deletes": [["q": [:], "limit": 0]]])
+            // Two sessions that want the same id.
+            try await Self.insert(database, session: .string(Self.text.uppercased()), at: Self.now - 90_000_000)
+            try await Self.insert(database, message: 1000, of: .objectID(id))
+            check = try await json(["check", "--only", "id,ref.dangling"], on: database, expecting: 1)
+            #expect(check.counts(of: "findings", "count")["ref.dangling"] == ["messages": 1], "\(check)")
+        }
+    }
+
+    @Test("is as old as the newest of it, whatever its kind; the future tells nothing")
+    func newest() async throws {
+        try await withDatabase { database in
+            try await Self.insertUser(database)
+            try await Self.insert(database, session: "", at: Self.now - 400 * 86_400_000)
+            try await Self.insert(database, message: UInt32((Self.now - 30 * 3_600_000) / 1000), of: .string(Self.text))
+            let old = try await Tool.run(["check"] + target(database))
+            #expect(old.output.contains("(ref.string in messages) is 30 h old."), "\(old)")
+            let ids = try await Tool.run(["check", "--only", "id"] + target(database))
+            #expect(ids.output.contains("(id.empty in chat_sessions) is 400 days old."), "\(ids)")
+            try await database.update("chat_sessions", ["_id": ""], ["$set": ["created_at": .date(Self.now * 2)]])
+            let future = try await Tool.run(["check", "--only", "id"] + target(database))
+            #expect(!future.output.contains("newest damaged"), "\(future)")
+            // The text of an ObjectId knows its time.
+            let hex = ObjectID(timestamp: UInt32(Self.now / 1000 - 7200)).hex
+            let bare = Sample.session(["_id": .string(hex), "created_at": .undefined])
+            try await database.load("chat_sessions", [bare])
+            let known = try await Tool.run(["check", "--only", "id"] + target(database))
+            #expect(known.output.contains("(id.string in chat_sessions) is 2 h old"), "\(known)")
+        }
+    }
+
+    @Test("with a guard that got lost, what sets it again is named, and says so before it does")
+    func lostGuard() async throws {
+        try await withDatabase { database in
+            try await Self.insertUser(database)
+            _ = try await json(["migrate", "up", "--yes", "--offline"], on: database, expecting: 0)
+            try await database.run(["collMod": "chat_sessions", "validator": [:]])
+            try await Self.insert(database, session: "", at: Self.now)
+            let check = try await Tool.run(["check", "--only", "id"] + target(database))
+            #expect(check.output.contains("Once `repair guard` has set the guard"), "\(check)")
+            for scope in ["guard", "all"] {
+                let repair = try await Tool.run(
+                    ["repair", scope, "--yes"] + (scope == "all" ? ["--offline"] : []) + target(database))
+                #expect(repair.exitCode == 0, "\(repair)")
+                let isFirst = scope == "guard"
+                #expect(repair.errors.contains("seems to have the bug still") == isFirst, "\(repair)")
+            }
+        }
+    }
+
     private static var now: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
 
     private static func insertUser(_ database: TestDatabase) async throws {

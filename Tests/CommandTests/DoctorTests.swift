@@ -56,7 +56,7 @@ struct DoctorTests {
                 return Self.all(try await Tool.run(arguments).json())
             }
             #expect(
-                try await doctor("none", [])["privileges"]?.hasPrefix("failure: This user may not even look") == true)
+                try await doctor("none", [])["privileges"]?.hasPrefix("failure: This user may not read all") == true)
             let reader = try await doctor("reader", ["read"])
             #expect(reader["privileges"]?.hasPrefix("warning: Enough for `check`") == true, "\(reader)")
             let writer = try await doctor("writer", ["readWrite"])
@@ -80,6 +80,31 @@ struct DoctorTests {
         #expect(doctor.exitCode == 1, "\(doctor)")
         let answers = Self.all(try doctor.json())
         #expect(answers == ["reachable": "failure: Nothing answers at 127.0.0.1:\(closed) (Connection refused)."])
+    }
+
+    @Test("says what is there and can't do, and answers for names that nobody knows")
+    func odd() async throws {
+        try await withDatabase { database in
+            _ = try await json(["seed", "--yes"], on: database, expecting: 0)
+            _ = try await json(["migrate", "up", "--yes", "--offline"], on: database, expecting: 0)
+            try await database.run(["drop": "artifacts"])
+            try await database.run(["create": "artifacts", "viewOn": "messages", "pipeline": []])
+            let view = try await json(["doctor"], on: database, expecting: 1)
+            #expect(Self.of("failure", view)["collections"]?.contains("artifacts is a view") == true, "\(view)")
+            #expect(Self.of("warning", view)["guard"]?.contains("artifacts") == true, "\(view)")
+
+            let closed = try LoopbackPort.free()
+            let both = "mongodb://127.0.0.1:\(database.server.port),127.0.0.1:\(closed)/"
+            let oneAway = try await Tool.run(["doctor", "--uri", both, "--database", database.name])
+            #expect(oneAway.output.contains("warning  reachable"), "\(oneAway)")
+        }
+        for uri in ["mongodb+srv://cluster.example.invalid/", "mongodb://%2Ftmp%2Fno-such-socket.sock/"] {
+            let result = try await Tool.run([
+                "doctor", "--uri", uri + "?serverSelectionTimeoutMS=2000", "--format", "json",
+            ])
+            #expect(result.exitCode == 1, "\(result)")
+            #expect(try Self.all(result.json())["reachable"]?.hasPrefix("failure") == true, "\(result)")
+        }
     }
 
     /// The answers as `status: message -> advice`, by name.

@@ -59,6 +59,10 @@ struct HintTests {
             let result = try await Tool.run(["check", "--uri", uri])
             #expect(result.exitCode == 69 && result.errors.contains(words), "\(result)")
         }
+        // `rs0`, as it may be written.
+        let server = try await TestServer.shared(.replicaSet)
+        let encoded = try await Tool.run(["doctor", "--uri", "mongodb://127.0.0.1:\(server.port)/?replicaSet=rs%30"])
+        #expect(!encoded.output.contains("belongs to"), "\(encoded)")
     }
 
     @Test("where a name may be known to containers alone")

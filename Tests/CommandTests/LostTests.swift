@@ -57,7 +57,7 @@ struct LostTests {
             try await database.loadIncident()
             for what in ["guard", "indexes"] {
                 let refused = try await Tool.run(["repair", what, "--yes"] + target(database))
-                #expect(refused.exitCode == 4 && refused.errors.contains("migrate up --to"), "\(refused)")
+                #expect(refused.exitCode == 4 && refused.errors.contains("`migrate up --to"), "\(refused)")
                 let plan = try await Tool.run(["repair", what, "--dry-run"] + target(database))
                 #expect(plan.exitCode == 4, "\(plan)")
             }
@@ -78,10 +78,33 @@ struct LostTests {
             var twin = user.replacing("_id", with: .objectID(ObjectID(timestamp: 5)))
             twin = twin.replacing("email", with: "twin@example.org")
             try await database.load("users", [twin])
+            let plan = try await json(["repair", "indexes", "--dry-run"], on: database, expecting: 0)
             let repair = try await json(["repair", "indexes", "--yes"], on: database, expecting: 1)
+            #expect(plan["left"] == repair["left"] && plan["changes"] == repair["changes"], "\(plan) \(repair)")
             #expect(repair.counts(of: "left", "count") == ["index.missing": ["users": 1]], "\(repair)")
             #expect(repair.debugDescription.contains("username_1"), "\(repair)")
             #expect(repair.counts(of: "changes", "changed")["create index"]?["messages"] != nil, "\(repair)")
+        }
+    }
+
+    @Test("is left by `repair all` where the user may not set it, and the rest is mended")
+    func withoutRole() async throws {
+        let server = try await TestServer.shared(.authenticated)
+        try await server.withDatabase { database in
+            try await Self.prepare(database)
+            try await database.run(["collMod": "chat_sessions", "validator": [:]])
+            try await database.update("chat_sessions", [:], ["$set": ["message_count": 7]])
+            try await database.load("chat_sessions", [Sample.session(["_id": "", "message_count": 4])])
+            let uri = try await server.createUser(
+                "writer_of_\(database.name)", password: "x",
+                roles: [["role": "readWrite", "db": .string(database.name)]])
+            let arguments = ["--yes", "--offline", "--zero-counts", "--uri", uri, "--database", database.name]
+            let all = try await Tool.run(["repair", "all"] + arguments)
+            #expect(all.exitCode == 1 && all.output.contains("`repair guard` needs the role dbAdmin too"), "\(all)")
+            try await #expect(database.count("chat_sessions", ["_id": ""]) == 0)
+            let guarded = try await Tool.run(
+                ["repair", "guard"] + arguments.filter { !["--offline", "--zero-counts"].contains($0) })
+            #expect(guarded.exitCode == 77, "\(guarded)")
         }
     }
 

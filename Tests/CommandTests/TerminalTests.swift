@@ -5,7 +5,7 @@ import Testing
 
 @Suite("A person at a terminal", .serialized)
 struct TerminalTests {
-    @Test("sees no line that the terminal had to break", arguments: [60, 80, 200])
+    @Test("sees no line that the terminal had to break", arguments: [40, 60, 80, 200])
     func widths(columns: Int) async throws {
         try await withDatabase { database in
             try await database.loadIncident()
@@ -50,21 +50,32 @@ struct TerminalTests {
             let uri = "mongodb://\(user.user)@127.0.0.1:\(database.server.port)/?authSource=admin"
             let arguments = ["check", "--password-file", "-", "--uri", uri, "--database", database.name]
             try await Terminal.run(arguments) { terminal in
-                try await terminal.wait(for: "Password:")
+                try await terminal.wait(for: "Password of root:")
                 try await terminal.type(user.password)
                 let (code, lines) = try await terminal.end()
                 #expect(code == 1, "\(lines)")
                 #expect(!lines.joined().contains(user.password))
             }
-            try await Terminal.run(arguments) { terminal in
-                try await terminal.wait(for: "Password:")
-                try await terminal.press("C-c")
+            // Wherever standard error goes, and whatever keys are pressed before the end.
+            try await Terminal.run(arguments, redirection: "2>errors") { terminal in
+                try await terminal.wait(for: "Password of root:")
+                try await terminal.press("C-z")
+                try await terminal.type(user.password)
                 let (code, lines) = try await terminal.end()
-                #expect(code == 130, "\(lines)")
-                // What is typed next is shown again.
-                try await terminal.wait(for: "; line = 0;")
-                let settings = try await terminal.screen().joined(separator: " ")
-                #expect(settings.contains(" echo ") && !settings.contains("-echo "), "\(settings)")
+                #expect(code == 77, "\(lines)")
+                #expect(!lines.joined().contains(user.password))
+            }
+            for keys in [["C-c"], ["a", "C-d", "C-c"]] {
+                try await Terminal.run(arguments) { terminal in
+                    try await terminal.wait(for: "Password of root:")
+                    for key in keys { try await terminal.press(key) }
+                    let (code, lines) = try await terminal.end()
+                    #expect(code == 130 && lines.contains { $0.contains("Nothing was changed") }, "\(lines)")
+                    // What is typed next is shown again.
+                    try await terminal.wait(for: "; line = 0;")
+                    let settings = try await terminal.screen().joined(separator: " ")
+                    #expect(settings.contains(" echo ") && !settings.contains("-echo "), "\(settings)")
+                }
             }
         }
     }

@@ -29,7 +29,7 @@ struct WrappingTests {
 
     @Test(
         "count what is written wide as two, and what emphasises as nothing",
-        arguments: [("한글", 4), ("ab", 2), ("日本語x", 7)])
+        arguments: [("한글", 4), ("ab", 2), ("日本語x", 7), ("🚀🇩🇪✅", 6), ("e\u{301}", 1), ("\u{301}", 0)])
     func widths(text: String, width: Int) {
         #expect(TextWidth.of(text) == width)
         #expect(TextWidth.of(PlainText.emphasis("1") + text + PlainText.emphasis("0")) == width)
@@ -40,5 +40,8 @@ struct WrappingTests {
         let line = "Run it again: " + PlainText.tied("`chat-admin runs undo latest`")
         #expect(
             Wrapped.line(line, width: 30).map(PlainText.line) == ["Run it again:", "`chat-admin runs undo latest`"])
+        // Where the line is shorter than that, between its words all the same.
+        let short = Wrapped.line(PlainText.tied("session_id: 6909dcb0d6aa2fce9e926431"), width: 26)
+        #expect(short.map(PlainText.line) == ["session_id:", "6909dcb0d6aa2fce9e926431"])
     }
 }

@@ -43,9 +43,7 @@ struct Check: AsyncParsableCommand {
             let checker = Checker(database: database, schema: .chat, progress: session.progress)
             let report = try await checker.check(codes, interruption: session.interruption, soFar: soFar)
             if !report.isCutShort { try await freshness.check() }
-            let damage =
-                report.findings.contains { $0.code.isOfBug } && !report.isCutShort
-                ? try await DamageAge(database: database, schema: .chat).newest() : nil
+            let damage = report.isCutShort ? nil : try await Self.damage(report, codes, database)
             let result = CheckResult(
                 report, database, freshness, made: made, damage: damage, duration: ContinuousClock.now - start)
             try session.console.print(result, options.format)
@@ -58,9 +56,22 @@ struct Check: AsyncParsableCommand {
         }
     }
 
+    /// The newest of the damage that was found.
+    private static func damage(
+        _ report: CheckReport, _ codes: Set<FindingCode>, _ database: Database
+    ) async throws -> DamageResult? {
+        let found = Set(report.findings.map(\.code)).intersection(FindingCode.ofBug)
+        guard !found.isEmpty else { return nil }
+        do {
+            return try await DamageResult.newest(database, found, isKnown: true)
+        } catch is StateError {
+            return nil  // As below.
+        }
+    }
+
     /// What applied steps have made, where somebody asks for it: what then isn't there got lost.
     private static func made(_ codes: Set<FindingCode>, _ database: Database) async throws -> Set<Installed> {
-        guard codes.contains(where: { $0.isOfBug || [.missingGuard, .missingIndex].contains($0) }) else { return [] }
+        guard !codes.isDisjoint(with: [.missingGuard, .missingIndex]) else { return [] }
         do {
             return try await Installed.made(in: database)
         } catch is StateError {

@@ -64,11 +64,17 @@ struct DoctorResult: CommandResult {
     func lines(_ style: TextStyle) -> [String] {
         let width = checks.map(\.name.count).max() ?? 0
         let indent = "  ".count + "warning".count + 2 + width + 2
+        // On a narrow terminal the text stands beneath.
+        let isNarrow = style.width - indent < 30
         let answers = checks.flatMap { check -> [String] in
             let name = check.name + String(repeating: " ", count: width - check.name.count)
             let status = check.status.rawValue + String(repeating: " ", count: 7 - check.status.rawValue.count)
             let texts = [check.message] + [check.advice].compactMap { $0 }.map { "-> \($0)" }
-            let lines = texts.flatMap { Wrapped.lines($0, width: max(style.width - indent, 30)) }
+            if isNarrow {
+                let lines = texts.flatMap { Wrapped.lines($0, width: style.width - 4) }
+                return ["  \(paint(check.status, status, style))  \(check.name)"] + lines.map { "    \($0)" }
+            }
+            let lines = texts.flatMap { Wrapped.lines($0, width: style.width - indent) }
             let margin = String(repeating: " ", count: indent)
             return ["  \(paint(check.status, status, style))  \(name)  \(lines.first ?? "")"]
                 + lines.dropFirst().map { margin + $0 }

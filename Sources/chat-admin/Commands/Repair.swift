@@ -2,7 +2,9 @@ internal import ArgumentParser
 internal import Chat
 internal import Consistency
 internal import Journal
+internal import MigrationEngine
 internal import Migrations
+internal import MongoDriver
 internal import Synchronization
 
 /// Mends what `check` finds.
@@ -141,8 +143,12 @@ enum RepairScope: String {
             }
             // Refused before anybody is asked.
             _ = try await lost(session.database)
+            let damage =
+                try await setsGuard(session.database) ? DamageResult.newest(session.database, isKnown: false) : nil
             let unresolved = Atomic(0)
-            let run = try await session.change(change, offline: settings.offline) {
+            let run = try await session.change(
+                change, offline: settings.offline, remark: damage?.remark(setsGuard: true)
+            ) {
                 var result = session.result(try await plans(session.database, settings), since: start)
                 result.isQuestion = true
                 return (result.changes.reduce(0) { $0 + $1.changed }, result.lines(TextStyle(usesColor: false)))
@@ -171,13 +177,21 @@ enum RepairScope: String {
             case .all: Set(Installed.allCases)
             }
         guard !wanted.isEmpty else { return [] }
-        let made = try await Installed.made(in: database).intersection(wanted)
+        let states: [StepStatus]
+        do {
+            let numbers = wanted.map(\.rawValue)
+            states = try await ChatMigrations.runner.status(database).filter { numbers.contains($0.version) }
+        } catch is StateError where self == .all {
+            // The rest has nothing to do with the ledger, and `migrate` says what is wrong with it.
+            return []
+        }
+        let made = Set(states.filter { $0.state == .applied }.compactMap { Installed(rawValue: $0.version) })
         guard made.isEmpty, self != .all else { return made }
-        let step = wanted.map(\.rawValue).min() ?? 0
+        let words = states.map { "step \($0.version) is \($0.state.rawValue)" }.joined(separator: ", ")
         throw Failure(
             .refused,
-            "Nothing got lost: step \(wanted.map(\.rawValue).sorted().map(String.init).joined(separator: " or ")), which makes "
-                + "it, isn't applied. `migrate up --to \(step)` applies \(wanted.count == 1 ? "it" : "the first").")
+            "Only what an applied step has made can be put back, and \(words). "
+                + "`migrate up --to \(states.first?.version ?? 0)` goes on with that.")
     }
 
     private func plans(_ database: Database, _ settings: RepairSettings) async throws -> [StepPlan] {
@@ -191,7 +205,8 @@ enum RepairScope: String {
             plans.append(try await FieldRepair(database: database, schema: .chat, fields).plan())
         }
         for isUnique in Self.kinds(lost) {
-            plans.append(try await IndexRepair(database: database, schema: .chat, isUnique: isUnique).plan())
+            plans.append(
+                try await IndexRepair(database: database, schema: .chat, isUnique: isUnique).plan(leavesBlocked: true))
         }
         if self == .counts || self == .all {
             plans.append(try await CounterRepair(database: database, schema: .chat).plan(settings))
@@ -207,7 +222,7 @@ enum RepairScope: String {
         if self == .counts || self == .all {
             try await CounterSafeguard(database: run.database, schema: .chat).note(run, settings)
         }
-        if lost.contains(.guards) { try await GuardRepair(database: run.database, schema: .chat).apply(run) }
+        if lost.contains(.guards) { try await setGuard(run) }
         if self == .ids || self == .all {
             try await IdentityRepair(database: run.database, schema: .chat).apply(run)
         }
@@ -222,6 +237,23 @@ enum RepairScope: String {
             try await CounterRepair(database: run.database, schema: .chat).apply(run, settings)
         }
         return left
+    }
+
+    /// Whether it sets a guard that got lost.
+    private func setsGuard(_ database: Database) async throws -> Bool {
+        guard try await lost(database).contains(.guards) else { return false }
+        return try await !GuardRepair(database: database, schema: .chat).stands()
+    }
+
+    private func setGuard(_ run: Run) async throws {
+        do {
+            try await GuardRepair(database: run.database, schema: .chat).apply(run)
+        } catch let error as MongoError where error.kind == .unauthorized && self == .all {
+            // The rest needs less.
+            run.totals.left(
+                FindingCode.missingGuard.rawValue, "", 1,
+                reason: "the user may not set it again: `repair guard` needs the role dbAdmin too")
+        }
     }
 
     /// The kinds of indexes to be looked after: whether they are unique.

@@ -24,7 +24,12 @@ struct DatabaseQuestions {
         let present = try await database.collections()
         let names = DatabaseSchema.chat.collections.map(\.name)
         let missing = names.filter { present[$0] == nil }
-        var answers: [Diagnosis] = []
+        var answers = names.compactMap { name -> Diagnosis? in
+            guard let type = present[name]?.type, present[name]?.isOrdinary == false else { return nil }
+            return .failure(
+                "collections", "\(name) is a \(type): it can't be checked or repaired.",
+                advice: "Put an ordinary collection in its place.")
+        }
         if missing.count == names.count {
             answers.append(
                 .failure(
@@ -35,7 +40,7 @@ struct DatabaseQuestions {
                 .warning(
                     "collections", "`\(database.name)` has no \(missing.joined(separator: ", ")).",
                     advice: "Right where the application has never written one; not after a restore."))
-        } else {
+        } else if answers.isEmpty {
             answers.append(.good("collections", "All \(names.count) collections of the application are there."))
         }
         do {
@@ -91,6 +96,10 @@ struct DatabaseQuestions {
             let name = code == .missingGuard ? "guard" : "indexes"
             let found = report.findings.filter { $0.code == code }
             guard let command = found.first?.repair(made) else {
+                guard report.unchecked.isEmpty else {
+                    let places = report.unchecked.joined(separator: ", ")
+                    return .warning(name, "Not looked at: \(places).", advice: nil)
+                }
                 return .good(name, code == .missingGuard ? "It stands before every collection." : "All are there.")
             }
             let places = Set(found.map(\.collection)).sorted().joined(separator: ", ")

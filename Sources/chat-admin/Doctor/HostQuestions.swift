@@ -17,12 +17,17 @@ struct HostQuestions {
         let pool = try MongoPool(connection, logger: logger)
         pool.keepUntilExit()
         let reports = try await pool.withClient { await $0.hostReports() }
-        for report in reports { diagnoses.add(Self.diagnosis(report)) }
+        // One that is away is no reason why the others shouldn't do.
+        let someAnswer = reports.contains { $0.failure == nil }
+        for report in reports { diagnoses.add(Self.diagnosis(report, someAnswer: someAnswer)) }
     }
 
-    private static func diagnosis(_ report: HostReport) -> Diagnosis {
-        if let failure = report.failure { return .failure(name, failure, advice: hint(report)) }
-        let addresses = report.addresses.filter { !report.name.hasPrefix($0) }
+    private static func diagnosis(_ report: HostReport, someAnswer: Bool) -> Diagnosis {
+        if let failure = report.failure {
+            return someAnswer
+                ? .warning(name, failure, advice: hint(report)) : .failure(name, failure, advice: hint(report))
+        }
+        let addresses = report.addresses.filter { !report.name.hasPrefix($0) && !report.name.hasPrefix("[\($0)]") }
         let address = addresses.isEmpty ? "" : " (\(addresses.joined(separator: ", ")))"
         let answer = "\(report.name)\(address) takes connections"
         guard let days = report.daysLeft else { return .good(name, "\(answer), without TLS.") }
@@ -49,10 +54,12 @@ struct HostQuestions {
                 [.failure("user", failure.underlying.description, advice: failure.hints.first)]
             case .unreachable, .network, .timeout:
                 // What stands in the way of a host was said of the host.
-                known.contains { $0.status == .failure && (failure.hints.first ?? $0.advice) == $0.advice }
+                known.contains { $0.status == .failure && [nil, $0.advice].contains(failure.hints.first) }
                     ? [] : [.failure(name, failure.underlying.description, advice: failure.hints.first)]
             default: [.failure(name, failure.underlying.description)]
             }
+        // Before there was a connection to make: DNS knows no such service.
+        case let error as MongoError where error.kind == .unreachable: [.failure(name, error.description)]
         default: nil
         }
     }

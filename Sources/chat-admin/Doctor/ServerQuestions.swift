@@ -1,4 +1,6 @@
 internal import BSON
+internal import Chat
+internal import Consistency
 internal import FoundationEssentials
 internal import Journal
 internal import MongoDriver
@@ -137,7 +139,9 @@ struct ServerQuestions {
             let words = members.count == 1 ? "Its one member is well." : "All \(members.count) members are well."
             return [.good("members", words)]
         }
-        let names = unwell.map { "\($0["name"]?.string ?? "?") (\($0["stateStr"]?.string ?? "?"))" }
+        let names = unwell.map {
+            "\($0["name"]?.string ?? "?"): \(($0["stateStr"]?.string ?? "?").trimming(["(", ")"]))"
+        }
         return [
             .warning(
                 "members", "Not well: \(names.joined(separator: ", ")).",
@@ -169,7 +173,7 @@ struct ServerQuestions {
     }
 }
 
-/// What the signed-in user may do.
+/// What the signed-in user may do with the application's collections and this tool's.
 private struct Privileges {
     private let actions: Set<String>
     private let database: String
@@ -177,17 +181,24 @@ private struct Privileges {
     /// - Parameter list: As `connectionStatus` shows them.
     init(_ list: [BSONDocument], database: String) {
         self.database = database
-        actions = Set(
-            list.filter { Self.covers($0["resource"]?.document ?? [:], database) }
-                .flatMap { $0["actions"]?.array?.compactMap(\.string) ?? [] })
+        let names = DatabaseSchema.chat.collections.map(\.name)
+        let each = names.map { name in
+            Set(
+                list.filter { Self.covers($0["resource"]?.document ?? [:], database, name) }
+                    .flatMap { $0["actions"]?.array?.compactMap(\.string) ?? [] })
+        }
+        // What is about the database stands beside its name alone.
+        let whole = list.filter { Self.covers($0["resource"]?.document ?? [:], database, "") }
+            .flatMap { $0["actions"]?.array?.compactMap(\.string) ?? [] }
+        actions = each.dropFirst().reduce(each.first ?? []) { $0.intersection($1) }.union(whole)
     }
 
-    /// Whether a resource is all of a database's ordinary collections
+    /// Whether a resource is a collection, or all of its database's
     /// (https://www.mongodb.com/docs/manual/reference/resource-document/).
-    private static func covers(_ resource: BSONDocument, _ database: String) -> Bool {
+    private static func covers(_ resource: BSONDocument, _ database: String, _ collection: String) -> Bool {
         if resource["anyResource"]?.bool == true { return true }
-        guard let name = resource["db"]?.string, resource["collection"]?.string == "" else { return false }
-        return name.isEmpty || name == database
+        guard let name = resource["db"]?.string, let part = resource["collection"]?.string else { return false }
+        return (name.isEmpty || name == database) && (part.isEmpty || part == collection)
     }
 
     private static let reading: Set = ["find", "listCollections", "listIndexes", "collStats"]
@@ -199,7 +210,7 @@ private struct Privileges {
         guard missing(Self.reading).isEmpty else {
             return .failure(
                 "privileges",
-                "This user may not even look at `\(database)`: \(missing(Self.reading).joined(separator: ", ")).",
+                "This user may not read all that `check` reads in `\(database)`: \(missing(Self.reading).joined(separator: ", ")).",
                 advice: "The role read on `\(database)` is enough for `check`.")
         }
         guard missing(Self.writing).isEmpty else {
@@ -212,7 +223,7 @@ private struct Privileges {
         guard missing(Self.administering).isEmpty else {
             return .warning(
                 "privileges",
-                "Enough for `check`, `repair` and `seed`; not for `migrate up`, `migrate down` and `runs undo`.",
+                "Enough for `check`, `repair` and `seed`; not for `migrate up`, `migrate down`, `runs undo` and `repair guard`.",
                 advice:
                     "They need the role dbAdmin on `\(database)` too (\(missing(Self.administering).joined(separator: ", ")))."
             )
@@ -224,4 +235,13 @@ private struct Privileges {
 extension Duration {
     /// In seconds.
     fileprivate var seconds: Double { Double(milliseconds) / 1000 }
+}
+
+extension String {
+    /// The text without some characters at its ends.
+    fileprivate func trimming(_ characters: Set<Character>) -> String {
+        var text = drop { characters.contains($0) }
+        while let last = text.last, characters.contains(last) { text.removeLast() }
+        return String(text)
+    }
 }

@@ -25,17 +25,29 @@ struct ConnectionSource {
 
     /// Reads the sources.
     ///
-    /// - Parameter prompt: Asks a person at a terminal for the password; nil where there is none.
+    /// - Parameter typed: Whether a person types the password: then ``typing(_:)`` takes it.
     /// - Throws: ``Failure`` when one can't be read or understood.
-    init(_ options: GlobalOptions, prompt: (() async throws -> String?)? = nil) async throws {
+    init(_ options: GlobalOptions, typed: Bool) async throws {
         self.options = options
         settings = try await Settings(file: options.envFile)
-        if options.passwordFile == "-", let prompt {
-            password = try await prompt() ?? ""
-            guard password?.isEmpty == false else { throw Failure(.configuration, "No password was given.") }
-        } else {
-            password = try await options.passwordFile.asyncMap(Self.readPassword)
-        }
+        isTyped = typed && options.passwordFile == "-"
+        // Until it is typed, any stands for it.
+        password = isTyped ? "-" : try await options.passwordFile.asyncMap(Self.readPassword)
+    }
+
+    /// Whether the password is still to be typed.
+    let isTyped: Bool
+
+    /// The same with the password that was typed.
+    ///
+    /// - Throws: ``Failure`` where none was.
+    func typing(_ password: String?) throws -> ConnectionSource {
+        guard let password, !password.isEmpty else { throw Failure(.configuration, "No password was given.") }
+        return ConnectionSource(options: options, settings: settings, password: password, isTyped: false)
+    }
+
+    private init(options: GlobalOptions, settings: Settings, password: String, isTyped: Bool) {
+        (self.options, self.settings, self.password, self.isTyped) = (options, settings, password, isTyped)
     }
 
     /// Decides.

@@ -46,7 +46,6 @@ struct CheckResult: CommandResult {
     let findings: [Item]
     /// The newest damage, where there is any whose time is known.
     let newestDamage: DamageResult?
-    private let hasGuard: Bool
     let scanned: [String: Int]
     let durationMS: Int64
 
@@ -56,10 +55,9 @@ struct CheckResult: CommandResult {
 
     init(
         _ report: CheckReport, _ database: Database, _ freshness: Freshness, made: Set<Installed>,
-        damage: NewestDamage? = nil, duration: Duration
+        damage: DamageResult? = nil, duration: Duration
     ) {
-        newestDamage = damage.map(DamageResult.init)
-        hasGuard = made.contains(.guards)
+        newestDamage = damage
         asOf = freshness.asOf.formatted(.iso8601)
         isOld = freshness.lag >= Self.noticeable
         self.database = database.name
@@ -89,8 +87,7 @@ struct CheckResult: CommandResult {
         ]
         if isOld { footer.append(style.warning("The data are as of \(asOf): what has changed since isn't in them.")) }
         if let newestDamage {
-            let sentence = newestDamage.sentence(hasGuard: hasGuard)
-            footer.append(newestDamage.recent ? style.warning(sentence) : style.faint(sentence))
+            footer.append((newestDamage.recent ? style.warning : style.faint)(newestDamage.sentence))
         }
         if let unchecked { footer.append(style.warning("Not looked at: \(unchecked.joined(separator: ", ")).")) }
         guard !complete || !findings.isEmpty else { return [style.good("\(database) is clean.")] + footer }

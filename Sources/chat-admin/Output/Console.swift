@@ -41,7 +41,7 @@ final class Console: Sendable {
             errorIsTerminal ? Self.width(of: STDERR_FILENO) ?? 80 : nil
         } write: {
             // Progress is worth nothing to nobody: a closed standard error is no reason to stop.
-            try? Self.write($0, to: .standardError)
+            try? Self.write($0, to: STDERR_FILENO)
         }
     }
 
@@ -105,7 +105,7 @@ final class Console: Sendable {
         }
         guard isFirst else { return }
         line.hold()
-        try Self.write(text + "\n", to: .standardOutput)
+        try Self.write(text + "\n", to: STDOUT_FILENO)
     }
 
     /// Prints a remark, unless the user wants quiet.
@@ -118,48 +118,84 @@ final class Console: Sendable {
     func error(_ lines: [String]) {
         line.clear()
         let lines = errorWidth.map { width in lines.flatMap { Wrapped.line($0, width: width) } } ?? lines
-        try? Self.write(lines.map { PlainText.line($0) + "\n" }.joined(), to: .standardError)
+        try? Self.write(lines.map { PlainText.line($0) + "\n" }.joined(), to: STDERR_FILENO)
     }
 
     /// Asks on standard error and reads a line.
     ///
-    /// - Parameter isSecret: Whether the terminal shows nothing of the answer.
     /// - Returns: The answer, or nil at the end of the input.
     /// - Throws: `EngineError.interrupted` when a signal comes while the user thinks.
-    func ask(_ question: String, _ interruption: Interruption, isSecret: Bool = false) async throws -> String? {
-        line.hold()
-        defer { line.release() }
-        let ask = { @Sendable in
-            try? Self.write(PlainText.line(question), to: .standardError)
-            return try Self.readAnswer(interruption)
-        }
-        return try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async {
-                continuation.resume(with: Result { isSecret ? try Self.withoutEcho(ask) : try ask()?.trimmed })
-            }
+    func ask(_ question: String, _ interruption: Interruption) async throws -> String? {
+        try await waiting { try Self.answer(to: question, on: STDERR_FILENO, interruption)?.trimmed }
+    }
+
+    /// Whether a person is at standard input, who can type a password.
+    var canAskSecretly: Bool { isatty(STDIN_FILENO) == 1 }
+
+    /// Asks for something that the terminal doesn't show while it is typed.
+    ///
+    /// - Returns: and - Throws: as ``ask(_:_:)``.
+    func askSecretly(_ question: String, _ interruption: Interruption) async throws -> String? {
+        try await waiting {
+            // The question is for the person, wherever standard error goes.
+            let terminal = open("/dev/tty", O_WRONLY | O_CLOEXEC)
+            defer { if terminal >= 0 { close(terminal) } }
+            let output = terminal >= 0 ? terminal : STDERR_FILENO
+            return try Self.withoutEcho(on: output) { try Self.answer(to: question, on: output, interruption) }
         }
     }
 
-    /// Keeps the terminal from showing what is typed (termios(3)).
-    private static func withoutEcho<R>(_ body: () throws -> R) throws -> R {
+    /// Waits for a person, on a queue of its own and without a line of progress.
+    private func waiting(_ body: @escaping @Sendable () throws -> String?) async throws -> String? {
+        line.hold()
+        defer { line.release() }
+        return try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result(catching: body)) }
+        }
+    }
+
+    /// Keeps the terminal from showing what is typed, and from stopping this process meanwhile: whoever brings it back would
+    /// see it (termios(3)).
+    private static func withoutEcho<R>(on output: Int32, _ body: () throws -> R) throws -> R {
         var shown = termios()
         guard tcgetattr(STDIN_FILENO, &shown) == 0 else { return try body() }
         var hidden = shown
         hidden.c_lflag &= ~tcflag_t(ECHO)
+        // Zero disables a key (_POSIX_VDISABLE).
+        withUnsafeMutableBytes(of: &hidden.c_cc) { characters in
+            for key in [VSUSP, VQUIT] { characters[Int(key)] = 0 }
+        }
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
         defer {
             tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
-            // The line break that was typed wasn't shown either.
-            try? write("\n", to: .standardError)
+            // The line break that was typed wasn't shown.
+            try? write("\n", to: output)
         }
         return try body()
     }
 
-    private static func readAnswer(_ interruption: Interruption) throws -> String? {
-        var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-        // A tenth of a second at a time, so that a signal is noticed.
-        while poll(&input, 1, 100) <= 0 { try interruption.check() }
-        return readLine()
+    private static func answer(to question: String, on output: Int32, _ interruption: Interruption) throws -> String? {
+        try? write(PlainText.line(question), to: output)
+        var answer: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1024)
+        do {
+            while true {
+                var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+                // A tenth of a second at a time, so that a signal is noticed.
+                while poll(&input, 1, 100) <= 0 { try interruption.check() }
+                let count = read(STDIN_FILENO, &buffer, buffer.count)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { break }
+                answer += buffer[..<count]
+                // Without one, the end of the input was typed behind some text: it goes on.
+                if answer.last == UInt8(ascii: "\n") { return String(decoding: answer.dropLast(), as: UTF8.self) }
+            }
+        } catch {
+            try? write("\n", to: output)
+            throw error
+        }
+        try? write("\n", to: output)
+        return answer.isEmpty ? nil : String(decoding: answer, as: UTF8.self)
     }
 
     /// Shows how far an operation has come.
@@ -178,20 +214,15 @@ final class Console: Sendable {
     /// Takes the line of progress away, for somebody else to write to standard error.
     func clearProgress() { line.clear() }
 
-    private enum Stream: Int32 {
-        case standardOutput = 1
-        case standardError = 2
-    }
-
-    private static func write(_ text: String, to stream: Stream) throws {
+    private static func write(_ text: String, to descriptor: Int32) throws {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(stream.rawValue, $0.baseAddress, $0.count) }
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count >= 0 {
                 rest = rest.dropFirst(count)
             } else if errno == EAGAIN {
                 // Whoever shares the terminal or the pipe has made it one that doesn't wait.
-                var output = pollfd(fd: stream.rawValue, events: Int16(POLLOUT), revents: 0)
+                var output = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = poll(&output, 1, -1)
             } else if errno != EINTR {
                 throw Failure(.localIO, "The output couldn't be written: \(String(cString: strerror(errno)))")

@@ -74,6 +74,15 @@ enum PlainText {
     /// Keeps a line from being broken within some words, such as a command to be typed.
     static func tied(_ text: String) -> String { text.replacing(" ", with: "\(tie)") }
 
+    /// The words that are tied, and the spaces between them: for a line that is shorter than all of them.
+    static func untied(_ text: Substring) -> [Substring] {
+        var words: [Substring] = []
+        for word in text.split(separator: Character(tie), omittingEmptySubsequences: false) {
+            words += (words.isEmpty ? [] : [" "]) + [word]
+        }
+        return words
+    }
+
     /// Stands for a space at which no line is broken.
     private static let tie: Unicode.Scalar = {
         let other = Unicode.Scalar(mark.value == 0xF_0000 ? 0xF_0001 : mark.value - 1)

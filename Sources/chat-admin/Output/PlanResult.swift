@@ -1,3 +1,4 @@
+internal import Consistency
 internal import Journal
 internal import MigrationEngine
 internal import Migrations
@@ -62,20 +63,25 @@ struct PlanResult: CommandResult {
         case command, database, series, pending, steps, warnings, newestDamage, durationMS
     }
 
+    /// Whether a step mends references that are text.
+    var hasTextReferences: Bool {
+        let codes = [FindingCode.textReference, .emptyReference].map(\.rawValue)
+        return steps.flatMap(\.operations).contains { codes.contains($0.code) }
+    }
+
     func lines(_ style: TextStyle) -> [String] {
         guard !steps.isEmpty else { return [style.good("No step is pending in \(database).")] }
         var lines = [style.bold("\(pending) step\(pending == 1 ? " is" : "s are") pending in \(database):")]
         for step in steps { lines += text(step, style) }
-        if steps.contains(where: { $0.operations.count > 0 }), series == ChatMigrations.series {
+        let isCounted = steps.contains { $0.version == ChatMigrations.recount && !$0.operations.isEmpty }
+        if isCounted, series == ChatMigrations.series {
             lines.append(
                 style.faint(
                     "Counted on the data as it is: steps 2 and 3 move messages to their sessions, which changes what step 5 "
                         + "has to count."))
         }
         if let newestDamage {
-            let hasGuard = !steps.contains { $0.version == Installed.guards.rawValue }
-            let sentence = newestDamage.sentence(hasGuard: hasGuard)
-            lines.append(newestDamage.recent ? style.warning(sentence) : style.faint(sentence))
+            lines.append((newestDamage.recent ? style.warning : style.faint)(newestDamage.sentence))
         }
         return lines
     }

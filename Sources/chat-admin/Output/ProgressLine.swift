@@ -73,11 +73,10 @@ final class ProgressLine: Sendable {
 
     /// Takes the line away, for something else to be printed.
     func clear() {
-        let wasShown = state.withLock { state in
-            defer { state.isShown = false }
-            return state.isShown
+        state.withLock { state in
+            if state.isShown { write(Self.erase) }
+            state.isShown = false
         }
-        if wasShown { write(Self.erase) }
     }
 
     /// Takes the line away until it is released, or for good.

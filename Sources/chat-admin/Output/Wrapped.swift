@@ -58,7 +58,7 @@ enum Wrapped {
             lines.append(line)
             (line, column, isEmpty) = (String(repeating: " ", count: hanging), hanging, true)
         }
-        for word in words(text) {
+        for word in words(text).flatMap({ TextWidth.of($0) > width - hanging ? PlainText.untied($0) : [$0] }) {
             let isSpace = word.first == " "
             if isSpace, isEmpty, !lines.isEmpty { continue }
             let length = TextWidth.of(word)
@@ -103,12 +103,18 @@ enum TextWidth {
 
     private static func of(_ character: Character) -> Int {
         guard let scalar = character.unicodeScalars.first else { return 0 }
-        return wide.contains { $0.contains(scalar.value) } ? 2 : 1
+        switch scalar.properties.generalCategory {
+        case .nonspacingMark, .enclosingMark, .format: return 0
+        default: break
+        }
+        // What is drawn as a picture by itself takes two, and so does a flag.
+        let isPicture = scalar.properties.isEmojiPresentation || scalar.properties.isEmoji && scalar.value > 0xFFFF
+        return isPicture || wide.contains { $0.contains(scalar.value) } ? 2 : 1
     }
 
-    /// The blocks of East Asian Width W and F, and of pictures (https://www.unicode.org/reports/tr11/).
+    /// The blocks of East Asian Width W and F (https://www.unicode.org/reports/tr11/).
     private static let wide: [ClosedRange<UInt32>] = [
         0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF00...0xFF60,
-        0xFFE0...0xFFE6, 0x1F300...0x1F64F, 0x1F900...0x1F9FF, 0x20000...0x3FFFD,
+        0xFFE0...0xFFE6, 0x20000...0x3FFFD,
     ]
 }

@@ -87,10 +87,14 @@ struct CommandSession: Sendable {
         let status: ExitStatus
         var target: ConnectionSource.Target?
         do {
-            let prompt = { try await console.ask("Password: ", interruption, isSecret: true) }
-            let found = try await ConnectionSource(options, prompt: console.canAsk ? prompt : nil).target()
-            target = found
+            let source = try await ConnectionSource(options, typed: console.canAskSecretly)
+            var found = try source.target()
             console.begin(at: found.place)
+            if source.isTyped {
+                let question = "Password of \(found.connection.username ?? "the user"): "
+                found = try source.typing(try await console.askSecretly(question, interruption)).target()
+            }
+            target = found
             try await beforeConnecting(found.connection)
             status = try await connect(name, options, found, parts, requirement, changes, body)
         } catch {
@@ -98,7 +102,8 @@ struct CommandSession: Sendable {
             guard stop.take() else { return await forever() }
             if let status = try failing(error, target?.place, console) { throw ExitCode(status.rawValue) }
             status = ExitStatus(error)
-            report(sentences(error, words, name, target), trail, status, name, options, console)
+            report(
+                sentences(error, words, name, target, hasRun: trail.run != nil), trail, status, name, options, console)
             throw ExitCode(status.rawValue)
         }
         guard stop.take() else { return await forever() }
@@ -124,10 +129,13 @@ struct CommandSession: Sendable {
 
     /// An error's words, line by line, and what may help.
     private static func sentences(
-        _ error: any Error, _ words: AdviceWords, _ command: String, _ target: ConnectionSource.Target?
+        _ error: any Error, _ words: AdviceWords, _ command: String, _ target: ConnectionSource.Target?, hasRun: Bool
     ) -> [String] {
-        if case EngineError.interrupted(.timeIsUp) = error {
+        switch error {
+        case EngineError.interrupted(.timeIsUp):
             return ["The time given by --max-time is over before the end was reached."]
+        case EngineError.interrupted where !hasRun: return ["Interrupted. Nothing was changed."]
+        default: break
         }
         let lines = ((error as? EngineError)?.lines ?? [Sentence(of: error)]).map(words.text)
         guard let hint = target.map(ConnectionHint.init) else { return lines }

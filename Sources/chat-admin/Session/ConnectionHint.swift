@@ -25,7 +25,7 @@ struct ConnectionHint {
 
     /// A name without a dot that isn't known is often one of these.
     static let composeHost =
-        "A name without a dot may be known within a network of containers alone: run the tool there, or publish the port and "
+        "A name without a dot is often known only inside a network of containers: run the tool there, or publish the port and "
         + "name 127.0.0.1."
 
     /// Hints for an error at the first contact. Where no server answered it looks for itself, which takes a few seconds.
@@ -53,7 +53,11 @@ struct ConnectionHint {
         }
         guard error.kind == .unauthorized else { return [] }
         guard let user = connection.username else { return [Self.noUser] }
-        return [NeededRoles.of(command).sentence(command, user: user, database: place.database)]
+        return [
+            NeededRoles.of(command).sentence(
+                command, user: user, database: place.database,
+                isDry: CommandLine.arguments.contains("--dry-run"))
+        ]
     }
 
     /// What the server said, beneath what was being done.
@@ -125,8 +129,8 @@ struct ConnectionHint {
                 + "directConnection=true instead of replicaSet."
         }
         guard member.primary == nil else { return nil }
-        return "The replica set `\(name)` has no primary at the moment: too few of its members "
-            + "(\(member.members.joined(separator: ", "))) see each other."
+        return "The replica set `\(name)` has no primary at the moment (its members are "
+            + "\(member.members.joined(separator: ", "))): an election is under way, or too few of them are there."
     }
 
     /// A member that can't be reached under the name that it has in its set, the primary first.
@@ -159,9 +163,15 @@ enum NeededRoles: String {
         }
     }
 
-    func sentence(_ command: String, user: String, database: String) -> String {
+    /// What has no --dry-run.
+    private static let alwaysChanges: Set = ["migrate unlock", "runs pause", "runs resume"]
+
+    func sentence(_ command: String, user: String, database: String, isDry: Bool) -> String {
         let roles = self == .readWriteAndAdmin ? "the roles \(rawValue)" : "the role \(rawValue)"
-        let dry = self == .read ? "" : "; with --dry-run read is enough"
+        if isDry {
+            return "`\(command) --dry-run` needs the role read on `\(database)`, which the user `\(user)` hasn't got."
+        }
+        let dry = self == .read || Self.alwaysChanges.contains(command) ? "" : "; with --dry-run read is enough"
         return "`\(command)` needs \(roles) on `\(database)`, which the user `\(user)` hasn't got\(dry)."
     }
 }

@@ -80,10 +80,12 @@ struct MigrationSession {
     }
 
     /// The newest damage, where one of some steps mends what the bug writes, or keeps it out.
-    func newestDamage(_ versions: [Int64]) async throws -> DamageResult? {
+    ///
+    /// - Parameter isKnown: Whether there are references that are text.
+    func newestDamage(_ versions: [Int64], isKnown: Bool) async throws -> DamageResult? {
         let mending = runner.steps.filter { $0.mends.contains("id.") || $0.version == Installed.guards.rawValue }
         guard isBuiltIn, mending.contains(where: { versions.contains($0.version) }) else { return nil }
-        return try await DamageAge(database: database, schema: .chat).newest().map(DamageResult.init)
+        return try await DamageResult.newest(database, isKnown: isKnown)
     }
 
     /// The findings that the applied steps have mended as far as that is possible.

@@ -24,7 +24,8 @@ struct MigratePlan: AsyncParsableCommand {
             var result = try await session.plan(to: to)
             try await freshness.check()
             result.allowsOutOfOrder = allowOutOfOrder
-            result.newestDamage = try await session.newestDamage(result.steps.map(\.version))
+            result.newestDamage = try await session.newestDamage(
+                result.steps.map(\.version), isKnown: result.hasTextReferences)
             try session.console.print(result, options.format)
             return result.pending == 0 ? .done : .pending
         }

@@ -77,12 +77,10 @@ struct MigrateUp: AsyncParsableCommand {
     ) async throws -> Run {
         let (session, runner) = (migration.session, migration.runner)
         let versions = selection.steps.map(\.version)
-        let damage = try await migration.newestDamage(versions)
-        let setsGuard = versions.contains(Installed.guards.rawValue)
-        let remark = damage.flatMap { $0.recent ? $0.sentence(hasGuard: !setsGuard) : nil }
+        let damage = try await migration.newestDamage(versions, isKnown: false)
         return try await session.change(
             change, asks: !selection.isEmpty, offline: settings.offline,
-            remark: remark.map { Remark(text: $0, answer: setsGuard ? "guard" : nil) }
+            remark: damage?.remark(setsGuard: versions.contains(Installed.guards.rawValue))
         ) {
             let plan = try await migration.plan(to: to)
             let changes = plan.steps.flatMap(\.operations).reduce(0) { $0 + $1.matched }
