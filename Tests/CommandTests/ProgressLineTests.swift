@@ -65,7 +65,8 @@ struct ProgressLineTests {
 
         init(width: Int) {
             let box = Box()
-            progress = ProgressLine(redraws: true, words: AdviceWords(), width: { width }) { box.append($0) }
+            progress = ProgressLine(
+                redraws: true, words: AdviceWords(), width: { width }, write: { box.append($0) })
             self.box = box
         }
 

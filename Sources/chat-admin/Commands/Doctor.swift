@@ -22,15 +22,17 @@ struct Doctor: AsyncParsableCommand {
                 database: place?.database ?? "", diagnoses: diagnoses.all,
                 durationMS: (ContinuousClock.now - start).milliseconds)
         }
+        let lookAtHosts = { (connection: ConnectionString) in
+            try await HostQuestions(connection: connection, diagnoses: diagnoses).ask()
+        }
+        let answer = { (error: any Error, place: Place?, console: Console) -> ExitStatus? in
+            guard let failures = HostQuestions.diagnosis(of: error, diagnoses.all) else { return nil }
+            for failure in failures { diagnoses.add(failure) }
+            try console.print(result(place), options.format)
+            return .findings
+        }
         try await CommandSession.run(
-            "doctor", options, requires: .anything,
-            beforeConnecting: { try await HostQuestions(connection: $0, diagnoses: diagnoses).ask() },
-            failing: { error, place, console in
-                guard let failure = HostQuestions.diagnosis(of: error, diagnoses.all) else { return nil }
-                if let failure = failure.first { diagnoses.add(failure) }
-                try console.print(result(place), options.format)
-                return .findings
-            }
+            "doctor", options, requires: .anything, beforeConnecting: lookAtHosts, failing: answer
         ) { session in
             session.soFar.tell { result(session.place) }
             let mayLook = try await ServerQuestions(session: session, diagnoses: diagnoses).ask()
