@@ -121,7 +121,8 @@ struct IncidentTruthTests {
         #expect(found["ref.empty"] == ["messages": 42])
         // Four owners of sessions (one with the empty `_id`), 17 owners and 40 sessions of messages.
         #expect(found["ref.string"] == ["chat_sessions": 7, "messages": 57])
-        #expect(found["ref.dangling"] == ["messages": 35])
+        // 34 others are right once the three sessions have their ids back.
+        #expect(found["ref.dangling"] == ["messages": 1])
         #expect(found.count == 5)
         let counts = try #require(fixture.repaired["chat_sessions"]?.map { $0["message_count"]?.integer ?? -1 })
         #expect(counts.reduce(0, +) == 900 - 45)
