@@ -8,18 +8,30 @@ struct UndoMoves {
     func revert(_ entries: [JournalEntry]) async throws {
         let present = try await run.database.client.listCollections(run.database.name)
         let foreign = try await references(entries, present)
-        var ready: [(entry: JournalEntry, move: RekeyMove)] = []
-        for (entry, move, standing) in try await standing(entries) {
-            switch try await look(entry, move, standing, foreign, present) {
-            case .ready(let staying):
-                var back = RekeyMove(
-                    oldID: move.newID, newID: move.oldID, image: move.copy, referrers: move.referrers,
-                    earlierReferences: foreign[move.oldID] ?? 0, undoes: entry.key)
-                back.staying = staying
-                ready.append((entry, back))
+        var standing: [JournalKey: Standing] = [:]
+        var moved: [(entry: JournalEntry, move: RekeyMove)] = []
+        for (entry, move, stands) in try await self.standing(entries) {
+            switch look(entry, move, stands, foreign) {
+            case .ready:
+                moved.append((entry, move))
+                standing[entry.key] = stands
             case .alreadyUndone: try await run.markUndone([entry.key])
             case .blocked(let reason): run.totals.left(entry.code, entry.collection, 1, reason: reason)
             }
+        }
+        let staying = try await staying(moved.filter { $0.move.earlierReferences > 0 }, standing, present)
+        var ready: [(entry: JournalEntry, move: RekeyMove)] = []
+        for (entry, move) in moved {
+            let staying = staying[entry.key] ?? [:]
+            if let reason = Self.objection(to: staying, move) {
+                run.totals.left(entry.code, entry.collection, 1, reason: reason)
+                continue
+            }
+            var back = RekeyMove(
+                oldID: move.newID, newID: move.oldID, image: move.copy, referrers: move.referrers,
+                earlierReferences: foreign[move.oldID] ?? 0, undoes: entry.key)
+            back.staying = staying
+            ready.append((entry, back))
         }
         guard let collection = ready.first?.entry.collection else { return }
         let rekeyer = Rekeyer(run: run, source: UndoReferenceSource(run: run), isUndo: true)
@@ -31,8 +43,8 @@ struct UndoMoves {
     }
 
     private enum Look {
-        /// It can go back, and these references to it were there before it had this `_id`.
-        case ready(staying: [Referrer: Set<BSONValue>])
+        /// It can go back, unless what referred to it before it had this `_id` stands in the way.
+        case ready
         case alreadyUndone
         case blocked(Sentence)
     }
@@ -104,9 +116,8 @@ struct UndoMoves {
     }
 
     private func look(
-        _ entry: JournalEntry, _ move: RekeyMove, _ standing: Standing, _ references: [BSONValue: Int],
-        _ present: [String: CollectionDescription]
-    ) async throws -> Look {
+        _ entry: JournalEntry, _ move: RekeyMove, _ standing: Standing, _ references: [BSONValue: Int]
+    ) -> Look {
         guard let copy = standing.copy else {
             // Changes that the application made meanwhile were carried over.
             let isBack = standing.original.map { run.source.isSameDocument($0, move.image) } ?? false
@@ -117,36 +128,69 @@ struct UndoMoves {
         guard standing.followed.isUnchanged else {
             return .blocked("a reference that followed it has changed since; left as it is")
         }
-        let isReferredTo = Self.Look.blocked("documents have come to refer to it since; left as it is")
         let known = standing.followed.count + move.earlierReferences
-        guard references[move.newID, default: 0] <= known else { return isReferredTo }
-        guard move.earlierReferences > 0 else { return .ready(staying: [:]) }
-        let staying = try await staying(move, standing.followed.ids, present)
+        return references[move.newID, default: 0] <= known ? .ready : .blocked(Self.isReferredTo)
+    }
+
+    private static let isReferredTo: Sentence = "documents have come to refer to it since; left as it is"
+
+    /// Why a document can't go back beside the references to it that hadn't followed it.
+    private static func objection(to staying: [Referrer: Set<BSONValue>], _ move: RekeyMove) -> Sentence? {
         let count = staying.values.reduce(0) { $0 + $1.count }
         guard count <= move.earlierReferences else { return isReferredTo }
         // Late references have to be told from them, by a list that fits a journal entry.
-        guard count <= Self.mostStaying else {
-            return .blocked("\(count) documents referred to it before it had its _id; left as it is")
+        guard count <= mostStaying else {
+            return "more than \(mostStaying) documents referred to it before it had its _id; left as it is"
         }
-        return .ready(staying: staying)
+        return nil
     }
 
     /// With the `_id`s of so many an entry of the journal stays far below 16 MiB.
     private static let mostStaying = 50_000
+    /// So many documents' references are looked for in one pass over what refers.
+    private static let lookedForTogether = 1000
 
-    /// The references to a document that hadn't followed it.
+    /// The references to some documents that hadn't followed them, by the document's entry; of more than ``mostStaying`` so
+    /// many and one. However many documents there are, each thousand takes one pass: there may be no index to find them by.
     private func staying(
-        _ move: RekeyMove, _ followed: [Referrer: Set<BSONValue>], _ present: [String: CollectionDescription]
-    ) async throws -> [Referrer: Set<BSONValue>] {
-        var staying: [Referrer: Set<BSONValue>] = [:]
-        for referrer in move.referrers where present[referrer.collection]?.isOrdinary ?? false {
-            let found = try await run.database.findAll(
-                referrer.collection, filter: BSONDocument([(referrer.field, .document(["$eq": move.newID]))]),
-                options: ["projection": ["_id": 1], "limit": .int32(Int32(Self.mostStaying) * 2)])
-            let ids = Set(found.compactMap { $0["_id"] }).subtracting(followed[referrer] ?? [])
-            if !ids.isEmpty { staying[referrer] = ids }
+        _ moves: [(entry: JournalEntry, move: RekeyMove)], _ standing: [JournalKey: Standing],
+        _ present: [String: CollectionDescription]
+    ) async throws -> [JournalKey: [Referrer: Set<BSONValue>]] {
+        var staying: [JournalKey: [Referrer: Set<BSONValue>]] = [:]
+        for start in stride(from: 0, to: moves.count, by: Self.lookedForTogether) {
+            let part = moves[start..<min(start + Self.lookedForTogether, moves.count)]
+            for referrer in Set(part.flatMap(\.move.referrers)) where present[referrer.collection]?.isOrdinary ?? false
+            {
+                let asked = part.filter { $0.move.referrers.contains(referrer) }
+                let keys = Dictionary(
+                    asked.map { ($0.move.newID, $0.entry.key) }, uniquingKeysWith: { first, _ in first })
+                try await forEachReference(to: Array(keys.keys), from: referrer) { id, target in
+                    guard let key = keys[target], standing[key]?.followed.ids[referrer]?.contains(id) != true,
+                        staying[key]?[referrer]?.count ?? 0 <= Self.mostStaying
+                    else { return }
+                    staying[key, default: [:]][referrer, default: []].insert(id)
+                }
+            }
         }
         return staying
+    }
+
+    /// Reads the references to some documents, in no particular order.
+    ///
+    /// - Parameter body: Called with the `_id` of each referring document, and with the one that it refers to.
+    private func forEachReference(
+        to ids: [BSONValue], from referrer: Referrer, _ body: (_ id: BSONValue, _ target: BSONValue) -> Void
+    ) async throws {
+        let cursor = try await run.database.client.find(
+            run.database.namespace(referrer.collection),
+            filter: BSONDocument([(referrer.field, .document(["$in": .array(BSONArray(ids))]))]),
+            options: ["projection": .document(BSONDocument([("_id", 1), (referrer.field, 1)]))])
+        try await run.database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
+            for document in documents {
+                guard let id = document["_id"], let value = document[referrer.field] else { continue }
+                for target in value.array?.values ?? [value] { body(id, target) }
+            }
+        }
     }
 
     /// Counts the references to the documents' new and old `_id`s, in one pass for all of them.
