@@ -181,10 +181,11 @@ struct UndoMoves {
     private func forEachReference(
         to ids: [BSONValue], from referrer: Referrer, _ body: (_ id: BSONValue, _ target: BSONValue) -> Void
     ) async throws {
+        let filter = BSONDocument([(referrer.field, .document(["$in": .array(BSONArray(ids))]))])
+        var projection: BSONDocument = ["_id": 1]
+        projection.append(referrer.field, 1)
         let cursor = try await run.database.client.find(
-            run.database.namespace(referrer.collection),
-            filter: BSONDocument([(referrer.field, .document(["$in": .array(BSONArray(ids))]))]),
-            options: ["projection": .document(BSONDocument([("_id", 1), (referrer.field, 1)]))])
+            run.database.namespace(referrer.collection), filter: filter, options: ["projection": .document(projection)])
         try await run.database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
             for document in documents {
                 guard let id = document["_id"], let value = document[referrer.field] else { continue }
