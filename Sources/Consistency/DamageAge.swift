@@ -62,22 +62,20 @@ package struct DamageAge: Sendable {
     private func identities(_ collection: CollectionSchema, _ now: Int64) async throws -> [NewestDamage] {
         var newest: [FindingCode: NewestDamage] = [:]
         // Empty and null, or text; comparisons stay within a type.
-        for filter: BSONDocument in [["_id": .null], ["_id": ["$gte": ""]]] {
-            let cursor = try await database.client.find(
-                database.namespace(collection.name), filter: filter,
-                options: ["projection": .document(["_id": 1, collection.createdField: 1])],
-                readPreference: database.readPreference)
-            try await database.client.forEachBatch(of: cursor, maximum: 1000) { documents in
-                for document in documents {
-                    guard let id = document["_id"] else { continue }
-                    let kind = IdentityKind(id)
-                    guard kind.code != .foreignID, let seconds = Self.made(kind, document, collection) else { continue }
-                    let madeAt = Int64(seconds) * 1000
-                    // A local time may lie hours ahead, and none a day.
-                    guard madeAt < now + Self.day, madeAt > newest[kind.code]?.madeAt ?? .min else { continue }
-                    newest[kind.code] = NewestDamage(
-                        code: kind.code, collection: collection.name, madeAt: madeAt, ageMS: max(0, now - madeAt))
-                }
+        let cursor = try await database.client.find(
+            database.namespace(collection.name), filter: ["$or": [["_id": .null], ["_id": ["$gte": ""]]]],
+            options: ["projection": .document(["_id": 1, collection.createdField: 1])],
+            readPreference: database.readPreference)
+        try await database.client.forEachBatch(of: cursor, maximum: 1000) { documents in
+            for document in documents {
+                guard let id = document["_id"] else { continue }
+                let kind = IdentityKind(id)
+                guard kind.code != .foreignID, let seconds = Self.made(kind, document, collection) else { continue }
+                let madeAt = Int64(seconds) * 1000
+                // A local time may lie hours ahead, and none a day.
+                guard madeAt < now + Self.day, madeAt > newest[kind.code]?.madeAt ?? .min else { continue }
+                newest[kind.code] = NewestDamage(
+                    code: kind.code, collection: collection.name, madeAt: madeAt, ageMS: max(0, now - madeAt))
             }
         }
         return Array(newest.values)
