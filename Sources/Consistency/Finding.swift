@@ -70,9 +70,6 @@ package enum FindingCode: String, Sendable, CaseIterable, Codable {
     /// What the bug itself writes.
     package static let ofBug: Set<FindingCode> = [.emptyID, .nullID, .textID, .emptyReference, .textReference]
 
-    /// Whether it is what the bug itself writes.
-    package var isOfBug: Bool { Self.ofBug.contains(self) }
-
     /// The command that mends it, as a rule, or nil when it is only reported.
     package var repair: String? {
         switch self {

@@ -6,8 +6,6 @@ package import Logging
 package struct MemberReport: Sendable, Equatable {
     /// The replica set that it is a member of; nil where it is none.
     package let setName: String?
-    /// Whether it takes writes.
-    package let isPrimary: Bool
     /// The primary, as the set's members call it; nil where there is none at the moment.
     package let primary: String?
     /// The set's members, as they call themselves.
@@ -42,9 +40,8 @@ extension ConnectionString {
             return try await pool.withClient { client in
                 let hello = try await client.run(["hello": 1], on: "admin")
                 return MemberReport(
-                    setName: hello["setName"]?.string,
-                    isPrimary: (hello["isWritablePrimary"] ?? hello["ismaster"])?.bool == true,
-                    primary: hello["primary"]?.string, members: MongoClient.members(hello))
+                    setName: hello["setName"]?.string, primary: hello["primary"]?.string,
+                    members: MongoClient.members(hello))
             }
         } catch {
             // No answer is the answer: the caller has an error already, which this was to explain.

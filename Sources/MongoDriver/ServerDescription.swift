@@ -1,4 +1,4 @@
-internal import BSON
+package import BSON
 
 /// What kind of deployment answers, as its `hello` says.
 package enum Topology: String, Sendable, Codable {
@@ -68,7 +68,7 @@ extension MongoClient {
             } else {
                 .standalone
             }
-        let isPrimary = (hello["isWritablePrimary"] ?? hello["ismaster"])?.bool == true
+        let isPrimary = Self.isPrimary(hello)
         guard topology != .replicaSet || isPrimary || hello["secondary"]?.bool == true else {
             let words =
                 hello["arbiterOnly"]?.bool == true
@@ -83,6 +83,11 @@ extension MongoClient {
             version: build["version"]?.string ?? "unknown", topology: topology,
             wireVersion: hello["maxWireVersion"]?.integer ?? 0,
             members: Self.members(hello))
+    }
+
+    /// Whether `hello` is a primary's; servers before 5.0 have another word for it.
+    package nonisolated static func isPrimary(_ hello: BSONDocument) -> Bool {
+        (hello["isWritablePrimary"] ?? hello["ismaster"])?.bool == true
     }
 
     /// The members of a replica set, as `hello` tells them: also those that can't become primary, and arbiters.

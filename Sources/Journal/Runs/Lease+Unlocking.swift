@@ -21,10 +21,7 @@ extension Lease {
     ///   ``MongoError``.
     package static func unlock(_ database: Database, force: Bool) async throws -> Unlocking {
         let namespace = database.namespace(StateCollection.lease)
-        let found = try await database.aggregateAll(
-            StateCollection.lease,
-            [["$match": ["_id": "lease"]], ["$set": ["isOver": ["$lte": ["$expiresAt", "$$NOW"]]]]])
-        guard let document = found.first else { return .wasFree }
+        guard let document = try await standing(database) else { return .wasFree }
         let owner = document["owner"]?.string ?? "unknown"
         do {
             try check(document)
@@ -75,6 +72,14 @@ extension Lease {
         return .taken(owner: owner)
     }
 
+    /// The lease's document, with `isOver` by the server's clock; nil where there is none.
+    private static func standing(_ database: Database) async throws -> BSONDocument? {
+        try await database.aggregateAll(
+            StateCollection.lease,
+            [["$match": ["_id": "lease"]], ["$set": ["isOver": ["$lte": ["$expiresAt", "$$NOW"]]]]]
+        ).first
+    }
+
     /// Who has the lease.
     package enum Holding: Sendable, Equatable {
         /// Nobody.
@@ -90,10 +95,7 @@ extension Lease {
     /// - Throws: ``StateError`` where the lease can't be read; ``MongoError``.
     package static func holding(_ database: Database) async throws -> Holding {
         guard try await database.collections()[StateCollection.lease] != nil else { return .free }
-        let found = try await database.aggregateAll(
-            StateCollection.lease,
-            [["$match": ["_id": "lease"]], ["$set": ["isOver": ["$lte": ["$expiresAt", "$$NOW"]]]]])
-        guard let document = found.first else { return .free }
+        guard let document = try await standing(database) else { return .free }
         try check(document)
         let (owner, since) = (document["owner"]?.string ?? "unknown", since(document))
         guard document["isOver"]?.bool ?? false else { return .held(owner: owner, since: since) }

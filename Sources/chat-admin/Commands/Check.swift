@@ -43,7 +43,7 @@ struct Check: AsyncParsableCommand {
             let checker = Checker(database: database, schema: .chat, progress: session.progress)
             let report = try await checker.check(codes, interruption: session.interruption, soFar: soFar)
             if !report.isCutShort { try await freshness.check() }
-            let damage = report.isCutShort ? nil : try await Self.damage(report, codes, database)
+            let damage = report.isCutShort ? nil : try await Self.damage(report, database)
             let result = CheckResult(
                 report, database, freshness, made: made, damage: damage, duration: ContinuousClock.now - start)
             try session.console.print(result, options.format)
@@ -57,9 +57,7 @@ struct Check: AsyncParsableCommand {
     }
 
     /// The newest of the damage that was found.
-    private static func damage(
-        _ report: CheckReport, _ codes: Set<FindingCode>, _ database: Database
-    ) async throws -> DamageResult? {
+    private static func damage(_ report: CheckReport, _ database: Database) async throws -> DamageResult? {
         let found = Set(report.findings.map(\.code)).intersection(FindingCode.ofBug)
         guard !found.isEmpty else { return nil }
         do {

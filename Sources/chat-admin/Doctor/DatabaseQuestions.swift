@@ -46,7 +46,7 @@ struct DatabaseQuestions {
         do {
             try StateCollection.check(present, isChanged: true)
         } catch {
-            answers.append(.failure("state", Sentence(of: error).text { $0.words }))
+            answers.append(.failure("state", Sentence(of: error).description))
         }
         return answers
     }

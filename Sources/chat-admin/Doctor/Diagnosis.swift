@@ -50,7 +50,7 @@ final class Diagnoses: Sendable {
         } catch let error as MongoError where error.kind == .unauthorized {
             add(.warning(name, "It can't be asked: \(error.message)", advice: nil))
         } catch {
-            add(.failure(name, "It can't be asked: \(Sentence(of: error).text { $0.words })"))
+            add(.failure(name, "It can't be asked: \(Sentence(of: error))"))
         }
     }
 }

@@ -12,9 +12,7 @@ struct HostQuestions {
     private static let daysToRenew = 14
 
     func ask() async throws {
-        var logger = Logger(label: "chat-admin") { PlainLogHandler(StreamLogHandler.standardError(label: $0)) }
-        logger.logLevel = .critical
-        let pool = try MongoPool(connection, logger: logger)
+        let pool = try MongoPool(connection, logger: PlainLogHandler.logger(.critical))
         pool.keepUntilExit()
         let reports = try await pool.withClient { await $0.hostReports() }
         // One that is away is no reason why the others shouldn't do.
@@ -47,7 +45,7 @@ struct HostQuestions {
     /// - Returns: nil for what isn't the doctor's to answer, such as a signal; empty where it was answered already.
     static func diagnosis(of error: any Error, _ known: [Diagnosis]) -> [Diagnosis]? {
         switch error {
-        case EngineError.unsupportedServer: [.failure("version", Sentence(of: error).text { $0.words })]
+        case EngineError.unsupportedServer: [.failure("version", Sentence(of: error).description)]
         case let failure as NoConnection:
             switch failure.underlying.kind {
             case .authentication, .unauthorized:

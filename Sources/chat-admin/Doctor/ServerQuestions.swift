@@ -100,7 +100,7 @@ struct ServerQuestions {
         case .replicaSet:
             let name = hello["setName"]?.string ?? "?"
             let hosts = server.members.joined(separator: ", ")
-            let isPrimary = (hello["isWritablePrimary"] ?? hello["ismaster"])?.bool == true
+            let isPrimary = MongoClient.isPrimary(hello)
             let text = "The replica set \(name): \(hosts)."
             return isPrimary
                 ? .good("topology", "\(text) The primary answers.")

@@ -100,8 +100,7 @@ struct CheckResult: CommandResult {
         }
         let lines = zip(TextTable.lines(rows, width: style.width), findings).flatMap { line, item in
             let isError = item.severity == "error"
-            // A few are named one by one; of many, one shows what is meant.
-            let shown = item.samples.prefix(item.count <= item.samples.count ? item.samples.count : 1)
+            let shown = JSONValue.shown(item.samples, of: item.count)
             let consequences = (item.consequences ?? []).map { consequence in
                 let place = consequence.collection + (consequence.field.map { ".\($0)" } ?? "")
                 return

@@ -13,7 +13,7 @@ struct DamageResult: Encodable {
     let recent: Bool
     private let ageMS: Int64
     /// Whether nothing sets the guard any more, because it stands.
-    let hasGuard: Bool
+    private let hasGuard: Bool
     /// The command that sets it.
     private let command: String
 

@@ -157,6 +157,19 @@ struct PlainLogHandler: LogHandler {
         (self.handler, self.making) = (handler, making)
     }
 
+    /// A logger for the terminal.
+    ///
+    /// - Parameters:
+    ///   - level: What is worth a line.
+    ///   - making: Makes room for a line.
+    static func logger(_ level: Logger.Level, making: @escaping @Sendable () -> Void = {}) -> Logger {
+        var logger = Logger(label: "chat-admin") { label in
+            PlainLogHandler(StreamLogHandler.standardError(label: label), making: making)
+        }
+        logger.logLevel = level
+        return logger
+    }
+
     var logLevel: Logger.Level {
         get { handler.logLevel }
         set { handler.logLevel = newValue }

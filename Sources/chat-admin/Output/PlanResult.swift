@@ -104,9 +104,7 @@ struct PlanResult: CommandResult {
         for (row, operation) in zip(rows, step.operations) {
             lines.append(operation.risk == .dangerous ? style.bad(row) : row)
             if !operation.samples.isEmpty {
-                // A few are named one by one; of many, one shows what is meant.
-                let shown = operation.samples.prefix(
-                    operation.matched <= operation.samples.count ? operation.matched : 1)
+                let shown = JSONValue.shown(operation.samples, of: operation.matched)
                 lines += shown.map { style.faint("        such as \($0.text)") }
             }
         }

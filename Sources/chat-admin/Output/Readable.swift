@@ -46,6 +46,11 @@ enum Readable {
 }
 
 extension JSONValue {
+    /// The samples that people see: a few are named one by one; of many, one shows what is meant.
+    static func shown(_ samples: [JSONValue], of count: Int) -> ArraySlice<JSONValue> {
+        samples.prefix(count <= samples.count ? count : 1)
+    }
+
     /// One line for people: an ObjectId as its digits, a date as a date, text in quotes; of a long one the beginning. Fields of
     /// a document stand side by side, `_id` first.
     var text: String {

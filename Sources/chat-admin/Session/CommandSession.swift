@@ -252,16 +252,13 @@ struct CommandSession: Sendable {
     }
 
     private static func makeLogger(_ verbosity: Int, _ console: Console) -> Logger {
-        var logger = Logger(label: "chat-admin") { label in
-            PlainLogHandler(StreamLogHandler.standardError(label: label)) { console.clearProgress() }
-        }
-        logger.logLevel =
+        let level: Logger.Level =
             switch verbosity {
             case 0: .error
             case 1: .debug
             default: .trace
             }
-        return logger
+        return PlainLogHandler.logger(level) { console.clearProgress() }
     }
 
     struct ErrorResult: Encodable {

@@ -14,14 +14,9 @@ struct ConnectionHint {
     let connection: ConnectionString
     let place: Place
     /// What the errors of looking are told.
-    private let logger: Logger
+    private let logger = PlainLogHandler.logger(.critical)
 
-    init(_ target: ConnectionSource.Target) {
-        (connection, place) = (target.connection, target.place)
-        var logger = Logger(label: "chat-admin") { PlainLogHandler(StreamLogHandler.standardError(label: $0)) }
-        logger.logLevel = .critical
-        self.logger = logger
-    }
+    init(_ target: ConnectionSource.Target) { (connection, place) = (target.connection, target.place) }
 
     /// A name without a dot that isn't known is often one of these.
     static let composeHost =
