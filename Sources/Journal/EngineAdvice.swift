@@ -10,6 +10,10 @@ public enum EngineAdvice: Advice, Hashable {
     case remakeLease
     /// Look at the runs.
     case listRuns
+    /// Undo a run.
+    case undoRun(ObjectID)
+    /// Undo a run, and before it the newer ones that built on it.
+    case undoThrough(ObjectID)
     /// Let a paused run go on that was paused through its record.
     case resumeRun(ObjectID)
     /// Let a paused run go on that was paused by its own process.
@@ -49,6 +53,8 @@ public enum EngineAdvice: Advice, Hashable {
         case .waitForLease: "wait for it to end; a run that was killed holds it for half a minute at most"
         case .remakeLease: "the lease can be made anew, where no run is at work"
         case .listRuns: "the list of runs shows them"
+        case .undoRun(let id): "undo run \(id.hex)"
+        case .undoThrough: "they can be undone together, newest first"
         case .resumeRun: "until its record says otherwise"
         case .switchPauseOff: "until its switch is off"
         case .listSteps: "the status lists the steps"

@@ -40,7 +40,7 @@ extension Ledger {
         let totals = Totals()
         if known != nil { totals.changed(row.changes) }
         for id in row.attempt.runs.dropFirst(known.map { $0 + 1 } ?? 0) where id != run.id {
-            totals.changed(try await Undo.plan(database, run: id, step: row.version))
+            totals.changed(try await Undo.recorded(database, run: id, step: row.version))
         }
         return totals.changes
     }

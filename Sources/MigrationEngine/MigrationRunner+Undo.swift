@@ -10,11 +10,23 @@ extension MigrationRunner {
     ///   - run: The run that does it.
     /// - Throws: `MongoError`.
     package static func noteUndoing(_ id: ObjectID, run: Run) async throws {
+        try await checkUndoing(id, run.database)
+        for row in try await rows(of: id, ["applied", "applying", "failed"], run.database) {
+            guard try await count(Undo.filter(id, row.version), run.database) > 0 else { continue }
+            try await run.record.begin(run)
+            try await set(.reverting, row, run)
+        }
+    }
+
+    /// Makes sure that the steps which a run has worked on can be undone with it.
+    ///
+    /// - Throws: ``EngineError/refused(_:)``, `MongoError`.
+    private static func checkUndoing(_ id: ObjectID, _ database: Database) async throws {
         // Those concerned are chosen by what they hold: one that can't be read would be passed over.
-        for row in try await run.database.findAll(StateCollection.migrations, filter: [:]) {
+        for row in try await database.findAll(StateCollection.migrations, filter: [:]) {
             _ = try LedgerRow(reading: row)
         }
-        let reverting = try await run.database.findAll(
+        let reverting = try await database.findAll(
             StateCollection.migrations,
             filter: ["state": "reverting", "runs": .objectID(id), "checkpoint.direction": "down"])
         if let row = try reverting.map(LedgerRow.init(reading:)).first {
@@ -23,11 +35,61 @@ extension MigrationRunner {
                     + "\(EngineAdvice.finishReverting(series: row.series))."
             )
         }
-        for row in try await rows(of: id, ["applied", "applying", "failed"], run.database) {
-            guard try await count(Undo.filter(id, row.version), run.database) > 0 else { continue }
-            try await run.record.begin(run)
-            try await set(.reverting, row, run)
+    }
+
+    /// What undoing runs would leave, beyond what their journals tell. Changes nothing.
+    ///
+    /// - Parameters:
+    ///   - ids: The runs, in the order in which they would be undone.
+    ///   - preview: What undoing them would change and leave; what is left beyond that is added to its results.
+    ///   - database: The database.
+    /// - Throws: ``EngineError/refused(_:)`` where one of them can't be undone; `MongoError`.
+    package static func addLeftovers(
+        undoing ids: [ObjectID], to preview: UndoPreview, _ database: Database
+    ) async throws {
+        for (id, totals) in zip(ids, preview.results) {
+            try await checkUndoing(id, database)
+            for row in try await rows(of: id, ["applied", "applying", "failed", "reverting"], database)
+            where row.attempt.isUnjournalled {
+                leaveUnjournalled(row, totals)
+            }
+            for row in try await rowsReverted(by: id, database) {
+                var rest = preview.leavesSomething(of: id, step: row.version) ? 1 : 0
+                for attempt in attempts(of: row) where !ids.contains(attempt) {
+                    rest += try await remains(of: attempt, row.version, database)
+                }
+                if row.attempt.isUnjournalled || rest > 0 { leaveReverted(row, totals) }
+            }
         }
+    }
+
+    private static func leaveUnjournalled(_ row: LedgerRow, _ totals: Totals) {
+        totals.left(
+            "step \(row.version)", StateCollection.migrations, 1,
+            reason: "some of what it did isn't in the journal, and stands")
+    }
+
+    private static func leaveReverted(_ row: LedgerRow, _ totals: Totals) {
+        totals.left(
+            "step \(row.version)", StateCollection.migrations, 1,
+            reason:
+                "not all that its down did could be undone; \(EngineAdvice.declareEither(row.version, series: row.series))"
+        )
+    }
+
+    /// The rows of the steps that a run has reverted by their own means.
+    private static func rowsReverted(by id: ObjectID, _ database: Database) async throws -> [LedgerRow] {
+        try await database.findAll(
+            StateCollection.migrations,
+            filter: [
+                "attempt": .objectID(id), "revertedBy": .objectID(id), "state": ["$in": ["reverted", "reverting"]],
+            ]
+        ).map(LedgerRow.init(reading:))
+    }
+
+    /// The runs that a step was reverted in by its own means: all of them have to be undone before it is there again.
+    private static func attempts(of row: LedgerRow) -> Set<ObjectID> {
+        Set(row.attempt.runs).intersection(row.revertedBy)
     }
 
     /// Brings the ledger up to date after a run was reverted.
@@ -47,9 +109,7 @@ extension MigrationRunner {
                 remaining += try await remains(of: other, row.version, database)
             }
             if row.attempt.isUnjournalled {
-                run.totals.left(
-                    "step \(row.version)", StateCollection.migrations, 1,
-                    reason: "some of what it did isn't in the journal, and stands")
+                leaveUnjournalled(row, run.totals)
                 continue
             }
             // Of a step that isn't reverted whole, `down` takes care.
@@ -60,25 +120,16 @@ extension MigrationRunner {
 
     /// The same for steps that the run had reverted by their own means.
     private static func noteDownUndone(_ id: ObjectID, _ run: Run) async throws {
-        let reverted = try await run.database.findAll(
-            StateCollection.migrations,
-            filter: [
-                "attempt": .objectID(id), "revertedBy": .objectID(id), "state": ["$in": ["reverted", "reverting"]],
-            ])
-        for row in try reverted.map(LedgerRow.init(reading:)) {
+        for row in try await rowsReverted(by: id, run.database) {
             let undone = try await count(
                 ["_id.r": .objectID(id), "step": .int64(row.version), "undone": ["$exists": true]], run.database)
             // What was reverted in several attempts isn't there again before all of them are undone.
             var rest = 0
-            for attempt in Set(row.attempt.runs).intersection(row.revertedBy).union([id]) {
+            for attempt in attempts(of: row).union([id]) {
                 rest += try await remains(of: attempt, row.version, run.database)
             }
             if row.attempt.isUnjournalled || rest > 0 {
-                run.totals.left(
-                    "step \(row.version)", StateCollection.migrations, 1,
-                    reason:
-                        "not all that its down did could be undone; \(EngineAdvice.declareEither(row.version, series: row.series))"
-                )
+                leaveReverted(row, run.totals)
                 if undone > 0 { try await set(.reverting, row, run) }
             } else if undone > 0 {
                 try await setApplied(row, run)

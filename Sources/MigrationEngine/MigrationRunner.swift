@@ -175,11 +175,7 @@ package struct MigrationRunner: Sendable {
                     try await Undo(run: context.run).revert(run: run, step: step.version)
                 }
                 if let row, row.attempt.isUnjournalled {
-                    context.run.totals.left(
-                        "step \(step.version)", StateCollection.migrations, 1,
-                        reason:
-                            "some of what it did isn't in the journal, and stands; revert it by hand, and "
-                            + "\(EngineAdvice.declare(step.version, .reverted))")
+                    Self.leaveUnjournalled(step.version, context.run.totals)
                 }
                 return
             }
@@ -189,12 +185,31 @@ package struct MigrationRunner: Sendable {
         }
     }
 
+    private static func leaveUnjournalled(_ version: Int64, _ totals: Totals) {
+        totals.left(
+            "step \(version)", StateCollection.migrations, 1,
+            reason:
+                "some of what it did isn't in the journal, and stands; revert it by hand, and "
+                + "\(EngineAdvice.declare(version, .reverted))")
+    }
+
     /// What reverting steps would change, by what the journal says, or the steps themselves. Changes nothing.
     ///
     /// - Throws: `MongoError`.
-    package func planDown(_ selection: MigrationSelection, _ database: Database) async throws -> [Change] {
+    ///
+    /// - Parameters:
+    ///   - selection: The steps, newest first.
+    ///   - database: The database.
+    ///   - preview: Works out what undoing runs would change and leave.
+    /// - Returns: What would be changed, and what left.
+    /// - Throws: ``EngineError``, `MongoError`.
+    package func planDown(
+        _ selection: MigrationSelection, _ database: Database,
+        preview: ([UndoPreview.Selection]) async throws -> UndoPreview
+    ) async throws -> (changes: [Change], leftovers: [Leftover]) {
         let rows = selection.rows
         let totals = Totals()
+        var undone: [UndoPreview.Selection] = []
         for step in selection.steps where try await !Self.hasNoEffect(step, rows[step.version], database) {
             if step.usesOwnDown(rows[step.version]) {
                 for operation in try await step.planDown(database).operations {
@@ -202,11 +217,15 @@ package struct MigrationRunner: Sendable {
                 }
                 continue
             }
-            for run in rows[step.version]?.runs ?? [] {
-                totals.changed(try await Undo.plan(database, run: run, step: step.version))
+            undone += (rows[step.version]?.runs ?? []).reversed().map {
+                UndoPreview.Selection(run: $0, step: step.version)
             }
+            if rows[step.version]?.attempt.isUnjournalled == true { Self.leaveUnjournalled(step.version, totals) }
         }
-        return totals.changes
+        let all = try await preview(undone).all
+        totals.changed(all.changes)
+        for leftover in all.leftovers { totals.left(leftover) }
+        return (totals.changes, totals.leftovers)
     }
 
     /// A step whose work is done, and isn't written down as done yet.

@@ -134,7 +134,7 @@ package struct Resumer: Sendable {
             [
                 .updateMany(
                     filter: ["_id": ["$ne": .objectID(run.id), "$type": "objectId"], "state": "running"],
-                    update: ["$set": ["state": "interrupted", "finishedAt": WallClock.now]])
+                    update: ["$set": ["state": "killed", "finishedAt": WallClock.now]])
             ])
         return result.matched > 0
     }

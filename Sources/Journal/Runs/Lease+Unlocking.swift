@@ -112,6 +112,18 @@ extension Lease {
         ).isEmpty
     }
 
+    /// The token of a holder that has renewed its lease when it should have; nil where there is none. A run that was killed
+    /// counts as a holder for as long as its next renewal wasn't due.
+    ///
+    /// - Throws: ``MongoError``.
+    static func renewedToken(_ database: Database) async throws -> Int64? {
+        // Renewed at a third of its life, and a little later on a slow machine.
+        let rest = Int64((lifetime / 2).milliseconds)
+        let renewed: BSONValue = ["$gt": ["$expiresAt", ["$add": ["$$NOW", .int64(rest)]]]]
+        return try await database.findAll(StateCollection.lease, filter: ["_id": "lease", "$expr": renewed])
+            .first?["token"]?.integer
+    }
+
     /// Whether a run is really at work: one that was killed holds the lease until its time is over, and doesn't renew it.
     ///
     /// - Parameter interruption: Ends the waiting for a renewal, which takes a third of a lease's life at most.

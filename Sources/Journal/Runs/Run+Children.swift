@@ -22,6 +22,12 @@ extension Run {
     ///   - keys: The entries that the documents moved by.
     ///   - body: Called with some of the changes at a time, in the order in which they were made.
     func forEachChildren(of keys: [JournalKey], _ body: ([Children]) async throws -> Void) async throws {
+        try await Self.forEachChildren(database, of: keys, body)
+    }
+
+    static func forEachChildren(
+        _ database: Database, of keys: [JournalKey], _ body: ([Children]) async throws -> Void
+    ) async throws {
         // A resumed move may have journalled a reference twice.
         var seen: [Followed: SeenIDs] = [:]
         for (id, group) in Dictionary(grouping: keys, by: \.run) {

@@ -12,10 +12,7 @@ extension Run {
 
     /// Counts as left what nobody can tell of; the journal's entry says so too.
     package func leaveUnknown(_ code: String, _ collection: String, _ ids: some Collection<BSONValue>) {
-        totals.left(
-            code, collection, ids.count,
-            reason: "changed by somebody else at the same moment; whether the step's change is in it isn't known",
-            samples: ids, isInJournal: true)
+        totals.leftUnknown(code, collection, ids)
     }
 
     /// The server takes documents of 16 MiB; an entry holds a document before and after, and a little more.
@@ -191,6 +188,12 @@ extension Run {
 
     /// Reads documents by their `_id`s. A collection's collation may add others, under their own.
     package func documents(_ ids: [BSONValue], in collection: String) async throws -> [BSONValue: BSONDocument] {
+        try await Self.documents(database, ids, in: collection)
+    }
+
+    static func documents(
+        _ database: Database, _ ids: [BSONValue], in collection: String
+    ) async throws -> [BSONValue: BSONDocument] {
         let found = try await database.findAll(collection, filter: ["_id": ["$in": .array(BSONArray(ids))]])
         return Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
     }
@@ -268,5 +271,15 @@ extension DocumentChange {
         case .absent: return .deleteOne(filter: ExactMatch.document(before))
         case .digest, .unknown, .same: return nil
         }
+    }
+}
+
+extension Totals {
+    /// Counts as left what nobody can tell of; the journal's entry says so too.
+    func leftUnknown(_ code: String, _ collection: String, _ ids: some Collection<BSONValue>) {
+        left(
+            code, collection, ids.count,
+            reason: "changed by somebody else at the same moment; whether the step's change is in it isn't known",
+            samples: ids, isInJournal: true)
     }
 }

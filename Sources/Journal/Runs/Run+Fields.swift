@@ -187,7 +187,7 @@ extension Run {
         try await setState(.done, of: [entry], concern: .acknowledged)
     }
 
-    private static let repeatingReason: Sentence =
+    static let repeatingReason: Sentence =
         "a field stands in it more than once, and programs differ in which they read; decide by hand"
 
     /// The documents in which a field that is to be changed stands more than once: the compare never holds for them.
@@ -220,6 +220,12 @@ extension Run {
 
     /// The fields of the documents that changes are about, as they are now.
     func fields(of changes: [FieldChange], in collection: String) async throws -> [BSONValue: BSONDocument] {
+        try await Self.fields(database, of: changes, in: collection)
+    }
+
+    static func fields(
+        _ database: Database, of changes: [FieldChange], in collection: String
+    ) async throws -> [BSONValue: BSONDocument] {
         let names = Set(changes.flatMap(\.names)).sorted()
         let found = try await database.findAll(
             collection, filter: ["_id": ["$in": .array(BSONArray(changes.map(\.id)))]],

@@ -7,7 +7,8 @@ package struct RunRecord: Sendable {
     package let id: ObjectID
     /// The command.
     package let command: String
-    /// `running`, `done`, `failed` or `interrupted`; a run that was killed stays `running` until it is resumed.
+    /// `running`, `done`, `failed` or `interrupted`; `killed` where it ended without writing that down, which shows as soon
+    /// as it hasn't renewed its lease in time.
     package let state: String
     /// When it began, in milliseconds since 1970.
     package let startedAt: Int64?
@@ -42,9 +43,11 @@ package struct RunRecord: Sendable {
         let documents = try await database.findAll(
             StateCollection.runs, filter: [:],
             options: ["sort": ["startedAt": -1, "_id": -1], "limit": .int64(Int64(limit))])
+        let isAnyRunning = documents.contains { $0["state"]?.string == "running" }
+        let token = isAnyRunning ? try await Lease.renewedToken(database) : nil
         var records: [RunRecord] = []
         for document in documents {
-            records.append(try await RunRecord(reading: document, database))
+            records.append(try await RunRecord(reading: document, database, renewed: token))
         }
         return records
     }
@@ -73,7 +76,7 @@ package struct RunRecord: Sendable {
             throw EngineError.notFound(
                 "Several runs begin with `\(name)`: \(ids.prefix(2).joined(separator: ", "))\(more). Say more of it.")
         }
-        return try await RunRecord(reading: document, database)
+        return try await RunRecord(reading: document, database, renewed: Lease.renewedToken(database))
     }
 
     /// Matches the runs whose id, as text, begins so; none where that isn't the beginning of an id.
@@ -136,18 +139,20 @@ package struct RunRecord: Sendable {
         }
     }
 
-    private init(reading document: BSONDocument, _ database: Database) async throws {
+    /// - Parameter renewed: The token of the run that is at work, if there is one.
+    private init(reading document: BSONDocument, _ database: Database, renewed: Int64?) async throws {
         let fields = StateFields(StateCollection.runs, document)
         id = try fields.require("_id", .objectID)
         command = try fields.require("command", .text)
-        state = try fields.require("state", .text)
+        let recorded = try fields.require("state", .text)
+        let token = try fields.read("token", .token)
+        state = recorded == "running" && token != renewed ? "killed" : recorded
         startedAt = try fields.read("startedAt", .date)
         finishedAt = try fields.read("finishedAt", .date)
         user = try fields.read("user", .text)
         host = try fields.read("host", .text)
         arguments = try fields.read("arguments", .texts) ?? []
         error = try fields.read("error", .text)
-        _ = try fields.read("token", .token)
         operations = try fields.list("operations").map(OperationRecord.init(reading:))
         leftovers = try Leftover.list(fields, "left")
         isUndo = try fields.read("undoes", .objectID) != nil
@@ -156,7 +161,7 @@ package struct RunRecord: Sendable {
         if document["changes"] != nil {
             changes = try Change.list(fields, "changes")
         } else {
-            changes = isUndo ? [] : try await Undo.plan(database, run: id)
+            changes = isUndo ? [] : try await Undo.recorded(database, run: id)
         }
     }
 }

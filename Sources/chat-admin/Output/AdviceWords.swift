@@ -67,6 +67,8 @@ struct AdviceWords: Sendable {
                 + "minute at most; `migrate unlock --force` stops any run"
         case .remakeLease: "`migrate unlock --force` makes a lease anew, where no run is at work"
         case .listRuns: "`runs list` shows them"
+        case .undoRun(let id): "`runs undo \(id.hex)`"
+        case .undoThrough(let id): "`runs undo --through \(id.hex)` undoes them all, newest first"
         case .resumeRun(let id): "`runs resume \(id.hex)` continues"
         case .switchPauseOff: "SIGUSR2 continues"
         case .listSteps: "\(migrate("status")) lists the steps"

@@ -50,6 +50,8 @@ struct ChangeResult: CommandResult {
     let changes: [Change]
     let left: [Left]
     var steps: [Step]?
+    /// The runs that were undone, in order, for `runs undo`.
+    var undone: [UndoResult.Undone]?
     /// Whether the run did something that the journal can't undo.
     var isUnjournalled = false
     /// Whether the text is part of a question, before anything was done.
@@ -57,7 +59,7 @@ struct ChangeResult: CommandResult {
     let durationMS: Int64
 
     private enum CodingKeys: String, CodingKey {
-        case command, database, run, dryRun, changes, left, steps, durationMS
+        case command, database, run, dryRun, changes, left, steps, undone, durationMS
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -70,6 +72,7 @@ struct ChangeResult: CommandResult {
         try container.encode(changes, forKey: .changes)
         try container.encode(left, forKey: .left)
         try container.encodeIfPresent(steps, forKey: .steps)
+        try container.encodeIfPresent(undone, forKey: .undone)
         try container.encode(durationMS, forKey: .durationMS)
     }
 
@@ -78,6 +81,13 @@ struct ChangeResult: CommandResult {
         for step in steps ?? [] {
             let state = dryRun && command == "migrate down" ? " would be reverted" : ": \(step.state)"
             lines.append("Step \(step.version) (\(step.name))\(state)")
+        }
+        // Of one it goes without saying.
+        for run in undone ?? [] where (undone?.count ?? 0) > 1 {
+            lines.append(
+                "Run \(run.run) (\(run.command)): \(Readable.count(run.changed)) "
+                    + (dryRun ? "would be changed back" : "changed back")
+                    + (run.left == 0 ? "" : ", \(Readable.count(run.left)) left"))
         }
         if changes.isEmpty {
             lines.append(dryRun ? "Nothing would be changed." : "Nothing to change.")

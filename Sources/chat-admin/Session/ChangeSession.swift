@@ -45,6 +45,13 @@ extension CommandSession {
         }
     }
 
+    /// Works out what undoing runs would change and leave. Changes nothing.
+    func preview(undoing selections: [UndoPreview.Selection]) async throws -> UndoPreview {
+        try await UndoPreview(
+            database, undoing: selections, source: SchemaReferenceSource(database: database, schema: .chat),
+            interruption: interruption, progress: progress)
+    }
+
     private func confirm(
         _ change: ChangeOptions, asks: Bool, _ remark: Remark?,
         _ plan: () async throws -> (changes: Int, lines: [String])

@@ -84,9 +84,10 @@ struct MigrateDown: AsyncParsableCommand {
         session.console.enter(stage: "reading the journal")
         let versions = Set(selection.steps.map(\.version))
         let status = runner.status(selection).filter { versions.contains($0.version) }
+        let planned = try await runner.planDown(selection, session.database) { try await session.preview(undoing: $0) }
         var result = ChangeResult(
             command: session.command, database: session.database.name, run: nil, dryRun: true,
-            changes: try await runner.planDown(selection, session.database), left: [],
+            changes: planned.changes, left: planned.leftovers.map { ChangeResult.Left($0, session.words) },
             durationMS: (ContinuousClock.now - start).milliseconds)
         result.steps = status.reversed().map {
             ChangeResult.Step(version: $0.version, name: $0.name, state: $0.state.rawValue, durationMS: 0)

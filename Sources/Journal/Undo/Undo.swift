@@ -11,7 +11,7 @@ package struct Undo: Sendable {
 
     /// So many entries, and so many bytes of them, are worked on together: an entry may hold a thousand changes, and memory
     /// stays flat.
-    private static let (mostTogether, mostBytes) = (1_000, 1 << 20)
+    static let (mostTogether, mostBytes) = (1_000, 1 << 20)
 
     /// Undoes a run's changes.
     ///
@@ -32,15 +32,41 @@ package struct Undo: Sendable {
         if runs[0]["state"] != "done" { try await run.claim([Self.filter(id, step)]) }
         try await run.record.note("undoes", .objectID(id), run)
         try await LateReferences(run: run).announce(id)
-        let cursor = try await run.database.client.find(
-            run.database.namespace(StateCollection.journal), filter: Self.filter(id, step),
-            options: ["sort": ["_id": -1], "batchSize": Run.firstReply])
+        let cursor = try await Self.entries(run.database, Self.filter(id, step))
         try await run.database.client.forEachBatch(
             of: cursor, maximum: Self.mostTogether, maximumBytes: Self.mostBytes
         ) { documents in
             try await revert(documents.map(JournalEntry.init(reading:)))
         }
         try await LateReferences(run: run).follow(undoing: id)
+    }
+
+    /// Reads entries in the order in which they are undone.
+    static func entries(_ database: Database, _ filter: BSONDocument) async throws -> MongoCursor {
+        try await database.client.find(
+            database.namespace(StateCollection.journal), filter: filter,
+            options: ["sort": ["_id": -1], "batchSize": Run.firstReply])
+    }
+
+    /// Parts entries into neighbours of one kind and collection.
+    static func groups(_ entries: [JournalEntry]) -> [[JournalEntry]] {
+        var groups: [[JournalEntry]] = []
+        var rest = entries[...]
+        while let first = rest.first {
+            groups.append(
+                Array(rest.prefix { $0.content.kind == first.content.kind && $0.collection == first.collection }))
+            rest = rest.dropFirst(groups[groups.count - 1].count)
+        }
+        return groups
+    }
+
+    /// Makes sure that a run can be undone.
+    ///
+    /// - Throws: ``EngineError/refused(_:)``, ``StateError``, `MongoError`.
+    static func checkUndoable(_ database: Database, run id: ObjectID) async throws {
+        let record = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)]).first ?? [:]
+        if let refusal = try await refusal(of: record, database) { throw EngineError.refused(refusal) }
+        try await check(database, run: id, isFinished: false)
     }
 
     /// Why a run can't be undone, if it can't: what undid something is itself undone by doing it again.
@@ -51,17 +77,15 @@ package struct Undo: Sendable {
         return "This run undid run \(undone.hex). Run `\(command)` again, as it was run then, to repeat its changes."
     }
 
-    /// What undoing a run would change, by what the journal says. Changes nothing.
+    /// What a run changed that isn't undone, by what the journal says.
     ///
     /// - Parameters:
     ///   - database: The database.
     ///   - id: The run.
     ///   - step: Only the changes of this step of a migration; nil for all.
-    /// - Throws: `MongoError`.
-    package static func plan(_ database: Database, run id: ObjectID, step: Int64? = nil) async throws -> [Change] {
-        let record = try await database.findAll(StateCollection.runs, filter: ["_id": .objectID(id)]).first ?? [:]
-        if let refusal = try await refusal(of: record, database) { throw EngineError.refused(refusal) }
-        try await check(database, run: id, isFinished: false)
+    /// - Throws: ``EngineError/refused(_:)``, ``StateError``, `MongoError`.
+    package static func recorded(_ database: Database, run id: ObjectID, step: Int64? = nil) async throws -> [Change] {
+        try await checkUndoable(database, run: id)
         var filter = filter(id, step)
         filter["parent"] = nil
         return try await changes(database, filter, documentsOfEntry)
@@ -198,13 +222,10 @@ package struct Undo: Sendable {
 
     /// Undoes entries in the order given; neighbours that move documents of one collection go together.
     private func revert(_ entries: [JournalEntry]) async throws {
-        var rest = entries[...]
-        while let first = rest.first {
+        for group in Self.groups(entries) {
             try run.checkpoint()
-            let group = rest.prefix { $0.content.kind == first.content.kind && $0.collection == first.collection }
-            rest = rest.dropFirst(group.count)
-            if case .rekey = first.content {
-                try await UndoMoves(run: run).revert(Array(group))
+            if case .rekey? = group.first?.content {
+                try await UndoMoves(run: run).revert(group)
             } else {
                 for entry in group { try await revert(entry) }
             }
@@ -223,14 +244,16 @@ package struct Undo: Sendable {
         case .documents(let changes): try await revertDocuments(entry, changes)
         case .dropped(let options, let indexes): try await revertDrop(entry, options, indexes)
         }
-        // An entry of which something was left stays as it is, for another undo.
-        if run.totals.timesLeft == left { try await run.markUndone([entry.key]) }
+        if run.totals.timesLeft == left {
+            try await run.markUndone([entry.key])
+        } else {
+            try await run.markLeft([entry.key])
+        }
     }
 
     private func revertFields(_ entry: JournalEntry) async throws {
-        let missed = Set(entry.missed)
-        let changes = entry.fieldChanges.filter { !missed.contains($0.id) }.map(\.reversed)
-        if entry.filter != nil { leaveUnclear(entry) }
+        let changes = Self.changes(reverting: entry)
+        if entry.filter != nil { Self.leaveUnclear(entry, run.totals) }
         let unapplied = Set(try await run.unapplied(changes, in: entry.collection))
         let pending = changes.filter { unapplied.contains($0.id) }
         let left =
@@ -253,6 +276,12 @@ package struct Undo: Sendable {
         run.totals.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
     }
 
+    /// The changes that revert an entry's.
+    static func changes(reverting entry: JournalEntry) -> [FieldChange] {
+        let missed = Set(entry.missed)
+        return entry.fieldChanges.filter { !missed.contains($0.id) }.map(\.reversed)
+    }
+
     static let changedSince: Sentence = "changed since; left as it is"
 }
 
@@ -260,6 +289,19 @@ extension Run {
     /// Takes documents that went back out of an entry's hands: another undo must not touch them, whoever sets them later.
     func release(_ key: JournalKey, _ ids: [BSONValue]) async throws {
         try await amend(key, ["$addToSet": ["missed": ["$each": .array(BSONArray(ids))]]])
+    }
+
+    /// Marks entries of which this undo had to leave something: they stay for another undo of the same run, and older runs
+    /// can be undone all the same.
+    func markLeft(_ keys: [JournalKey]) async throws {
+        guard !keys.isEmpty else { return }
+        try await writer.bulkWrite(
+            journal,
+            [
+                .updateMany(
+                    filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))]],
+                    update: ["$set": ["left": .objectID(id)]])
+            ])
     }
 
     /// Marks entries as undone by this run.

@@ -5,9 +5,8 @@ internal import MongoDriver
 extension Undo {
     /// Puts whole documents back that are as the run left them.
     func revertDocuments(_ entry: JournalEntry, _ changes: [DocumentChange]) async throws {
-        leaveUnclear(entry)
-        let missed = Set(entry.missed)
-        let wanted = changes.filter { !missed.contains($0.id) && $0.after != .same }
+        Self.leaveUnclear(entry, run.totals)
+        let wanted = Self.changes(reverting: entry, changes)
         let current = try await run.documents(wanted.map(\.id), in: entry.collection)
         var writes: [(id: BSONValue, write: WriteModel)] = []
         var left: Set<BSONValue> = []
@@ -43,9 +42,15 @@ extension Undo {
     }
 
     /// Names the documents of which the journal doesn't know whether a step's change is in them.
-    func leaveUnclear(_ entry: JournalEntry) {
+    static func leaveUnclear(_ entry: JournalEntry, _ totals: Totals) {
         let again = Set(entry.again)
-        run.leaveUnknown(entry.code, entry.collection, entry.missed.filter { !again.contains($0) })
+        totals.leftUnknown(entry.code, entry.collection, entry.missed.filter { !again.contains($0) })
+    }
+
+    /// The changes of whole documents that an undo reverts.
+    static func changes(reverting entry: JournalEntry, _ changes: [DocumentChange]) -> [DocumentChange] {
+        let missed = Set(entry.missed)
+        return changes.filter { !missed.contains($0.id) && $0.after != .same }
     }
 
     /// What went back is out of an entry's hands while others of it are left: another undo must not touch it, and a step
@@ -55,7 +60,7 @@ extension Undo {
         try await run.amend(entry.key, ["$addToSet": ["missed": each, "again": each]])
     }
 
-    private static func isAsLeft(_ current: BSONDocument?, _ outcome: DocumentChange.Outcome) throws -> Bool {
+    static func isAsLeft(_ current: BSONDocument?, _ outcome: DocumentChange.Outcome) throws -> Bool {
         switch outcome {
         case .document(let after): current == after
         case .absent: current == nil

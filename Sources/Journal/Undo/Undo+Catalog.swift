@@ -4,8 +4,7 @@ internal import MongoDriver
 extension Undo {
     /// Deletes inserted documents that are as they were inserted.
     func revertInsert(_ entry: JournalEntry, _ documents: [BSONDocument]) async throws {
-        let missed = Set(entry.missed)
-        let documents = documents.filter { !missed.contains($0["_id"] ?? .null) }
+        let documents = Self.documents(reverting: entry, documents)
         let found = Array(
             try await run.documents(documents.map { $0["_id"] ?? .null }, in: entry.collection).values)
         let present = Set(found)
@@ -21,6 +20,12 @@ extension Undo {
             let left = Set(found.map { $0["_id"] ?? .null }).subtracting(untouched.map { $0["_id"] ?? .null })
             try await release(entry, documents.map { $0["_id"] ?? .null }.filter { !left.contains($0) })
         }
+    }
+
+    /// The inserted documents that an undo removes.
+    static func documents(reverting entry: JournalEntry, _ documents: [BSONDocument]) -> [BSONDocument] {
+        let missed = Set(entry.missed)
+        return documents.filter { !missed.contains($0["_id"] ?? .null) }
     }
 
     func revertValidator(_ entry: JournalEntry, _ before: BSONDocument, _ after: BSONDocument) async throws {
@@ -41,10 +46,7 @@ extension Undo {
             guard let name = index["name"]?.string,
                 let found = present.first(where: { $0["name"]?.string == name })
             else { continue }
-            guard
-                found == index || IndexMatch.stands(found, for: index, collation: collation)
-                    || IndexMatch.isMade(found, of: index)
-            else {
+            guard Self.isMade(found, of: index, collation: collation) else {
                 run.totals.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
                 continue
             }
@@ -52,6 +54,14 @@ extension Undo {
             run.totals.changed(entry.code, entry.collection, 1)
         }
     }
+
+    /// Whether an index is the one that a run made.
+    static func isMade(_ found: BSONDocument, of index: BSONDocument, collation: BSONDocument?) -> Bool {
+        found == index || IndexMatch.stands(found, for: index, collation: collation)
+            || IndexMatch.isMade(found, of: index)
+    }
+
+    static let holdsDocuments: Sentence = "holds documents now; left as it is"
 
     func revertCollection(_ entry: JournalEntry) async throws {
         guard let found = try await run.database.client.listCollections(run.database.name)[entry.collection] else {
@@ -61,7 +71,7 @@ extension Undo {
             found.type == "view"
             ? [] : try await run.database.findAll(entry.collection, filter: [:], options: ["limit": 1])
         guard documents.isEmpty else {
-            return run.totals.left(entry.code, entry.collection, 1, reason: "holds documents now; left as it is")
+            return run.totals.left(entry.code, entry.collection, 1, reason: Self.holdsDocuments)
         }
         try await run.changeCatalog(CatalogCommand.drop(entry.collection))
         run.totals.changed(entry.code, entry.collection, 1)
