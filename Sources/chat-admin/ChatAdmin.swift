@@ -21,7 +21,7 @@ struct ChatAdmin: AsyncParsableCommand {
             """,
         version: ToolVersion.current,
         subcommands: [
-            Check.self, Explain.self, Doctor.self, Repair.self, Migrate.self, Seed.self, Runs.self,
+            Check.self, Explain.self, Doctor.self, Repair.self, Migrate.self, Seed.self, Runs.self, History.self,
         ])
 }
 

@@ -17,6 +17,7 @@ struct SchemaTests {
         "migrate validate": "migrate-validate", "migrate baseline": "change", "migrate mark": "change",
         "migrate create": "migrate-create", "migrate unlock": "migrate-unlock", "runs list": "runs-list",
         "runs show": "runs-show", "runs undo": "change", "runs pause": "runs-pause", "runs resume": "runs-pause",
+        "history": "history",
     ]
 
     /// The schema of what any command prints that can't come to its end.
@@ -62,7 +63,7 @@ struct SchemaTests {
             used.formUnion(try await look(at: database))
             let list = try await run("runs", "list")["runs"]?.array?.values ?? []
             let killed = try #require(list.first?.document)
-            #expect(killed["state"] == "running")
+            #expect(killed["state"] == "killed")
             let id = try #require(killed["run"]?.string)
             for command in ["show", "pause", "resume"] { try await run("runs", command, id) }
             for lease in ["freed", "free"] {
@@ -76,6 +77,8 @@ struct SchemaTests {
             }
             used.formUnion(try await look(at: database))
             try await run("runs", "show", id)
+            try await run("history", "chat_sessions", "")
+            try await run("history", "messages", "5")
 
             try await database.update("chat_sessions", ["title": "chat 2"], ["$set": ["title": "renamed"]])
             let down = try await run("migrate", "down", "--to", "0", "--yes")

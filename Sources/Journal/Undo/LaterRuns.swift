@@ -1,27 +1,6 @@
 package import BSON
 internal import MongoDriver
 
-/// A run that has to be undone before an older one: it built on what that one changed.
-package struct LaterRun: Sendable, Equatable {
-    /// The run's id.
-    package let id: ObjectID
-    /// Its command.
-    package let command: String
-    /// When it began, in milliseconds since 1970.
-    package let startedAt: Int64?
-
-    /// A run by its record.
-    package init(_ record: RunRecord) {
-        self.init(id: record.id, command: record.command, startedAt: record.startedAt)
-    }
-
-    init(id: ObjectID, command: String, startedAt: Int64?) {
-        self.id = id
-        self.command = command
-        self.startedAt = startedAt
-    }
-}
-
 /// Finds the runs that built on what an older one changed, by what the journal says they touched.
 ///
 /// A run builds on an older one where both changed the same document, index, validator or collection, or where it made
@@ -30,37 +9,22 @@ package struct LaterRun: Sendable, Equatable {
 package struct LaterRuns {
     private let database: Database
     /// The runs that may be undone, oldest first.
-    private let runs: [LaterRun]
+    private let runs: [RunHeading]
 
     /// Reads the runs.
     ///
     /// - Throws: ``StateError``, `MongoError`.
     package init(_ database: Database) async throws {
         self.database = database
-        let records = try await database.findAll(
-            StateCollection.runs, filter: [:],
-            options: ["projection": ["command": 1, "startedAt": 1, "token": 1, "undoes": 1]])
-        var all: [(token: Int64, run: LaterRun)] = []
-        for record in records {
-            let fields = StateFields(StateCollection.runs, record)
-            // What undid something isn't undone itself.
-            guard try fields.read("undoes", .objectID) == nil else { continue }
-            let run = LaterRun(
-                id: try fields.require("_id", .objectID), command: try fields.require("command", .text),
-                startedAt: try fields.read("startedAt", .date))
-            all.append((try fields.read("token", .token) ?? .min, run))
-        }
-        // The lease's token grows from run to run, whatever the clocks of the machines say.
-        runs = all.sorted {
-            ($0.token, $0.run.startedAt ?? 0, $0.run.id) < ($1.token, $1.run.startedAt ?? 0, $1.run.id)
-        }.map(\.run)
+        // What undid something isn't undone itself.
+        runs = try await RunHeading.list(database).filter { $0.undoes == nil }
     }
 
     /// The runs that built on a run, and on those, newest first: the order in which to undo them.
     ///
     /// - Parameter id: The run.
     /// - Throws: `MongoError`.
-    package func building(on id: ObjectID) async throws -> [LaterRun] {
+    package func building(on id: ObjectID) async throws -> [RunHeading] {
         guard let position = runs.firstIndex(where: { $0.id == id }), position + 1 < runs.count else { return [] }
         let considered = runs[position...]
         let ranks = Dictionary(uniqueKeysWithValues: considered.enumerated().map { ($1.id, $0) })

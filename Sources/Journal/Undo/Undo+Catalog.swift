@@ -5,8 +5,8 @@ extension Undo {
     /// Deletes inserted documents that are as they were inserted.
     func revertInsert(_ entry: JournalEntry, _ documents: [BSONDocument]) async throws {
         let documents = Self.documents(reverting: entry, documents)
-        let found = Array(
-            try await run.documents(documents.map { $0["_id"] ?? .null }, in: entry.collection).values)
+        let current = try await run.documents(documents.map { $0["_id"] ?? .null }, in: entry.collection)
+        let found = documents.compactMap { current[$0["_id"] ?? .null] }
         let present = Set(found)
         let untouched = documents.filter(present.contains)
         let result = try await run.writer.bulkWrite(

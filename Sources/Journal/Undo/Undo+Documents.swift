@@ -35,7 +35,7 @@ extension Undo {
         }
         run.totals.left(
             entry.code, entry.collection, left.count + writes.count - done - result.writeErrors.count,
-            reason: Undo.changedSince, samples: left)
+            reason: Undo.changedSince, samples: wanted.map(\.id).filter(left.contains))
         if !left.isEmpty, done == writes.count {
             try await release(entry, wanted.map(\.id).filter { !left.contains($0) })
         }

@@ -24,6 +24,16 @@ enum JSONValue: Codable, Sendable {
         self = value
     }
 
+    /// A single value as canonical Extended JSON.
+    init(of value: BSONValue) {
+        let document = JSONValue(["value": value])
+        guard case .object(let fields) = document, let value = fields["value"] else {
+            self = document
+            return
+        }
+        self = value
+    }
+
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {

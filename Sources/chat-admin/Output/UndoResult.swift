@@ -50,7 +50,7 @@ struct UndoResult {
     ///   - undo: The run that undid it; nil where it would be undone.
     ///   - totals: What that changed and left.
     ///   - words: What advice is put into words with.
-    mutating func add(_ run: LaterRun, by undo: Run?, _ totals: Totals, _ words: AdviceWords) {
+    mutating func add(_ run: RunHeading, by undo: Run?, _ totals: Totals, _ words: AdviceWords) {
         self.words = words
         self.totals.changed(totals.changes)
         for leftover in totals.leftovers { self.totals.left(leftover) }

@@ -70,9 +70,9 @@ struct RunsUndo: AsyncParsableCommand {
     }
 
     /// The runs to undo, in that order.
-    private func order(_ session: CommandSession) async throws -> [LaterRun] {
+    private func order(_ session: CommandSession) async throws -> [RunHeading] {
         let record = try await RunRecord.find(session.database, named: through ?? run ?? "")
-        let asked = LaterRun(record)
+        let asked = RunHeading(record)
         session.console.enter(stage: "looking for newer runs that built on it")
         guard through != nil else {
             try await LaterRuns.check(session.database, undoing: record.id)
@@ -82,14 +82,14 @@ struct RunsUndo: AsyncParsableCommand {
     }
 
     /// Works out what undoing each of some runs would change and leave.
-    private func preview(_ order: [LaterRun], _ session: CommandSession) async throws -> UndoPreview {
+    private func preview(_ order: [RunHeading], _ session: CommandSession) async throws -> UndoPreview {
         session.console.enter(stage: "looking what would be undone")
         let preview = try await session.preview(undoing: order.map { UndoPreview.Selection(run: $0.id) })
         try await MigrationRunner.addLeftovers(undoing: order.map(\.id), to: preview, session.database)
         return preview
     }
 
-    private static func question(_ order: [LaterRun], _ results: [Totals], _ words: AdviceWords) -> [String] {
+    private static func question(_ order: [RunHeading], _ results: [Totals], _ words: AdviceWords) -> [String] {
         zip(order, results).flatMap { run, totals in
             let left = totals.leftovers.map { ChangeResult.Left($0, words) }
             return ["This undoes run \(run.id.hex): \(run.command), \(Readable.count(totals.totalChanged)) changes."]
