@@ -71,4 +71,21 @@ struct HintTests {
             ["check"], environment: ["MONGO_HOST": "mongo-of-compose", "MONGO_PASSWORD": ""])
         #expect(result.exitCode == 69 && result.errors.contains("network of containers"), "\(result)")
     }
+
+    @Test("where only an arbiter answers, and where the set has no primary")
+    func members() async throws {
+        let set = try await TestReplicaSet.start(.arbiter)
+        do {
+            let arbiter = try await Tool.run(["check", "--uri", set.uri(ofMember: 2), "--database", "chat"])
+            #expect(arbiter.exitCode == 69 && arbiter.errors.contains("is an arbiter"), "\(arbiter)")
+            try await set.killMember(0)
+            try await set.killMember(1)
+            let none = try await Tool.run(["check", "--uri", set.server.uri, "--database", "chat"])
+            #expect(none.exitCode == 69 && none.errors.contains("has no primary at the moment"), "\(none)")
+        } catch {
+            try await set.stop()
+            throw error
+        }
+        try await set.stop()
+    }
 }

@@ -124,6 +124,10 @@ extension PreviewedData {
     ///
     /// - Parameter filters: Match the journal's entries that are undone, without what followed a document.
     init(_ database: Database, undoing filters: [BSONDocument]) async throws {
+        guard !filters.isEmpty else {
+            self.init(database, remembering: [], targets: [], referrers: [])
+            return
+        }
         let all = filters.map { filter -> BSONValue in .document(filter.removing("parent")) }
         let match: BSONDocument = ["$or": .array(BSONArray(all))]
         var remembered: Set<Key> = []

@@ -5,8 +5,7 @@ extension Undo {
     /// Deletes inserted documents that are as they were inserted.
     func revertInsert(_ entry: JournalEntry, _ documents: [BSONDocument]) async throws {
         let documents = Self.documents(reverting: entry, documents)
-        let current = try await run.documents(documents.map { $0["_id"] ?? .null }, in: entry.collection)
-        let found = documents.compactMap { current[$0["_id"] ?? .null] }
+        let found = Self.standing(documents, try await run.documents(Self.ids(documents), in: entry.collection))
         let present = Set(found)
         let untouched = documents.filter(present.contains)
         let result = try await run.writer.bulkWrite(
@@ -20,6 +19,17 @@ extension Undo {
             let left = Set(found.map { $0["_id"] ?? .null }).subtracting(untouched.map { $0["_id"] ?? .null })
             try await release(entry, documents.map { $0["_id"] ?? .null }.filter { !left.contains($0) })
         }
+    }
+
+    /// The `_id`s of some documents, each once: of two with the same the second was never inserted.
+    static func ids(_ documents: [BSONDocument]) -> [BSONValue] {
+        var seen: Set<BSONValue> = []
+        return documents.map { $0["_id"] ?? .null }.filter { seen.insert($0).inserted }
+    }
+
+    /// What stands under their `_id`s, in order.
+    static func standing(_ documents: [BSONDocument], _ current: [BSONValue: BSONDocument]) -> [BSONDocument] {
+        ids(documents).compactMap { current[$0] }
     }
 
     /// The inserted documents that an undo removes.

@@ -32,11 +32,18 @@ package struct Undo: Sendable {
         if runs[0]["state"] != "done" { try await run.claim([Self.filter(id, step)]) }
         try await run.record.note("undoes", .objectID(id), run)
         try await LateReferences(run: run).announce(id)
+        let total = try await Self.recorded(run.database, Self.filter(id, step)).reduce(0) { $0 + $1.changed }
+        let earlier = run.totals.totalChanged
         let cursor = try await Self.entries(run.database, Self.filter(id, step))
         try await run.database.client.forEachBatch(
             of: cursor, maximum: Self.mostTogether, maximumBytes: Self.mostBytes
         ) { documents in
-            try await revert(documents.map(JournalEntry.init(reading:)))
+            for group in Self.groups(try documents.map(JournalEntry.init(reading:))) {
+                try run.checkpoint()
+                try await revert(group)
+                let done = min(run.totals.totalChanged - earlier, total)
+                run.progress(ProgressUpdate("changes", done: done, total: total))
+            }
         }
         try await LateReferences(run: run).follow(undoing: id)
     }
@@ -86,9 +93,12 @@ package struct Undo: Sendable {
     /// - Throws: ``EngineError/refused(_:)``, ``StateError``, `MongoError`.
     package static func recorded(_ database: Database, run id: ObjectID, step: Int64? = nil) async throws -> [Change] {
         try await checkUndoable(database, run: id)
-        var filter = filter(id, step)
-        filter["parent"] = nil
-        return try await changes(database, filter, documentsOfEntry)
+        return try await recorded(database, filter(id, step))
+    }
+
+    /// - Parameter filter: Matches the entries that are undone, without what followed a document.
+    private static func recorded(_ database: Database, _ filter: BSONDocument) async throws -> [Change] {
+        try await changes(database, filter.removing("parent"), documentsOfEntry)
     }
 
     /// Makes sure that a run's entries are as this tool writes them, as far as they are chosen by: one that isn't would be
@@ -220,16 +230,10 @@ package struct Undo: Sendable {
         return filter
     }
 
-    /// Undoes entries in the order given; neighbours that move documents of one collection go together.
-    private func revert(_ entries: [JournalEntry]) async throws {
-        for group in Self.groups(entries) {
-            try run.checkpoint()
-            if case .rekey? = group.first?.content {
-                try await UndoMoves(run: run).revert(group)
-            } else {
-                for entry in group { try await revert(entry) }
-            }
-        }
+    /// Undoes neighbouring entries of one kind and collection, in the order given; moved documents go back together.
+    private func revert(_ group: [JournalEntry]) async throws {
+        if case .rekey? = group.first?.content { return try await UndoMoves(run: run).revert(group) }
+        for entry in group { try await revert(entry) }
     }
 
     private func revert(_ entry: JournalEntry) async throws {

@@ -150,20 +150,14 @@ package final class UndoPreview {
 
     private func previewInsert(_ entry: JournalEntry, _ documents: [BSONDocument]) async throws {
         let wanted = Undo.documents(reverting: entry, documents)
-        let found = try await data.documents(wanted.map { $0["_id"] ?? .null }, in: entry.collection)
-        var left: [BSONValue] = []
-        var changed = 0
-        for document in wanted {
-            let id = document["_id"] ?? .null
-            guard let current = found[id] else { continue }
-            guard current == document else {
-                left.append(id)
-                continue
-            }
-            changed += 1
-            data.replace(id, document, by: nil, in: entry.collection)
+        let found = Undo.standing(wanted, try await data.documents(Undo.ids(wanted), in: entry.collection))
+        let inserted = Set(wanted)
+        let untouched = found.filter(inserted.contains)
+        let left = found.filter { !inserted.contains($0) }.compactMap { $0["_id"] }
+        for document in untouched {
+            data.replace(document["_id"] ?? .null, document, by: nil, in: entry.collection)
         }
-        totals.changed(entry.code, entry.collection, changed)
+        totals.changed(entry.code, entry.collection, untouched.count)
         totals.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
     }
 
