@@ -27,7 +27,7 @@ extension CollectionSchema {
         sampleFields: ["username"])
 
     static let chatSessions = CollectionSchema(
-        name: ChatCollection.sessions, createdField: "created_at", ownerField: "user_id",
+        name: ChatCollection.sessions, plural: "sessions", createdField: "created_at", ownerField: "user_id",
         references: [Reference(field: "user_id", target: ChatCollection.users, outlivesTarget: true)],
         counters: [
             Counter(

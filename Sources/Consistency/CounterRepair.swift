@@ -55,9 +55,10 @@ package struct CounterRepair: Sendable {
         return (counts, kept)
     }
 
-    /// Recounts until a look at everything finds nothing wrong, or time is up, or nothing comes to rest any more.
+    /// Recounts until a look at everything finds nothing wrong, or it has looked so often as the settings allow, or time is
+    /// up.
     ///
-    /// What couldn't be set is counted as left in the run's totals.
+    /// What couldn't be set, or is wrong again by then, is counted as left in the run's totals.
     ///
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
     package func apply(_ run: Run, _ settings: RepairSettings) async throws {
@@ -99,30 +100,85 @@ package struct CounterRepair: Sendable {
     private func setSettled(
         _ scan: CounterScan, _ run: Run, _ settings: RepairSettings, _ deadline: ContinuousClock.Instant?
     ) async throws {
-        var fruitlessRounds = 0
+        var round = CounterRound(scan: scan, run: run, settings: settings, number: 1)
+        var earlier: CounterRound?
         var restless: MovedCounters?
-        while true {
-            let outcome = try await CounterRound(scan: scan, run: run, settings: settings).play()
-            fruitlessRounds = outcome.set == 0 ? fruitlessRounds + 1 : 0
-            // What the server refuses once it refuses again.
-            let moved = outcome.moved.since(outcome.set == 0 ? restless : nil)
-            restless = moved
-            let isQuiet = outcome.set == 0 && moved.isEmpty
-            let isOver = deadline.map { ContinuousClock.now >= $0 } ?? false
-            if isQuiet || isOver || fruitlessRounds >= Self.patience {
-                for (code, count) in moved.counts {
-                    run.totals.left(
-                        code.rawValue, scan.collection.name, count, reason: code.reasonLeft,
-                        samples: moved.samples(code))
+        do {
+            while true {
+                let outcome = try await round.play()
+                // What the server refuses once it refuses again.
+                let moved = outcome.moved.since(outcome.set == 0 ? restless : nil)
+                if outcome.set == 0 && moved.isEmpty { return }
+                let isOver = deadline.map { ContinuousClock.now >= $0 } ?? false
+                // What was set is looked at once more when it has had the time to become wrong again; what moved settles
+                // within the next round.
+                if outcome.set > 0, !isOver { try await round.waitToSettle(moved.count) }
+                if isOver || round.number >= settings.rounds {
+                    let left = try await scan.wrongNow(of: Array(moved.ids) + outcome.setIDs)
+                    let reason = isOver ? Unsettled.timeIsUp : .rounds(round.number)
+                    Self.leave(moved.isWhole ? left : moved, scan, run, reason)
+                    return
                 }
-                return
+                restless = moved
+                earlier = round
+                round = CounterRound(scan: scan, run: run, settings: settings, number: round.number + 1)
+                run.totals.beginAttempt()
             }
-            try await run.waitToSettle(settings.settle)
-            run.totals.beginAttempt()
+        } catch EngineError.interrupted(let reason) {
+            await Self.leave(round, after: earlier, reason)
+            throw EngineError.interrupted(reason)
         }
     }
 
-    /// So many rounds in a row may find suspects and set none before the rest is reported as unsettled.
+    /// Tells what a round that was stopped has left: what is wrong now of all that it had to do with, or where that can't
+    /// be seen in time, what it had seen wrong, and hadn't set.
+    private static func leave(_ round: CounterRound, after earlier: CounterRound?, _ reason: StopReason) async {
+        var known = round.wrong
+        var ids = Array(known.ids) + round.setIDs
+        if !round.hasSeenAll, let earlier {
+            known += earlier.wrong
+            ids += Array(earlier.wrong.ids) + earlier.setIDs
+        }
+        if reason == .timeIsUp, known.isWhole,
+            let found = try? await round.scan.wrongNow(of: Array(Set(ids)), within: lastLook)
+        {
+            known = found
+        }
+        let unsettled = reason == .timeIsUp ? Unsettled.timeIsUp : .stopped
+        leave(known, round.scan, round.run, unsettled, sawAll: round.hasSeenAll)
+    }
+
+    /// The process is ended two seconds after its time.
+    private static let lastLook = Duration.seconds(1)
+
+    private static func leave(
+        _ counters: MovedCounters, _ scan: CounterScan, _ run: Run, _ unsettled: Unsettled, sawAll: Bool = true
+    ) {
+        for (code, count) in counters.counts {
+            run.totals.left(
+                code.rawValue, scan.collection.name, count, field: scan.counter.field(of: code),
+                reason: unsettled.reason(sawAll: sawAll), samples: counters.samples(code))
+        }
+    }
+
+    /// Why a counter is left that hasn't come to rest.
+    private enum Unsettled {
+        case rounds(Int)
+        case timeIsUp, stopped
+
+        func reason(sawAll: Bool) -> Sentence {
+            let rest = sawAll ? "" : "; there may be more, for not all were looked at"
+            return switch self {
+            case .rounds(1): "wrong again after 1 round of counting (unsettled): \(RepairAdvice.repairCounts)"
+            case .rounds(let rounds):
+                "still being changed after \(rounds) rounds of counting (unsettled): \(RepairAdvice.repairCounts)"
+            case .timeIsUp: "time was up before it came to rest (unsettled): \(EngineAdvice.again)\(rest)"
+            case .stopped: "stopped before it came to rest (unsettled): \(EngineAdvice.again)\(rest)"
+            }
+        }
+    }
+
+    /// So often an index that counting reads may be dropped meanwhile.
     private static let patience = 3
 
     private func all() async throws -> [(CollectionSchema, Counter)] {
@@ -139,7 +195,7 @@ package struct CounterRepair: Sendable {
                 .set(drifts)
             for (code, count) in outcome.moved.counts {
                 run.totals.left(
-                    code.rawValue, scan.collection.name, count,
+                    code.rawValue, scan.collection.name, count, field: scan.counter.field(of: code),
                     reason: "changed while it was being counted, though \(EngineAdvice.nobodyWrites)",
                     samples: outcome.moved.samples(code))
             }
@@ -157,6 +213,8 @@ struct CounterSetting: Sendable {
     /// What became of some counters.
     struct Outcome: Sendable {
         var set = 0
+        /// The `_id`s of those that were set; of very many, some.
+        var setIDs: [BSONValue] = []
         /// Those that had changed since they were observed.
         var moved = MovedCounters()
         /// Those that the server refused to change.
@@ -164,17 +222,26 @@ struct CounterSetting: Sendable {
 
         static func += (sum: inout Outcome, more: Outcome) {
             sum.set += more.set
+            sum.setIDs += more.setIDs.prefix(max(MovedCounters.limit - sum.setIDs.count, 0))
             sum.moved += more.moved
             sum.refused += more.refused
         }
     }
 
     /// Compares and sets; each finding is counted under its own code.
-    func set(_ observations: [CounterObservation]) async throws -> Outcome {
+    ///
+    /// - Parameter each: Told what became of each batch.
+    /// - Returns: What became of all.
+    @discardableResult
+    func set(
+        _ observations: [CounterObservation], each: ([CounterObservation], Outcome) -> Void = { _, _ in }
+    ) async throws -> Outcome {
         var outcome = Outcome()
         for start in stride(from: 0, to: observations.count, by: Run.batchSize) {
-            let batch = observations[start..<min(start + Run.batchSize, observations.count)]
-            outcome += try await setBatch(Array(batch))
+            let batch = Array(observations[start..<min(start + Run.batchSize, observations.count)])
+            let part = try await setBatch(batch)
+            each(batch, part)
+            outcome += part
             run.progress(ProgressUpdate("counting \(scan.counter.counted)", done: run.totals.totalChanged))
         }
         return outcome
@@ -183,7 +250,7 @@ struct CounterSetting: Sendable {
     private func setBatch(_ batch: [CounterObservation]) async throws -> Outcome {
         let first = try await set(batch, singly: false)
         var moved = Set(first.moved)
-        var refused = first.refused.count
+        var refused = Set(first.refused)
         let observed = Dictionary(batch.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         if !moved.isEmpty {
             // Sent together with one that was refused, or of a form that has to be changed singly, and still as they were:
@@ -192,9 +259,10 @@ struct CounterSetting: Sendable {
             let second = try await set(rest, singly: true)
             moved.subtract(rest.map(\.id))
             moved.formUnion(second.moved)
-            refused += second.refused.count
+            refused.formUnion(second.refused)
         }
-        var outcome = Outcome(set: batch.count - moved.count - refused, refused: refused)
+        let set = batch.map(\.id).filter { !moved.contains($0) && !refused.contains($0) }
+        var outcome = Outcome(set: set.count, setIDs: set, refused: refused.count)
         for id in moved { if let observation = observed[id] { outcome.moved.add(observation, scan.counter) } }
         return outcome
     }

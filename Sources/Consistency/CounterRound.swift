@@ -8,16 +8,26 @@ internal import Synchronization
 struct CounterRound: Sendable {
     let scan: CounterScan
     let run: Run
-    let settings: RepairSettings
+    /// Which round it is, from 1 on.
+    let number: Int
+    private let settings: RepairSettings
+    private let settling: Settling
+
+    init(scan: CounterScan, run: Run, settings: RepairSettings, number: Int) {
+        (self.scan, self.run, self.settings, self.number) = (scan, run, settings, number)
+        settling = Settling(
+            settings.settle, isLookingDear: scan.access == .onePass,
+            words: SettlingWords(round: number, plural: scan.collection.plural))
+    }
 
     /// - Returns: What became of those that were seen wrong. What was right when it was looked at again is left out: the
     ///   application had been between its two halves.
     func play() async throws -> CounterSetting.Outcome {
-        let settling = Settling(settings.settle, isLookingDear: scan.access == .onePass)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 _ = try await scan.forEachDrift(fingerprints: true, workers: settings.workers, run) { scan, drifts in
                     let drifts = scan.settable(drifts, run)
+                    settling.meet(drifts, scan.counter)
                     try await settling.makeRoom(for: drifts.count, run)
                     settling.add(drifts)
                 }
@@ -26,7 +36,7 @@ struct CounterRound: Sendable {
             group.addTask {
                 try await run.inWorkers(
                     settings.workers, next: { _ in try await settling.next(run) },
-                    each: { worker, suspects in settling.came(to: try await look(again: suspects, worker)) })
+                    each: { worker, suspects in try await look(again: suspects, worker) })
             }
             // Unlike `waitForAll`, this ends the others when one has thrown.
             while try await group.next() != nil {}
@@ -34,8 +44,25 @@ struct CounterRound: Sendable {
         return settling.outcome
     }
 
+    /// What was seen wrong and wasn't set, also where the round was stopped.
+    var wrong: MovedCounters { settling.wrong }
+
+    /// What was set, also where the round was stopped; of very many, some.
+    var setIDs: [BSONValue] { settling.outcome.setIDs }
+
+    /// Whether everything was looked at before the round was stopped.
+    var hasSeenAll: Bool { settling.hasSeenAll }
+
+    /// Waits for a settling time, ready to stop.
+    ///
+    /// - Parameter moving: How many hadn't come to rest.
+    func waitToSettle(_ moving: Int) async throws {
+        let words = SettlingWords(round: number + 1, plural: scan.collection.plural)
+        try await run.pause(for: settings.settle) { run.reportSettling($0, moving, words) }
+    }
+
     /// Looks at suspects a second time and sets those that may be set.
-    private func look(again suspects: [CounterObservation], _ worker: Run) async throws -> CounterSetting.Outcome {
+    private func look(again suspects: [CounterObservation], _ worker: Run) async throws {
         let scan = scan.on(worker.database)
         let first = Dictionary(suspects.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         var settled: [CounterObservation] = []
@@ -48,8 +75,25 @@ struct CounterRound: Sendable {
             case .set: settled.append(second)
             }
         }
-        outcome += try await CounterSetting(scan: scan, run: worker).set(settled)
-        return outcome
+        let waiting = Set(settled.map(\.id))
+        settling.came(to: outcome, of: suspects.filter { !waiting.contains($0.id) })
+        try await CounterSetting(scan: scan, run: worker).set(settled) { settling.came(to: $1, of: $0) }
+    }
+}
+
+/// What is said of counters that settle.
+struct SettlingWords: Sendable {
+    let round: Int
+    /// What the counting documents are called.
+    let plural: String
+
+    /// - Parameters:
+    ///   - rest: How long it still is.
+    ///   - count: How many are waited for.
+    func text(_ rest: Duration, _ count: Int) -> String {
+        let seconds = (rest.milliseconds + 999) / 1000
+        let settling = "settling \(max(1, seconds)) s, round \(round)"
+        return count == 0 ? settling : "\(settling), \(count) \(plural) \(round == 1 ? "seen wrong" : "still moving")"
     }
 }
 
@@ -62,6 +106,8 @@ private final class Settling: Sendable {
         /// Room that was promised, and isn't taken yet.
         var reserved = 0
         var outcome = CounterSetting.Outcome()
+        /// What was seen wrong, and isn't decided yet.
+        var undecided: [BSONValue: [FindingCode]] = [:]
         var isComplete = false
 
         var count: Int { waiting.count - start }
@@ -75,9 +121,11 @@ private final class Settling: Sendable {
     private let batchSize: Int
     /// So many settle at the same time at most: they are held in memory.
     private let limit: Int
+    private let words: SettlingWords
     private let state = Mutex(State())
 
-    init(_ duration: Duration, isLookingDear: Bool) {
+    init(_ duration: Duration, isLookingDear: Bool, words: SettlingWords) {
+        self.words = words
         self.duration = duration
         self.isLookingDear = isLookingDear
         batchSize = isLookingDear ? 20_000 : Run.batchSize
@@ -87,7 +135,32 @@ private final class Settling: Sendable {
     /// What became of those that were looked at again.
     var outcome: CounterSetting.Outcome { state.withLock { $0.outcome } }
 
-    func came(to outcome: CounterSetting.Outcome) { state.withLock { $0.outcome += outcome } }
+    /// What was seen wrong and wasn't set.
+    var wrong: MovedCounters {
+        state.withLock { state in
+            var wrong = state.outcome.moved
+            for (id, codes) in state.undecided { wrong.add(id, codes) }
+            return wrong
+        }
+    }
+
+    /// Whether no more will come.
+    var hasSeenAll: Bool { state.withLock { $0.isComplete } }
+
+    /// Some suspects were looked at again.
+    func came(to outcome: CounterSetting.Outcome, of suspects: [CounterObservation]) {
+        state.withLock { state in
+            state.outcome += outcome
+            for suspect in suspects { state.undecided[suspect.id] = nil }
+        }
+    }
+
+    /// Some counters are seen wrong.
+    func meet(_ suspects: [CounterObservation], _ counter: Counter) {
+        state.withLock { state in
+            for suspect in suspects { state.undecided[suspect.id] = suspect.mended(toleranceMS: counter.toleranceMS) }
+        }
+    }
 
     /// Waits until there is room for so many more, and keeps it for them.
     func makeRoom(for count: Int, _ run: Run) async throws {
@@ -121,7 +194,7 @@ private final class Settling: Sendable {
         while true {
             try run.checkpoint()
             let now = ContinuousClock.now
-            let (batch, rest, isOver) = state.withLock { state in
+            let (batch, rest, isOver, count) = state.withLock { state in
                 let end = min(state.start + batchSize, state.waiting.count)
                 let waiting = state.waiting[state.start..<end]
                 let due = waiting.prefix { $0.due <= now }
@@ -135,11 +208,11 @@ private final class Settling: Sendable {
                     state.start = 0
                 }
                 let rest = (isLookingDear ? waiting.last : waiting.first).map { $0.due - now }
-                return (batch, rest, state.isComplete && state.count == 0)
+                return (batch, rest, state.isComplete && state.count == 0, state.undecided.count)
             }
             if !batch.isEmpty { return batch }
             if isOver { return nil }
-            if let rest { run.reportSettling(rest) }
+            if let rest { run.reportSettling(rest, count, words) }
             if let rest, rest > .zero, rest < Self.nap {
                 try await Task.sleep(for: rest)
             } else {
@@ -150,12 +223,8 @@ private final class Settling: Sendable {
 }
 
 extension Run {
-    /// Waits for a settling time, ready to stop.
-    func waitToSettle(_ duration: Duration) async throws { try await pause(for: duration, each: reportSettling) }
-
-    fileprivate func reportSettling(_ rest: Duration) {
+    fileprivate func reportSettling(_ rest: Duration, _ count: Int, _ words: SettlingWords) {
         progress(
-            ProgressUpdate(
-                "counting", done: totals.totalChanged, waiting: "settling \(max(1, rest.components.seconds)) s"))
+            ProgressUpdate("counting", done: totals.totalChanged, waiting: Sentence(words.text(rest, count))))
     }
 }

@@ -163,23 +163,47 @@ struct CounterScan: Sendable {
     ///
     /// On a replica set both are read from the primary, and linearizable: not only what a majority has, but the latest of
     /// it. A snapshot may lie behind, as far as the members lag, so that settling would have seen no time pass.
-    func observeNow(_ ids: [BSONValue]) async throws -> [CounterObservation] {
+    ///
+    /// - Parameter limit: How long the server may take for each of the two; nil for as long as it takes.
+    func observeNow(_ ids: [BSONValue], within limit: Duration? = nil) async throws -> [CounterObservation] {
         let isReplicaSet = database.server.topology == .replicaSet
-        return try await observe(ids, nil, fingerprints: true, concern: isReplicaSet ? "linearizable" : nil)
+        return try await observe(
+            ids, nil, fingerprints: true, concern: isReplicaSet ? "linearizable" : nil, within: limit)
+    }
+
+    /// Those of some documents whose counters are wrong now, of what can be mended.
+    ///
+    /// - Parameter limit: How long that may take in all.
+    /// - Throws: `MongoError`, also where it would take longer.
+    func wrongNow(of ids: [BSONValue], within limit: Duration? = nil) async throws -> MovedCounters {
+        let end = limit.map { ContinuousClock.now + $0 }
+        // Where there is no index each look reads the whole collection.
+        let together = access == .onePass ? max(ids.count, 1) : Self.observedTogether
+        var wrong = MovedCounters()
+        for start in stride(from: 0, to: ids.count, by: together) {
+            let rest = end.map { max($0 - .now, .milliseconds(1)) }
+            let part = Array(ids[start..<min(start + together, ids.count)])
+            for observation in try await observeNow(part, within: rest) where !observation.wouldLose(isProtected) {
+                wrong.add(observation, counter)
+            }
+        }
+        return wrong
     }
 
     /// Looks at some documents' counters for the first time. On a replica set counter and counted are seen at one moment;
     /// where the server can't show one, both are read from the primary.
     private func observe(
-        _ ids: [BSONValue], _ session: ClientSession?, fingerprints: Bool, concern: String? = nil
+        _ ids: [BSONValue], _ session: ClientSession?, fingerprints: Bool, concern: String? = nil,
+        within limit: Duration? = nil
     ) async throws -> [CounterObservation] {
         let ids = ids.filter { $0.comparisonKey != nil && !$0.isNull }
         guard !ids.isEmpty else { return [] }
         let list = BSONValue.array(BSONArray(ids))
         let member = session == nil ? nil : database.readPreference
         let committed = { (options: BSONDocument) -> BSONDocument in
-            guard let concern else { return database.committed(options, session) }
             var options = options
+            if let limit { options.append("maxTimeMS", .int64(max(limit.milliseconds, 1))) }
+            guard let concern else { return database.committed(options, session) }
             options.append("readConcern", ["level": .string(concern)])
             return options
         }

@@ -37,6 +37,8 @@ package struct DatabaseSchema: Sendable {
 package struct CollectionSchema: Sendable {
     /// The collection's name.
     package let name: String
+    /// What people call its documents.
+    package let plural: String
     /// The field that holds a document's time of creation, a date or ISO 8601 text; it never changes.
     package let createdField: String
     /// The field that names a document's owner, if it has one.
@@ -58,11 +60,13 @@ package struct CollectionSchema: Sendable {
 
     /// Declares a collection.
     package init(
-        name: String, createdField: String, ownerField: String? = nil, references: [Reference] = [],
+        name: String, plural: String? = nil, createdField: String, ownerField: String? = nil,
+        references: [Reference] = [],
         counters: [Counter] = [], uniqueFields: [String] = [], fields: [FieldRule] = [],
         passwordField: PasswordField? = nil, indexes: [IndexSpecification] = [], sampleFields: [String] = []
     ) {
         self.name = name
+        self.plural = plural ?? name
         self.createdField = createdField
         self.ownerField = ownerField
         self.references = references

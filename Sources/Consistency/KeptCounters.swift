@@ -43,8 +43,8 @@ final class KeptCounters: Sendable {
         FindingCode.allCases.compactMap { code in
             counts[code].map { count in
                 Leftover(
-                    code: code.rawValue, collection: scan.collection.name, count: count, reason: reason,
-                    samples: counts.samples(code).compactMap { $0["_id"] })
+                    code: code.rawValue, collection: scan.collection.name, field: scan.counter.field(of: code),
+                    count: count, reason: reason, samples: counts.samples(code).compactMap { $0["_id"] })
             }
         }
     }

@@ -7,12 +7,13 @@ internal import Journal
 /// after round never comes to rest.
 struct MovedCounters: Sendable {
     /// So many are held; where there are more, they are no more than counted.
-    private static let limit = 20_000
+    static let limit = 20_000
 
     /// How many there are, by what is wrong with them.
     private(set) var counts: [FindingCode: Int] = [:]
     private var codes: [BSONValue: [FindingCode]] = [:]
-    private var isWhole = true
+    /// Whether all of them are held.
+    private(set) var isWhole = true
 
     /// A few of them.
     func samples(_ code: FindingCode) -> [BSONValue] {
@@ -21,11 +22,19 @@ struct MovedCounters: Sendable {
 
     var isEmpty: Bool { counts.isEmpty }
 
+    /// How many there are, whatever is wrong with each; of those that are no more than counted, at least so many.
+    var count: Int { isWhole ? codes.count : counts.values.max() ?? 0 }
+
+    /// The `_id`s of those that are held.
+    var ids: some Collection<BSONValue> { codes.keys }
+
     mutating func add(_ observation: CounterObservation, _ counter: Counter) {
         add(observation.id, observation.mended(toleranceMS: counter.toleranceMS))
     }
 
-    private mutating func add(_ id: BSONValue, _ found: [FindingCode]) {
+    /// Adds one by what is wrong with it; twice the same is one.
+    mutating func add(_ id: BSONValue, _ found: [FindingCode]) {
+        guard !found.isEmpty, codes[id] == nil else { return }
         for code in found { counts[code, default: 0] += 1 }
         isWhole = isWhole && codes.count < Self.limit
         if isWhole { codes[id] = found }

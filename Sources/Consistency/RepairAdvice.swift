@@ -8,6 +8,8 @@ package enum RepairAdvice: Advice, Hashable {
     case seedCompletes
     /// Give the documents ObjectIds.
     case repairIDs
+    /// Count once more.
+    case repairCounts
 
     /// The advice as a clause.
     package var words: String {
@@ -15,6 +17,7 @@ package enum RepairAdvice: Advice, Hashable {
         case .migrate: "a migration's step makes it"
         case .seedCompletes: "seeding completes the users that it knows"
         case .repairIDs: "repairing the _ids mends that"
+        case .repairCounts: "counting once more tries again"
         }
     }
 }

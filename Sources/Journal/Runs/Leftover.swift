@@ -6,6 +6,8 @@ public struct Leftover: Sendable, Hashable {
     public let code: String
     /// The collection.
     public let collection: String
+    /// The field that it is about, where there is one and it is known.
+    package let field: String?
     /// The number of documents left.
     public let count: Int
     /// Why, in words.
@@ -28,12 +30,22 @@ public struct Leftover: Sendable, Hashable {
     ///   - samples: `_id`s; five of them are kept.
     public init(code: String, collection: String, count: Int, reason: Sentence, samples: [BSONValue] = []) {
         self.init(
-            code: code, collection: collection, count: count, reason: reason, samples: samples, isInJournal: false)
+            code: code, collection: collection, field: nil, count: count, reason: reason, samples: samples)
+    }
+
+    package init(
+        code: String, collection: String, field: String?, count: Int, reason: Sentence, samples: [BSONValue] = []
+    ) {
+        self.init(
+            code: code, collection: collection, field: field, count: count, reason: reason, samples: samples,
+            isInJournal: false)
     }
 
     init(
-        code: String, collection: String, count: Int, reason: Sentence, samples: [BSONValue], isInJournal: Bool
+        code: String, collection: String, field: String?, count: Int, reason: Sentence, samples: [BSONValue],
+        isInJournal: Bool
     ) {
+        self.field = field
         self.isInJournal = isInJournal
         self.code = code
         self.collection = collection
@@ -54,7 +66,8 @@ extension Leftover {
             leftovers.append(
                 Leftover(
                     code: try left.require("code", .text), collection: try left.require("collection", .text),
-                    count: Int(try left.require("count", .count)), reason: Sentence(try left.require("reason", .text)),
+                    field: try left.read("field", .text), count: Int(try left.require("count", .count)),
+                    reason: Sentence(try left.require("reason", .text)),
                     samples: try left.read("samples", .array) ?? []))
         }
         return leftovers
@@ -65,7 +78,8 @@ extension Leftover {
         (value?.array?.values ?? []).compactMap(\.document).map { left in
             Leftover(
                 code: left["code"]?.string ?? "", collection: left["collection"]?.string ?? "",
-                count: Int(left["count"]?.integer ?? 0), reason: Sentence(left["reason"]?.string ?? ""),
+                field: left["field"]?.string, count: Int(left["count"]?.integer ?? 0),
+                reason: Sentence(left["reason"]?.string ?? ""),
                 samples: left["samples"]?.array?.values ?? [])
         }
     }
@@ -78,6 +92,7 @@ extension Leftover {
             "code": .string(code), "collection": .string(collection), "count": .int64(Int64(count)),
             "reason": .string(reason.text(words).excerpt(maximumCharacters: Self.longestReason)),
         ]
+        if let field { document.append("field", .string(field)) }
         if !samples.isEmpty { document.append("samples", .array(BSONArray(samples))) }
         return .document(document)
     }

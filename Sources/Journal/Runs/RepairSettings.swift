@@ -7,6 +7,8 @@ public struct RepairSettings: Sendable {
     package var settle = Duration.seconds(10)
     /// How long a repair may go on; nil for as long as it takes.
     package var maxTime: Duration?
+    /// How often a recount looks at everything, at most, before what still changes is left.
+    package var rounds = RepairSettings.defaultRounds
     /// How many connections work at once.
     public var workers = RepairSettings.defaultWorkers
     /// Whether counters are set to zero also where what they count isn't there at all.
@@ -19,6 +21,9 @@ public struct RepairSettings: Sendable {
 
     /// As many as keep a small server busy without taking it from the application.
     public static let defaultWorkers = 2
+
+    /// Under steady damage that is two minutes with the default settling time.
+    package static let defaultRounds = 5
 
     /// 1 GiB.
     public static let defaultJournalLimit: Int64 = 1 << 30

@@ -23,10 +23,11 @@ package final class Totals: Sendable {
     private struct Key: Hashable {
         let code: String
         let collection: String
+        var field: String?
         let reason: Sentence
         var isInJournal = false
 
-        var withoutReason: Key { Key(code: code, collection: collection, reason: Totals.otherReasons) }
+        var withoutReason: Key { Key(code: code, collection: collection, field: field, reason: Totals.otherReasons) }
     }
 
     /// A reason may hold a document's value, so that there are as many as documents; more aren't told apart, and what a
@@ -91,21 +92,22 @@ package final class Totals: Sendable {
     ///
     /// - Parameter samples: The `_id`s of the documents, or of some, where they are known.
     package func left(
-        _ code: String, _ collection: String, _ count: Int, reason: Sentence, samples: some Collection<BSONValue> = []
+        _ code: String, _ collection: String, _ count: Int, field: String? = nil, reason: Sentence,
+        samples: some Collection<BSONValue> = []
     ) {
-        left(code, collection, count, reason: reason, samples: samples, isInJournal: false)
+        left(code, collection, count, field: field, reason: reason, samples: samples, isInJournal: false)
     }
 
     /// The same of what the journal may say too, so that the next run has it from there.
     func left(
-        _ code: String, _ collection: String, _ count: Int, reason: Sentence, samples: some Collection<BSONValue>,
-        isInJournal: Bool
+        _ code: String, _ collection: String, _ count: Int, field: String? = nil, reason: Sentence,
+        samples: some Collection<BSONValue>, isInJournal: Bool
     ) {
         guard count != 0 else { return }
         state.withLock { state in
             var key = Key(
-                code: code, collection: collection, reason: reason.excerpt(maximumCharacters: Leftover.longestReason),
-                isInJournal: isInJournal)
+                code: code, collection: collection, field: field,
+                reason: reason.excerpt(maximumCharacters: Leftover.longestReason), isInJournal: isInJournal)
             if state.parts[state.step]?.hasRoom(for: key) == false { key = key.withoutReason }
             let more = Rest(
                 count: count, samples: samples.prefix(Leftover.mostSamples).map { $0.excerpt() })
@@ -118,8 +120,8 @@ package final class Totals: Sendable {
     /// Counts what was left.
     package func left(_ leftover: Leftover) {
         left(
-            leftover.code, leftover.collection, leftover.count, reason: leftover.reason, samples: leftover.samples,
-            isInJournal: leftover.isInJournal)
+            leftover.code, leftover.collection, leftover.count, field: leftover.field, reason: leftover.reason,
+            samples: leftover.samples, isInJournal: leftover.isInJournal)
     }
 
     /// How often something was left: a number that only grows, to tell whether a piece of work left anything.
@@ -172,8 +174,8 @@ package final class Totals: Sendable {
     private static func list(_ leftovers: [Key: Rest]) -> [Leftover] {
         bounded(leftovers).map {
             Leftover(
-                code: $0.key.code, collection: $0.key.collection, count: $0.value.count, reason: $0.key.reason,
-                samples: $0.value.samples, isInJournal: $0.key.isInJournal)
+                code: $0.key.code, collection: $0.key.collection, field: $0.key.field, count: $0.value.count,
+                reason: $0.key.reason, samples: $0.value.samples, isInJournal: $0.key.isInJournal)
         }.sorted { ($0.collection, $0.code, $0.reason.description) < ($1.collection, $1.code, $1.reason.description) }
     }
 

@@ -174,7 +174,10 @@ extension FindingExplanation {
             `repair counts` waits until count and messages have rested, looks again, and sets the count only while \
             it is still the one that was seen.
             """,
-        decision: "A session that never rests stays unsettled: try again at a quieter hour, or with a longer --settle.")
+        decision: """
+            A session that something still changes after --rounds looks stays unsettled: see to it that the application \
+            counts what it inserts, or try again at a quieter hour.
+            """)
 
     static let countType = FindingExplanation(
         "A session's message_count is absent, null, text, or another thing that can't be counted with.",

@@ -43,6 +43,12 @@ struct RecountOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "How many times to look at all counts; what is still being changed then is left as unsettled.",
+            valueName: "n"))
+    var rounds = RepairSettings.defaultRounds
+
+    @Option(
+        help: ArgumentHelp(
             "How many connections work at once; as many again where counts settle meanwhile.", valueName: "n"))
     var workers = RepairSettings.defaultWorkers
 
@@ -56,6 +62,7 @@ struct RecountOptions: ParsableArguments {
         guard (1...Self.mostWorkers).contains(workers) else {
             throw ValidationError("--workers must be between 1 and \(Self.mostWorkers).")
         }
+        guard rounds >= 1 else { throw ValidationError("--rounds must be at least 1.") }
         if let objection = Seconds.objection("--settle", to: settle) { throw ValidationError(objection) }
     }
 
@@ -67,6 +74,7 @@ struct RecountOptions: ParsableArguments {
         settings.workers = workers
         settings.offline = offline
         settings.setsZero = zeroCounts
+        settings.rounds = rounds
         settings.settle = settle.duration
         settings.maxTime = maxTime?.duration
         return settings

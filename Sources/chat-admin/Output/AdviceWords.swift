@@ -106,6 +106,7 @@ struct AdviceWords: Sendable {
         case .migrate: "`migrate up` makes it"
         case .seedCompletes: "`seed` completes its own users"
         case .repairIDs: "`repair ids` mends that"
+        case .repairCounts: "`repair counts` tries again"
         }
     }
 }

@@ -21,7 +21,7 @@ struct ChangeResult: CommandResult {
         let samples: [JSONValue]
 
         init(_ leftover: Leftover, _ words: AdviceWords, field: String? = nil, samples: [JSONValue]? = nil) {
-            self.field = field
+            self.field = field ?? leftover.field
             code = leftover.code
             collection = leftover.collection
             count = leftover.count
