@@ -76,10 +76,10 @@ package struct FieldRepair: Sendable {
                 pass = try await mend(holders, run, settings)
                 passes += 1
             }
-            for ((collection, code), ids) in pass.moved {
+            for ((collection, mend), ids) in pass.moved {
                 run.totals.left(
-                    code.rawValue, collection, ids.count, reason: "changed each time while it was looked at",
-                    samples: ids)
+                    mend.code.rawValue, collection, ids.count, field: mend.field,
+                    reason: "changed each time while it was looked at", samples: ids)
             }
             return pass.left
         }
@@ -92,7 +92,7 @@ package struct FieldRepair: Sendable {
         /// How many fields were seen wrong and weren't mended.
         var left = 0
         /// Documents that had changed when they were to be written.
-        var moved: [((collection: String, code: FindingCode), [BSONValue])] = []
+        var moved: [((collection: String, mend: Mend), [BSONValue])] = []
     }
 
     private func mend(_ holders: [FieldHolder], _ run: Run, _ settings: RepairSettings) async throws -> Pass {
@@ -106,7 +106,7 @@ package struct FieldRepair: Sendable {
             state.withLock { pass in
                 pass.left -= (group.changes.count - unchanged.all.count) * group.mends.count
                 if !unchanged.moved.isEmpty {
-                    pass.moved += group.mends.map { ((name, $0.code), unchanged.moved) }
+                    pass.moved += group.mends.map { ((name, $0), unchanged.moved) }
                 }
             }
             run.progress(ProgressUpdate("fields of \(name)", done: run.totals.totalChanged))

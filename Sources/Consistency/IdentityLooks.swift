@@ -48,7 +48,7 @@ struct IdentityLooks {
         if idle >= Self.mostIdle {
             for (kind, count) in met {
                 run.totals.left(
-                    kind.code.rawValue, kind.collection, count,
+                    kind.code.rawValue, kind.collection, count, field: "_id",
                     reason: "changed each time it was to be moved; run the command again")
             }
             return false

@@ -103,7 +103,9 @@ package struct IdentityRepair: Sendable {
         let reason: String
 
         var leftover: Leftover {
-            Leftover(code: code.rawValue, collection: collection, count: 1, reason: Sentence(reason), samples: [id])
+            Leftover(
+                code: code.rawValue, collection: collection, field: "_id", count: 1, reason: Sentence(reason),
+                samples: [id])
         }
     }
 

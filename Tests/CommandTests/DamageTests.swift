@@ -188,4 +188,24 @@ struct DamageTests {
         try await database.load(
             "messages", [Sample.message(["_id": .objectID(ObjectID(timestamp: time)), "session_id": session])])
     }
+
+    @Test("of a reference whose document can't be repaired isn't said to belong to nobody")
+    func stuck() async throws {
+        try await withDatabase { database in
+            let user = #"{"$oid": "6909dd28187c07e4d5636e9b"}"#
+            try await database.insertJSON("users", #"{"_id": \#(user), "username": "ann", "email": "a@example.org"}"#)
+            try await database.insertJSON("chat_sessions", #"{"_id": "", "user_id": \#(user), "title": "x"}"#)
+            try await database.insertJSON(
+                "messages",
+                #"{"_id": {"$oid": "6909f8dc21be47afd1d831a9"}, "session_id": "", "user_id": \#(user), "deleted": false}"#
+            )
+            try await database.run(["collMod": "chat_sessions", "validator": ["title": "y"]])
+            let result = try await json(["repair", "all", "--offline", "--yes"], on: database, expecting: 1)
+            let left = result["left"]?.array?.values.compactMap(\.document) ?? []
+            let reference = left.first { $0["code"] == "ref.empty" }
+            #expect(reference?["field"] == "session_id")
+            #expect(reference?["reason"]?.string?.contains("whose _id is left; mend that first") == true, "\(result)")
+            #expect(left.first { $0["code"] == "id.empty" }?["field"] == "_id", "\(result)")
+        }
+    }
 }

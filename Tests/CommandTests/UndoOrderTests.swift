@@ -56,7 +56,10 @@ struct UndoOrderTests {
             #expect(refused.exitCode == 4 && refused.errors.contains(references), "\(refused)")
             // The message that came since would refer to nothing.
             let left = try await Self.undo(["--through", ids], database, expecting: 0)
-            #expect(left.counts(of: "changes", "changed") == ["ref.string": ["messages": 1], "id.empty": ["chat_sessions": 1]])
+            #expect(
+                left.counts(of: "changes", "changed") == [
+                    "ref.string": ["messages": 1], "id.empty": ["chat_sessions": 1],
+                ])
             #expect(try await database.all("chat_sessions").first?["_id"] == "")
         }
     }
@@ -72,10 +75,14 @@ struct UndoOrderTests {
             let undone = try await Self.undo([ids], database, expecting: 1)
             // The session has changed since the run that moved it; the others go back.
             #expect(undone.counts(of: "left", "count") == ["id.empty": ["chat_sessions": 1]])
+            let left = undone["left"]?.array?.values.first?.document
+            #expect(left?["field"] == "_id" && left?["samples"]?.array?.values.count == 1, "\(undone)")
         }
     }
 
-    @Test("promises in a dry run exactly what it then does, whatever has changed since", arguments: TestServer.Kind.allCases)
+    @Test(
+        "promises in a dry run exactly what it then does, whatever has changed since",
+        arguments: TestServer.Kind.allCases)
     func exact(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
             try await database.loadIncident()

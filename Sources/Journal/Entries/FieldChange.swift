@@ -22,6 +22,9 @@ public struct FieldChange: Sendable, Equatable {
     /// The names of all fields concerned.
     var names: [String] { after.keys + before.keys.filter { after[$0] == nil } }
 
+    /// The field, where it is one alone.
+    var field: String? { names.count == 1 ? names.first : nil }
+
     /// Matches the document while its fields are as they were observed.
     var filter: BSONDocument { ExactMatch.fields(id: id, names.map { ($0, before[$0]) }) }
 

@@ -151,7 +151,7 @@ package struct Resumer: Sendable {
                 for item in try await rekeyer.moveByStates(items) {
                     guard let reason = item.leftover else { continue }
                     run.totals.left(
-                        item.entry.code, collection, 1, reason: reason, samples: [item.move.oldID])
+                        item.entry.code, collection, 1, field: "_id", reason: reason, samples: [item.move.oldID])
                 }
             }
         }

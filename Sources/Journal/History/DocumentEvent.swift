@@ -75,10 +75,12 @@ extension DocumentEvent {
                 return ids.contains(id) && !missed.contains(id)
             }.map { event(.inserted, $0["_id"] ?? .null, nil, nil, $0) }
         case .documents(let changes):
-            return changes.filter { ids.contains($0.id) && !missed.contains($0.id) && $0.after != .same }.map { change in
+            return changes.filter { ids.contains($0.id) && !missed.contains($0.id) && $0.after != .same }.map {
+                change in
                 switch change.after {
                 case .absent: event(.deleted, change.id, nil, change.before, nil)
-                case .document(let after): event(change.before == nil ? .inserted : .changed, change.id, nil, change.before, after)
+                case .document(let after):
+                    event(change.before == nil ? .inserted : .changed, change.id, nil, change.before, after)
                 default: event(change.before == nil ? .inserted : .changed, change.id, nil, change.before, nil)
                 }
             }

@@ -299,7 +299,7 @@ extension Rekeyer {
     /// Original and copy were both changed by others.
     private func keepBoth(_ item: inout Item) async throws {
         run.totals.left(
-            item.entry.code, item.entry.collection, 1, reason: Self.changedTwice,
+            item.entry.code, item.entry.collection, 1, field: "_id", reason: Self.changedTwice,
             samples: [item.move.oldID, item.move.newID])
         item.outcome = .conflict
         try await advance(&item, to: .conflict)

@@ -156,8 +156,8 @@ extension Run {
             for error in result.writeErrors {
                 for code in codes {
                     totals.left(
-                        code, collection, 1, reason: "the server refused the change: \(error.message)",
-                        samples: [changes[error.index].id])
+                        code, collection, 1, field: changes[error.index].field,
+                        reason: "the server refused the change: \(error.message)", samples: [changes[error.index].id])
                 }
             }
         }
@@ -167,7 +167,8 @@ extension Run {
         if !repeating.isEmpty {
             for code in codes {
                 totals.left(
-                    code, collection, repeating.count, reason: Self.repeatingReason, samples: repeating)
+                    code, collection, repeating.count, field: changes.first?.field, reason: Self.repeatingReason,
+                    samples: repeating)
             }
             refused.formUnion(repeating)
         }

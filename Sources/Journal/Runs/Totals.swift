@@ -176,7 +176,10 @@ package final class Totals: Sendable {
             Leftover(
                 code: $0.key.code, collection: $0.key.collection, field: $0.key.field, count: $0.value.count,
                 reason: $0.key.reason, samples: $0.value.samples, isInJournal: $0.key.isInJournal)
-        }.sorted { ($0.collection, $0.code, $0.reason.description) < ($1.collection, $1.code, $1.reason.description) }
+        }.sorted {
+            ($0.collection, $0.code, $0.field ?? "", $0.reason.description)
+                < ($1.collection, $1.code, $1.field ?? "", $1.reason.description)
+        }
     }
 
     /// The most common reasons, and the others together.

@@ -59,7 +59,8 @@ package struct LaterRuns {
 
     private func pairs(among ids: [ObjectID]) async throws -> [Pair] {
         let groups = try await database.aggregateAll(
-            StateCollection.journal, Self.sharing(among: ids) + [["$group": ["_id": ["m": "$makers", "t": "$touchers"]]]])
+            StateCollection.journal,
+            Self.sharing(among: ids) + [["$group": ["_id": ["m": "$makers", "t": "$touchers"]]]])
         return groups.flatMap { group -> [Pair] in
             let makers = group.value(at: "_id", "m")?.array?.values.compactMap(\.objectID) ?? []
             let touchers = group.value(at: "_id", "t")?.array?.values.compactMap(\.objectID) ?? []
@@ -93,7 +94,8 @@ package struct LaterRuns {
                     "$filter": [
                         "input": [
                             "$reduce": [
-                                "input": each("items", ["$objectToArray": ["$ifNull": ["$$this.after", .document([:])]]]),
+                                "input": each(
+                                    "items", ["$objectToArray": ["$ifNull": ["$$this.after", .document([:])]]]),
                                 "initialValue": [], "in": ["$concatArrays": ["$$value", "$$this.v"]],
                             ]
                         ], "cond": ["$eq": [["$type": "$$this"], "objectId"]],
@@ -109,7 +111,10 @@ package struct LaterRuns {
         let touched: BSONValue = [
             "$switch": [
                 "branches": [
-                    ["case": isKind(["fields"]), "then": ["$concatArrays": [documents("items", "$$this.id"), referred]]],
+                    [
+                        "case": isKind(["fields"]),
+                        "then": ["$concatArrays": [documents("items", "$$this.id"), referred]],
+                    ],
                     ["case": isKind(["documents"]), "then": documents("items", "$$this.id")],
                     ["case": isKind(["insert"]), "then": documents("documents", "$$this._id")],
                     ["case": isKind(["rekey"]), "then": moved],

@@ -277,7 +277,9 @@ package struct Undo: Sendable {
                 try await run.release(entry.key, restored)
             }
         }
-        run.totals.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
+        run.totals.left(
+            entry.code, entry.collection, left.count, field: changes.first?.field, reason: Undo.changedSince,
+            samples: left)
     }
 
     /// The changes that revert an entry's.

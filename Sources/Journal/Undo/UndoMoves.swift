@@ -22,7 +22,7 @@ struct UndoMoves {
             switch (look.verdict, objection) {
             case (.alreadyUndone, _): try await run.markUndone([entry.key])
             case (.blocked(let reason), _), (.ready, let reason?):
-                run.totals.left(entry.code, entry.collection, 1, reason: reason)
+                run.totals.left(entry.code, entry.collection, 1, field: "_id", reason: reason, samples: [move.newID])
                 left.append(entry.key)
             case (.ready, nil):
                 var back = RekeyMove(
@@ -36,7 +36,9 @@ struct UndoMoves {
             let rekeyer = Rekeyer(run: run, source: UndoReferenceSource(run: run), isUndo: true)
             let outcomes = try await rekeyer.move(ready.map { ($0.move, $0.entry.code) }, in: collection)
             for (item, outcome) in zip(ready, outcomes) where outcome != .moved {
-                run.totals.left(item.entry.code, collection, 1, reason: Self.reason(outcome))
+                run.totals.left(
+                    item.entry.code, collection, 1, field: "_id", reason: Self.reason(outcome),
+                    samples: [item.move.oldID])
                 left.append(item.entry.key)
             }
             try await run.markUndone(zip(ready, outcomes).filter { $0.1 == .moved }.map(\.0.entry.key))

@@ -143,9 +143,13 @@ package final class UndoPreview {
         }
         for code in [entry.code] + entry.also {
             totals.changed(code, entry.collection, changed)
-            totals.left(code, entry.collection, repeating.count, reason: Run.repeatingReason, samples: repeating)
+            totals.left(
+                code, entry.collection, repeating.count, field: changes.first?.field, reason: Run.repeatingReason,
+                samples: repeating)
         }
-        totals.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
+        totals.left(
+            entry.code, entry.collection, left.count, field: changes.first?.field, reason: Undo.changedSince,
+            samples: left)
     }
 
     private func previewInsert(_ entry: JournalEntry, _ documents: [BSONDocument]) async throws {
@@ -231,7 +235,8 @@ package final class UndoPreview {
             let (entry, move) = (look.entry, look.move)
             switch look.verdict {
             case .alreadyUndone: continue
-            case .blocked(let reason): totals.left(entry.code, entry.collection, 1, reason: reason)
+            case .blocked(let reason):
+                totals.left(entry.code, entry.collection, 1, field: "_id", reason: reason, samples: [move.newID])
             case .ready:
                 totals.changed(entry.code, entry.collection, 1)
                 data.replace(move.newID, move.copy, by: nil, in: entry.collection)

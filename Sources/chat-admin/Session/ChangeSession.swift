@@ -162,8 +162,30 @@ extension CommandSession {
             return found.count > known ? (found, found.count - known) : nil
         }
         let arrived = try await repairable(Set(rest.map(\.0.code)))
+        let stuck =
+            told.filter { Self.isEmptyID($0.code) }.map(\.collection)
+            + rest.map(\.0).filter { Self.isEmptyID($0.code.rawValue) }.map(\.collection)
         return told.map { ChangeResult.Left($0, words) }
-            + rest.flatMap { found, count in left(of: found, count, arrived: arrived) }
+            + rest.flatMap { found, count in left(of: found, count, arrived: arrived, stuck: Set(stuck)) }
+    }
+
+    private static func isEmptyID(_ code: String) -> Bool {
+        [FindingCode.emptyID, .nullID].contains { $0.rawValue == code }
+    }
+
+    /// Why a finding is left.
+    ///
+    /// - Parameter stuck: The collections in which a document is left with an empty `_id`.
+    private static func reason(_ found: Finding, stuck: Set<String>) -> Sentence {
+        let schema = DatabaseSchema.chat.collection(found.collection)
+        if found.code == .emptyReference,
+            let target = schema?.references.first(where: { $0.field == found.field })?.target, stuck.contains(target)
+        {
+            return "it may belong to the document of \(target) whose _id is left; mend that first"
+        }
+        // A recount fills one field, whatever was repaired here.
+        return found.repair == found.code.repair
+            ? found.code.reasonLeft : found.repair.map { Sentence("`\($0)` sets it") } ?? found.code.reasonLeft
     }
 
     /// What a repair would mend of some findings now: it wasn't there, or not so, when the repair looked.
@@ -181,17 +203,14 @@ extension CommandSession {
 
     /// A finding's lines: what has arrived since, and what no repair mends.
     private func left(
-        of found: Finding, _ count: Int, arrived: [PlannedOperation]
+        of found: Finding, _ count: Int, arrived: [PlannedOperation], stuck: Set<String>
     ) -> [ChangeResult.Left] {
         let mendable = arrived.filter {
             $0.code == found.code.rawValue && $0.collection == found.collection
                 && ($0.field == nil || $0.field == found.field)
         }
         let since = min(count, mendable.reduce(0) { $0 + $1.matched })
-        // A recount fills one field, whatever was repaired here.
-        let reason =
-            found.repair == found.code.repair
-            ? found.code.reasonLeft : found.repair.map { Sentence("`\($0)` sets it") } ?? found.code.reasonLeft
+        let reason = Self.reason(found, stuck: stuck)
         let parts: [(Int, Sentence, [JSONValue])] = [
             (
                 since,
