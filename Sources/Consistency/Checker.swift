@@ -1,4 +1,4 @@
-internal import BSON
+package import BSON
 package import Journal
 internal import MongoDriver
 internal import Synchronization
@@ -9,11 +9,23 @@ package struct CheckReport: Sendable {
     package let findings: [Finding]
     /// The number of documents looked at, by collection.
     package let scanned: [String: Int]
+    /// Counters that were being changed at every look: whether they are wrong isn't known.
+    package let unsettled: [Unsettled]
     /// What wasn't looked at: because the check was asked to stop, or because it is no collection whose documents could be
     /// wrong or mended; empty when everything was.
     package let unchecked: [String]
     /// Whether the check was asked to stop before its end.
     package let isCutShort: Bool
+
+    /// Counters of a collection that never came to rest.
+    package struct Unsettled: Sendable {
+        /// The collection.
+        package let collection: String
+        /// How many.
+        package let count: Int
+        /// The `_id`s of some.
+        package let samples: [BSONDocument]
+    }
 
     /// Whether no error was found; warnings may remain, and what wasn't looked at.
     package var isClean: Bool { findings.allSatisfy { $0.severity == .warning } }
@@ -24,6 +36,7 @@ package final class CheckSoFar: Sendable {
     fileprivate struct State {
         var findings = FindingCollector()
         var scanned: [String: Int] = [:]
+        var unsettled: [CheckReport.Unsettled] = []
         /// What is still to be looked at.
         var waiting: [String] = []
         /// What can't be looked at.
@@ -39,7 +52,8 @@ package final class CheckSoFar: Sendable {
     package var report: CheckReport {
         state.withLock {
             CheckReport(
-                findings: $0.findings.sorted, scanned: $0.scanned, unchecked: $0.waiting + $0.others,
+                findings: $0.findings.sorted, scanned: $0.scanned, unsettled: $0.unsettled,
+                unchecked: $0.waiting + $0.others,
                 isCutShort: !$0.waiting.isEmpty)
         }
     }
@@ -50,6 +64,7 @@ package struct Checker: Sendable {
     private let database: Database
     private let schema: DatabaseSchema
     private let workers: Int
+    private let settle: Duration
     private let progress: ProgressReport
 
     /// Makes a checker.
@@ -58,14 +73,16 @@ package struct Checker: Sendable {
     ///   - database: The database.
     ///   - schema: What is right.
     ///   - workers: How many connections count at once.
+    ///   - settle: How long counts that look wrong are left alone before they are looked at again; zero looks once.
     ///   - progress: Where progress is shown.
     package init(
         database: Database, schema: DatabaseSchema, workers: Int = RepairSettings.defaultWorkers,
-        progress: @escaping ProgressReport
+        settle: Duration = .zero, progress: @escaping ProgressReport
     ) {
         self.database = database
         self.schema = schema
         self.workers = workers
+        self.settle = settle
         self.progress = progress
     }
 
@@ -94,7 +111,7 @@ package struct Checker: Sendable {
                 try interruption.check()
                 progress(ProgressUpdate("checking \(part.name)"))
                 var state = soFar.state.withLock { $0 }
-                try await part.look(&state.findings, &state.scanned)
+                try await part.look(&state)
                 state.waiting.removeFirst()
                 soFar.state.withLock { [state] in $0 = state }
             } catch EngineError.interrupted {
@@ -107,7 +124,7 @@ package struct Checker: Sendable {
     /// One thing to look at: its name, and how.
     private struct Part {
         let name: String
-        let look: (inout FindingCollector, inout [String: Int]) async throws -> Void
+        let look: (inout CheckSoFar.State) async throws -> Void
     }
 
     private func parts(
@@ -116,32 +133,32 @@ package struct Checker: Sendable {
     ) -> [Part] {
         let ordinary = schema.collections.filter { present[$0.name]?.isOrdinary ?? false }
         var parts = [
-            Part(name: "the journal") { findings, _ in
-                try await checkJournal(present, codes, interruption, &findings)
+            Part(name: "the journal") { state in
+                try await checkJournal(present, codes, interruption, &state.findings)
             }
         ]
         for collection in ordinary {
             parts.append(
-                Part(name: collection.name) { findings, scanned in
-                    scanned[collection.name] = 0
+                Part(name: collection.name) { state in
+                    state.scanned[collection.name] = 0
                     guard holding.contains(collection.name) else { return }
-                    try await checkIdentities(collection, codes, &findings)
-                    try await checkReferences(collection, codes, interruption, &findings, &scanned)
-                    try await checkFields(collection, codes, &findings)
-                    try await checkUsers(collection, codes, &findings)
+                    try await checkIdentities(collection, codes, &state.findings)
+                    try await checkReferences(collection, codes, interruption, &state.findings, &state.scanned)
+                    try await checkFields(collection, codes, &state.findings)
+                    try await checkUsers(collection, codes, &state.findings)
                 })
         }
         for collection in ordinary where !collection.counters.isEmpty && holding.contains(collection.name) {
             parts.append(
-                Part(name: "counts of \(collection.name)") { findings, scanned in
-                    try await checkCounters(collection, codes, &findings, &scanned)
+                Part(name: "counts of \(collection.name)") { state in
+                    try await checkCounters(collection, codes, interruption, &state)
                 })
         }
         parts.append(
-            Part(name: "guards and indexes") { findings, scanned in
-                try await checkCatalogue(present, codes, &findings)
-                for (name, count) in scanned where count == 0 && holding.contains(name) {
-                    scanned[name] = try await countDocuments(name)
+            Part(name: "guards and indexes") { state in
+                try await checkCatalogue(present, codes, &state.findings)
+                for (name, count) in state.scanned where count == 0 && holding.contains(name) {
+                    state.scanned[name] = try await countDocuments(name)
                 }
             })
         return parts
@@ -213,16 +230,19 @@ package struct Checker: Sendable {
     }
 
     private func checkCounters(
-        _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ findings: inout FindingCollector,
-        _ scanned: inout [String: Int]
+        _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ interruption: Interruption,
+        _ state: inout CheckSoFar.State
     ) async throws {
         guard !codes.isDisjoint(with: [.wrongCount, .countType, .wrongLatest]) else { return }
-        let collected = Mutex(findings)
+        let collected = Mutex(state.findings)
         for counter in collection.counters {
             progress(ProgressUpdate("counting \(counter.counted)"))
             let scan = try await CounterScan(database: database, collection: collection, counter: counter)
             progress(.note("Counting \(counter.counted) \(scan.access.description)."))
-            let documents = try await scan.forEachDrift(workers: workers) { _, drifts in
+            let check = CounterCheck(
+                scan: scan, workers: workers, settle: settle, rounds: Self.mostLooks, interruption: interruption,
+                progress: progress)
+            let outcome = try await check.run { drifts in
                 for drift in drifts {
                     // A time that is absent is among the fields.
                     for code in drift.codes(toleranceMS: counter.toleranceMS)
@@ -234,10 +254,18 @@ package struct Checker: Sendable {
                     }
                 }
             }
-            scanned[collection.name] = max(scanned[collection.name] ?? 0, documents)
+            state.scanned[collection.name] = max(state.scanned[collection.name] ?? 0, outcome.scanned)
+            guard !outcome.unsettled.isEmpty else { continue }
+            state.unsettled.append(
+                CheckReport.Unsettled(
+                    collection: collection.name, count: outcome.unsettled.count,
+                    samples: outcome.unsettled.prefix(Finding.sampleLimit).map { ["_id": $0] }))
         }
-        findings = collected.withLock { $0 }
+        state.findings = collected.withLock { $0 }
     }
+
+    /// How often counts that look wrong are looked at again: what is still being changed then is told as such.
+    private static let mostLooks = 5
 
     private func checkCatalogue(
         _ present: [String: CollectionDescription], _ codes: Set<FindingCode>, _ findings: inout FindingCollector

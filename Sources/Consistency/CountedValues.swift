@@ -1,7 +1,7 @@
 internal import BSON
 
 /// What the documents that a counter counts really are.
-struct CountedValues: Sendable, Equatable {
+struct CountedValues: Sendable, Hashable {
     /// How many are live.
     var live: Int64 = 0
     /// How many there are, deleted ones included.

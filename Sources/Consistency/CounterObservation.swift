@@ -2,7 +2,7 @@ internal import BSON
 internal import Journal
 
 /// A document's counter as it is stored, beside what it counts.
-struct CounterObservation: Sendable, Equatable {
+struct CounterObservation: Sendable, Hashable {
     let id: BSONValue
     /// The stored number and time; nil where the field is absent.
     let count: BSONValue?

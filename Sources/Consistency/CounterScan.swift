@@ -190,6 +190,13 @@ struct CounterScan: Sendable {
         return wrong
     }
 
+    /// Looks at some documents' counters once more, for a check: as ``observeNow(_:)`` from the primary, or at one moment
+    /// where another member is asked.
+    func observeAgain(_ ids: [BSONValue]) async throws -> [CounterObservation] {
+        guard database.readPreference != nil else { return try await observeNow(ids) }
+        return try await atOneMoment { session in try await observe(ids, session, fingerprints: true) }
+    }
+
     /// Looks at some documents' counters for the first time. On a replica set counter and counted are seen at one moment;
     /// where the server can't show one, both are read from the primary.
     private func observe(

@@ -176,12 +176,32 @@ package struct Finding: Sendable {
             code: code, collection: collection, field: field, count: 0, samples: [], severity: severity, repair: repair)
     }
 
+    /// By the `_id`, or what a sample has in its place.
+    private static func precedes(_ first: BSONDocument, _ second: BSONDocument) -> Bool {
+        let (firstKey, secondKey) = (first.identifying, second.identifying)
+        if firstKey == secondKey { return first.bytes.lexicographicallyPrecedes(second.bytes) }
+        return firstKey.precedes(secondKey)
+    }
+
     /// Adds what was found of the same elsewhere.
     mutating func merge(_ other: Finding) {
         count += other.count
-        for sample in other.samples where samples.count < Self.sampleLimit && !samples.contains(sample) {
-            samples.append(sample)
+        for sample in other.samples where !samples.contains(sample) {
+            // In order, whoever comes first: two checks of the same data show the same.
+            let position = samples.firstIndex { Self.precedes(sample, $0) } ?? samples.count
+            guard position < Self.sampleLimit else { continue }
+            samples.insert(sample, at: position)
+            if samples.count > Self.sampleLimit { samples.removeLast() }
         }
+    }
+}
+
+extension BSONDocument {
+    /// Of a sample: its `_id`, or the value that it has in its place.
+    fileprivate var identifying: BSONValue {
+        if let id = self["_id"] { return id }
+        for element in elements { return element.value }
+        return .null
     }
 }
 
@@ -257,8 +277,9 @@ struct FindingCollector {
             }
         }
         let order = Dictionary(uniqueKeysWithValues: FindingCode.allCases.enumerated().map { ($1, $0) })
-        return whole.findings.values.sorted {
-            (order[$0.code] ?? 0, $0.collection, $0.field ?? "") < (order[$1.code] ?? 0, $1.collection, $1.field ?? "")
+        func key(_ finding: Finding) -> (Int, String, String) {
+            (order[finding.code] ?? 0, finding.collection, finding.field ?? "")
         }
+        return whole.findings.values.sorted { key($0) < key($1) }
     }
 }

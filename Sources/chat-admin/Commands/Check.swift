@@ -22,10 +22,19 @@ struct Check: AsyncParsableCommand {
                 + "kind.", valueName: "code,…"))
     var only: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "How long counts that look wrong are left alone before they are looked at again, for a request may be between "
+                + "its two writes; 0 looks once.", valueName: "duration"))
+    var settle = Span(10)
+
     @Flag(help: "Count warnings as findings.")
     var strict = false
 
-    func validate() throws { _ = try codes() }
+    func validate() throws {
+        _ = try codes()
+        if let objection = Seconds.objection("--settle", to: settle) { throw ValidationError(objection) }
+    }
 
     func run() async throws {
         try await CommandSession.run("check", options, requires: .chatDatabase) { session in
@@ -40,7 +49,7 @@ struct Check: AsyncParsableCommand {
                     soFar.report, database, freshness, made: made, duration: ContinuousClock.now - start
                 )
             }
-            let checker = Checker(database: database, schema: .chat, progress: session.progress)
+            let checker = Checker(database: database, schema: .chat, settle: settle.duration, progress: session.progress)
             let report = try await checker.check(codes, interruption: session.interruption, soFar: soFar)
             if !report.isCutShort { try await freshness.check() }
             let damage = report.isCutShort ? nil : try await Self.damage(report, database)

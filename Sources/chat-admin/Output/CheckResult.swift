@@ -31,6 +31,17 @@ struct CheckResult: CommandResult {
         }
     }
 
+    struct Unsettled: Encodable {
+        let collection: String
+        let count: Int
+        let samples: [JSONValue]
+
+        init(_ unsettled: CheckReport.Unsettled) {
+            (collection, count) = (unsettled.collection, unsettled.count)
+            samples = unsettled.samples.map(JSONValue.init)
+        }
+    }
+
     let command = "check"
     let database: String
     let clean: Bool
@@ -47,10 +58,13 @@ struct CheckResult: CommandResult {
     /// The newest damage, where there is any whose time is known.
     let newestDamage: DamageResult?
     let scanned: [String: Int]
+    /// The counts that were being changed at every look; nil for none.
+    let unsettled: [Unsettled]?
     let durationMS: Int64
 
     private enum CodingKeys: String, CodingKey {
-        case command, database, clean, complete, asOf, unchecked, findings, newestDamage, scanned, durationMS
+        case command, database, clean, complete, asOf, unchecked, findings, newestDamage, scanned, unsettled
+        case durationMS
     }
 
     init(
@@ -74,6 +88,7 @@ struct CheckResult: CommandResult {
                     ? nil : finding.consequences.map(Consequence.init))
         }
         scanned = report.scanned
+        unsettled = report.unsettled.isEmpty ? nil : report.unsettled.map(Unsettled.init)
         durationMS = duration.milliseconds
     }
 
@@ -88,6 +103,12 @@ struct CheckResult: CommandResult {
         if isOld { footer.append(style.warning("The data are as of \(asOf): what has changed since isn't in them.")) }
         if let newestDamage {
             footer.append((newestDamage.recent ? style.warning : style.faint)(newestDamage.sentence))
+        }
+        for item in unsettled ?? [] {
+            footer.append(
+                style.faint(
+                    "\(Readable.count(item.count)) of \(item.collection) were being counted at every look: whether their counts "
+                        + "are right isn't known."))
         }
         if let unchecked { footer.append(style.warning("Not looked at: \(unchecked.joined(separator: ", ")).")) }
         guard !complete || !findings.isEmpty else { return [style.good("\(database) is clean.")] + footer }

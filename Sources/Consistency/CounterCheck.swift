@@ -1,0 +1,117 @@
+internal import BSON
+internal import Journal
+internal import MongoDriver
+internal import Synchronization
+
+/// Tells counters that are wrong from those that a request was just changing.
+///
+/// The application inserts, and counts a little later: what looks wrong between the two isn't. So what was seen wrong is
+/// left alone for the settling time and looked at again, the counter first and then what it counts. It is wrong if it is
+/// the same then, by the rule that a repair sets counters by (``CounterVerdict``). What has changed settles anew.
+struct CounterCheck: Sendable {
+    let scan: CounterScan
+    let workers: Int
+    /// How long suspects settle; zero looks once.
+    let settle: Duration
+    /// How often suspects are looked at again.
+    let rounds: Int
+    let interruption: Interruption
+    let progress: ProgressReport
+
+    /// What was found.
+    struct Outcome: Sendable {
+        /// How many counting documents were looked at.
+        var scanned = 0
+        /// The counters that never came to rest: whether they are wrong isn't known.
+        var unsettled: [BSONValue] = []
+    }
+
+    /// More can't be in the middle of a request; they are wrong, and aren't held in memory.
+    private static let mostSuspects = 200_000
+    private static let nap = Duration.milliseconds(100)
+
+    /// Looks at all counters.
+    ///
+    /// - Parameter found: Called with those that are wrong, by several workers at once.
+    /// - Throws: ``EngineError/interrupted(_:)``, ``MongoError``.
+    func run(_ found: @escaping @Sendable ([CounterObservation]) -> Void) async throws -> Outcome {
+        var outcome = Outcome()
+        guard settle > .zero else {
+            outcome.scanned = try await scan.forEachDrift(workers: workers) { _, drifts in found(drifts) }
+            return outcome
+        }
+        let seen = Mutex<[BSONValue: Int]>([:])
+        outcome.scanned = try await scan.forEachDrift(fingerprints: true, workers: workers) { _, drifts in
+            seen.withLock { seen in
+                guard seen.count <= Self.mostSuspects else { return }
+                for drift in drifts { seen[drift.id] = drift.fingerprint }
+            }
+        }
+        var suspects = seen.withLock { $0 }
+        guard suspects.count <= Self.mostSuspects else {
+            outcome.scanned = try await scan.forEachDrift(workers: workers) { _, drifts in found(drifts) }
+            return outcome
+        }
+        var round = 0
+        while !suspects.isEmpty, round < rounds {
+            round += 1
+            try await wait(round, suspects.count)
+            suspects = try await look(again: suspects, found)
+        }
+        outcome.unsettled = suspects.keys.sorted { $0.precedes($1) }
+        return outcome
+    }
+
+    /// Looks at suspects again.
+    ///
+    /// - Returns: Those that are wrong, and not as they were.
+    private func look(
+        again suspects: [BSONValue: Int], _ found: @escaping @Sendable ([CounterObservation]) -> Void
+    ) async throws -> [BSONValue: Int] {
+        let batch = scan.access == .onePass ? 20_000 : Run.batchSize
+        let ids = Array(suspects.keys)
+        let starts = Mutex(Array(stride(from: 0, to: ids.count, by: batch))[...])
+        let moved = Mutex<[BSONValue: Int]>([:])
+        try await scan.database.inWorkers(
+            workers, next: { _ in starts.withLock { $0.popFirst() } },
+            each: { worker, start in
+                try interruption.check()
+                let scan = scan.on(worker)
+                let some = Array(ids[start..<min(start + batch, ids.count)])
+                var wrong: [CounterObservation] = []
+                for observation in scan.wrong(try await scan.observeAgain(some)) {
+                    if suspects[observation.id] == observation.fingerprint {
+                        wrong.append(observation)
+                    } else {
+                        moved.withLock { $0[observation.id] = observation.fingerprint }
+                    }
+                }
+                found(wrong)
+            })
+        return moved.withLock { $0 }
+    }
+
+    private func wait(_ round: Int, _ count: Int) async throws {
+        let end = ContinuousClock.now + settle
+        let subject = "\(count) count\(count == 1 ? "" : "s") may be changing just now"
+        progress(.note("Look \(round): \(subject)."))
+        while true {
+            let rest = end - ContinuousClock.now
+            guard rest > .zero else { return }
+            try interruption.check()
+            progress(
+                ProgressUpdate(
+                    "looking again", waiting: "settling \(max(1, rest.components.seconds)) s, look \(round), \(subject)"))
+            try await Task.sleep(for: min(rest, Self.nap))
+        }
+    }
+}
+
+extension CounterObservation {
+    /// A number that changes with whatever is observed, for as long as the process lives.
+    var fingerprint: Int {
+        var hasher = Hasher()
+        hasher.combine(self)
+        return hasher.finalize()
+    }
+}
