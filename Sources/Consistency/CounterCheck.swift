@@ -101,7 +101,8 @@ struct CounterCheck: Sendable {
             try interruption.check()
             progress(
                 ProgressUpdate(
-                    "looking again", waiting: "settling \(max(1, rest.components.seconds)) s, look \(round), \(subject)"))
+                    "looking again", waiting: "settling \(max(1, rest.components.seconds)) s, look \(round), \(subject)"
+                ))
             try await Task.sleep(for: min(rest, Self.nap))
         }
     }

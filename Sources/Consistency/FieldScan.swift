@@ -15,16 +15,14 @@ struct FieldScan: Sendable {
     /// - Throws: `MongoError`.
     func findings() async throws -> [Finding] {
         let rules = collection.fields
-        // A group's key may hold no dots: the rules are numbered.
-        let key = BSONDocument(
-            rules.enumerated().map { ("\($0.offset)", ["$type": .string("$" + $0.element.field)]) })
         let groups = try await database.aggregateAll(
             collection.name,
             [
-                ["$match": ["$or": .array(BSONArray(rules.flatMap(Self.suspects).map { .document($0) }))]],
+                ["$match": .document(suspects)],
                 ["$group": ["_id": .document(key), "n": ["$sum": 1], "first": ["$min": "$_id"]]],
             ], options: ["allowDiskUse": true])
         var findings = FindingCollector()
+        let subjects = try await subjects(groups.reduce(0) { $0 + Int($1["n"]?.integer ?? 0) })
         for group in groups {
             for (number, rule) in rules.enumerated() {
                 let type = group.value(at: "_id", "\(number)")?.string
@@ -32,15 +30,44 @@ struct FieldScan: Sendable {
                 let isAbsence = code == .missingField
                 var sample: BSONDocument = ["_id": group["first"] ?? .null]
                 if !isAbsence, let type { sample.append("type", .string(type)) }
-                findings.add(
-                    Finding(
-                        code: code, collection: collection.name, field: rule.field,
-                        count: Int(group["n"]?.integer ?? 0), samples: [sample],
-                        severity: isAbsence ? rule.severityOfAbsence : code.severity,
-                        repair: isAbsence ? rule.repair : code.repair))
+                var finding = Finding(
+                    code: code, collection: collection.name, field: rule.field, count: Int(group["n"]?.integer ?? 0),
+                    samples: [sample], severity: isAbsence ? rule.severityOfAbsence : code.severity,
+                    repair: isAbsence ? rule.repair : code.repair)
+                finding.hasAllSubjects = finding.count == 1
+                if let key = group["_id"]?.document, let ids = subjects?[key], ids.count == finding.count {
+                    (finding.subjects, finding.hasAllSubjects) = (ids, true)
+                }
+                findings.add(finding)
             }
         }
         return findings.sorted
+    }
+
+    /// The types of a document's fields. A group's key may hold no dots: the rules are numbered.
+    private var key: BSONDocument {
+        BSONDocument(
+            collection.fields.enumerated().map { ("\($0.offset)", ["$type": .string("$" + $0.element.field)]) })
+    }
+
+    /// Matches what may break a rule.
+    private var suspects: BSONDocument {
+        ["$or": .array(BSONArray(collection.fields.flatMap(Self.suspects).map { .document($0) }))]
+    }
+
+    /// The documents that were found, by the types of their fields; nil where there are too many.
+    private func subjects(_ count: Int) async throws -> [BSONDocument: [BSONValue]]? {
+        guard (1...Finding.mostSubjects).contains(count) else { return nil }
+        let found = try await database.aggregateAll(
+            collection.name,
+            [
+                ["$match": .document(suspects)], ["$limit": .int64(Int64(Finding.mostSubjects))],
+                ["$project": ["types": .document(key)]],
+            ])
+        return found.reduce(into: [:]) { result, document in
+            guard let types = document["types"]?.document else { return }
+            result[types, default: []].append(document["_id"] ?? .null)
+        }
     }
 
     /// Matches what may break a rule; a query's `$type` looks into arrays, so some of it doesn't.

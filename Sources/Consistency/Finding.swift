@@ -133,6 +133,11 @@ package struct Finding: Sendable {
     package let severity: Severity
     /// The command that mends it, or nil when it is only reported.
     package let repair: String?
+    /// What tells the documents concerned from others: their `_id`s, or of a finding that is grouped by something else, as
+    /// duplicates are, what it is grouped by. At most ``mostSubjects``.
+    package internal(set) var subjects: [BSONValue] = []
+    /// Whether ``subjects`` are all.
+    package internal(set) var hasAllSubjects = true
     /// What else is wrong for this reason alone: it is right once this is.
     package internal(set) var consequences: [Consequence] = []
 
@@ -147,6 +152,9 @@ package struct Finding: Sendable {
         /// The number of documents concerned.
         package let count: Int
     }
+
+    /// More documents of one finding aren't told apart.
+    package static let mostSubjects = 10_000
 
     /// The largest number of samples kept.
     static let sampleLimit = 5
@@ -166,6 +174,7 @@ package struct Finding: Sendable {
         self.field = field
         self.count = count
         self.samples = samples.map(\.excerpt)
+        subjects = samples.isEmpty ? (count == 0 ? [] : [.null]) : samples.map(\.identifying)
         self.severity = severity
         self.repair = repair
     }
@@ -186,6 +195,10 @@ package struct Finding: Sendable {
     /// Adds what was found of the same elsewhere.
     mutating func merge(_ other: Finding) {
         count += other.count
+        hasAllSubjects = hasAllSubjects && other.hasAllSubjects
+        let room = Self.mostSubjects - subjects.count
+        if other.subjects.count > room { hasAllSubjects = false }
+        subjects += other.subjects.prefix(room)
         for sample in other.samples where !samples.contains(sample) {
             // In order, whoever comes first: two checks of the same data show the same.
             let position = samples.firstIndex { Self.precedes(sample, $0) } ?? samples.count

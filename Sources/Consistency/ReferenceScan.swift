@@ -29,12 +29,12 @@ struct ReferenceScan: Sendable {
     func scan(
         workers: Int, _ interruption: Interruption
     ) async throws -> (findings: FindingCollector, scanned: Int) {
-        let parts = try await parts()
-        guard parts.count > 1 else { return try await scan(parts.first) }
+        let conditions: [BSONDocument?] = try await parts()
+        let parts = conditions.isEmpty ? [nil] : conditions
         let rest = Mutex(Array(parts.enumerated())[...])
-        let results = Mutex<[Int: (findings: FindingCollector, scanned: Int)]>([:])
+        let results = Mutex<[Int: Result]>([:])
         try await database.inWorkers(
-            min(workers, parts.count), next: { _ in rest.withLock { $0.popFirst() } },
+            min(max(workers, 1), parts.count), next: { _ in rest.withLock { $0.popFirst() } },
             each: { worker, part in
                 try interruption.check()
                 let scan = ReferenceScan(database: worker, collection: collection, schema: schema)
@@ -42,10 +42,36 @@ struct ReferenceScan: Sendable {
                 results.withLock { $0[part.offset] = result }
             })
         // In the order of the parts, whichever came first.
+        var all = Result(suspects: ReferenceSuspects(fields: fields))
+        for (_, result) in results.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+            all.findings.merge(result.findings)
+            all.scanned += result.scanned
+            for suspect in result.suspects.all where !all.suspects.add(suspect) { add(suspect, to: &all.findings) }
+        }
+        // However many parts there were: there may be no index to find them by.
+        try await all.suspects.look(in: collection.name, database) { add($0, to: &all.findings) }
+        return (all.findings, all.scanned)
+    }
+
+    /// What came of one part.
+    private struct Result: Sendable {
         var findings = FindingCollector()
-        let sorted = results.withLock { $0.sorted { $0.key < $1.key }.map(\.value) }
-        for result in sorted { findings.merge(result.findings) }
-        return (findings, sorted.reduce(0) { $0 + $1.scanned })
+        /// What has to be looked at once more.
+        var suspects: ReferenceSuspects
+        var scanned = 0
+    }
+
+    /// The fields that documents are grouped by.
+    private var fields: [String] {
+        let references = collection.references.map(\.field)
+        guard let owner = collection.ownerField, !references.contains(owner) else { return references }
+        return references + [owner]
+    }
+
+    private func add(_ suspect: ReferenceSuspects.Suspect, to findings: inout FindingCollector) {
+        let finding = suspect.finding(collection.name)
+        guard let cause = suspect.cause else { return findings.add(finding) }
+        findings.add(finding, becauseOf: .textID, in: cause)
     }
 
     /// Conditions that divide the collection's documents, each with groups enough for one pass; none where one pass does.
@@ -83,9 +109,7 @@ struct ReferenceScan: Sendable {
     }
 
     /// Looks at the documents of one part.
-    private func scan(_ part: BSONDocument?) async throws -> (findings: FindingCollector, scanned: Int) {
-        var fields = collection.references.map(\.field)
-        if let owner = collection.ownerField, !fields.contains(owner) { fields.append(owner) }
+    private func scan(_ part: BSONDocument?) async throws -> Result {
         let key = BSONDocument(fields.map { ($0, BSONValue.string("$" + $0)) })
         var pipeline: [BSONDocument] = [
             ["$group": ["_id": .document(key), "n": ["$sum": 1], "first": ["$min": "$_id"]]]
@@ -95,14 +119,13 @@ struct ReferenceScan: Sendable {
             database.namespace(collection.name), pipeline: pipeline,
             options: ["allowDiskUse": true, "batchSize": .int32(Int32(Self.batchSize)), "hint": ["$natural": 1]],
             readPreference: database.readPreference)
-        var findings = FindingCollector()
-        var scanned = 0
+        var result = Result(suspects: ReferenceSuspects(fields: fields))
         try await database.client.forEachBatch(of: cursor, maximum: Self.batchSize) { documents in
             let groups = documents.map(Group.init)
-            scanned += groups.reduce(0) { $0 + $1.count }
-            for reference in collection.references { try await judge(groups, reference, &findings) }
+            result.scanned += groups.reduce(0) { $0 + $1.count }
+            for reference in collection.references { try await judge(groups, reference, &result) }
         }
-        return (findings, scanned)
+        return result
     }
 
     /// Documents that have all their references in common.
@@ -119,7 +142,7 @@ struct ReferenceScan: Sendable {
     }
 
     private func judge(
-        _ groups: [Group], _ reference: Reference, _ findings: inout FindingCollector
+        _ groups: [Group], _ reference: Reference, _ result: inout Result
     ) async throws {
         let owners = try await targets(of: groups, reference)
         let verdicts = groups.map { verdict($0, reference, owners) }
@@ -128,21 +151,19 @@ struct ReferenceScan: Sendable {
             guard let code else { continue }
             if code == .orphan, let account = group.references[reference.field] {
                 // Grouped by the account: a sample names one, not one of its documents.
-                findings.add(
+                result.findings.add(
                     code, collection.name, reference.field, count: group.count, sample: [reference.field: account])
                 continue
             }
-            var sample: BSONDocument = ["_id": group.first]
-            for element in group.references.rawElements { sample.append(raw: element) }
-            let finding = Finding(
-                code: code, collection: collection.name, field: reference.field, count: group.count, samples: [sample])
+            var suspect = ReferenceSuspects.Suspect(
+                code: code, field: reference.field, references: group.references, count: group.count, first: group.first
+            )
             if code == .danglingReference, let id = group.references[reference.field]?.objectID,
                 isRightOnceRepaired(group, waiting[id] ?? [], reference)
             {
-                findings.add(finding, becauseOf: .textID, in: reference.target)
-            } else {
-                findings.add(finding)
+                suspect.cause = reference.target
             }
+            if !result.suspects.add(suspect) { add(suspect, to: &result.findings) }
         }
     }
 

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Counts that look wrong to a check")
+@Suite("What looks wrong to a check while the application writes")
 struct CheckSettleTests {
     private static let user = #"{"$oid": "6909dd28187c07e4d5636e00"}"#
     private static let session = ObjectID(hex: "6909eac0304d4896f9e17f01")
@@ -55,7 +55,7 @@ struct CheckSettleTests {
             try await Self.insert(0, database)
             let once = try await json(["check", "--settle", "0", "--only", "count,last"], on: database, expecting: 1)
             #expect(once.counts(of: "findings", "count")["count.wrong"] == ["chat_sessions": 1])
-            let arguments = ["check", "--settle", "2", "--only", "count,last", "-v"] + target(database)
+            let arguments = ["check", "--settle", "8", "--only", "count,last", "-v"] + target(database)
             let ended = try await Tool.start(arguments) { tool in
                 // It has seen the message without its increment by then: it waits.
                 try await tool.waitUntilPrinted("may be changing just now")
@@ -72,7 +72,7 @@ struct CheckSettleTests {
             try await database.update(
                 "chat_sessions", ["message_count": 0, "_id": ["$ne": .objectID(try #require(Self.session))]],
                 ["$set": ["message_count": 7]])
-            let arguments = ["check", "--settle", "2", "-v", "--format", "json"] + target(database)
+            let arguments = ["check", "--settle", "8", "-v", "--format", "json"] + target(database)
             let ended = try await Tool.start(arguments) { tool in
                 try await tool.waitUntilPrinted("2 counts may be changing")
                 try await Self.count(database)
@@ -89,7 +89,7 @@ struct CheckSettleTests {
         try await withChats { database in
             try await Self.insert(0, database)
             let arguments =
-                ["check", "--settle", "0.7", "--only", "count,last", "-v", "--format", "json"] + target(database)
+                ["check", "--settle", "4", "--only", "count,last", "-v", "--format", "json"] + target(database)
             let ended = try await Tool.start(arguments) { tool in
                 // One more message before each look; none is ever counted.
                 for look in 1...5 {
@@ -140,6 +140,29 @@ struct CheckSettleTests {
             }
             let first = try await findings()
             for _ in 1...5 { try await #expect(findings() == first) }
+        }
+    }
+
+    @Test("don't hide that a reference, deleted with what it named while the check looked, never named nothing")
+    func deletedBetween() async throws {
+        try await withChats { database in
+            try await Self.insert(0, database)
+            // The server answers late where the check asks for the session that the message names.
+            let late = FailCommand("find", on: "\(database.name).chat_sessions").blocking(milliseconds: 3000)
+            let arguments = ["check", "--only", "ref.dangling"] + target(database)
+            try await database.withFailPoint(late, mode: .times(1)) { failPoint in
+                let ended = try await Tool.start(arguments) { tool in
+                    try await failPoint.waitUntilEntered()
+                    for name in ["chat_sessions", "messages"] {
+                        try await database.run(["delete": .string(name), "deletes": [["q": [:], "limit": 0]]])
+                    }
+                }
+                #expect(ended.result.exitCode == 0, "\(ended.result)")
+            }
+            // What stays is found.
+            try await Self.insert(1, database)
+            let stays = try await json(["check", "--only", "ref.dangling"], on: database, expecting: 1)
+            #expect(stays.counts(of: "findings", "count") == ["ref.dangling": ["messages": 1]])
         }
     }
 }

@@ -49,7 +49,8 @@ struct Check: AsyncParsableCommand {
                     soFar.report, database, freshness, made: made, duration: ContinuousClock.now - start
                 )
             }
-            let checker = Checker(database: database, schema: .chat, settle: settle.duration, progress: session.progress)
+            let checker = Checker(
+                database: database, schema: .chat, settle: settle.duration, progress: session.progress)
             let report = try await checker.check(codes, interruption: session.interruption, soFar: soFar)
             if !report.isCutShort { try await freshness.check() }
             let damage = report.isCutShort ? nil : try await Self.damage(report, database)
