@@ -59,6 +59,7 @@ let package = Package(
         library("StepFiles", ["BSON", "InputFiles", "MongoDriver", "Checksums", "Journal", "MigrationEngine"]),
         library("Consistency", ["BSON", "MongoDriver", "Journal"]),
         library("Chat", ["BSON", "InputFiles", "MongoDriver", "Journal", "Consistency", "CCrypt"]),
+        library("Checks", ["BSON", "InputFiles", "MongoDriver", "Checksums", "Journal", "Consistency"]),
         .target(
             name: "Migrations",
             dependencies: ["Journal", "MigrationEngine", "Consistency", "Chat"],
@@ -69,7 +70,7 @@ let package = Package(
             name: "chat-admin",
             dependencies: [
                 "BSON", "InputFiles", "MongoDriver", "Journal", "MigrationEngine", "StepFiles", "Consistency", "Chat",
-                "Migrations", logging,
+                "Checks", "Migrations", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -91,6 +92,7 @@ let package = Package(
         tests("MigrationEngineTests", ["MigrationEngine", "Journal", "MongoDriver", "BSON", "TestSupport"]),
         tests("StepFilesTests", ["StepFiles", "MigrationEngine", "Journal", "MongoDriver", "BSON"]),
         tests("ConsistencyTests", ["Consistency", "Chat", "Journal", "MongoDriver", "BSON", "TestSupport"]),
+        tests("ChecksTests", ["Checks", "Consistency", "BSON", "TestSupport"]),
         tests("ChatTests", ["Chat", "TestSupport"]),
         tests("MigrationsTests", ["Migrations", "MigrationEngine", "Checksums", "TestSupport"]),
         .testTarget(

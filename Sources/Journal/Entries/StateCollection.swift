@@ -10,6 +10,9 @@ package enum StateCollection {
     /// What every change was before and after.
     package static let journal = "chat_admin.journal"
 
+    /// One document per recorded check, and per finding that somebody has accepted.
+    package static let checks = "chat_admin.checks"
+
     /// Copies of documents, on which an update is tried out; there only while a step's file is run.
     package static let preview = "chat_admin.scratch"
 

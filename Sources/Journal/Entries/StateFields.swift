@@ -39,7 +39,7 @@ package struct StateFields {
     }
 
     /// A list of documents; empty where there is none.
-    func list(_ name: String) throws(StateError) -> [StateFields] {
+    package func list(_ name: String) throws(StateError) -> [StateFields] {
         let values = try read(name, .array) ?? []
         var list: [StateFields] = []
         for (index, value) in values.enumerated() {
@@ -84,7 +84,7 @@ extension StateField where T == BSONDocument {
 }
 
 extension StateField where T == BSONBinary {
-    static var binary: StateField { StateField(words: "binary data") { $0.binary } }
+    package static var binary: StateField { StateField(words: "binary data") { $0.binary } }
 }
 
 extension StateField where T == JournalKey {
@@ -127,7 +127,7 @@ extension StateField where T == Int64 {
 }
 
 extension StateField where T == [BSONValue] {
-    static var array: StateField { StateField(words: "an array") { $0.array?.values } }
+    package static var array: StateField { StateField(words: "an array") { $0.array?.values } }
 }
 
 extension StateField where T == [ObjectID] {
@@ -137,7 +137,7 @@ extension StateField where T == [ObjectID] {
 }
 
 extension StateField where T == [String] {
-    static var texts: StateField { StateField(words: "an array of texts") { each($0) { $0.string } } }
+    package static var texts: StateField { StateField(words: "an array of texts") { each($0) { $0.string } } }
 }
 
 extension StateField where T == [BSONDocument] {

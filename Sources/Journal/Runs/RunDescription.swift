@@ -54,7 +54,10 @@ package struct RunDescription: Sendable {
 /// The wall clock, for records that people read; nothing is decided by it.
 package enum WallClock {
     /// Milliseconds since 1970.
-    package static var now: BSONValue { .date(Int64(Date().timeIntervalSince1970 * 1000)) }
+    package static var now: BSONValue { .date(milliseconds) }
+
+    /// The same as a number.
+    package static var milliseconds: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
 
     /// Seconds since 1970, as ObjectIds carry them.
     static var seconds: UInt32 { UInt32(clamping: Int64(Date().timeIntervalSince1970)) }

@@ -1,4 +1,5 @@
 internal import Chat
+internal import Checks
 internal import Consistency
 internal import FoundationEssentials
 internal import Journal
@@ -15,6 +16,13 @@ struct CheckResult: CommandResult {
         let count: Int
         let samples: [JSONValue]
         let repair: String?
+        /// How many of them the last recorded check didn't find, how many it did, and how many are accepted; nil where no
+        /// check was compared.
+        var new: Int?
+        var known: Int?
+        var accepted: Int?
+        /// Since when each recorded check has found it.
+        var since: String?
         /// What is wrong for this reason alone; nil for nothing.
         let consequences: [Consequence]?
     }
@@ -28,6 +36,23 @@ struct CheckResult: CommandResult {
         init(_ consequence: Finding.Consequence) {
             code = consequence.code.rawValue
             (collection, field, count) = (consequence.collection, consequence.field, consequence.count)
+        }
+
+        init(_ resolved: CheckComparison.Resolved) {
+            (code, collection, field) = (resolved.name.code, resolved.name.collection, resolved.name.field)
+            count = resolved.count
+        }
+    }
+
+    /// What was kept of the check.
+    struct Recorded: Encodable {
+        let number: Int64
+        let at: String
+        /// Whether there was none to compare it with.
+        let baseline: Bool
+
+        init(_ record: CheckRecord) {
+            (number, at, baseline) = (record.number, TimeText.iso8601(record.at), record.isBaseline)
         }
     }
 
@@ -55,6 +80,10 @@ struct CheckResult: CommandResult {
     /// An idle primary writes every ten seconds.
     private static let noticeable = Duration.seconds(15)
     let findings: [Item]
+    /// What the last recorded check found, and isn't found any more; nil where no check was compared.
+    let resolved: [Consequence]?
+    /// The record that was kept of this check.
+    let recorded: Recorded?
     /// The newest damage, where there is any whose time is known.
     let newestDamage: DamageResult?
     let scanned: [String: Int]
@@ -63,14 +92,17 @@ struct CheckResult: CommandResult {
     let durationMS: Int64
 
     private enum CodingKeys: String, CodingKey {
-        case command, database, clean, complete, asOf, unchecked, findings, newestDamage, scanned, unsettled
-        case durationMS
+        case command, database, clean, complete, asOf, unchecked, findings, resolved, newestDamage, scanned, unsettled
+        case recorded, durationMS
     }
 
     init(
         _ report: CheckReport, _ database: Database, _ freshness: Freshness, made: Set<Installed>,
-        damage: DamageResult? = nil, duration: Duration
+        damage: DamageResult? = nil, comparison: CheckComparison? = nil, record: CheckRecord? = nil, duration: Duration
     ) {
+        recorded = record.map(Recorded.init)
+        let isCompared = comparison.map { !$0.isBaseline || record != nil } ?? false
+        resolved = isCompared ? comparison?.resolved.map(Consequence.init) : nil
         newestDamage = damage
         asOf = freshness.asOf.formatted(.iso8601)
         isOld = freshness.lag >= Self.noticeable
@@ -79,11 +111,16 @@ struct CheckResult: CommandResult {
         // What nobody has looked at isn't clean.
         clean = report.isClean && complete
         unchecked = complete ? nil : report.unchecked
-        findings = report.findings.map { finding in
-            Item(
+        let items = comparison?.items ?? []
+        findings = report.findings.enumerated().map { index, finding in
+            let compared = items.indices.contains(index) ? items[index] : nil
+            return Item(
                 code: finding.code.rawValue, severity: finding.severity.rawValue,
                 collection: finding.collection, field: finding.field, count: finding.count,
                 samples: finding.samples.map(JSONValue.init), repair: finding.repair(made),
+                new: isCompared ? compared?.new : nil, known: isCompared ? compared?.known : nil,
+                accepted: isCompared || compared?.accepted ?? 0 > 0 ? compared?.accepted : nil,
+                since: isCompared ? (compared?.since ?? record?.at).map(TimeText.iso8601) : nil,
                 consequences: finding.consequences.isEmpty
                     ? nil : finding.consequences.map(Consequence.init))
         }
@@ -103,6 +140,17 @@ struct CheckResult: CommandResult {
         if isOld { footer.append(style.warning("The data are as of \(asOf): what has changed since isn't in them.")) }
         if let newestDamage {
             footer.append((newestDamage.recent ? style.warning : style.faint)(newestDamage.sentence))
+        }
+        for item in resolved ?? [] {
+            let place = item.collection + (item.field.map { ".\($0)" } ?? "")
+            footer.append(style.good("Right again: \(Readable.count(item.count)) \(item.code) of \(place)."))
+        }
+        if let recorded {
+            footer.append(
+                style.faint(
+                    recorded.baseline
+                        ? "Recorded as check \(recorded.number), the baseline: what it found counts as known from now on."
+                        : "Recorded as check \(recorded.number)."))
         }
         for item in unsettled ?? [] {
             footer.append(
@@ -127,15 +175,30 @@ struct CheckResult: CommandResult {
                 return
                     "      and \(Readable.count(consequence.count)) \(consequence.code) of \(place), right once it is mended"
             }
-            return [isError ? style.bad(line) : style.warning(line)] + consequences.map(style.faint)
+            let isAccepted = item.accepted == item.count
+            let coloured = isAccepted ? style.faint(line) : isError ? style.bad(line) : style.warning(line)
+            return [coloured] + item.standing.map { style.faint("      \($0)") } + consequences.map(style.faint)
                 + shown.map { style.faint("      \(item.count > shown.count ? "such as " : "")\($0.text)") }
         }
-        let errors = findings.filter { $0.severity == "error" }.reduce(0) { $0 + $1.count }
+        let errors = findings.filter { $0.severity == "error" }.reduce(0) { $0 + $1.count - ($1.accepted ?? 0) }
         let heading =
             errors == 0 && complete
             ? style.good("\(database) is clean, with warnings:")
             : style.bold("\(database) has \(Readable.count(errors)) error\(errors == 1 ? "" : "s"):")
         return [heading] + lines + footer
+    }
+}
+
+extension CheckResult.Item {
+    /// What has become of it since the last recorded check, in words.
+    var standing: [String] {
+        var parts: [String] = []
+        if let new, new > 0 { parts.append("\(Readable.count(new)) new") }
+        if let known, known > 0 {
+            parts.append("\(Readable.count(known)) known" + (since.map { " since \($0.prefix(10))" } ?? ""))
+        }
+        if let accepted, accepted > 0 { parts.append("\(Readable.count(accepted)) accepted") }
+        return parts.isEmpty ? [] : [parts.joined(separator: ", ")]
     }
 }
 

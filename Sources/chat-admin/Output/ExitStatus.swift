@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Chat
+internal import Checks
 internal import Journal
 internal import MongoDriver
 internal import StepFiles
@@ -47,6 +48,8 @@ extension ExitStatus {
         case let error as StateError: self = error.isOfCollection ? .configuration : .badInput
         case let failure as SeedFile.Failure: self = failure.isUnreadable ? .localIO : .badInput
         case let error as StepFileError: self = error.kind == .inputOutput ? .localIO : .badInput
+        case is AtomicFile.Failure: self = .localIO
+        case let failure as FileCheckStore.Failure: self = failure.isUnreadable ? .localIO : .badInput
         case is PasswordHash.Failure: self = .badInput
         default: self = .internalError
         }

@@ -1,9 +1,12 @@
 internal import ArgumentParser
+internal import BSON
 internal import Chat
+internal import Checks
 internal import Consistency
 internal import InputFiles
 import Journal
 internal import Migrations
+internal import MongoDriver
 
 /// Looks for findings.
 struct Check: AsyncParsableCommand {
@@ -12,9 +15,13 @@ struct Check: AsyncParsableCommand {
         discussion: """
             Exits 0 when nothing is wrong, or only warnings were found, and 1 when something is wrong. Each finding names its code, \
             where it is, how many documents it concerns, and the command that mends it.
-            """)
+
+            With --record each check is compared with the last one: what is new, what is known since when, what is right \
+            again. --fail-on new fails for what is new alone; `check accept` keeps a finding from failing until a date.
+            """, subcommands: [CheckAccept.self, CheckAccepted.self, CheckUnaccept.self, CheckHistory.self])
 
     @OptionGroup var options: GlobalOptions
+    @OptionGroup var recording: RecordingOptions
 
     @Option(
         help: ArgumentHelp(
@@ -37,33 +44,84 @@ struct Check: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await CommandSession.run("check", options, requires: .chatDatabase) { session in
+        // Without --record a check changes nothing, and may ask a secondary.
+        try await CommandSession.run(
+            "check", options, requires: .chatDatabase, changes: recording.record && recording.kept.recordFile == nil
+        ) { session in
             let start = ContinuousClock.now
             let soFar = CheckSoFar()
             let codes = try codes()
             let database = session.database
+            let store = recording.kept.store(database)
+            // Before the check, which may take long: what can't be read is said at once.
+            let records = try await store.records(limit: Self.comparedRecords)
+            let accepted = try await store.acceptances()
             let freshness = try await Freshness(session, limit: options.maxStaleness)
             let made = try await Self.made(codes, database)
+            let compare = { @Sendable (report: CheckReport) throws in
+                try CheckComparison(
+                    report, codes: codes, records: records, accepted: accepted, now: WallClock.milliseconds)
+            }
             session.soFar.tell {
                 CheckResult(
-                    soFar.report, database, freshness, made: made, duration: ContinuousClock.now - start
-                )
+                    soFar.report, database, freshness, made: made, comparison: try? compare(soFar.report),
+                    duration: ContinuousClock.now - start)
             }
             let checker = Checker(
                 database: database, schema: .chat, settle: settle.duration, progress: session.progress)
             let report = try await checker.check(codes, interruption: session.interruption, soFar: soFar)
             if !report.isCutShort { try await freshness.check() }
             let damage = report.isCutShort ? nil : try await Self.damage(report, database)
-            let result = CheckResult(
-                report, database, freshness, made: made, damage: damage, duration: ContinuousClock.now - start)
-            try session.console.print(result, options.format)
-            if report.isCutShort, let reason = session.interruption.reason {
-                return ExitStatus(EngineError.interrupted(reason))
+            let comparison = try compare(report)
+            let status = status(report, comparison, session)
+            var record: CheckRecord?
+            if recording.isRecorded {
+                record = try await keep(report, comparison, codes, status, since: start, in: store, session)
             }
-            // What nobody has looked at isn't clean.
-            let isWrong = !report.unchecked.isEmpty || (strict ? !report.findings.isEmpty : !report.isClean)
-            return isWrong ? .findings : .done
+            let result = CheckResult(
+                report, database, freshness, made: made, damage: damage, comparison: comparison, record: record,
+                duration: ContinuousClock.now - start)
+            try session.console.print(result, options.format)
+            return status
         }
+    }
+
+    /// The last record may have looked for something else: so many are looked through.
+    private static let comparedRecords = 50
+
+    /// The exit code: 1 for what is wrong and isn't accepted, as --fail-on says.
+    private func status(
+        _ report: CheckReport, _ comparison: CheckComparison, _ session: CommandSession
+    ) -> ExitStatus {
+        if report.isCutShort, let reason = session.interruption.reason {
+            return ExitStatus(EngineError.interrupted(reason))
+        }
+        // What nobody has looked at isn't clean.
+        guard report.unchecked.isEmpty else { return .findings }
+        let counted = zip(report.findings, comparison.items).filter { strict || $0.0.severity == .error }.map(\.1)
+        switch recording.failOn {
+        case .any: return counted.contains { $0.new + $0.known > 0 } ? .findings : .done
+        case .new: return counted.contains { $0.new > 0 } ? .findings : .done
+        case .none: return .done
+        }
+    }
+
+    private func keep(
+        _ report: CheckReport, _ comparison: CheckComparison, _ codes: Set<FindingCode>, _ status: ExitStatus,
+        since start: ContinuousClock.Instant, in store: any CheckStore, _ session: CommandSession
+    ) async throws -> CheckRecord {
+        var record = try CheckRecord(
+            report, codes: codes, durationMS: (ContinuousClock.now - start).milliseconds,
+            toolVersion: ToolVersion.current, serverVersion: session.database.server.version,
+            now: WallClock.milliseconds)
+        for (index, item) in comparison.items.enumerated() {
+            if let since = item.since { record.items[index].since = since }
+        }
+        record.exitCode = status.rawValue
+        record.new = comparison.items.reduce(0) { $0 + $1.new }
+        record.resolved = comparison.resolved.reduce(0) { $0 + $1.count }
+        record.isBaseline = comparison.isBaseline
+        return try await store.append(record, keepingDays: recording.keep)
     }
 
     /// The newest of the damage that was found.

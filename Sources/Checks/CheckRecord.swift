@@ -1,0 +1,164 @@
+package import BSON
+package import Consistency
+package import Journal
+
+/// One recorded check: when, what was covered, and which documents were found.
+package struct CheckRecord: Sendable {
+    /// Of one finding, what later checks are compared with.
+    package struct Item: Sendable {
+        /// The finding.
+        package let name: FindingName
+        /// How bad it was: `error` or `warning`.
+        package let severity: String
+        /// The number of documents.
+        package let count: Int
+        /// The documents' identities, in order; nil where there were too many to be told apart.
+        package let identities: [UInt64]?
+        /// Since when each recorded check has found it, in milliseconds since 1970.
+        package var since: Int64
+    }
+
+    /// The record's id.
+    package let id: ObjectID
+    /// The number of the record: one more than that of the newest before it, whatever the clocks said.
+    package var number: Int64
+    /// When the check ended, in milliseconds since 1970, by the server's clock where the server keeps the record.
+    package var at: Int64
+    /// How long it took.
+    package let durationMS: Int64
+    /// The tool's version, and the server's.
+    package let toolVersion: String
+    package let serverVersion: String
+    /// `full`.
+    package let mode: String
+    /// The codes that were looked for.
+    package let codes: [String]
+    /// Whether everything was looked at.
+    package let isComplete: Bool
+    /// What wasn't.
+    package let unchecked: [String]
+    /// What was found.
+    package var items: [Item]
+    /// The number of documents looked at, by collection.
+    package let sizes: [String: Int]
+    /// The check's exit code.
+    package var exitCode: Int32
+    /// How many documents were found for the first time, and how many are right again.
+    package var new = 0
+    package var resolved = 0
+    /// Whether there was nothing to compare it with.
+    package var isBaseline = false
+
+    /// Makes the record of a check that has come to its end.
+    ///
+    /// - Parameters:
+    ///   - report: What was found.
+    ///   - codes: What was looked for.
+    ///   - duration: How long it took, in milliseconds.
+    ///   - toolVersion: The tool's version.
+    ///   - serverVersion: The server's version.
+    ///   - now: The time, in milliseconds since 1970.
+    /// - Throws: `ChecksumError`.
+    package init(
+        _ report: CheckReport, codes: Set<FindingCode>, durationMS duration: Int64, toolVersion: String,
+        serverVersion: String, now: Int64
+    ) throws {
+        id = .now()
+        (number, at, durationMS) = (1, now, duration)
+        (self.toolVersion, self.serverVersion, mode) = (toolVersion, serverVersion, "full")
+        self.codes = codes.map(\.rawValue).sorted()
+        (isComplete, unchecked) = (report.unchecked.isEmpty, report.unchecked)
+        items = try report.findings.map { finding in
+            let name = FindingName(finding)
+            let identities = finding.hasAllSubjects ? try finding.subjects.map(name.identity).sorted() : nil
+            return Item(
+                name: name, severity: finding.severity.rawValue, count: finding.count, identities: identities, since: now)
+        }
+        sizes = report.scanned
+        exitCode = 0
+    }
+}
+
+extension CheckRecord {
+    /// What marks a record among the documents of `chat_admin.checks`.
+    static let kind = "check"
+
+    /// As it is kept.
+    package var document: BSONDocument {
+        [
+            "_id": .objectID(id), "kind": .string(Self.kind), "number": .int64(number), "at": .date(at),
+            "durationMS": .int64(durationMS), "toolVersion": .string(toolVersion),
+            "serverVersion": .string(serverVersion), "mode": .string(mode),
+            "codes": .array(BSONArray(codes.map { .string($0) })), "complete": .bool(isComplete),
+            "unchecked": .array(BSONArray(unchecked.map { .string($0) })),
+            "findings": .array(BSONArray(items.map { .document($0.document) })),
+            "sizes": .document(BSONDocument(sizes.sorted { $0.key < $1.key }.map { ($0.key, .int64(Int64($0.value))) })),
+            "exitCode": .int32(exitCode), "new": .int64(Int64(new)), "resolved": .int64(Int64(resolved)),
+            "baseline": .bool(isBaseline),
+        ]
+    }
+
+    /// Reads one.
+    ///
+    /// - Throws: `StateError` where it isn't as this tool writes them.
+    package init(reading document: BSONDocument) throws(StateError) {
+        let fields = StateFields(StateCollection.checks, document)
+        id = try fields.require("_id", .objectID)
+        number = try fields.require("number", .number)
+        at = try fields.require("at", .date)
+        durationMS = try fields.require("durationMS", .count)
+        toolVersion = try fields.require("toolVersion", .text)
+        serverVersion = try fields.require("serverVersion", .text)
+        mode = try fields.require("mode", .text)
+        codes = try fields.require("codes", .texts)
+        isComplete = try fields.require("complete", .flag)
+        unchecked = try fields.require("unchecked", .texts)
+        var items: [Item] = []
+        for item in try fields.list("findings") { items.append(try Item(reading: item)) }
+        self.items = items
+        var sizes: [String: Int] = [:]
+        for element in try fields.require("sizes", .document).elements {
+            guard let size = element.value.integer, size >= 0 else {
+                throw fields.fault("sizes.\(element.key)", "a whole number that isn't negative")
+            }
+            sizes[element.key] = Int(size)
+        }
+        self.sizes = sizes
+        exitCode = Int32(clamping: try fields.require("exitCode", .number))
+        new = Int(try fields.require("new", .count))
+        resolved = Int(try fields.require("resolved", .count))
+        isBaseline = try fields.read("baseline", .flag) ?? false
+    }
+}
+
+extension CheckRecord.Item {
+    fileprivate var document: BSONDocument {
+        var document: BSONDocument = [
+            "code": .string(name.code), "collection": .string(name.collection), "severity": .string(severity),
+            "count": .int64(Int64(count)), "since": .date(since),
+        ]
+        if let field = name.field { document.append("field", .string(field)) }
+        if let identities {
+            let bytes = identities.flatMap { identity in (0..<8).map { UInt8(truncatingIfNeeded: identity >> (56 - 8 * $0)) } }
+            document.append("identities", .binary(BSONBinary(subtype: 0, bytes: bytes)))
+        }
+        return document
+    }
+
+    fileprivate init(reading fields: StateFields) throws(StateError) {
+        name = FindingName(
+            code: try fields.require("code", .text), collection: try fields.require("collection", .text),
+            field: try fields.read("field", .text))
+        severity = try fields.require("severity", .text)
+        count = Int(try fields.require("count", .count))
+        since = try fields.require("since", .date)
+        guard let bytes = try fields.read("identities", .binary)?.bytes else {
+            identities = nil
+            return
+        }
+        guard bytes.count % 8 == 0 else { throw fields.fault("identities", "eight bytes for each document") }
+        identities = stride(from: 0, to: bytes.count, by: 8).map { start in
+            bytes[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+internal import BSON
+internal import InputFiles
+internal import MongoDriver
+
+/// Keeps recorded checks in a file, for users who may only read the database: a line of Extended JSON for each.
+package struct FileCheckStore: CheckStore {
+    /// Why a file can't be used.
+    package struct Failure: Error, CustomStringConvertible, Sendable {
+        /// Whether it couldn't be read at all; otherwise it isn't what this tool writes.
+        package let isUnreadable: Bool
+        /// What is wrong, where, and what to do.
+        package let description: String
+    }
+
+    private let path: String
+
+    /// Records of some years.
+    private static let largest = 512 << 20
+
+    /// Keeps them in a file, which needn't be there yet.
+    package init(_ path: String) { self.path = path }
+
+    package func records(limit: Int) async throws -> [CheckRecord] {
+        let records = try await documents().filter { $0["kind"]?.string == CheckRecord.kind }
+            .map(CheckRecord.init(reading:))
+        return Array(records.sorted { ($0.number, $0.id) > ($1.number, $1.id) }.prefix(limit))
+    }
+
+    package func acceptances() async throws -> [Acceptance] {
+        try await documents().filter { $0["kind"]?.string == Acceptance.kind }.map(Acceptance.init(reading:))
+            .sorted { $0.number < $1.number }
+    }
+
+    package func append(_ record: CheckRecord, keepingDays: Int) async throws -> CheckRecord {
+        var record = record
+        let documents = try await documents()
+        record.number = Self.next(documents, CheckRecord.kind)
+        let oldest = record.at - Int64(keepingDays) * Self.dayMS
+        let kept = documents.filter { $0["kind"]?.string != CheckRecord.kind || $0["at"]?.date ?? 0 >= oldest }
+        try await write(kept + [record.document])
+        return record
+    }
+
+    package func accept(_ acceptance: Acceptance) async throws -> Acceptance {
+        var acceptance = acceptance
+        let documents = try await documents()
+        acceptance.number = Self.next(documents, Acceptance.kind)
+        try await write(documents + [acceptance.document])
+        return acceptance
+    }
+
+    package func unaccept(_ number: Int64) async throws -> Bool {
+        let documents = try await documents()
+        let kept = documents.filter { $0["kind"]?.string != Acceptance.kind || $0["number"]?.integer != number }
+        guard kept.count < documents.count else { return false }
+        try await write(kept)
+        return true
+    }
+
+    private static func next(_ documents: [BSONDocument], _ kind: String) -> Int64 {
+        (documents.filter { $0["kind"]?.string == kind }.compactMap { $0["number"]?.integer }.max() ?? 0) + 1
+    }
+
+    private func documents() async throws -> [BSONDocument] {
+        let text: String
+        do {
+            text = try await InputFile.readText(path, limit: Self.largest)
+        } catch {
+            // The first recorded check makes it.
+            if error.kind == .missing { return [] }
+            throw Failure(isUnreadable: error.kind == .unreadable, description: "\(path): \(error)")
+        }
+        var documents: [BSONDocument] = []
+        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+        where !line.allSatisfy(\.isWhitespace) {
+            do {
+                documents.append(try ExtendedJSON.document(String(line)))
+            } catch {
+                throw Failure(
+                    isUnreadable: false,
+                    description: "\(path), line \(number + 1): \(error.message) This is no file of recorded checks, or "
+                        + "somebody has edited it; name another one, or take the line out.")
+            }
+        }
+        return documents
+    }
+
+    private func write(_ documents: [BSONDocument]) async throws {
+        let lines = try documents.map { try ExtendedJSON.canonical($0) + "\n" }
+        try await AtomicFile.write(Array(lines.joined().utf8), to: path)
+    }
+}

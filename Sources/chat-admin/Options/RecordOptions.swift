@@ -1,0 +1,41 @@
+internal import ArgumentParser
+internal import Checks
+internal import Journal
+
+/// Where recorded checks are kept.
+struct RecordOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Keep records in this file instead of `chat_admin.checks`, for users who may only read the database.",
+            valueName: "file"))
+    var recordFile: String?
+
+    func store(_ database: Database) -> any CheckStore {
+        if let recordFile { FileCheckStore(recordFile) } else { DatabaseCheckStore(database) }
+    }
+}
+
+/// Whether a check is recorded, and what makes it fail.
+struct RecordingOptions: ParsableArguments {
+    @OptionGroup var kept: RecordOptions
+
+    @Flag(help: "Record the check, for later ones to say what is new. --record-file FILE does so in a file.")
+    var record = false
+
+    @Option(help: ArgumentHelp("How many days recorded checks are kept.", valueName: "days"))
+    var keep = 400
+
+    @Option(help: "What makes the check fail (exit code 1): any finding, only what the last recorded check didn't find, or none.")
+    var failOn = FailOn.any
+
+    enum FailOn: String, ExpressibleByArgument, CaseIterable {
+        case any, new, none
+    }
+
+    func validate() throws {
+        guard (1...36_500).contains(keep) else { throw ValidationError("--keep must be between 1 and 36,500 days.") }
+    }
+
+    /// Whether the check is recorded.
+    var isRecorded: Bool { record || kept.recordFile != nil }
+}

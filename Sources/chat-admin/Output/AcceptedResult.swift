@@ -1,0 +1,60 @@
+internal import BSON
+internal import Checks
+internal import Journal
+
+/// What `check accept`, `accepted` and `unaccept` print: what was accepted, or all that is.
+struct AcceptedResult: CommandResult {
+    struct Item: Encodable {
+        let number: Int64
+        let code: String
+        let collection: String?
+        let field: String?
+        /// The documents; nil for all.
+        let ids: [JSONValue]?
+        let reason: String
+        /// Until when; nil for ever.
+        let until: String?
+        /// Whether its time is over.
+        let over: Bool
+        let at: String
+        let user: String
+
+        init(_ acceptance: Acceptance) {
+            number = acceptance.number
+            (code, collection, field) = (acceptance.code, acceptance.collection, acceptance.field)
+            ids = acceptance.subjects?.map(JSONValue.init(of:))
+            reason = acceptance.reason
+            until = acceptance.until.map(TimeText.iso8601)
+            over = !acceptance.holds(at: WallClock.milliseconds)
+            at = TimeText.iso8601(acceptance.at)
+            user = acceptance.user
+        }
+
+        /// What it is about.
+        fileprivate var subject: String {
+            code + (collection.map { ":\($0)" } ?? "") + (field.map { ".\($0)" } ?? "")
+        }
+    }
+
+    let command: String
+    let database: String
+    let accepted: [Item]
+
+    init(command: String, database: String, _ accepted: [Acceptance]) {
+        self.command = command
+        self.database = database
+        self.accepted = accepted.map(Item.init)
+    }
+
+    func lines(_ style: TextStyle) -> [String] {
+        guard !accepted.isEmpty else { return ["Nothing is accepted in \(database)."] }
+        return TextTable.lines(
+            accepted.map { item in
+                let until = item.until.map { item.over ? "was accepted until \($0)" : "until \($0)" } ?? "for ever"
+                return [
+                    "\(item.number)", item.subject, item.ids.map { "\($0.count) documents" } ?? "all documents",
+                    PlainText.tied(until), item.reason,
+                ]
+            }, indent: "")
+    }
+}
