@@ -27,6 +27,26 @@ extension BSONDocument {
     }
 }
 
+/// Runs a change, and says which run it was.
+func runID(_ arguments: [String], on database: TestDatabase) async throws -> String {
+    let result = try await Tool.run(arguments + ["--yes", "--format", "json"] + target(database))
+    try #require([0, 1].contains(result.exitCode), "\(result)")
+    return try #require(try result.json()["run"]?.string)
+}
+
+/// Looks what an undo would do, does it, and compares.
+func undoAsPromised(
+    _ arguments: [String], on database: TestDatabase, expecting code: Int32
+) async throws -> BSONDocument {
+    let image = try await application(database)
+    let dry = try await json(["runs", "undo"] + arguments + ["--dry-run"], on: database, expecting: 0)
+    try await #expect(application(database) == image)
+    let undone = try await json(["runs", "undo"] + arguments + ["--yes"], on: database, expecting: code)
+    #expect(dry["changes"] == undone["changes"])
+    #expect(dry["left"] == undone["left"])
+    return undone
+}
+
 /// What a database holds besides the tool's own state.
 func application(_ database: TestDatabase) async throws -> [String: [BSONDocument]] {
     var documents: [String: [BSONDocument]] = [:]

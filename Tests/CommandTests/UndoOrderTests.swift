@@ -12,8 +12,8 @@ struct UndoOrderTests {
         try await withDatabase(on: kind) { database in
             try await database.loadIncident()
             let before = try await application(database)
-            let ids = try await Self.run(["repair", "ids"], database)
-            let references = try await Self.run(["repair", "references"], database)
+            let ids = try await runID(["repair", "ids"], on: database)
+            let references = try await runID(["repair", "references"], on: database)
             let seed = try #require(
                 try await json(["seed", "--yes"], on: database, expecting: 0)["run"]?.string)
             let after = try await application(database)
@@ -27,7 +27,7 @@ struct UndoOrderTests {
             }
             try await #expect(application(database) == after)
 
-            let undone = try await Self.undo(["--through", ids], database, expecting: 0)
+            let undone = try await undoAsPromised(["--through", ids], on: database, expecting: 0)
             let runs = undone["undone"]?.array?.values.compactMap { $0.document?["run"]?.string }
             #expect(runs == [references, ids])
             var users = before
@@ -43,7 +43,7 @@ struct UndoOrderTests {
             let user = #"{"$oid": "6909dd28187c07e4d5636e9b"}"#
             try await database.insertJSON("users", #"{"_id": \#(user), "username": "ann", "email": "a@example.org"}"#)
             try await database.insertJSON("chat_sessions", #"{"_id": "", "user_id": \#(user), "title": "x"}"#)
-            let ids = try await Self.run(["repair", "ids"], database)
+            let ids = try await runID(["repair", "ids"], on: database)
             let session = try #require(try await database.all("chat_sessions").first?["_id"]?.objectID)
             try await database.insertJSON(
                 "messages",
@@ -51,11 +51,11 @@ struct UndoOrderTests {
                 {"_id": {"$oid": "6909f8dc21be47afd1d831a9"}, "session_id": "\#(session.hex)", "user_id": \#(user),
                 "deleted": false}
                 """#)
-            let references = try await Self.run(["repair", "references"], database)
+            let references = try await runID(["repair", "references"], on: database)
             let refused = try await Tool.run(["runs", "undo", ids, "--yes"] + target(database))
             #expect(refused.exitCode == 4 && refused.errors.contains(references), "\(refused)")
             // The message that came since would refer to nothing.
-            let left = try await Self.undo(["--through", ids], database, expecting: 0)
+            let left = try await undoAsPromised(["--through", ids], on: database, expecting: 0)
             #expect(
                 left.counts(of: "changes", "changed") == [
                     "ref.string": ["messages": 1], "id.empty": ["chat_sessions": 1],
@@ -68,11 +68,11 @@ struct UndoOrderTests {
     func left() async throws {
         try await withDatabase { database in
             try await database.loadIncident()
-            let ids = try await Self.run(["repair", "ids"], database)
-            let references = try await Self.run(["repair", "references"], database)
+            let ids = try await runID(["repair", "ids"], on: database)
+            let references = try await runID(["repair", "references"], on: database)
             try await database.update("chat_sessions", ["title": "chat 2"], ["$set": ["user_id": "somebody"]])
-            _ = try await Self.undo([references], database, expecting: 1)
-            let undone = try await Self.undo([ids], database, expecting: 1)
+            _ = try await undoAsPromised([references], on: database, expecting: 1)
+            let undone = try await undoAsPromised([ids], on: database, expecting: 1)
             // The session has changed since the run that moved it; the others go back.
             #expect(undone.counts(of: "left", "count") == ["id.empty": ["chat_sessions": 1]])
             let left = undone["left"]?.array?.values.first?.document
@@ -87,7 +87,7 @@ struct UndoOrderTests {
         try await withDatabase(on: kind) { database in
             try await database.loadIncident()
             try await database.run(["drop": "artifacts"])
-            let run = try await Self.run(["migrate", "up", "--offline"], database)
+            let run = try await runID(["migrate", "up", "--offline"], on: database)
             try await database.update("chat_sessions", ["title": "chat 2"], ["$set": ["title": "renamed"]])
             try await database.insertJSON("artifacts", #"{"_id": {"$oid": "6909f8dc21be47afd1d83100"}}"#)
             try await database.run(["collMod": "messages", "validationLevel": "strict"])
@@ -106,12 +106,12 @@ struct UndoOrderTests {
                 [["_id": .objectID(ObjectID(timestamp: 7)), "session_id": ids[0], "user_id": ids[0], "deleted": false]])
             try await database.update("messages", ["session_id": ids[1]], ["$set": ["session_id": ids[2]]])
             try await database.update("chat_sessions", ["message_count": 4], ["$set": ["message_count": 5]])
-            let undone = try await Self.undo([run], database, expecting: 1)
+            let undone = try await undoAsPromised([run], on: database, expecting: 1)
             let left = undone.counts(of: "left", "count")
             #expect(left["id.empty"]?["chat_sessions"] == 1 && left["id.string"]?["chat_sessions"] ?? 0 >= 2, "\(left)")
             #expect(left["validator"] == ["messages": 1] && left["create index"] == ["users": 1], "\(left)")
             // A second one finds the rest as it was left.
-            _ = try await Self.undo([run], database, expecting: 1)
+            _ = try await undoAsPromised([run], on: database, expecting: 1)
         }
     }
 
@@ -134,7 +134,7 @@ struct UndoOrderTests {
                 try await database.update("c", ["_id": 4], ["$set": ["m": 9]])
                 try await database.insertJSON("c", #"{"_id": 3, "mine": true}"#)
                 try await database.update("e", ["_id": 2], ["$set": ["mine": true]])
-                let undone = try await Self.undo([try #require(up["run"]?.string)], database, expecting: 1)
+                let undone = try await undoAsPromised([try #require(up["run"]?.string)], on: database, expecting: 1)
                 let left = undone.counts(of: "left", "count")
                 #expect(left["delete"] == ["c": 1] && left["insert"] == ["e": 1], "\(left)")
             }
@@ -145,32 +145,12 @@ struct UndoOrderTests {
     func down() async throws {
         try await withDatabase { database in
             try await database.loadIncident()
-            _ = try await Self.run(["migrate", "up", "--offline"], database)
+            _ = try await runID(["migrate", "up", "--offline"], on: database)
             try await database.update("chat_sessions", ["title": "chat 2"], ["$set": ["title": "renamed"]])
             let dry = try await json(["migrate", "down", "--to", "0", "--dry-run"], on: database, expecting: 0)
             let down = try await json(["migrate", "down", "--to", "0", "--yes"], on: database, expecting: 1)
             #expect(dry["changes"] == down["changes"])
             #expect(dry["left"] == down["left"])
         }
-    }
-
-    /// Runs a change and says which run it was.
-    private static func run(_ arguments: [String], _ database: TestDatabase) async throws -> String {
-        let result = try await Tool.run(arguments + ["--yes", "--format", "json"] + target(database))
-        try #require([0, 1].contains(result.exitCode), "\(result)")
-        return try #require(try result.json()["run"]?.string)
-    }
-
-    /// Looks what an undo would do, does it, and compares.
-    private static func undo(
-        _ arguments: [String], _ database: TestDatabase, expecting code: Int32
-    ) async throws -> BSONDocument {
-        let image = try await application(database)
-        let dry = try await json(["runs", "undo"] + arguments + ["--dry-run"], on: database, expecting: 0)
-        try await #expect(application(database) == image)
-        let undone = try await json(["runs", "undo"] + arguments + ["--yes"], on: database, expecting: code)
-        #expect(dry["changes"] == undone["changes"])
-        #expect(dry["left"] == undone["left"])
-        return undone
     }
 }

@@ -50,41 +50,66 @@ package struct DocumentEvent: Sendable {
 }
 
 extension DocumentEvent {
-    /// What an entry says of the documents with some `_id`s.
+    /// What an entry says of the document with an `_id`.
+    ///
+    /// - Parameters:
+    ///   - document: The entry, as the journal holds it.
+    ///   - id: The `_id`.
+    ///   - run: The run that wrote it.
+    /// - Throws: ``StateError``.
     static func events(
-        _ entry: JournalEntry, of ids: Set<BSONValue>, run: RunHeading?, undoneBy: ObjectID?
-    ) -> [DocumentEvent] {
-        let missed = Set(entry.missed)
+        _ document: BSONDocument, of id: BSONValue, run: (ObjectID) -> RunHeading?
+    ) throws(StateError) -> [DocumentEvent] {
+        let fields = StateFields(StateCollection.journal, document)
+        let entry = try JournalEntry(reading: document)
+        let undoneBy = try fields.read("undone", .objectID)
+        // Of an entry that was undone in part, what went back was done all the same.
+        let restored = try fields.read("restored", .array) ?? []
+        let partlyUndoneBy = try fields.read("left", .objectID)
+        let isMissed = { (id: BSONValue) in entry.missed.contains(id) && !restored.contains(id) }
         func event(
             _ kind: Kind, _ id: BSONValue, _ newID: BSONValue? = nil, _ before: BSONDocument?, _ after: BSONDocument?
         ) -> DocumentEvent {
             DocumentEvent(
-                run: run, key: entry.key, step: entry.step, code: entry.code, kind: kind, id: id, newID: newID ?? id,
-                before: before, after: after, state: entry.state, undoneBy: undoneBy)
+                run: run(entry.key.run), key: entry.key, step: entry.step, code: entry.code, kind: kind, id: id,
+                newID: newID ?? id, before: before, after: after, state: entry.state,
+                undoneBy: undoneBy ?? (restored.contains(id) ? partlyUndoneBy : nil))
         }
         switch entry.content {
         case .fields(let changes):
-            return changes.filter { ids.contains($0.id) && !missed.contains($0.id) }
+            return changes.filter { $0.id.isSameID(as: id) && !isMissed($0.id) }
                 .map { event(.changed, $0.id, nil, $0.before, $0.after) }
         case .rekey(let move):
-            guard ids.contains(move.oldID) || ids.contains(move.newID) else { return [] }
+            guard move.oldID.isSameID(as: id) || move.newID.isSameID(as: id) else { return [] }
             return [event(.moved, move.oldID, move.newID, move.image, move.copy)]
         case .insert(let documents):
             return documents.filter { document in
-                let id = document["_id"] ?? .null
-                return ids.contains(id) && !missed.contains(id)
+                let found = document["_id"] ?? .null
+                return found.isSameID(as: id) && !isMissed(found)
             }.map { event(.inserted, $0["_id"] ?? .null, nil, nil, $0) }
         case .documents(let changes):
-            return changes.filter { ids.contains($0.id) && !missed.contains($0.id) && $0.after != .same }.map {
-                change in
-                switch change.after {
+            return changes.filter { $0.id.isSameID(as: id) && !isMissed($0.id) && $0.after != .same }.map { change in
+                let kind = change.before == nil ? Kind.inserted : .changed
+                return switch change.after {
                 case .absent: event(.deleted, change.id, nil, change.before, nil)
-                case .document(let after):
-                    event(change.before == nil ? .inserted : .changed, change.id, nil, change.before, after)
-                default: event(change.before == nil ? .inserted : .changed, change.id, nil, change.before, nil)
+                case .document(let after): event(kind, change.id, nil, change.before, after)
+                default: event(kind, change.id, nil, change.before, nil)
                 }
             }
         case .validator, .indexes, .collection, .dropped: return []
+        }
+    }
+}
+
+extension BSONValue {
+    /// Whether the server takes it for the same `_id`: numbers are by their value, whatever their type.
+    fileprivate func isSameID(as other: BSONValue) -> Bool {
+        if self == other { return true }
+        switch (self, other) {
+        case (.double(let first), .double(let second)): return first == second
+        case (.double(let first), _): return other.integer.map { Int64(exactly: first) == $0 } ?? false
+        case (_, .double(let second)): return integer.map { Int64(exactly: second) == $0 } ?? false
+        default: return integer != nil && integer == other.integer
         }
     }
 }

@@ -93,10 +93,7 @@ package struct DocumentHistory {
             options: ["batchSize": Run.firstReply])
         try await database.client.forEachBatch(of: cursor, maximum: Run.batchSize, maximumBytes: Undo.mostBytes) {
             for document in $0 {
-                let undone = try StateFields(StateCollection.journal, document).read("undone", .objectID)
-                let entry = try JournalEntry(reading: document)
-                found += DocumentEvent.events(
-                    entry, of: [id], run: runs[entry.key.run]?.heading, undoneBy: undone)
+                found += try DocumentEvent.events(document, of: id) { runs[$0]?.heading }
             }
         }
         found.sort(by: isBefore)

@@ -23,13 +23,13 @@ struct LateReferences {
 
     /// Looks until two looks in a row find nothing.
     ///
-    /// - Parameter id: The run whose documents went back.
-    func follow(undoing id: ObjectID) async throws {
-        var quietLooks = try await isNeeded(id) ? 0 : 2
+    /// - Parameter undo: The run that has given documents their old `_id`s back.
+    func follow(_ undo: ObjectID) async throws {
+        var quietLooks = try await isNeeded(undo) ? 0 : 2
         var kept: [String: [BSONValue]] = [:]
         while quietLooks < 2 {
             if quietLooks > 0 { try await run.pause(for: Self.pause) }
-            let found = try await look(id)
+            let found = try await look(undo)
             kept = found.kept
             quietLooks = found.followed == 0 ? quietLooks + 1 : 0
         }
@@ -50,20 +50,21 @@ struct LateReferences {
         let stopped = try await run.database.findAll(
             StateCollection.runs, filter: Self.isStopped, options: ["projection": [Self.field: 1]])
         for record in stopped where record["_id"] != .objectID(run.id) {
-            guard let id = record[Self.field]?.objectID else { continue }
-            try await follow(undoing: id)
+            guard let undo = record["_id"]?.objectID else { continue }
+            try await follow(undo)
             try await run.writer.bulkWrite(
                 run.database.namespace(StateCollection.runs),
                 [.updateOne(filter: ["_id": record["_id"] ?? .null], update: ["$unset": [Self.field: ""]])])
         }
     }
 
-    /// The documents that a run has moved; which of them are back is looked at.
-    private static func moves(of id: ObjectID) -> BSONDocument {
+    /// The documents that an undo has given their old `_id`s back, by its own entries: what an earlier undo of the same run
+    /// did is over, and whoever refers to those documents since means what they say.
+    private static func moves(by undo: ObjectID) -> BSONDocument {
         [
             "_id": [
-                "$gte": JournalKey(run: id, number: 0).value, "$lte": JournalKey(run: id, number: .max).value,
-            ], "kind": "rekey", "state": "done",
+                "$gte": JournalKey(run: undo, number: 0).value, "$lte": JournalKey(run: undo, number: .max).value,
+            ], "kind": "rekey", "undoes": ["$exists": true], "state": "done",
         ]
     }
 
@@ -80,19 +81,19 @@ struct LateReferences {
         }
     }
 
-    private func isNeeded(_ id: ObjectID) async throws -> Bool {
+    private func isNeeded(_ undo: ObjectID) async throws -> Bool {
         try await !run.database.findAll(
-            StateCollection.journal, filter: Self.moves(of: id), options: ["limit": 1, "projection": ["_id": 1]]
+            StateCollection.journal, filter: Self.moves(by: undo), options: ["limit": 1, "projection": ["_id": 1]]
         ).isEmpty
     }
 
-    private func look(_ id: ObjectID) async throws -> Found {
+    private func look(_ undo: ObjectID) async throws -> Found {
         var found = Found()
         let projection: BSONDocument = [
-            "collection": 1, "oldId": 1, "newId": 1, "referrers": 1, "earlierReferences": 1, "before._id": 1,
+            "collection": 1, "oldId": 1, "newId": 1, "referrers": 1, "undoes": 1, "staying": 1, "before._id": 1,
         ]
         let cursor = try await run.database.client.find(
-            run.database.namespace(StateCollection.journal), filter: Self.moves(of: id),
+            run.database.namespace(StateCollection.journal), filter: Self.moves(by: undo),
             options: ["projection": .document(projection)])
         try await run.database.client.forEachBatch(of: cursor, maximum: Self.atOnce) { documents in
             let moves = try documents.map { document in
@@ -100,40 +101,40 @@ struct LateReferences {
                 return (collection: try fields.require("collection", .text), move: try RekeyMove(reading: fields))
             }
             for (collection, group) in Dictionary(grouping: moves, by: \.collection) {
-                found += try await look(group.map(\.move), in: collection, id)
+                found += try await look(group.map(\.move), in: collection, undo)
             }
         }
         return found
     }
 
-    private func look(_ moves: [RekeyMove], in collection: String, _ id: ObjectID) async throws -> Found {
+    /// - Parameter moves: As the undo has made them: from the `_id` that a document had got to the one that it had before.
+    private func look(_ moves: [RekeyMove], in collection: String, _ undo: ObjectID) async throws -> Found {
         let present = try await run.database.client.listCollections(run.database.name)
-        let standing = try await standing(moves.flatMap { [$0.newID, $0.oldID] }, in: collection)
-        let back = moves.filter { !standing.contains($0.newID) && standing.contains($0.oldID) }
-        // References that were there before a document had this `_id` stay behind, as they were.
-        let staying = try await staying(back.filter { $0.earlierReferences > 0 }.map(\.newID), in: collection)
-        let gone = back.filter { $0.earlierReferences == 0 || staying[$0.newID] != nil }
-        let oldIDs = Dictionary(gone.map { ($0.newID, $0.oldID) }, uniquingKeysWith: { first, _ in first })
+        let standing = try await standing(moves.flatMap { [$0.oldID, $0.newID] }, in: collection)
+        let back = moves.filter { !standing.contains($0.oldID) && standing.contains($0.newID) }
+        let byID = Dictionary(back.map { ($0.oldID, $0) }, uniquingKeysWith: { first, _ in first })
+        let hasStaying = back.contains { !$0.staying.isEmpty }
         var found = Found()
-        guard !oldIDs.isEmpty else { return found }
-        for referrer in Set(gone.flatMap(\.referrers)) where present[referrer.collection]?.isOrdinary ?? false {
-            let filter: BSONDocument = [referrer.field: ["$in": .array(BSONArray(oldIDs.keys))]]
+        guard !byID.isEmpty else { return found }
+        for referrer in Set(back.flatMap(\.referrers)) where present[referrer.collection]?.isOrdinary ?? false {
+            let filter: BSONDocument = [referrer.field: ["$in": .array(BSONArray(byID.keys))]]
             let cursor = try await run.database.client.find(
                 run.database.namespace(referrer.collection), filter: filter,
                 options: ["projection": ["_id": 1, referrer.field: 1]])
             try await run.database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
-                let formerly = try await formerIDs(documents, in: referrer.collection, id, isNeeded: !staying.isEmpty)
+                let formerly = try await formerIDs(documents, in: referrer.collection, undo, isNeeded: hasStaying)
                 let changes = documents.compactMap { document -> FieldChange? in
-                    guard let id = document["_id"], let value = document[referrer.field], let old = oldIDs[value]
+                    guard let id = document["_id"], let value = document[referrer.field], let move = byID[value]
                     else { return nil }
-                    let stays = staying[value]?[referrer] ?? []
+                    // References that were there before a document had this `_id` stay behind, as they were.
+                    let stays = move.staying[referrer] ?? []
                     guard !stays.contains(id), !(formerly[id].map(stays.contains) ?? false) else { return nil }
-                    guard old.type == .string else {
+                    guard move.newID.type == .string else {
                         // A reference that is null names nothing: it would be lost.
                         found.kept[referrer.collection, default: []].append(id)
                         return nil
                     }
-                    return FieldChange(id: id, before: [referrer.field: value], after: [referrer.field: old])
+                    return FieldChange(id: id, before: [referrer.field: value], after: [referrer.field: move.newID])
                 }
                 let unchanged = try await run.apply(
                     changes, in: referrer.collection, code: "references", bypassesValidation: true)
@@ -145,32 +146,16 @@ struct LateReferences {
 
     /// The `_id`s that referring documents had while the references to be kept were noted: the undo has given them others.
     private func formerIDs(
-        _ documents: [BSONDocument], in collection: String, _ id: ObjectID, isNeeded: Bool
+        _ documents: [BSONDocument], in collection: String, _ undo: ObjectID, isNeeded: Bool
     ) async throws -> [BSONValue: BSONValue] {
         let ids = documents.compactMap { $0["_id"] }.filter { $0.type != .objectID }
         guard isNeeded, !ids.isEmpty else { return [:] }
-        var filter = Self.moves(of: id)
+        var filter = Self.moves(by: undo)
         filter.append("collection", .string(collection))
-        filter.append("oldId", ["$in": .array(BSONArray(ids))])
+        filter.append("newId", ["$in": .array(BSONArray(ids))])
         let entries = try await run.database.findAll(
             StateCollection.journal, filter: filter, options: ["projection": ["oldId": 1, "newId": 1]])
-        return entries.reduce(into: [:]) { $0[$1["oldId"] ?? .null] = $1["newId"] }
-    }
-
-    /// The references that stay behind, as the entries of the undo name them, by the `_id` that was taken away.
-    private func staying(
-        _ ids: [BSONValue], in collection: String
-    ) async throws -> [BSONValue: [Referrer: Set<BSONValue>]] {
-        guard !ids.isEmpty else { return [:] }
-        let entries = try await run.database.findAll(
-            StateCollection.journal,
-            filter: [
-                "collection": .string(collection), "oldId": ["$in": .array(BSONArray(ids))], "kind": "rekey",
-                "state": "done", "undoes": ["$exists": true],
-            ], options: ["sort": ["_id": 1], "projection": ["oldId": 1, "staying": 1]])
-        return try entries.reduce(into: [:]) {
-            $0[$1["oldId"] ?? .null] = try RekeyMove.staying(StateFields(StateCollection.journal, $1))
-        }
+        return entries.reduce(into: [:]) { $0[$1["newId"] ?? .null] = $1["oldId"] }
     }
 
     private func standing(_ ids: [BSONValue], in collection: String) async throws -> Set<BSONValue> {

@@ -3,9 +3,10 @@ internal import MongoDriver
 
 /// Finds the runs that built on what an older one changed, by what the journal says they touched.
 ///
-/// A run builds on an older one where both changed the same document, index, validator or collection, or where it made
-/// something refer to a document that the older one had moved. What an undo had to leave, because somebody else has
-/// changed it since, stands in nobody's way.
+/// A run builds on an older one where both changed the same document, index or validator; where one made or dropped a
+/// collection that the other worked in; where it moved a document that the older one had changed, or put another one in
+/// the place that it had left; and where it made something refer to a document that the older one had moved. What an
+/// undo had to leave, because somebody else has changed it since, stands in nobody's way.
 package struct LaterRuns {
     private let database: Database
     /// The runs that may be undone, oldest first.
@@ -29,9 +30,13 @@ package struct LaterRuns {
         let considered = runs[position...]
         let ranks = Dictionary(uniqueKeysWithValues: considered.enumerated().map { ($1.id, $0) })
         var earlier: [ObjectID: Set<ObjectID>] = [:]
-        for pair in try await pairs(among: Array(ranks.keys)) {
-            guard let first = ranks[pair.of], let second = ranks[pair.by], first < second else { continue }
-            earlier[pair.by, default: []].insert(pair.of)
+        for touches in try await sharedTouches(among: considered.map(\.id)) {
+            for later in touches where !later.isLeft {
+                for first in touches where Self.isBuiltOn(first.role, by: later.role) {
+                    guard let one = ranks[first.run], let other = ranks[later.run], one < other else { continue }
+                    earlier[later.run, default: []].insert(first.run)
+                }
+            }
         }
         var found: Set<ObjectID> = [id]
         // Each comes after what it builds on.
@@ -51,95 +56,160 @@ package struct LaterRuns {
             advice: "\(EngineAdvice.undoThrough(id)).")
     }
 
-    /// Of two runs the one that changed something, and the one that touched the same.
-    private struct Pair {
-        let of: ObjectID
-        let by: ObjectID
+    /// Makes sure of that again, where runs have been made since these were read.
+    ///
+    /// - Throws: as ``check(_:undoing:)``.
+    package func check(again id: ObjectID) async throws {
+        let known = Set(runs.map(\.id))
+        let isSame = try await RunHeading.list(database).allSatisfy { $0.undoes != nil || known.contains($0.id) }
+        if !isSame { try await Self.check(database, undoing: id) }
     }
 
-    private func pairs(among ids: [ObjectID]) async throws -> [Pair] {
-        let groups = try await database.aggregateAll(
-            StateCollection.journal,
-            Self.sharing(among: ids) + [["$group": ["_id": ["m": "$makers", "t": "$touchers"]]]])
-        return groups.flatMap { group -> [Pair] in
-            let makers = group.value(at: "_id", "m")?.array?.values.compactMap(\.objectID) ?? []
-            let touchers = group.value(at: "_id", "t")?.array?.values.compactMap(\.objectID) ?? []
-            return makers.flatMap { maker in touchers.map { Pair(of: maker, by: $0) } }
+    /// In what way a run touched something.
+    private enum Role: String {
+        /// It changed a document, or made, changed or dropped an index or a validator.
+        case content
+        /// It moved a document away from an `_id`.
+        case from
+        /// It moved a document to an `_id`.
+        case to
+        /// It made something refer to a document.
+        case refers
+        /// It made or dropped a collection.
+        case whole
+        /// It worked in a collection.
+        case within
+    }
+
+    /// Whether a later run that touched something in one way builds on an older one that had touched it in another.
+    private static func isBuiltOn(_ first: Role, by later: Role) -> Bool {
+        switch (first, later) {
+        // Another document had come to the place by itself.
+        case (.from, .from): false
+        case (.to, .refers): true
+        case (.refers, _), (_, .refers): false
+        case (.within, .within): false
+        default: true
         }
     }
 
-    /// For everything that several runs have touched, who made it what it is, and who touched it: two lists.
+    private struct Touch {
+        let run: ObjectID
+        let role: Role
+        /// Whether an undo had to leave it.
+        let isLeft: Bool
+    }
+
+    /// Who has touched the same, and how: each way in which several runs came together, once.
+    private func sharedTouches(among ids: [ObjectID]) async throws -> [[Touch]] {
+        let groups = try await database.aggregateAll(
+            StateCollection.journal, Self.sharing(among: ids) + [["$group": ["_id": "$by"]]])
+        return groups.map { group in
+            (group["_id"]?.array?.values ?? []).compactMap { touch in
+                guard let fields = touch.document, let run = fields["r"]?.objectID,
+                    let role = fields["w"]?.string.flatMap(Role.init(rawValue:))
+                else { return nil }
+                return Touch(run: run, role: role, isLeft: fields["l"]?.bool ?? false)
+            }
+        }
+    }
+
+    /// Everything that several runs have touched, with who did, and how.
     private static func sharing(among ids: [ObjectID]) -> [BSONDocument] {
         let missed: BSONValue = ["$ifNull": ["$missed", []]]
         func each(_ list: String, _ element: BSONValue) -> BSONValue {
             ["$map": ["input": ["$ifNull": [.string("$" + list), []]], "in": element]]
         }
         func isKind(_ kinds: BSONArray) -> BSONValue { ["$in": ["$kind", .array(kinds)]] }
-        // A document by its collection and `_id`; what belongs to a collection by a name that no `_id` can be.
+        func touch(_ of: BSONValue, _ id: BSONValue, _ role: Role) -> BSONValue {
+            ["of": of, "id": id, "w": .string(role.rawValue)]
+        }
+        // What belongs to a collection is named by what no collection's name can be.
+        let part: BSONValue = ["part": "$collection"]
         func documents(_ list: String, _ id: String) -> BSONValue {
             [
                 "$map": [
                     "input": ["$setDifference": [each(list, .string(id)), missed]],
-                    "in": ["of": "$collection", "id": "$$this", "makes": true, "touches": true],
+                    "in": touch("$collection", "$$this", .content),
                 ]
             ]
         }
-        func part(_ name: BSONValue) -> BSONValue {
-            ["of": ["part": "$collection"], "id": name, "makes": true, "touches": true]
-        }
         // References, whatever collection holds them: an ObjectId stands for one document.
-        let referred: BSONValue = [
-            "$map": [
-                "input": [
-                    "$filter": [
-                        "input": [
-                            "$reduce": [
-                                "input": each(
-                                    "items", ["$objectToArray": ["$ifNull": ["$$this.after", .document([:])]]]),
-                                "initialValue": [], "in": ["$concatArrays": ["$$value", "$$this.v"]],
-                            ]
-                        ], "cond": ["$eq": [["$type": "$$this"], "objectId"]],
-                    ]
-                ],
-                "in": ["of": "reference", "id": "$$this", "makes": false, "touches": true],
+        func referred(_ list: String, _ document: String) -> BSONValue {
+            let values: BSONValue = [
+                "$reduce": [
+                    "input": each(list, ["$objectToArray": ["$ifNull": [.string(document), .document([:])]]]),
+                    "initialValue": [], "in": ["$concatArrays": ["$$value", "$$this"]],
+                ]
             ]
-        ]
+            let isReference: BSONValue = [
+                "$and": [["$eq": [["$type": "$$this.v"], "objectId"]], ["$ne": ["$$this.k", "_id"]]]
+            ]
+            return [
+                "$map": [
+                    "input": ["$filter": ["input": values, "cond": isReference]],
+                    "in": touch("reference", "$$this.v", .refers),
+                ]
+            ]
+        }
         let moved: BSONValue = [
-            ["of": "$collection", "id": "$newId", "makes": true, "touches": true],
-            ["of": "reference", "id": "$newId", "makes": true, "touches": false],
+            touch("$collection", "$newId", .to), touch("reference", "$newId", .to),
+            touch("$collection", "$oldId", .from),
         ]
         let touched: BSONValue = [
             "$switch": [
                 "branches": [
                     [
                         "case": isKind(["fields"]),
-                        "then": ["$concatArrays": [documents("items", "$$this.id"), referred]],
+                        "then": ["$concatArrays": [documents("items", "$$this.id"), referred("items", "$$this.after")]],
                     ],
-                    ["case": isKind(["documents"]), "then": documents("items", "$$this.id")],
-                    ["case": isKind(["insert"]), "then": documents("documents", "$$this._id")],
+                    [
+                        "case": isKind(["documents"]),
+                        "then": ["$concatArrays": [documents("items", "$$this.id"), referred("items", "$$this.after")]],
+                    ],
+                    [
+                        "case": isKind(["insert"]),
+                        "then": ["$concatArrays": [documents("documents", "$$this._id"), referred("documents", "$$this")]],
+                    ],
                     ["case": isKind(["rekey"]), "then": moved],
-                    ["case": isKind(["indexes"]), "then": each("indexes", part("$$this.name"))],
-                    ["case": isKind(["validator"]), "then": [part("validator")]],
-                    ["case": isKind(["collection", "dropped"]), "then": [part("collection")]],
+                    ["case": isKind(["indexes"]), "then": each("indexes", touch(part, "$$this.name", .content))],
+                    ["case": isKind(["validator"]), "then": [touch(part, "validator", .content)]],
                 ], "default": [],
             ]
         ]
-        let noted: BSONDocument = [
-            "_id.r": ["$in": .array(BSONArray(ids.map { .objectID($0) }))], "undone": ["$exists": false],
-            "left": ["$exists": false], "state": ["$ne": .string(JournalEntry.State.abandoned.rawValue)],
+        let role: BSONValue = [
+            "$cond": [isKind(["collection", "dropped"]), .string(Role.whole.rawValue), .string(Role.within.rawValue)]
         ]
-        func runs(_ flag: BSONValue) -> BSONValue { ["$addToSet": ["$cond": [flag, "$run", "$$REMOVE"]]] }
+        let collection: BSONValue = ["of": part, "id": "collection", "w": role]
+        let ranges = ids.map { id -> BSONValue in
+            [
+                "_id": [
+                    "$gte": JournalKey(run: id, number: 0).value, "$lte": JournalKey(run: id, number: .max).value,
+                ]
+            ]
+        }
         return [
-            ["$match": .document(noted)],
-            ["$project": ["run": "$_id.r", "touched": touched]],
+            [
+                "$match": [
+                    "$or": .array(BSONArray(ranges)), "undone": ["$exists": false],
+                    "state": ["$ne": .string(JournalEntry.State.abandoned.rawValue)],
+                ]
+            ],
+            [
+                "$project": [
+                    "by": ["r": "$_id.r", "l": ["$gt": ["$left", .null]]],
+                    "touched": ["$concatArrays": [touched, [collection]]],
+                ]
+            ],
             ["$unwind": "$touched"],
             [
                 "$group": [
-                    "_id": ["of": "$touched.of", "id": "$touched.id"], "runs": ["$addToSet": "$run"],
-                    "makers": runs("$touched.makes"), "touchers": runs("$touched.touches"),
+                    "_id": ["of": "$touched.of", "id": "$touched.id"],
+                    "by": ["$addToSet": ["r": "$by.r", "l": "$by.l", "w": "$touched.w"]],
+                    "first": ["$min": "$by.r"], "last": ["$max": "$by.r"],
                 ]
             ],
-            ["$match": ["$expr": ["$gt": [["$size": "$runs"], 1]]]],
+            ["$match": ["$expr": ["$ne": ["$first", "$last"]]]],
         ]
     }
 }

@@ -3,7 +3,8 @@ internal import MongoDriver
 
 /// The data as they would stand once what a preview has gone through were undone.
 ///
-/// Only documents that are looked at more than once are remembered, so that memory doesn't grow with what is undone.
+/// Only documents that are looked at more than once are remembered: memory grows with those, and with the `_id`s of moved
+/// documents, not with what is undone.
 struct PreviewedData {
     /// A document of a collection.
     struct Key: Hashable {
@@ -79,7 +80,8 @@ struct PreviewedData {
 
     /// Whether a collection would hold a document.
     func holdsDocuments(_ collection: String) async throws -> Bool {
-        let beyond = max(removed[collection] ?? 0, 0)
+        let beyond = removed[collection] ?? 0
+        if beyond < 0 { return true }
         return try await !database.findAll(
             collection, filter: [:],
             options: ["skip": .int64(Int64(beyond)), "limit": 1, "projection": ["_id": 1]]
@@ -137,13 +139,10 @@ extension PreviewedData {
         moves.append("kind", "rekey")
         let found = try await database.client.find(
             database.namespace(StateCollection.journal), filter: moves,
-            options: ["projection": ["collection": 1, "oldId": 1, "newId": 1, "referrers": 1, "before._id": 1]])
+            options: ["projection": ["oldId": 1, "newId": 1, "referrers": 1, "before._id": 1]])
         try await database.client.forEachBatch(of: found, maximum: Run.batchSize) { documents in
             for document in documents {
-                let fields = StateFields(StateCollection.journal, document)
-                let collection = try fields.require("collection", .text)
-                let move = try RekeyMove(reading: fields)
-                for id in [move.oldID, move.newID] { remembered.insert(Key(collection: collection, id: id)) }
+                let move = try RekeyMove(reading: StateFields(StateCollection.journal, document))
                 targets.formUnion([move.oldID, move.newID])
                 referrers.formUnion(move.referrers)
             }
@@ -159,6 +158,7 @@ extension PreviewedData {
     private static func repeated(_ match: BSONDocument) -> [BSONDocument] {
         let whole: BSONValue = ["$map": ["input": "$items", "in": ["id": "$$this.id", "names": ["*"]]]]
         let inserted: BSONValue = ["$map": ["input": "$documents", "in": ["id": "$$this._id", "names": ["*"]]]]
+        let moved: BSONValue = [["id": "$oldId", "names": ["*"]], ["id": "$newId", "names": ["*"]]]
         func keys(_ field: String) -> BSONValue {
             let pairs: BSONValue = ["$objectToArray": ["$ifNull": [.string("$$item." + field), .document([:])]]]
             return ["$map": ["input": pairs, "in": "$$this.k"]]
@@ -175,6 +175,7 @@ extension PreviewedData {
                     ["case": ["$eq": ["$kind", "fields"]], "then": fields],
                     ["case": ["$eq": ["$kind", "documents"]], "then": whole],
                     ["case": ["$eq": ["$kind", "insert"]], "then": inserted],
+                    ["case": ["$eq": ["$kind", "rekey"]], "then": moved],
                 ], "default": [],
             ]
         ]
@@ -182,7 +183,7 @@ extension PreviewedData {
         let several: BSONValue = ["$gt": ["$n", 1]]
         return [
             ["$match": .document(match)],
-            ["$match": ["kind": ["$in": ["fields", "documents", "insert"]]]],
+            ["$match": ["kind": ["$in": ["fields", "documents", "insert", "rekey"]]]],
             ["$project": ["collection": 1, "touched": touched]],
             ["$unwind": "$touched"], ["$unwind": "$touched.names"],
             [

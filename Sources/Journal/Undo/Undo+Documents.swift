@@ -57,7 +57,7 @@ extension Undo {
     /// that is applied again has to look at it again.
     func release(_ entry: JournalEntry, _ ids: [BSONValue]) async throws {
         let each: BSONValue = ["$each": .array(BSONArray(ids))]
-        try await run.amend(entry.key, ["$addToSet": ["missed": each, "again": each]])
+        try await run.amend(entry.key, ["$addToSet": ["missed": each, "again": each, "restored": each]])
     }
 
     static func isAsLeft(_ current: BSONDocument?, _ outcome: DocumentChange.Outcome) throws -> Bool {

@@ -45,7 +45,7 @@ package struct Undo: Sendable {
                 run.progress(ProgressUpdate("changes", done: done, total: total))
             }
         }
-        try await LateReferences(run: run).follow(undoing: id)
+        try await LateReferences(run: run).follow(run.id)
     }
 
     /// Reads entries in the order in which they are undone.
@@ -294,26 +294,24 @@ package struct Undo: Sendable {
 extension Run {
     /// Takes documents that went back out of an entry's hands: another undo must not touch them, whoever sets them later.
     func release(_ key: JournalKey, _ ids: [BSONValue]) async throws {
-        try await amend(key, ["$addToSet": ["missed": ["$each": .array(BSONArray(ids))]]])
+        let each: BSONValue = ["$each": .array(BSONArray(ids))]
+        try await amend(key, ["$addToSet": ["missed": each, "restored": each]])
     }
 
     /// Marks entries of which this undo had to leave something: they stay for another undo of the same run, and older runs
     /// can be undone all the same.
     func markLeft(_ keys: [JournalKey]) async throws {
         guard !keys.isEmpty else { return }
-        try await writer.bulkWrite(
-            journal,
-            [
-                .updateMany(
-                    filter: ["_id": ["$in": .array(BSONArray(keys.map(\.value)))]],
-                    update: ["$set": ["left": .objectID(id)]])
-            ])
+        try await mark(keys, ["$set": ["left": .objectID(id)]])
     }
 
     /// Marks entries as undone by this run.
     func markUndone(_ keys: [JournalKey]) async throws {
         guard !keys.isEmpty else { return }
-        let update: BSONDocument = ["$set": ["undone": .objectID(id)]]
+        try await mark(keys, ["$set": ["undone": .objectID(id)]])
+    }
+
+    private func mark(_ keys: [JournalKey], _ update: BSONDocument) async throws {
         // What followed a document went back with it.
         let children = Dictionary(grouping: keys, by: \.run).map { run, keys in
             WriteModel.updateMany(

@@ -99,12 +99,14 @@ struct UndoLooks {
             return isBack ? .alreadyUndone : .blocked("gone since; left as it is")
         }
         guard copy == move.copy else { return .blocked(Undo.changedSince) }
-        guard standing.original == nil else { return .blocked("another document has taken its old _id; left as it is") }
+        guard standing.original == nil else { return .blocked(Self.isTaken) }
         guard followed.isUnchanged else {
             return .blocked("a reference that followed it has changed since; left as it is")
         }
         return Self.objection(staying: references - followed.count, move).map { .blocked($0) } ?? .ready
     }
+
+    static let isTaken: Sentence = "another document has taken its old _id; left as it is"
 
     /// Why a document can't go back beside so many references to it that hadn't followed it.
     static func objection(staying count: Int, _ move: RekeyMove) -> Sentence? {

@@ -110,7 +110,7 @@ struct UndoMoves {
     private static func reason(_ outcome: Rekeyer.Outcome) -> Sentence {
         switch outcome {
         case .moved, .changed: Undo.changedSince
-        case .idTaken: "another document has taken its old _id; left as it is"
+        case .idTaken: UndoLooks.isTaken
         case .refused(let reason): Sentence(reason)
         case .conflict: "changed in two places; both documents were kept"
         }

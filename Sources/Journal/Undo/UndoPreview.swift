@@ -31,9 +31,18 @@ package final class UndoPreview {
     private let interruption: Interruption
     private let progress: ProgressReport
     private var data: PreviewedData
-    private var validators: [String: BSONDocument] = [:]
-    private var collections: [String: CollectionDescription]
-    private var droppedIndexes: [String: Set<String>] = [:]
+    private let present: [String: CollectionDescription]
+    /// The collections as they would be, of those that were looked at.
+    private var shapes: [String: Shape] = [:]
+
+    /// What a collection is, apart from its documents.
+    private struct Shape {
+        var exists: Bool
+        let isView: Bool
+        var validator: BSONDocument
+        let collation: BSONDocument?
+        var indexes: [BSONDocument]
+    }
 
     /// Goes through what would be undone.
     ///
@@ -53,7 +62,7 @@ package final class UndoPreview {
         self.source = source
         self.interruption = interruption
         self.progress = progress
-        collections = try await database.client.listCollections(database.name)
+        present = try await database.client.listCollections(database.name)
         data = try await PreviewedData(
             database, undoing: selections.map { Undo.filter($0.run, $0.step) })
         for selection in selections {
@@ -104,11 +113,11 @@ package final class UndoPreview {
         case .rekey: return
         case .fields: try await previewFields(entry)
         case .insert(let documents): try await previewInsert(entry, documents)
-        case .validator(let before, let after): previewValidator(entry, before, after)
+        case .validator(let before, let after): try await previewValidator(entry, before, after)
         case .indexes(let indexes): try await previewIndexes(entry, indexes)
         case .collection: try await previewCollection(entry)
         case .documents(let changes): try await previewDocuments(entry, changes)
-        case .dropped(let options, let indexes): previewDrop(entry, options, indexes)
+        case .dropped(let options, let indexes): try await previewDrop(entry, options, indexes)
         }
         note(entry, left)
     }
@@ -183,53 +192,72 @@ package final class UndoPreview {
         totals.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
     }
 
-    private func previewValidator(_ entry: JournalEntry, _ before: BSONDocument, _ after: BSONDocument) {
-        let current =
-            validators[entry.collection]
-            ?? ValidatorOptions.extract(collections[entry.collection]?.options ?? [:])
-        if ValidatorOptions.completed(current) == ValidatorOptions.completed(before) { return }
-        guard current == after else {
+    private func shape(of collection: String) async throws -> Shape {
+        if let shape = shapes[collection] { return shape }
+        let found = present[collection]
+        return Shape(
+            exists: found != nil, isView: found?.type == "view",
+            validator: ValidatorOptions.extract(found?.options ?? [:]), collation: found?.collation,
+            indexes: found?.isOrdinary == true
+                ? try await database.client.listIndexes(database.namespace(collection)) : [])
+    }
+
+    private func previewValidator(_ entry: JournalEntry, _ before: BSONDocument, _ after: BSONDocument) async throws {
+        var shape = try await shape(of: entry.collection)
+        if ValidatorOptions.completed(shape.validator) == ValidatorOptions.completed(before) { return }
+        guard shape.validator == after else {
             return totals.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
         }
-        validators[entry.collection] = before
+        shape.validator = ValidatorOptions.completed(before)
+        shapes[entry.collection] = shape
         totals.changed(entry.code, entry.collection, 1)
     }
 
     private func previewIndexes(_ entry: JournalEntry, _ indexes: [BSONDocument]) async throws {
-        guard collections[entry.collection] != nil else { return }
-        let present = try await database.client.listIndexes(database.namespace(entry.collection))
+        var shape = try await shape(of: entry.collection)
         for index in indexes {
             guard let name = index["name"]?.string,
-                droppedIndexes[entry.collection]?.contains(name) != true,
-                let found = present.first(where: { $0["name"]?.string == name })
+                let position = shape.indexes.firstIndex(where: { $0["name"]?.string == name })
             else { continue }
-            guard Undo.isMade(found, of: index, collation: collections[entry.collection]?.collation) else {
+            guard Undo.isMade(shape.indexes[position], of: index, collation: shape.collation) else {
                 totals.left(entry.code, entry.collection, 1, reason: Undo.changedSince)
                 continue
             }
-            droppedIndexes[entry.collection, default: []].insert(name)
+            shape.indexes.remove(at: position)
             totals.changed(entry.code, entry.collection, 1)
         }
+        shapes[entry.collection] = shape
     }
 
     private func previewCollection(_ entry: JournalEntry) async throws {
-        guard let found = collections[entry.collection] else { return }
-        let holdsDocuments = found.type == "view" ? false : try await data.holdsDocuments(entry.collection)
+        var shape = try await shape(of: entry.collection)
+        guard shape.exists else { return }
+        let holdsDocuments = shape.isView ? false : try await data.holdsDocuments(entry.collection)
         guard !holdsDocuments else {
             return totals.left(entry.code, entry.collection, 1, reason: Undo.holdsDocuments)
         }
-        collections[entry.collection] = nil
+        (shape.exists, shape.indexes, shape.validator) = (false, [], [:])
+        shapes[entry.collection] = shape
         totals.changed(entry.code, entry.collection, 1)
     }
 
-    private func previewDrop(_ entry: JournalEntry, _ options: BSONDocument, _ indexes: [BSONDocument]) {
-        guard collections[entry.collection] == nil, indexes.isEmpty else { return }
-        totals.changed(entry.code, entry.collection, 1)
+    private func previewDrop(_ entry: JournalEntry, _ options: BSONDocument, _ indexes: [BSONDocument]) async throws {
+        var shape = try await shape(of: entry.collection)
+        if !shape.exists, indexes.isEmpty {
+            shape.validator = ValidatorOptions.extract(options)
+            totals.changed(entry.code, entry.collection, 1)
+        }
+        shape.exists = true
+        let names = Set(shape.indexes.compactMap { $0["name"]?.string })
+        shape.indexes += indexes.filter { !names.contains($0["name"]?.string ?? "") }
+        shapes[entry.collection] = shape
     }
 
     private func previewMoves(_ entries: [JournalEntry]) async throws {
-        let present = try await database.client.listCollections(database.name)
         let looks = try await UndoLooks(database: database, source: source, data: data).look(entries, present)
+        var ready: [JournalKey] = []
+        // Of several documents that had the same _id the first takes it.
+        var taken: Set<BSONValue> = []
         for look in looks {
             let left = totals.timesLeft
             let (entry, move) = (look.entry, look.move)
@@ -237,14 +265,17 @@ package final class UndoPreview {
             case .alreadyUndone: continue
             case .blocked(let reason):
                 totals.left(entry.code, entry.collection, 1, field: "_id", reason: reason, samples: [move.newID])
+            case .ready where !taken.insert(move.oldID).inserted:
+                totals.left(
+                    entry.code, entry.collection, 1, field: "_id", reason: UndoLooks.isTaken, samples: [move.newID])
             case .ready:
+                ready.append(entry.key)
                 totals.changed(entry.code, entry.collection, 1)
                 data.replace(move.newID, move.copy, by: nil, in: entry.collection)
                 data.replace(move.oldID, nil, by: move.image, in: entry.collection)
             }
             note(entry, left)
         }
-        let ready = looks.filter { $0.verdict == .ready }.map(\.entry.key)
         for start in stride(from: 0, to: ready.count, by: Run.parentsTogether) {
             let part = Array(ready[start..<min(start + Run.parentsTogether, ready.count)])
             try await Run.forEachChildren(database, of: part) { children in

@@ -20,6 +20,7 @@ struct DocumentID: ExpressibleByArgument {
         var values: [BSONValue] = []
         if let id = ObjectID(hex: text) { values.append(.objectID(id)) }
         if text == "null" { values.append(.null) }
+        if let flag = Bool(text) { values.append(.bool(flag)) }
         if let number = Int32(text) { values.append(.int32(number)) }
         if let number = Int64(text) { values.append(.int64(number)) }
         if let number = Double(text), text.contains(where: \.isNumber) { values.append(.double(number)) }

@@ -36,7 +36,8 @@ struct RunsUndo: AsyncParsableCommand {
     func run() async throws {
         try await CommandSession.run("runs undo", options, changes: true) { session in
             let start = ContinuousClock.now
-            let order = try await order(session)
+            let later = try await LaterRuns(session.database)
+            let order = try await order(later, session)
             var result = UndoResult(database: session.database.name, dryRun: change.dryRun)
             if change.dryRun {
                 for (run, totals) in zip(order, try await preview(order, session).results) {
@@ -52,7 +53,7 @@ struct RunsUndo: AsyncParsableCommand {
                     return (results.reduce(0) { $0 + $1.totalChanged }, Self.question(rest, results, session.words))
                 } _: { undo, description in
                     session.console.enter(stage: "undoing run \(item.id.hex)")
-                    try await LaterRuns.check(session.database, undoing: item.id)
+                    try await later.check(again: item.id)
                     // Should it be stopped, the ledger says that these steps are half undone.
                     try await MigrationRunner.noteUndoing(item.id, run: undo)
                     try await Undo(run: undo).revert(run: item.id)
@@ -70,7 +71,7 @@ struct RunsUndo: AsyncParsableCommand {
     }
 
     /// The runs to undo, in that order.
-    private func order(_ session: CommandSession) async throws -> [RunHeading] {
+    private func order(_ later: LaterRuns, _ session: CommandSession) async throws -> [RunHeading] {
         let record = try await RunRecord.find(session.database, named: through ?? run ?? "")
         let asked = RunHeading(record)
         session.console.enter(stage: "looking for newer runs that built on it")
@@ -78,7 +79,7 @@ struct RunsUndo: AsyncParsableCommand {
             try await LaterRuns.check(session.database, undoing: record.id)
             return [asked]
         }
-        return try await LaterRuns(session.database).building(on: record.id) + [asked]
+        return try await later.building(on: record.id) + [asked]
     }
 
     /// Works out what undoing each of some runs would change and leave.
