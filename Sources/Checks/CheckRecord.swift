@@ -72,7 +72,8 @@ package struct CheckRecord: Sendable {
             let name = FindingName(finding)
             let identities = finding.hasAllSubjects ? try finding.subjects.map(name.identity).sorted() : nil
             return Item(
-                name: name, severity: finding.severity.rawValue, count: finding.count, identities: identities, since: now)
+                name: name, severity: finding.severity.rawValue, count: finding.count, identities: identities,
+                since: now)
         }
         sizes = report.scanned
         exitCode = 0
@@ -92,7 +93,8 @@ extension CheckRecord {
             "codes": .array(BSONArray(codes.map { .string($0) })), "complete": .bool(isComplete),
             "unchecked": .array(BSONArray(unchecked.map { .string($0) })),
             "findings": .array(BSONArray(items.map { .document($0.document) })),
-            "sizes": .document(BSONDocument(sizes.sorted { $0.key < $1.key }.map { ($0.key, .int64(Int64($0.value))) })),
+            "sizes": .document(
+                BSONDocument(sizes.sorted { $0.key < $1.key }.map { ($0.key, .int64(Int64($0.value))) })),
             "exitCode": .int32(exitCode), "new": .int64(Int64(new)), "resolved": .int64(Int64(resolved)),
             "baseline": .bool(isBaseline),
         ]
@@ -139,7 +141,9 @@ extension CheckRecord.Item {
         ]
         if let field = name.field { document.append("field", .string(field)) }
         if let identities {
-            let bytes = identities.flatMap { identity in (0..<8).map { UInt8(truncatingIfNeeded: identity >> (56 - 8 * $0)) } }
+            let bytes = identities.flatMap { identity in
+                (0..<8).map { UInt8(truncatingIfNeeded: identity >> (56 - 8 * $0)) }
+            }
             document.append("identities", .binary(BSONBinary(subtype: 0, bytes: bytes)))
         }
         return document

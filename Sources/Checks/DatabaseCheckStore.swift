@@ -17,16 +17,19 @@ package struct DatabaseCheckStore: CheckStore {
         try await find(Acceptance.kind, limit: nil).map(Acceptance.init(reading:)).sorted { $0.number < $1.number }
     }
 
-    package func append(_ record: CheckRecord, keepingDays: Int) async throws -> CheckRecord {
-        var record = record
-        record.number = try await nextNumber(CheckRecord.kind)
-        // The server's own time: the machine's may be wrong.
-        let kept = try await insert(record.document, time: "at")
-        record.at = kept["at"]?.date ?? record.at
-        let oldest: BSONValue = ["$lt": .date(record.at - Int64(keepingDays) * Self.dayMS)]
+    package func prune(keepingDays: Int) async throws {
+        // By the server's own time: the machine's may be wrong.
+        let oldest: BSONValue = ["$subtract": ["$$NOW", .int64(Int64(keepingDays) * Self.dayMS)]]
         _ = try await database.client.bulkWrite(
             database.namespace(StateCollection.checks),
-            [.deleteMany(filter: ["kind": .string(CheckRecord.kind), "at": oldest])])
+            [.deleteMany(filter: ["kind": .string(CheckRecord.kind), "$expr": ["$lt": ["$at", oldest]]])])
+    }
+
+    package func append(_ record: CheckRecord) async throws -> CheckRecord {
+        var record = record
+        record.number = try await nextNumber(CheckRecord.kind)
+        let kept = try await insert(record.document, time: "at")
+        record.at = kept["at"]?.date ?? record.at
         return record
     }
 

@@ -1,5 +1,6 @@
 internal import BSON
 internal import InputFiles
+internal import Journal
 internal import MongoDriver
 
 /// Keeps recorded checks in a file, for users who may only read the database: a line of Extended JSON for each.
@@ -31,13 +32,17 @@ package struct FileCheckStore: CheckStore {
             .sorted { $0.number < $1.number }
     }
 
-    package func append(_ record: CheckRecord, keepingDays: Int) async throws -> CheckRecord {
+    package func prune(keepingDays: Int) async throws {
+        let oldest = WallClock.milliseconds - Int64(keepingDays) * Self.dayMS
+        try await write(
+            documents().filter { $0["kind"]?.string != CheckRecord.kind || $0["at"]?.date ?? 0 >= oldest })
+    }
+
+    package func append(_ record: CheckRecord) async throws -> CheckRecord {
         var record = record
         let documents = try await documents()
         record.number = Self.next(documents, CheckRecord.kind)
-        let oldest = record.at - Int64(keepingDays) * Self.dayMS
-        let kept = documents.filter { $0["kind"]?.string != CheckRecord.kind || $0["at"]?.date ?? 0 >= oldest }
-        try await write(kept + [record.document])
+        try await write(documents + [record.document])
         return record
     }
 

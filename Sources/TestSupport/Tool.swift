@@ -63,8 +63,10 @@ package enum Tool {
     ) async throws -> (result: ToolResult, value: R) {
         let program = try ToolProgram.path()
         // A check lets counts settle for ten seconds where some look wrong: only tests about that want it.
-        let isCheck = arguments.first == "check" && !arguments.contains("--settle")
-        let arguments = isCheck ? ["check", "--settle", "0"] + arguments.dropFirst() : arguments
+        let isCheck = arguments.first == "check" && arguments.dropFirst().first?.hasPrefix("-") ?? true
+        let arguments =
+            isCheck && !arguments.contains { $0 == "--settle" || $0 == "--" }
+            ? arguments + ["--settle", "0"] : arguments
         let home = FileManager.default.temporaryDirectory.path + "/chat-admin-home-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: home) }

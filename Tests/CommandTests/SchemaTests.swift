@@ -17,7 +17,8 @@ struct SchemaTests {
         "migrate validate": "migrate-validate", "migrate baseline": "change", "migrate mark": "change",
         "migrate create": "migrate-create", "migrate unlock": "migrate-unlock", "runs list": "runs-list",
         "runs show": "runs-show", "runs undo": "change", "runs pause": "runs-pause", "runs resume": "runs-pause",
-        "history": "history",
+        "history": "history", "check accept": "check-accepted", "check accepted": "check-accepted",
+        "check unaccept": "check-accepted", "check history": "check-history",
     ]
 
     /// The schema of what any command prints that can't come to its end.
@@ -77,6 +78,13 @@ struct SchemaTests {
             }
             used.formUnion(try await look(at: database))
             try await run("runs", "show", id)
+            for _ in 1...2 { try await run("check", "--record") }
+            try await run(
+                "check", "accept", "ref.dangling", "--id", "690a2300288c4984bc76f2bd", "--reason", "x", "--until", "forever")
+            try await run("check", "--record")
+            try await run("check", "accepted")
+            try await run("check", "unaccept", "1")
+            try await run("check", "history")
             try await run("history", "chat_sessions", "")
             try await run("history", "messages", "5")
 

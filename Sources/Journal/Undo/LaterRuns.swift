@@ -161,15 +161,21 @@ package struct LaterRuns {
                 "branches": [
                     [
                         "case": isKind(["fields"]),
-                        "then": ["$concatArrays": [documents("items", "$$this.id"), referred("items", "$$this.after")]],
+                        "then": [
+                            "$concatArrays": [documents("items", "$$this.id"), referred("items", "$$this.after")]
+                        ],
                     ],
                     [
                         "case": isKind(["documents"]),
-                        "then": ["$concatArrays": [documents("items", "$$this.id"), referred("items", "$$this.after")]],
+                        "then": [
+                            "$concatArrays": [documents("items", "$$this.id"), referred("items", "$$this.after")]
+                        ],
                     ],
                     [
                         "case": isKind(["insert"]),
-                        "then": ["$concatArrays": [documents("documents", "$$this._id"), referred("documents", "$$this")]],
+                        "then": [
+                            "$concatArrays": [documents("documents", "$$this._id"), referred("documents", "$$this")]
+                        ],
                     ],
                     ["case": isKind(["rekey"]), "then": moved],
                     ["case": isKind(["indexes"]), "then": each("indexes", touch(part, "$$this.name", .content))],

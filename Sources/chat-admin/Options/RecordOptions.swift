@@ -25,7 +25,10 @@ struct RecordingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How many days recorded checks are kept.", valueName: "days"))
     var keep = 400
 
-    @Option(help: "What makes the check fail (exit code 1): any finding, only what the last recorded check didn't find, or none.")
+    @Option(
+        help:
+            "What makes the check fail (exit code 1): any finding, only what the last recorded check didn't find, or none."
+    )
     var failOn = FailOn.any
 
     enum FailOn: String, ExpressibleByArgument, CaseIterable {

@@ -38,7 +38,8 @@ struct CheckHistoryResult: CommandResult {
             checks.map { check in
                 let state = check.complete ? (check.baseline ? "baseline" : "") : "not everything was looked at"
                 return [
-                    "\(check.number)", check.at, PlainText.tied("took \(Readable.duration(milliseconds: check.durationMS))"),
+                    "\(check.number)", check.at,
+                    PlainText.tied("took \(Readable.duration(milliseconds: check.durationMS))"),
                     PlainText.tied("\(Readable.count(check.findings)) finding\(check.findings == 1 ? "" : "s")"),
                     "\(Readable.count(check.new)) new", "\(Readable.count(check.resolved)) resolved", state,
                 ]

@@ -54,6 +54,7 @@ struct Check: AsyncParsableCommand {
             let database = session.database
             let store = recording.kept.store(database)
             // Before the check, which may take long: what can't be read is said at once.
+            if recording.isRecorded { try await prune(store) }
             let records = try await store.records(limit: Self.comparedRecords)
             let accepted = try await store.acceptances()
             let freshness = try await Freshness(session, limit: options.maxStaleness)
@@ -74,14 +75,16 @@ struct Check: AsyncParsableCommand {
             let damage = report.isCutShort ? nil : try await Self.damage(report, database)
             let comparison = try compare(report)
             let status = status(report, comparison, session)
-            var record: CheckRecord?
-            if recording.isRecorded {
-                record = try await keep(report, comparison, codes, status, since: start, in: store, session)
-            }
+            let kept = await keep(report, comparison, codes, status, since: start, in: store, session)
             let result = CheckResult(
-                report, database, freshness, made: made, damage: damage, comparison: comparison, record: record,
-                duration: ContinuousClock.now - start)
+                report, database, freshness, made: made, damage: damage, comparison: comparison,
+                record: try? kept.get(), duration: ContinuousClock.now - start)
             try session.console.print(result, options.format)
+            // What was found is told all the same.
+            if case .failure(let error) = kept {
+                session.console.error("chat-admin: The check wasn't recorded: \(error)")
+                return ExitStatus(error)
+            }
             return status
         }
     }
@@ -106,7 +109,31 @@ struct Check: AsyncParsableCommand {
         }
     }
 
+    private func prune(_ store: any CheckStore) async throws {
+        do {
+            try await store.prune(keepingDays: recording.keep)
+        } catch let error as MongoError where error.kind == .unauthorized {
+            throw Failure(
+                .notAllowed,
+                "To record a check the user needs the role readWrite, for `\(StateCollection.checks)`: \(error.message). "
+                    + "--record-file FILE keeps records in a file, and needs the role read alone.")
+        }
+    }
+
+    /// - Returns: What was kept; nil without --record.
     private func keep(
+        _ report: CheckReport, _ comparison: CheckComparison, _ codes: Set<FindingCode>, _ status: ExitStatus,
+        since start: ContinuousClock.Instant, in store: any CheckStore, _ session: CommandSession
+    ) async -> Result<CheckRecord?, any Error> {
+        guard recording.isRecorded else { return .success(nil) }
+        do {
+            return .success(try await record(report, comparison, codes, status, since: start, in: store, session))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func record(
         _ report: CheckReport, _ comparison: CheckComparison, _ codes: Set<FindingCode>, _ status: ExitStatus,
         since start: ContinuousClock.Instant, in store: any CheckStore, _ session: CommandSession
     ) async throws -> CheckRecord {
@@ -121,7 +148,7 @@ struct Check: AsyncParsableCommand {
         record.new = comparison.items.reduce(0) { $0 + $1.new }
         record.resolved = comparison.resolved.reduce(0) { $0 + $1.count }
         record.isBaseline = comparison.isBaseline
-        return try await store.append(record, keepingDays: recording.keep)
+        return try await store.append(record)
     }
 
     /// The newest of the damage that was found.

@@ -61,7 +61,8 @@ struct CheckAccept: AsyncParsableCommand {
         let codes = try FindingCode.named(halves[0])
         guard codes.count == 1, codes[0].rawValue == halves[0] else {
             throw ValidationError(
-                "`\(halves[0])` stands for several findings (\(codes.map(\.rawValue).joined(separator: ", "))). Accept one.")
+                "`\(halves[0])` stands for several findings (\(codes.map(\.rawValue).joined(separator: ", "))). Accept one."
+            )
         }
         guard halves.count == 2 else { return (halves[0], nil, nil) }
         let place = halves[1].split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)

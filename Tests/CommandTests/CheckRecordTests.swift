@@ -1,0 +1,147 @@
+import BSON
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Recorded checks")
+struct CheckRecordTests {
+    /// What a check says of one finding, such as `["new": 1, "known": 2]`.
+    private static func standing(_ check: BSONDocument, _ code: String, _ collection: String) -> [String: Int] {
+        let found = (check["findings"]?.array?.values ?? []).compactMap(\.document).first {
+            $0["code"]?.string == code && $0["collection"]?.string == collection
+        }
+        return ["new", "known", "accepted"].reduce(into: [:]) { result, key in
+            if let count = found?[key]?.integer, count > 0 { result[key] = Int(count) }
+        }
+    }
+
+    private static func insert(_ id: String, _ database: TestDatabase) async throws {
+        try await database.insertJSON(
+            "messages",
+            #"{"_id": {"$oid": "\#(id)"}, "session_id": {"$oid": "6909dcb0d6aa2fce9e926431"}, "user_id": null, "deleted": false}"#
+        )
+    }
+
+    private static let only = ["check", "--only", "ref.dangling", "--record"]
+
+    @Test("begin with a baseline, and then tell new from known, and what is right again, by the documents")
+    func compared() async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            try await Self.insert("6909f8dc21be47afd1d83101", database)
+            try await Self.insert("6909f8dc21be47afd1d83102", database)
+            let first = try await json(Self.only, on: database, expecting: 1)
+            #expect(first.value(at: "recorded", "baseline") == true && first.value(at: "recorded", "number") == 1)
+            #expect(Self.standing(first, "ref.dangling", "messages") == ["known": 2], "\(first)")
+
+            // One is mended, another is new: as many as before.
+            try await database.run(["delete": "messages", "deletes": [["q": [:], "limit": 1]]])
+            try await Self.insert("6909f8dc21be47afd1d83103", database)
+            let second = try await json(Self.only + ["--fail-on", "new"], on: database, expecting: 1)
+            #expect(Self.standing(second, "ref.dangling", "messages") == ["new": 1, "known": 1], "\(second)")
+            #expect(second.counts(of: "resolved", "count") == ["ref.dangling": ["messages": 1]])
+            let third = try await json(Self.only + ["--fail-on", "new"], on: database, expecting: 0)
+            #expect(Self.standing(third, "ref.dangling", "messages") == ["known": 2], "\(third)")
+            let since = (third["findings"]?.array?.values.first?.document)?["since"]
+            #expect(since == first.value(at: "recorded", "at"), "\(third)")
+
+            try await database.run(["delete": "messages", "deletes": [["q": [:], "limit": 0]]])
+            let clean = try await json(Self.only, on: database, expecting: 0)
+            #expect(clean.counts(of: "resolved", "count") == ["ref.dangling": ["messages": 2]])
+            let history = try await json(["check", "history"], on: database, expecting: 0)
+            let checks = history["checks"]?.array?.values.compactMap(\.document) ?? []
+            #expect(checks.map { $0["number"]?.integer } == [4, 3, 2, 1])
+            #expect(checks.map { $0["new"]?.integer } == [0, 0, 1, 0])
+            #expect(checks.map { $0["resolved"]?.integer } == [2, 0, 1, 0])
+        }
+    }
+
+    @Test("aren't compared with one that looked for something else, or that didn't come to its end")
+    func coverage() async throws {
+        try await withDatabase { database in
+            try await database.loadIncident()
+            _ = try await json(["check", "--record", "--only", "guard"], on: database, expecting: 0)
+            let first = try await json(["check", "--record"], on: database, expecting: 1)
+            #expect(Self.standing(first, "id.empty", "messages") == ["known": 1], "\(first)")
+            let cut = try await Tool.run(
+                ["check", "--record", "--settle", "60", "--max-time", "1", "--format", "json"] + target(database))
+            #expect(cut.exitCode == 5, "\(cut)")
+            let last = try await json(["check", "--record", "--fail-on", "new"], on: database, expecting: 0)
+            #expect(last["resolved"]?.array?.isEmpty == true, "\(last)")
+        }
+    }
+
+    @Test("don't fail for what is accepted, by document or as a whole, until its date")
+    func accepted() async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            try await Self.insert("6909f8dc21be47afd1d83101", database)
+            try await Self.insert("6909f8dc21be47afd1d83102", database)
+            let why = ["--reason", "known", "--until", "2099-12-31"]
+            _ = try await json(
+                ["check", "accept", "ref.dangling:messages.session_id", "--id", "6909f8dc21be47afd1d83101"] + why,
+                on: database, expecting: 0)
+            let one = try await json(["check", "--only", "ref.dangling"], on: database, expecting: 1)
+            #expect(Self.standing(one, "ref.dangling", "messages") == ["accepted": 1], "\(one)")
+            _ = try await json(["check", "accept", "ref.dangling"] + why, on: database, expecting: 0)
+            let all = try await Tool.run(["check", "--only", "ref.dangling"] + target(database))
+            #expect(all.exitCode == 0 && all.output.contains("2 accepted"), "\(all)")
+            try await database.update(
+                "chat_admin.checks", ["kind": "acceptance", "number": 2], ["$set": ["until": .date(1)]])
+            _ = try await json(["check", "--only", "ref.dangling"], on: database, expecting: 1)
+            let listed = try await Tool.run(["check", "accepted"] + target(database))
+            #expect(listed.output.contains("was accepted until") && listed.output.contains("known"), "\(listed)")
+            _ = try await json(["check", "unaccept", "1"], on: database, expecting: 0)
+            let again = try await Tool.run(["check", "unaccept", "1"] + target(database))
+            #expect(again.exitCode == 64 && again.errors.contains("by the number 1"), "\(again)")
+        }
+    }
+
+    @Test(
+        "refuse what can't be accepted",
+        arguments: [
+            (["ref", "--reason", "x", "--until", "forever"], "Accept one"),
+            (["ref.dangle", "--reason", "x", "--until", "forever"], "Did you mean `ref.dangling`?"),
+            (["ref.dangling:message", "--reason", "x", "--until", "forever"], "There is no collection `message`"),
+            (["ref.dangling", "--reason", " ", "--until", "forever"], "must say why"),
+            (["ref.dangling", "--reason", "x", "--until", "2020-01-01"], "is over"),
+            (["ref.dangling", "--reason", "x", "--until", "tomorrow"], "must be a date"),
+        ])
+    func refused(arguments: [String], words: String) async throws {
+        let result = try await Tool.run(["check", "accept"] + arguments + ["--uri", "mongodb://127.0.0.1:1"])
+        #expect(result.exitCode == 64 && result.errors.contains(words), "\(result)")
+    }
+
+    @Test("can be kept in a file by a user who may only read, who is told so without one")
+    func file() async throws {
+        let server = try await TestServer.shared(.authenticated)
+        try await server.withDatabase { database in
+            try await database.loadIncident()
+            let uri = try await server.createUser("checker", password: "x", roles: [["role": "read", "db": .string(database.name)]])
+            let reader = ["--uri", uri, "--database", database.name]
+            let denied = try await Tool.run(["check", "--record"] + reader)
+            #expect(denied.exitCode == 77 && denied.errors.contains("--record-file"), "\(denied)")
+            let folder = FileManager.default.temporaryDirectory.path + "/records-\(UUID().uuidString)"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let file = ["--record-file", folder + "/checks.jsonl"]
+            for (number, code) in [(1, Int32(1)), (2, 0)] {
+                let check = try await Tool.run(
+                    ["check", "--fail-on", number == 1 ? "any" : "new", "--format", "json"] + file + reader)
+                #expect(check.exitCode == code, "\(check)")
+                #expect(try check.json().value(at: "recorded", "number")?.integer == Int64(number))
+            }
+            let history = try await Tool.run(["check", "history"] + file + reader)
+            #expect(history.exitCode == 0 && history.output.contains("baseline"), "\(history)")
+            let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+            #expect(names == ["checks.jsonl"])
+
+            let text = try String(contentsOfFile: file[1], encoding: .utf8)
+            try String(text.dropLast(40)).write(toFile: file[1], atomically: false, encoding: .utf8)
+            let half = try await Tool.run(["check"] + file + reader)
+            #expect(half.exitCode == 65 && half.errors.contains("line 2"), "\(half)")
+            let nowhere = try await Tool.run(["check", "--record-file", folder + "/none/checks.jsonl"] + reader)
+            #expect(nowhere.exitCode == 74 && nowhere.errors.contains("couldn't be written"), "\(nowhere)")
+        }
+    }
+}
