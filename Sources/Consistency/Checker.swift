@@ -219,10 +219,11 @@ package struct Checker: Sendable {
         guard !codes.isDisjoint(with: [.wrongCount, .countType, .wrongLatest]) else { return }
         let collected = Mutex(findings)
         for counter in collection.counters {
-            progress(ProgressUpdate("counting \(counter.counted)"))
             let scan = try await CounterScan(database: database, collection: collection, counter: counter)
             progress(.note("Counting \(counter.counted) \(scan.access.description)."))
-            let documents = try await scan.forEachDrift(workers: workers) { _, drifts in
+            let work = try await scan.progress(progress)
+            let documents = try await scan.forEachDrift(workers: workers, nil, work) { _, drifts, scanned in
+                work.add(scanned)
                 for drift in drifts {
                     // A time that is absent is among the fields.
                     for code in drift.codes(toleranceMS: counter.toleranceMS)
