@@ -236,7 +236,6 @@ package struct Checker: Sendable {
         guard !codes.isDisjoint(with: [.wrongCount, .countType, .wrongLatest]) else { return }
         let collected = Mutex(state.findings)
         for counter in collection.counters {
-            progress(ProgressUpdate("counting \(counter.counted)"))
             let scan = try await CounterScan(database: database, collection: collection, counter: counter)
             progress(.note("Counting \(counter.counted) \(scan.access.description)."))
             let check = CounterCheck(

@@ -37,11 +37,14 @@ struct CounterCheck: Sendable {
     func run(_ found: @escaping @Sendable ([CounterObservation]) -> Void) async throws -> Outcome {
         var outcome = Outcome()
         guard settle > .zero else {
-            outcome.scanned = try await scan.forEachDrift(workers: workers) { _, drifts in found(drifts) }
+            outcome.scanned = try await lookOnce(found)
             return outcome
         }
+        let work = try await scan.progress(progress)
         let seen = Mutex<[BSONValue: Int]>([:])
-        outcome.scanned = try await scan.forEachDrift(fingerprints: true, workers: workers) { _, drifts in
+        outcome.scanned = try await scan.forEachDrift(fingerprints: true, workers: workers, nil, work) {
+            _, drifts, scanned in
+            work.add(scanned)
             seen.withLock { seen in
                 guard seen.count <= Self.mostSuspects else { return }
                 for drift in drifts { seen[drift.id] = drift.fingerprint }
@@ -49,7 +52,7 @@ struct CounterCheck: Sendable {
         }
         var suspects = seen.withLock { $0 }
         guard suspects.count <= Self.mostSuspects else {
-            outcome.scanned = try await scan.forEachDrift(workers: workers) { _, drifts in found(drifts) }
+            outcome.scanned = try await lookOnce(found)
             return outcome
         }
         var round = 0
@@ -60,6 +63,14 @@ struct CounterCheck: Sendable {
         }
         outcome.unsettled = suspects.keys.sorted { $0.precedes($1) }
         return outcome
+    }
+
+    private func lookOnce(_ found: @escaping @Sendable ([CounterObservation]) -> Void) async throws -> Int {
+        let work = try await scan.progress(progress)
+        return try await scan.forEachDrift(workers: workers, nil, work) { _, drifts, scanned in
+            work.add(scanned)
+            found(drifts)
+        }
     }
 
     /// Looks at suspects again.

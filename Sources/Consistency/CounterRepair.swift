@@ -47,7 +47,7 @@ package struct CounterRepair: Sendable {
         _ scan: CounterScan, isProtected: Bool
     ) async throws -> (set: CodeCounts, kept: KeptCounters) {
         let (counts, kept) = (CodeCounts(), KeptCounters(scan))
-        _ = try await scan.forEachDrift(workers: RepairSettings.defaultWorkers) { scan, drifts in
+        _ = try await scan.forEachDrift(workers: RepairSettings.defaultWorkers) { scan, drifts, _ in
             for drift in kept.sorted(out: drifts, isProtected: isProtected) {
                 counts.add(drift, drift.mended(toleranceMS: scan.counter.toleranceMS))
             }
@@ -100,7 +100,7 @@ package struct CounterRepair: Sendable {
     private func setSettled(
         _ scan: CounterScan, _ run: Run, _ settings: RepairSettings, _ deadline: ContinuousClock.Instant?
     ) async throws {
-        var round = CounterRound(scan: scan, run: run, settings: settings, number: 1)
+        var round = try await CounterRound(scan: scan, run: run, settings: settings, number: 1)
         var earlier: CounterRound?
         var restless: MovedCounters?
         do {
@@ -121,7 +121,7 @@ package struct CounterRepair: Sendable {
                 }
                 restless = moved
                 earlier = round
-                round = CounterRound(scan: scan, run: run, settings: settings, number: round.number + 1)
+                round = try await CounterRound(scan: scan, run: run, settings: settings, number: round.number + 1)
                 run.totals.beginAttempt()
             }
         } catch EngineError.interrupted(let reason) {
@@ -189,10 +189,12 @@ package struct CounterRepair: Sendable {
     }
 
     private func setAtOnce(_ scan: CounterScan, _ run: Run, _ settings: RepairSettings) async throws {
-        _ = try await scan.forEachDrift(workers: settings.workers, run) { scan, drifts in
+        let progress = try await scan.progress(run.progress)
+        _ = try await scan.forEachDrift(workers: settings.workers, run, progress) { scan, drifts, scanned in
             let drifts = scan.settable(drifts, run)
-            let outcome = try await CounterSetting(scan: scan, run: run.on(scan.database), offline: true)
-                .set(drifts)
+            progress.add(scanned - drifts.count)
+            let setting = CounterSetting(scan: scan, run: run.on(scan.database), offline: true)
+            let outcome = try await setting.set(drifts) { batch, _ in progress.add(batch.count) }
             for (code, count) in outcome.moved.counts {
                 run.totals.left(
                     code.rawValue, scan.collection.name, count, field: scan.counter.field(of: code),
@@ -242,7 +244,6 @@ struct CounterSetting: Sendable {
             let part = try await setBatch(batch)
             each(batch, part)
             outcome += part
-            run.progress(ProgressUpdate("counting \(scan.counter.counted)", done: run.totals.totalChanged))
         }
         return outcome
     }

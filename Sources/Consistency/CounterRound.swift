@@ -12,12 +12,14 @@ struct CounterRound: Sendable {
     let number: Int
     private let settings: RepairSettings
     private let settling: Settling
+    private let progress: WorkDone
 
-    init(scan: CounterScan, run: Run, settings: RepairSettings, number: Int) {
+    init(scan: CounterScan, run: Run, settings: RepairSettings, number: Int) async throws {
+        progress = try await scan.progress(round: number, run.progress)
         (self.scan, self.run, self.settings, self.number) = (scan, run, settings, number)
         settling = Settling(
             settings.settle, isLookingDear: scan.access == .onePass,
-            words: SettlingWords(round: number, plural: scan.collection.plural))
+            words: SettlingWords(round: number, plural: scan.collection.plural), progress)
     }
 
     /// - Returns: What became of those that were seen wrong. What was right when it was looked at again is left out: the
@@ -25,8 +27,10 @@ struct CounterRound: Sendable {
     func play() async throws -> CounterSetting.Outcome {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                _ = try await scan.forEachDrift(fingerprints: true, workers: settings.workers, run) { scan, drifts in
+                _ = try await scan.forEachDrift(fingerprints: true, workers: settings.workers, run, progress) {
+                    scan, drifts, scanned in
                     let drifts = scan.settable(drifts, run)
+                    progress.add(scanned - drifts.count)
                     settling.meet(drifts, scan.counter)
                     try await settling.makeRoom(for: drifts.count, run)
                     settling.add(drifts)
@@ -58,11 +62,19 @@ struct CounterRound: Sendable {
     /// - Parameter moving: How many hadn't come to rest.
     func waitToSettle(_ moving: Int) async throws {
         let words = SettlingWords(round: number + 1, plural: scan.collection.plural)
-        try await run.pause(for: settings.settle) { run.reportSettling($0, moving, words) }
+        let what = scan.what(round: number + 1)
+        try await run.pause(for: settings.settle) { rest in
+            run.progress(ProgressUpdate(what, total: nil, waiting: Sentence(words.text(rest, moving))))
+        }
     }
 
     /// Looks at suspects a second time and sets those that may be set.
     private func look(again suspects: [CounterObservation], _ worker: Run) async throws {
+        defer { settling.hasLooked() }
+        if scan.access == .onePass {
+            let count = suspects.count.withSeparators
+            progress.wait("the server reads \(scan.counter.counted) again, for \(count) \(scan.collection.plural)")
+        }
         let scan = scan.on(worker.database)
         let first = Dictionary(suspects.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         var settled: [CounterObservation] = []
@@ -93,7 +105,8 @@ struct SettlingWords: Sendable {
     func text(_ rest: Duration, _ count: Int) -> String {
         let seconds = (rest.milliseconds + 999) / 1000
         let settling = "settling \(max(1, seconds)) s, round \(round)"
-        return count == 0 ? settling : "\(settling), \(count) \(plural) \(round == 1 ? "seen wrong" : "still moving")"
+        guard count > 0 else { return settling }
+        return "\(settling), \(count.withSeparators) \(plural) \(round == 1 ? "seen wrong" : "still moving")"
     }
 }
 
@@ -106,6 +119,10 @@ private final class Settling: Sendable {
         /// Room that was promised, and isn't taken yet.
         var reserved = 0
         var outcome = CounterSetting.Outcome()
+        /// How many batches are being looked at again.
+        var looking = 0
+        /// How many batches that were scanned wait for room.
+        var blocked = 0
         /// What was seen wrong, and isn't decided yet.
         var undecided: [BSONValue: [FindingCode]] = [:]
         var isComplete = false
@@ -122,10 +139,11 @@ private final class Settling: Sendable {
     /// So many settle at the same time at most: they are held in memory.
     private let limit: Int
     private let words: SettlingWords
+    private let progress: WorkDone
     private let state = Mutex(State())
 
-    init(_ duration: Duration, isLookingDear: Bool, words: SettlingWords) {
-        self.words = words
+    init(_ duration: Duration, isLookingDear: Bool, words: SettlingWords, _ progress: WorkDone) {
+        (self.words, self.progress) = (words, progress)
         self.duration = duration
         self.isLookingDear = isLookingDear
         batchSize = isLookingDear ? 20_000 : Run.batchSize
@@ -153,6 +171,7 @@ private final class Settling: Sendable {
             state.outcome += outcome
             for suspect in suspects { state.undecided[suspect.id] = nil }
         }
+        progress.add(suspects.count)
     }
 
     /// Some counters are seen wrong.
@@ -162,8 +181,13 @@ private final class Settling: Sendable {
         }
     }
 
+    /// A batch of suspects was looked at again, or couldn't be.
+    func hasLooked() { state.withLock { $0.looking -= 1 } }
+
     /// Waits until there is room for so many more, and keeps it for them.
     func makeRoom(for count: Int, _ run: Run) async throws {
+        state.withLock { $0.blocked += 1 }
+        defer { state.withLock { $0.blocked -= 1 } }
         while true {
             let hasRoom = state.withLock { state in
                 let taken = state.count + state.reserved
@@ -194,7 +218,7 @@ private final class Settling: Sendable {
         while true {
             try run.checkpoint()
             let now = ContinuousClock.now
-            let (batch, rest, isOver, count) = state.withLock { state in
+            let (batch, rest, isOver, count, isIdle) = state.withLock { state in
                 let end = min(state.start + batchSize, state.waiting.count)
                 let waiting = state.waiting[state.start..<end]
                 let due = waiting.prefix { $0.due <= now }
@@ -208,23 +232,18 @@ private final class Settling: Sendable {
                     state.start = 0
                 }
                 let rest = (isLookingDear ? waiting.last : waiting.first).map { $0.due - now }
-                return (batch, rest, state.isComplete && state.count == 0, state.undecided.count)
+                if !batch.isEmpty { state.looking += 1 }
+                let isIdle = state.looking == 0 && (state.isComplete || state.blocked > 0)
+                return (batch, rest, state.isComplete && state.count == 0, state.undecided.count, isIdle)
             }
             if !batch.isEmpty { return batch }
             if isOver { return nil }
-            if let rest { run.reportSettling(rest, count, words) }
+            if let rest, isIdle { progress.wait(Sentence(words.text(rest, count))) }
             if let rest, rest > .zero, rest < Self.nap {
                 try await Task.sleep(for: rest)
             } else {
                 try await Task.sleep(for: Self.nap)
             }
         }
-    }
-}
-
-extension Run {
-    fileprivate func reportSettling(_ rest: Duration, _ count: Int, _ words: SettlingWords) {
-        progress(
-            ProgressUpdate("counting", done: totals.totalChanged, waiting: Sentence(words.text(rest, count))))
     }
 }

@@ -11,7 +11,7 @@ extension CounterScan {
     ///
     /// - Returns: The number of counting documents looked at.
     func onePass(
-        _ run: Run?, fingerprints: Bool, _ body: ([CounterObservation]) async throws -> Void
+        _ run: Run?, fingerprints: Bool, _ body: ([CounterObservation], _ scanned: Int) async throws -> Void
     ) async throws -> Int {
         var groups = GroupStream(
             client: database.client,
@@ -44,7 +44,7 @@ extension CounterScan {
                             id: id, count: document[counter.field], latest: document[counter.latestField],
                             truth: try await groups.truth(of: id)))
                 }
-                try await body(wrong(observations))
+                try await body(wrong(observations), batch.count)
             }
         } catch {
             await groups.close()
@@ -52,7 +52,7 @@ extension CounterScan {
         }
         await groups.close()
         let others = try await scanOthers(excluding: [.objectID, .string], fingerprints: fingerprints) {
-            try await body($0)
+            try await body($0, $1)
         }
         return scanned + others
     }

@@ -56,14 +56,17 @@ struct CounterScan: Sendable {
     ///     be counted too.
     ///   - workers: How many ranges are counted at once.
     ///   - run: Where a request to stop, a pause or a lagging member is heeded; nil where nothing is to be written.
-    ///   - body: Called with each batch, by several workers at once, with a scan through its worker's connection.
+    ///   - progress: Where it is told that there is something to wait for.
+    ///   - body: Called with each batch, by several workers at once, with a scan through its worker's connection and how
+    ///     many documents were looked at.
     /// - Returns: The number of counting documents looked at.
     func forEachDrift(
-        fingerprints: Bool = false, workers: Int, _ run: Run? = nil,
-        _ body: @escaping @Sendable (CounterScan, [CounterObservation]) async throws -> Void
+        fingerprints: Bool = false, workers: Int, _ run: Run? = nil, _ progress: WorkDone? = nil,
+        _ body: @escaping @Sendable (CounterScan, [CounterObservation], _ scanned: Int) async throws -> Void
     ) async throws -> Int {
         guard case .index(let name) = access else {
-            return try await onePass(run, fingerprints: fingerprints) { try await body(self, $0) }
+            progress?.wait("the server reads \(counter.counted) in one pass")
+            return try await onePass(run, fingerprints: fingerprints) { try await body(self, $0, $1) }
         }
         let ranges = IDRanges(collection: collection.name)
         let scanned = Atomic(0)
@@ -78,10 +81,10 @@ struct CounterScan: Sendable {
                 }
                 await ranges.took(ContinuousClock.now - start, documents: found.scanned)
                 scanned.add(found.scanned, ordering: .relaxed)
-                try await body(scan, found.drifts)
+                try await body(scan, found.drifts, found.scanned)
             })
         let others = try await scanOthers(excluding: [.objectID], fingerprints: fingerprints) {
-            try await body(self, $0)
+            try await body(self, $0, $1)
         }
         return scanned.load(ordering: .relaxed) + others
     }
@@ -243,6 +246,14 @@ struct CounterScan: Sendable {
         }
     }
 
+    /// Begins to tell how many counting documents are done.
+    func progress(round: Int = 1, _ report: @escaping ProgressReport) async throws -> WorkDone {
+        WorkDone(what(round: round), of: try await database.documentCount(of: collection.name), report)
+    }
+
+    /// What is being done, in a few words.
+    func what(round: Int) -> String { "counting \(counter.counted)\(round == 1 ? "" : ", round \(round)")" }
+
     /// Those of some observations that are wrong.
     func wrong(_ observations: [CounterObservation]) -> [CounterObservation] {
         observations.filter { !$0.codes(toleranceMS: counter.toleranceMS).isEmpty }
@@ -255,7 +266,8 @@ struct CounterScan: Sendable {
     ///
     /// - Parameter types: Those that have been looked at already.
     func scanOthers(
-        excluding types: Set<BSONType>, fingerprints: Bool, _ body: ([CounterObservation]) async throws -> Void
+        excluding types: Set<BSONType>, fingerprints: Bool,
+        _ body: ([CounterObservation], _ scanned: Int) async throws -> Void
     ) async throws -> Int {
         var scanned = 0
         try await IdentityScan(database: database).forEachBatch(collection.name) { ids in
@@ -264,7 +276,7 @@ struct CounterScan: Sendable {
             let observed = try await atOneMoment { session in
                 try await observe(others, session, fingerprints: fingerprints)
             }
-            try await body(wrong(observed))
+            try await body(wrong(observed), others.count)
         }
         return scanned
     }

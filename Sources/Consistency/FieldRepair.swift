@@ -38,7 +38,7 @@ package struct FieldRepair: Sendable {
         let counts = holders.map { holder in
             Dictionary(holder.mends.map { ($0.field, CodeCounts()) }, uniquingKeysWith: { first, _ in first })
         }
-        _ = try await forEachBatch(of: holders, workers: RepairSettings.defaultWorkers, nil) { _, index, group in
+        _ = try await forEachBatch(of: holders, workers: RepairSettings.defaultWorkers) { _, index, group in
             for mend in group.mends {
                 counts[index][mend.field]?.add(
                     mend.code, group.changes.count, samples: group.changes.lazy.map { $0.sample(mend.field) })
@@ -68,13 +68,13 @@ package struct FieldRepair: Sendable {
         guard !holders.isEmpty else { return 0 }
         let names = holders.map(\.collection.name).sorted().joined(separator: ", ")
         return try await run.recording(words, in: names, isRepeated: true) {
-            var pass = try await mend(holders, run, settings)
+            var pass = try await mend(holders, run, settings, look: 1)
             var passes = 1
             // What the application changed between the look and the write is looked at again.
             while !pass.moved.isEmpty, passes < Self.mostPasses {
                 run.totals.beginAttempt()
-                pass = try await mend(holders, run, settings)
                 passes += 1
+                pass = try await mend(holders, run, settings, look: passes)
             }
             for ((collection, mend), ids) in pass.moved {
                 run.totals.left(
@@ -95,9 +95,15 @@ package struct FieldRepair: Sendable {
         var moved: [((collection: String, mend: Mend), [BSONValue])] = []
     }
 
-    private func mend(_ holders: [FieldHolder], _ run: Run, _ settings: RepairSettings) async throws -> Pass {
+    private func mend(
+        _ holders: [FieldHolder], _ run: Run, _ settings: RepairSettings, look: Int
+    ) async throws -> Pass {
         let state = Mutex(Pass())
-        let seen = try await forEachBatch(of: holders, workers: settings.workers, run) { worker, index, group in
+        let progress = try await PassProgress(
+            "\(subject)\(look == 1 ? "" : ", look \(look)")", holders.map { ($0.collection.name, $0.filter) }, database,
+            run.progress)
+        let seen = try await forEachBatch(of: holders, workers: settings.workers, (run, progress)) {
+            worker, index, group in
             guard let first = group.mends.first else { return }
             let name = holders[index].collection.name
             let unchanged = try await run.on(worker).tryToApply(
@@ -109,11 +115,20 @@ package struct FieldRepair: Sendable {
                     pass.moved += group.mends.map { ((name, $0), unchanged.moved) }
                 }
             }
-            run.progress(ProgressUpdate("fields of \(name)", done: run.totals.totalChanged))
         }
+        progress.finish()
         return state.withLock { pass in
             pass.left += seen
             return pass
+        }
+    }
+
+    /// What is mended, in a few words.
+    private var subject: String {
+        switch (parts.contains(.references), parts.contains(.absentFields)) {
+        case (true, false): "references"
+        case (false, true): "fields"
+        default: "references and fields"
         }
     }
 
@@ -142,10 +157,12 @@ package struct FieldRepair: Sendable {
     /// Reads the documents with something to be mended, in batches, and decides what becomes of each; several batches at
     /// once.
     ///
-    /// - Parameter body: Called by several workers, with each one's own connection and the position of the collection.
+    /// - Parameters:
+    ///   - changing: The run, and where it shows how far it is; nil where nothing is to be changed.
+    ///   - body: Called by several workers, with each one's own connection and the position of the collection.
     /// - Returns: How many fields were seen wrong.
     private func forEachBatch(
-        of holders: [FieldHolder], workers: Int, _ run: Run?,
+        of holders: [FieldHolder], workers: Int, _ changing: (run: Run, progress: PassProgress)? = nil,
         _ body: @escaping @Sendable (Database, Int, FieldHolder.Group) async throws -> Void
     ) async throws -> Int {
         let seen = Atomic(0)
@@ -153,19 +170,16 @@ package struct FieldRepair: Sendable {
             let feeds = CursorFeeds(
                 zip(clients, holders).map { client, holder in
                     let namespace = database.namespace(holder.collection.name)
-                    return {
-                        try await client.find(
-                            namespace, filter: holder.filter,
-                            options: [
-                                "projection": .document(holder.projection),
-                                "batchSize": .int32(Int32(2 * Run.batchSize)),
-                            ])
-                    }
+                    let options = BSONDocument([
+                        ("projection", .document(holder.projection)),
+                        ("batchSize", .int32(Int32(2 * Run.batchSize))), ("showRecordId", .bool(changing != nil)),
+                    ])
+                    return { try await client.find(namespace, filter: holder.filter, options: options) }
                 }, batchSize: Run.batchSize)
             try await database.inWorkers(
                 workers,
                 next: { _ in
-                    try await run?.breathe()
+                    try await changing?.run.breathe()
                     return try await feeds.next()
                 },
                 each: { worker, batch in
@@ -174,6 +188,7 @@ package struct FieldRepair: Sendable {
                     for group in try await holder.groups(batch.documents, worker, schema) {
                         try await body(worker, batch.feed, group)
                     }
+                    changing?.progress.came(to: batch.documents, in: batch.feed)
                 })
         }
         return seen.load(ordering: .relaxed)

@@ -72,21 +72,27 @@ package struct IdentityRepair: Sendable {
     ///
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
     package func apply(_ run: Run) async throws {
-        let rekeyer = Rekeyer(run: run, source: SchemaReferenceSource(database: database, schema: schema))
+        let progress = try await IdentityProgress(try await ordinary(), database, schema, run.progress)
+        let source = SchemaReferenceSource(database: database, schema: schema)
         var refused: Set<Refusal> = []
         var looks = IdentityLooks()
         while looks.begin(run, refused: refused.count) {
             for collection in try await ordinary() {
                 try run.checkpoint()
-                run.progress(ProgressUpdate("repairing _ids of \(collection.name)", done: run.totals.totalChanged))
+                progress.begin(collection.name)
+                // One for each: how many can move together depends on how many references follow.
+                let rekeyer = Rekeyer(run: run, source: source, advanced: progress.add(documents:references:))
                 try await run.recording(
                     "new _id", in: collection.name, filter: ["_id": ["$not": ["$type": "objectId"]]], isRepeated: true
                 ) {
-                    try await forEachBatch(collection, skipping: refused) { documents in
+                    try await forEachBatch(collection, skipping: refused, passed: progress.pass) { documents in
                         looks.meet(documents, in: collection.name)
-                        refused.formUnion(try await repair(documents, in: collection, rekeyer, run))
+                        let (stayed, tried) = try await repair(documents, in: collection, rekeyer, run)
+                        refused.formUnion(stayed)
+                        progress.pass(documents.count - tried)
                     }
                 }
+                progress.end()
             }
             guard try await looks.end(run, refused: refused.count) else { break }
         }
@@ -120,7 +126,7 @@ package struct IdentityRepair: Sendable {
 
     private func repair(
         _ documents: [BSONDocument], in collection: CollectionSchema, _ rekeyer: Rekeyer, _ run: Run
-    ) async throws -> Set<Refusal> {
+    ) async throws -> (refused: Set<Refusal>, tried: Int) {
         var (moves, refused) = try await moves(
             for: documents, in: collection, guesses: run.circumstances.followsUnfinished)
         let outcomes = try await rekeyer.move(moves.map { ($0.move, $0.code.rawValue) }, in: collection.name)
@@ -142,7 +148,7 @@ package struct IdentityRepair: Sendable {
                         reason: "changed in two places; both documents were kept"))
             }
         }
-        return Set(refused)
+        return (Set(refused), moves.count)
     }
 
     /// The collections that hold documents which can be changed, those that refer first.
@@ -152,13 +158,16 @@ package struct IdentityRepair: Sendable {
     }
 
     /// Reads the documents whose `_id` can be repaired, whole, in batches.
+    ///
+    /// - Parameter passed: Told how many were passed over.
     private func forEachBatch(
-        _ collection: CollectionSchema, skipping refused: Set<Refusal>,
+        _ collection: CollectionSchema, skipping refused: Set<Refusal>, passed: (Int) -> Void = { _ in },
         _ body: ([BSONDocument]) async throws -> Void
     ) async throws {
         let skipped = Set(refused.filter { $0.collection == collection.name }.map(\.id))
         try await IdentityScan(database: database).forEachBatch(collection.name, maximum: Self.batchSize) { ids in
             let wanted = ids.filter { IdentityKind($0).code != .foreignID && !skipped.contains($0) }
+            passed(ids.count - wanted.count)
             guard !wanted.isEmpty else { return }
             let cursor = try await database.client.find(
                 database.namespace(collection.name), filter: ["_id": ["$in": .array(BSONArray(wanted))]],

@@ -7,15 +7,25 @@ enum SpawnedProcess {
     ///
     /// - Parameters:
     ///   - command: The program's path and its arguments.
-    ///   - standardInput: A descriptor for its standard input; its output goes nowhere.
+    ///   - standardInput: A descriptor for its standard input.
+    ///   - output: One for both of its outputs; nil lets them go nowhere.
+    ///   - environment: Its environment, as `NAME=value`.
     /// - Returns: The process, which the caller reaps.
-    static func start(_ command: [String], standardInput: Int32) throws -> pid_t {
+    static func start(
+        _ command: [String], standardInput: Int32, output: Int32? = nil,
+        environment: [String] = ["PATH=/usr/local/bin:/usr/bin:/bin"]
+    ) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, standardInput, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        for descriptor: Int32 in [1, 2] {
+            if let output {
+                posix_spawn_file_actions_adddup2(&actions, output, descriptor)
+            } else {
+                posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0)
+            }
+        }
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -31,9 +41,10 @@ enum SpawnedProcess {
         arguments.append(nil)
         defer { for argument in arguments { free(argument) } }
         var pid: pid_t = 0
-        var environment = [strdup("PATH=/usr/local/bin:/usr/bin:/bin"), nil]
-        defer { free(environment[0]) }
-        let failure = posix_spawn(&pid, program, &actions, &attributes, arguments, &environment)
+        var variables = environment.map { strdup($0) }
+        variables.append(nil)
+        defer { for variable in variables { free(variable) } }
+        let failure = posix_spawn(&pid, program, &actions, &attributes, arguments, &variables)
         guard failure == 0 else {
             throw TestSupportError("\(program) can't be started: \(String(cString: strerror(failure)))")
         }

@@ -57,7 +57,10 @@ package final class Terminal: Sendable {
         // Ctrl-C reaches the shell, too.
         let line =
             "trap : INT; cd \(Self.quoted(home)); \(words.map(Self.quoted).joined(separator: " ")) \(redirection); echo \"exit=$?\"; stty -a; cat"
-        _ = try await tmux("set-option", "-g", "remain-on-exit", "on")
+        // The socket is there a moment before anybody listens at it.
+        try await waitUntil("an answer at \(socket)") {
+            (try? await tmux("set-option", "-g", "remain-on-exit", "on")) != nil
+        }
         _ = try await tmux(
             "new-session", "-d", "-x", "\(columns)", "-y", "\(Self.rows)", "-s", "tool", "sh", "-c", line)
     }

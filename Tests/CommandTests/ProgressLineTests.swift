@@ -19,7 +19,7 @@ struct ProgressLineTests {
         try await line.wait { $0.contains("5,000 of 10,000, 50 %") && $0.contains("/s") && $0.contains("left") }
         #expect(line.last.hasPrefix("step 2 of 6 (repair-ids) · references of messages · "))
         line.progress.report(ProgressUpdate("waiting", done: 5_000, waiting: "paused"))
-        try await line.wait { $0.contains("paused") }
+        try await line.wait { $0.contains("5,000 of 10,000, 50 % · paused") }
     }
 
     @Test("moves each second, whether anything is reported or not")
@@ -31,12 +31,60 @@ struct ProgressLineTests {
         try await line.wait { $0 != before }
     }
 
+    @Test("never goes backwards, and says why it waits beside how much is done")
+    func waiting() async throws {
+        let line = Shown(width: 200)
+        line.progress.report(ProgressUpdate("counting messages", done: 70, total: 100))
+        line.progress.report(ProgressUpdate("counting messages", done: 60, total: 100, waiting: "settling 4 s"))
+        try await line.wait { $0.hasPrefix("counting messages · 70 of 100, 70 % · settling 4 s · ") }
+        line.progress.report(ProgressUpdate("counting messages", done: 120, total: 100))
+        try await line.wait { $0.hasPrefix("counting messages · 100 of 100, 100 % · ") }
+        #expect(!line.last.contains("settling"))
+    }
+
+    @Test("tells how long it still takes by the time in which it didn't wait")
+    func rateAfterWaiting() async throws {
+        let line = Shown(width: 200)
+        line.progress.report(ProgressUpdate("counting messages", done: 10, total: 10_000))
+        line.progress.report(ProgressUpdate("counting messages", done: 10, total: 10_000, waiting: "settling 3 s"))
+        try await Task.sleep(for: .seconds(3))
+        for done in 1...5 {
+            line.progress.report(ProgressUpdate("counting messages", done: done * 1_000, total: 10_000))
+            try await Task.sleep(for: .milliseconds(300))
+        }
+        // Some 3,000 a second: with the wait it would be less than 1,200.
+        try await line.wait { $0.contains("/s · ") && $0.contains(" left · ") }
+        let rate = line.last.split(separator: " · ").first { $0.hasSuffix("/s") }.map { $0.filter(\.isNumber) }
+        #expect(rate.flatMap { Int($0) } ?? 0 > 1_500, "\(line.last)")
+    }
+
+    @Test("leaves out what matters least where there is little room", arguments: [200, 80, 60, 40])
+    func narrow(width: Int) async throws {
+        let line = Shown(width: width)
+        line.progress.enter(stage: "step 5 of 6 (recount)")
+        let update = ProgressUpdate(
+            "counting messages, round 2", done: 7_000, total: 10_000,
+            waiting: "settling 4 s, round 2, 12 sessions still moving")
+        line.progress.report(update)
+        let shown =
+            switch width {
+            case 200:
+                "step 5 of 6 (recount) · counting messages, round 2 · 7,000 of 10,000, 70 % · settling 4 s, "
+                    + "round 2, 12 sessions still moving · "
+            case 80: "step 5 of 6 · 70 % · settling 4 s, round 2, 12 sessions still moving · "
+            default: "step 5 of 6 · 70 % · settling"
+            }
+        // The end, which moves each second, is there in any case.
+        try await line.wait { $0.hasPrefix(shown) && $0.hasSuffix(" 1 s") }
+        #expect(line.last.count < width)
+    }
+
     @Test("is cut to the width, and never comes back once there is a result")
     func cut() async throws {
         let line = Shown(width: 40)
         line.progress.report(ProgressUpdate(String(repeating: "long ", count: 40)))
-        try await line.wait { $0.hasSuffix("…") }
-        #expect(line.last.count == 39)
+        try await line.wait { $0.contains("…") }
+        #expect(line.last.count == 39 && line.last.hasSuffix("… · 0 s"))
         line.progress.hold()
         #expect(line.text.hasSuffix("\r\u{1B}[K"))
         let length = line.text.count

@@ -21,6 +21,7 @@ extension Rekeyer {
             }
             items[index].outcome = try await moveInTransaction(items[index], known[index] ?? [])
             if items[index].outcome == .moved { items[index].entry.state = .references }
+            advanced(1, 0)
         }
         // A document that has moved takes its references along, whatever asks to stop.
         let moved = items.filter { $0.outcome == .moved }
@@ -107,6 +108,7 @@ extension Rekeyer {
             return .changed
         }
         for child in children { run.totals.changed(child.code, child.collection, child.fieldChanges.count) }
+        advanced(0, references.count)
         return .moved
     }
 

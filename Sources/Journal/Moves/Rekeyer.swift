@@ -25,17 +25,32 @@ package struct Rekeyer: Sendable {
     /// An undo restores what was there: it may write what a validator refuses, and a document's references go back with
     /// it or it stays.
     let isUndo: Bool
+    /// Told how many more documents came to their end, moved or not, and how many more references followed them.
+    let advanced: @Sendable (_ documents: Int, _ references: Int) -> Void
     private let pace = MovePace()
 
     /// Makes a rekeyer for a run.
-    package init(run: Run, source: any ReferenceSource) {
-        self.init(run: run, source: source, isUndo: false)
+    ///
+    /// - Parameters:
+    ///   - run: The run.
+    ///   - source: Knows which references follow.
+    ///   - advanced: Told how many more documents came to their end, moved or not, and how many more references followed
+    ///     them.
+    package init(
+        run: Run, source: any ReferenceSource,
+        advanced: @escaping @Sendable (_ documents: Int, _ references: Int) -> Void = { _, _ in }
+    ) {
+        self.init(run: run, source: source, isUndo: false, advanced: advanced)
     }
 
-    init(run: Run, source: any ReferenceSource, isUndo: Bool) {
+    init(
+        run: Run, source: any ReferenceSource, isUndo: Bool,
+        advanced: @escaping @Sendable (_ documents: Int, _ references: Int) -> Void = { _, _ in }
+    ) {
         self.run = run
         self.source = source
         self.isUndo = isUndo
+        self.advanced = advanced
     }
 
     /// Moves documents of one collection.
@@ -61,6 +76,7 @@ package struct Rekeyer: Sendable {
         for (index, item) in zip(repeated, try await moveByStates(repeated.map { items[$0] })) {
             finished[index] = item
         }
+        advanced(repeated.count, 0)
         let others = items.indices.filter { !items[$0].move.isRepeated }
         for (index, item) in zip(others, try await moveInTransactions(others.map { items[$0] })) {
             finished[index] = item
@@ -77,6 +93,7 @@ package struct Rekeyer: Sendable {
             let start = ContinuousClock.now
             finished += try await moveByStates(part)
             pace.took(ContinuousClock.now - start, documents: part.count)
+            advanced(part.count, 0)
             try run.checkpoint()
         }
         return finished
@@ -115,6 +132,7 @@ package struct Rekeyer: Sendable {
             let entries = run.makeEntries(children(of: live, changes))
             try await run.append(entries)
             try await run.execute(entries, bypassesValidation: isUndo)
+            advanced(0, changes.count)
         }
     }
 

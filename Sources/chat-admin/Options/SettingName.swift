@@ -14,7 +14,8 @@ enum SettingName {
 
     /// What this project's scripts and tests read.
     private static let development: Set<String> = [
-        "BIN", "FAULTS", "FAULTS_ONLY", "GOLDEN", "MONGOD", "MONGOD_CACHE_GB", "PHASES", "PYTHON", "WARNINGS_AS_ERRORS",
+        "BIN", "FAULTS", "FAULTS_ONLY", "GOLDEN", "MESSAGES", "MONGOD", "MONGOD_CACHE_GB", "PHASES", "PYTHON",
+        "WARNINGS_AS_ERRORS",
     ]
 
     /// Why a variable can't be meant, to stand behind its name; nil for a known one, and for everybody else's.

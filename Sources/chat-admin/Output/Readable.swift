@@ -1,13 +1,10 @@
 internal import BSON
+internal import Journal
 
 /// Values as people read them.
 enum Readable {
     /// A number with separators: `300,000`.
-    static func count(_ number: some BinaryInteger) -> String {
-        let digits = Array("\(number.magnitude)")
-        let groups = stride(from: digits.count, to: 0, by: -3).map { end in String(digits[max(0, end - 3)..<end]) }
-        return (number < 0 ? "-" : "") + groups.reversed().joined(separator: ",")
-    }
+    static func count(_ number: some BinaryInteger) -> String { number.withSeparators }
 
     /// An age in whole units: `40 s`, `5 min`, `3 h`, `4 days`.
     static func age(milliseconds: Int64) -> String {

@@ -155,6 +155,7 @@ extension CommandSession {
         guard !codes.isEmpty, run?.circumstances.isCutShort != true else {
             return told.map { ChangeResult.Left($0, words) }
         }
+        console.enter(stage: "looking at what is left")
         let report = try await Checker(database: database, schema: .chat, progress: progress).check(codes)
         let rest = report.findings.filter { $0.severity == .error }.compactMap { found -> (Finding, count: Int)? in
             let known = told.filter { $0.code == found.code.rawValue && $0.collection == found.collection }
