@@ -117,7 +117,8 @@ struct CheckRecordTests {
         let server = try await TestServer.shared(.authenticated)
         try await server.withDatabase { database in
             try await database.loadIncident()
-            let uri = try await server.createUser("checker", password: "x", roles: [["role": "read", "db": .string(database.name)]])
+            let uri = try await server.createUser(
+                "checker", password: "x", roles: [["role": "read", "db": .string(database.name)]])
             let reader = ["--uri", uri, "--database", database.name]
             let denied = try await Tool.run(["check", "--record"] + reader)
             #expect(denied.exitCode == 77 && denied.errors.contains("--record-file"), "\(denied)")

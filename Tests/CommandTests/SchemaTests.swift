@@ -80,7 +80,8 @@ struct SchemaTests {
             try await run("runs", "show", id)
             for _ in 1...2 { try await run("check", "--record") }
             try await run(
-                "check", "accept", "ref.dangling", "--id", "690a2300288c4984bc76f2bd", "--reason", "x", "--until", "forever")
+                "check", "accept", "ref.dangling", "--id", "690a2300288c4984bc76f2bd", "--reason", "x", "--until",
+                "forever")
             try await run("check", "--record")
             try await run("check", "accepted")
             try await run("check", "unaccept", "1")

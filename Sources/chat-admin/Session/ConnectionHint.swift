@@ -150,7 +150,8 @@ enum NeededRoles: String {
     /// Those of a command, as results call it.
     static func of(_ command: String) -> NeededRoles {
         switch command {
-        case "check", "check accepted", "check history", "doctor", "migrate plan", "migrate status", "migrate validate", "runs list", "runs show",
+        case "check", "check accepted", "check history", "doctor", "migrate plan", "migrate status", "migrate validate",
+            "runs list", "runs show",
             "history":
             .read
         case "migrate up", "migrate down", "runs undo", "repair guard", "repair all": .readWriteAndAdmin
