@@ -72,12 +72,13 @@ package struct IdentityRepair: Sendable {
     ///
     /// - Throws: `EngineError` at a batch boundary, `MongoError`.
     package func apply(_ run: Run) async throws {
-        let progress = try await IdentityProgress(try await ordinary(), database, schema, run.progress)
+        var collections = try await ordinary()
+        let progress = try await IdentityProgress(collections, database, schema, run.progress)
         let source = SchemaReferenceSource(database: database, schema: schema)
         var refused: Set<Refusal> = []
         var looks = IdentityLooks()
         while looks.begin(run, refused: refused.count) {
-            for collection in try await ordinary() {
+            for collection in collections {
                 try run.checkpoint()
                 progress.begin(collection.name)
                 // One for each: how many can move together depends on how many references follow.
@@ -95,6 +96,8 @@ package struct IdentityRepair: Sendable {
                 progress.end()
             }
             guard try await looks.end(run, refused: refused.count) else { break }
+            // Some may have got their first document meanwhile.
+            collections = try await ordinary()
         }
         for refusal in refused {
             run.totals.left(refusal.leftover)

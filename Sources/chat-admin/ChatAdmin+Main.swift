@@ -89,13 +89,7 @@ extension ChatAdmin {
     private static var arguments: [String] { Array(CommandLine.arguments.dropFirst()) }
 
     private static func withoutSecrets(_ text: String) -> String {
-        SecretArguments.hide(in: text, arguments, shown: commandWords)
-    }
-
-    /// How many arguments, from the first on, name the command, or are meant to.
-    private static var commandWords: Int {
-        let (path, subcommands) = CommandNames.path(of: arguments, root: ChatAdmin.self)
-        return subcommands.isEmpty ? path.count : min(path.count + 1, arguments.count)
+        SecretArguments.hide(in: text, arguments, shown: CommandNames.count(in: arguments, root: ChatAdmin.self))
     }
 
     /// The parser's help wraps at `COLUMNS`, and can't at less than its own indentation.

@@ -7,7 +7,8 @@ extension StateCollection {
     /// They are made explicitly because a transaction on an old server can't make them in passing.
     static func prepare(_ run: Run) async throws {
         let present = try await run.database.collections()
-        for name in [runs, journal, migrations] where present[name] == nil {
+        // The journal is made with its indexes.
+        for name in [runs, migrations] where present[name] == nil {
             do {
                 try await run.changeCatalog(CatalogCommand.create(name))
             } catch let error as MongoError where error.code == MongoError.ServerCode.namespaceExists {

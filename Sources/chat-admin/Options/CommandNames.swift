@@ -16,6 +16,8 @@ enum CommandNames {
         else { return nil }
         let names = subcommands.map(name)
         let known = NearestName.of(word, among: names).map { (path + [$0]).joined(separator: " ") }
+        // Of a command that does something by itself a word behind it may be anything.
+        if known == nil, doesSomething(path) { return nil }
         // One of another command's, such as `up`.
         let elsewhere = leaves(of: root, []).first { $0.last == word }?.joined(separator: " ")
         let advice =
@@ -23,6 +25,17 @@ enum CommandNames {
             ?? "\(path.isEmpty ? "There" : "Of `\(path.joined(separator: " "))` there") are \(list(names))."
         return "There is no command `\((path + [word]).joined(separator: " "))`. \(advice)"
     }
+
+    /// How many arguments, from the first on, name the command, or are meant to.
+    static func count(in arguments: [String], root: any ParsableCommand.Type) -> Int {
+        let (path, subcommands) = path(of: arguments, root: root)
+        guard !subcommands.isEmpty, let word = arguments.dropFirst(path.count).first else { return path.count }
+        if doesSomething(path), NearestName.of(word, among: subcommands.map(name)) == nil { return path.count }
+        return path.count + 1
+    }
+
+    /// Whether a command with commands of its own does something without one.
+    private static func doesSomething(_ path: [String]) -> Bool { path == [name(of: Check.self)] }
 
     /// The command that arguments begin with, and what may follow it; that is nothing where it has no commands of its own.
     static func path(
