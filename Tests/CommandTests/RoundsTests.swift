@@ -15,7 +15,7 @@ struct RoundsTests {
             let application = try await Self.prepare(database, isIndexed: isIndexed)
             let result = try await application.losing {
                 try await Tool.run(
-                    ["repair", "counts", "--settle", "0.5", "--rounds", "2", "--yes", "--format", "json"]
+                    ["repair", "counts", "--settle", "4", "--rounds", "2", "--yes", "--format", "json"]
                         + target(database))
             }
             #expect(result.exitCode == 1, "\(result)")
@@ -44,7 +44,7 @@ struct RoundsTests {
             let application = try await Self.prepare(database, isIndexed: false)
             let up = try await application.losing {
                 try await Tool.run(
-                    ["migrate", "up", "--settle", "0.5", "--rounds", "2", "--yes", "--format", "json"]
+                    ["migrate", "up", "--settle", "4", "--rounds", "2", "--yes", "--format", "json"]
                         + target(database))
             }
             #expect(up.exitCode == 1, "\(up)")

@@ -152,8 +152,15 @@ struct UndoBuiltOnTests {
 
     @Test("of several documents that had one _id promise that the newest takes it back")
     func sameID() async throws {
+        for _ in 1...10 where try await isPromised() { return }
+        Issue.record("No run ever met a second document in time.")
+    }
+
+    /// Lets a run move documents that arrive one after another, each when the one before has gone, and undoes it.
+    ///
+    /// - Returns: Whether the run moved several.
+    private func isPromised() async throws -> Bool {
         try await withDatabase { database in
-            // Each arrives when the one before has moved: one run moves them all.
             try await database.insertJSON("users", #"{"_id": 1}"#)
             func insert(_ day: Int) async throws {
                 try await database.insertJSON(
@@ -179,9 +186,10 @@ struct UndoBuiltOnTests {
                 #expect([0, 1].contains(ended.result.exitCode), "\(ended.result)")
             }
             let moved = try await database.all("chat_admin.journal").count { $0["kind"] == "rekey" }
-            try #require(moved > 1)
+            guard moved > 1 else { return false }
             let run = try #require(try await database.all("chat_admin.runs").first?["_id"]?.objectID).hex
             _ = try await undoAsPromised([run], on: database, expecting: 1)
+            return true
         }
     }
 }

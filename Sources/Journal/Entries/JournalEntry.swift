@@ -10,6 +10,13 @@ package struct JournalKey: Hashable, Sendable {
 
     package var value: BSONValue { ["r": .objectID(run), "n": .int64(number)] }
 
+    /// Matches the names of all entries of a run.
+    static func all(of run: ObjectID) -> BSONValue {
+        [
+            "$gte": JournalKey(run: run, number: 0).value, "$lte": JournalKey(run: run, number: .max).value,
+        ]
+    }
+
     init(run: ObjectID, number: Int64) {
         self.run = run
         self.number = number

@@ -62,9 +62,7 @@ struct LateReferences {
     /// did is over, and whoever refers to those documents since means what they say.
     private static func moves(by undo: ObjectID) -> BSONDocument {
         [
-            "_id": [
-                "$gte": JournalKey(run: undo, number: 0).value, "$lte": JournalKey(run: undo, number: .max).value,
-            ], "kind": "rekey", "undoes": ["$exists": true], "state": "done",
+            "_id": JournalKey.all(of: undo), "kind": "rekey", "undoes": ["$exists": true], "state": "done",
         ]
     }
 

@@ -187,13 +187,7 @@ package struct LaterRuns {
             "$cond": [isKind(["collection", "dropped"]), .string(Role.whole.rawValue), .string(Role.within.rawValue)]
         ]
         let collection: BSONValue = ["of": part, "id": "collection", "w": role]
-        let ranges = ids.map { id -> BSONValue in
-            [
-                "_id": [
-                    "$gte": JournalKey(run: id, number: 0).value, "$lte": JournalKey(run: id, number: .max).value,
-                ]
-            ]
-        }
+        let ranges = ids.map { id -> BSONValue in ["_id": JournalKey.all(of: id)] }
         return [
             [
                 "$match": [

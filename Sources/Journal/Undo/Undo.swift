@@ -221,9 +221,7 @@ package struct Undo: Sendable {
     /// The entries to undo, references that followed a document excepted: they go back with it.
     package static func filter(_ id: ObjectID, _ step: Int64?) -> BSONDocument {
         var filter: BSONDocument = [
-            "_id": [
-                "$gte": JournalKey(run: id, number: 0).value, "$lte": JournalKey(run: id, number: .max).value,
-            ],
+            "_id": JournalKey.all(of: id),
             "undone": ["$exists": false], "parent": ["$exists": false], "state": "done",
         ]
         if let step { filter.append("step", .int64(step)) }
