@@ -52,6 +52,8 @@ struct ChangeResult: CommandResult {
     var steps: [Step]?
     /// The runs that were undone, in order, for `runs undo`.
     var undone: [UndoResult.Undone]?
+    /// The newest damage, for `migrate up`.
+    var newestDamage: DamageResult?
     /// Whether the run did something that the journal can't undo.
     var isUnjournalled = false
     /// Whether the text is part of a question, before anything was done.
@@ -59,7 +61,7 @@ struct ChangeResult: CommandResult {
     let durationMS: Int64
 
     private enum CodingKeys: String, CodingKey {
-        case command, database, run, dryRun, changes, left, steps, undone, durationMS
+        case command, database, run, dryRun, changes, left, steps, undone, newestDamage, durationMS
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -73,6 +75,7 @@ struct ChangeResult: CommandResult {
         try container.encode(left, forKey: .left)
         try container.encodeIfPresent(steps, forKey: .steps)
         try container.encodeIfPresent(undone, forKey: .undone)
+        try container.encodeIfPresent(newestDamage, forKey: .newestDamage)
         try container.encode(durationMS, forKey: .durationMS)
     }
 
@@ -98,6 +101,8 @@ struct ChangeResult: CommandResult {
             lines += TextTable.lines(changes.map { [$0.code, $0.collection, Readable.count($0.changed)] })
         }
         lines += Left.lines(left, style)
+        // A run has been told before it began.
+        if dryRun, let newestDamage { lines.append(newestDamage.sentence) }
         if let run {
             let isFinal = ["runs undo", "migrate down", "migrate mark", "migrate baseline"].contains(command)
             let what = isUnjournalled ? "what the journal holds of it, not all," : "it"

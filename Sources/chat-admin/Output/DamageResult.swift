@@ -60,10 +60,10 @@ struct DamageResult: Encodable {
 
     private static let guide = "docs/fixing-the-application.md shows the fixes that are none, and the one that is."
 
-    /// What has to be known before the guard is set, and asked; nil where there is nothing to say.
+    /// What has to be known before the guard is set, and, where the damage is recent, asked.
     ///
     /// - Parameter setsGuard: Whether the guard is set now.
-    func remark(setsGuard: Bool) -> Remark? {
-        recent ? Remark(text: sentence, answer: setsGuard && !hasGuard ? "guard" : nil) : nil
+    func remark(setsGuard: Bool) -> Remark {
+        Remark(text: sentence, answer: recent && setsGuard && !hasGuard ? "guard" : nil)
     }
 }

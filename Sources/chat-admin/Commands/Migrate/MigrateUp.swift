@@ -45,12 +45,15 @@ struct MigrateUp: AsyncParsableCommand {
             if change.dryRun {
                 var plans: [StepPlan] = []
                 try await migration.plan(selection) { _, plan, _, _ in plans.append(plan) }
-                try session.console.print(session.result(plans, since: start), options.format)
+                var result = session.result(plans, since: start)
+                result.newestDamage = try await damage(selection, migration)
+                try session.console.print(result, options.format)
                 return .done
             }
             let isThrough =
                 selection.isEmpty && !isTaken ? try await !RunLifecycle.isUnfinished(session.database) : false
-            let run = isThrough ? nil : try await apply(selection, isTaken: isTaken, settings, migration)
+            let damage = isThrough ? nil : try await damage(selection, migration)
+            let run = isThrough ? nil : try await apply(selection, isTaken: isTaken, damage, settings, migration)
             let rest =
                 isThrough
                 ? selection
@@ -61,10 +64,18 @@ struct MigrateUp: AsyncParsableCommand {
             let left = try await session.leftovers(mended, run)
             var result = session.result(run, left: left, since: start)
             result.steps = session.trail.steps
+            result.newestDamage = damage
             try session.console.print(result, options.format)
             // Something is still pending where time was up.
             return session.status(run, isWhole: left.isEmpty && rest.isEmpty)
         }
+    }
+
+    /// The newest damage that some steps mend, or keep out.
+    private func damage(
+        _ selection: MigrationSelection, _ migration: MigrationSession
+    ) async throws -> DamageResult? {
+        try await migration.newestDamage(selection.steps.map(\.version), isKnown: false)
     }
 
     /// Applies the pending steps.
@@ -72,12 +83,13 @@ struct MigrateUp: AsyncParsableCommand {
     /// - Parameters:
     ///   - selection: Those that were pending a moment ago.
     ///   - isTaken: Whether another run had the lease then.
+    ///   - damage: The newest damage by then.
     private func apply(
-        _ selection: MigrationSelection, isTaken: Bool, _ settings: RepairSettings, _ migration: MigrationSession
+        _ selection: MigrationSelection, isTaken: Bool, _ damage: DamageResult?, _ settings: RepairSettings,
+        _ migration: MigrationSession
     ) async throws -> Run {
         let (session, runner) = (migration.session, migration.runner)
         let versions = selection.steps.map(\.version)
-        let damage = try await migration.newestDamage(versions, isKnown: false)
         return try await session.change(
             change, asks: !selection.isEmpty, offline: settings.offline,
             remark: damage?.remark(setsGuard: versions.contains(Installed.guards.rawValue))
