@@ -157,13 +157,14 @@ private struct LosingApplication: Sendable {
         }
     }
 
-    /// Goes on losing messages, ten a second and session, while something runs.
+    /// Goes on losing messages, many a second and session, while something runs.
     func losing<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
-        try await withThrowingTaskGroup(of: R?.self) { group in
+        try await lose()
+        return try await withThrowingTaskGroup(of: R?.self) { group in
             group.addTask {
                 while !Task.isCancelled {
                     try await lose()
-                    try? await Task.sleep(for: .milliseconds(100))
+                    try? await Task.sleep(for: .milliseconds(30))
                 }
                 return nil
             }
