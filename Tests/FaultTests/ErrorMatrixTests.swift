@@ -52,7 +52,7 @@ struct ErrorMatrixTests {
         let wentOn = Atomic(0)
         for scenario in scenarios {
             points += try await Matrix.forEachPoint(
-                on: kind, from: fault.name.utf8.count % 7, stride: 29
+                on: kind, from: fault.name.utf8.count % 7, stride: 37
             ) { database, point in
                 let stage = try await Stage(scenario, database)
                 guard let result = try await Self.fail(stage, at: point, fault) else { return false }

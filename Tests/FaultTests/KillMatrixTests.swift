@@ -31,7 +31,7 @@ struct KillMatrixTests {
         var total = 0
         for fate in Fate.allCases {
             let start = (scenario.name.utf8.count + (fate == .happened ? 0 : 7)) % 5
-            total += try await Self.kill(scenario, on: kind, fate, from: start, stride: 37)
+            total += try await Self.kill(scenario, on: kind, fate, from: start, stride: 47)
         }
         print("faults: \(scenario.name) on \(kind): killed at \(total) points")
         #expect(total > 0)
