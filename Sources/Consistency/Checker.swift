@@ -106,10 +106,10 @@ package struct Checker: Sendable {
             present[collection.name].flatMap { $0.isOrdinary ? nil : "\(collection.name) (it is a \($0.type))" }
         }
         soFar.state.withLock { ($0.waiting, $0.others) = (parts.map(\.name), others) }
-        for part in parts {
+        for (number, part) in parts.enumerated() {
             do {
                 try interruption.check()
-                progress(ProgressUpdate("checking \(part.name)"))
+                progress(ProgressUpdate("checking \(part.name)", done: number, total: parts.count))
                 var state = soFar.state.withLock { $0 }
                 try await part.look(&state)
                 state.waiting.removeFirst()

@@ -47,7 +47,9 @@ package struct CounterRepair: Sendable {
         _ scan: CounterScan, isProtected: Bool
     ) async throws -> (set: CodeCounts, kept: KeptCounters) {
         let (counts, kept) = (CodeCounts(), KeptCounters(scan))
-        _ = try await scan.forEachDrift(workers: RepairSettings.defaultWorkers) { scan, drifts, _ in
+        let work = try await scan.progress(scan.database.progress)
+        _ = try await scan.forEachDrift(workers: RepairSettings.defaultWorkers, nil, work) { scan, drifts, scanned in
+            work.add(scanned)
             for drift in kept.sorted(out: drifts, isProtected: isProtected) {
                 counts.add(drift, drift.mended(toleranceMS: scan.counter.toleranceMS))
             }

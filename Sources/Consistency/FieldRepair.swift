@@ -38,12 +38,16 @@ package struct FieldRepair: Sendable {
         let counts = holders.map { holder in
             Dictionary(holder.mends.map { ($0.field, CodeCounts()) }, uniquingKeysWith: { first, _ in first })
         }
-        _ = try await forEachBatch(of: holders, workers: RepairSettings.defaultWorkers) { _, index, group in
+        let progress = try await PassProgress(
+            subject, holders.map { ($0.collection.name, $0.filter) }, database, database.progress)
+        _ = try await forEachBatch(of: holders, workers: RepairSettings.defaultWorkers, nil, progress) {
+            _, index, group in
             for mend in group.mends {
                 counts[index][mend.field]?.add(
                     mend.code, group.changes.count, samples: group.changes.lazy.map { $0.sample(mend.field) })
             }
         }
+        progress.finish()
         for (holder, counts) in zip(holders, counts) {
             for mend in holder.mends {
                 guard let counts = counts[mend.field], let count = counts[mend.code] else { continue }
@@ -102,7 +106,7 @@ package struct FieldRepair: Sendable {
         let progress = try await PassProgress(
             "\(subject)\(look == 1 ? "" : ", look \(look)")", holders.map { ($0.collection.name, $0.filter) }, database,
             run.progress)
-        let seen = try await forEachBatch(of: holders, workers: settings.workers, (run, progress)) {
+        let seen = try await forEachBatch(of: holders, workers: settings.workers, run, progress) {
             worker, index, group in
             guard let first = group.mends.first else { return }
             let name = holders[index].collection.name
@@ -158,11 +162,12 @@ package struct FieldRepair: Sendable {
     /// once.
     ///
     /// - Parameters:
-    ///   - changing: The run, and where it shows how far it is; nil where nothing is to be changed.
+    ///   - run: The run; nil where nothing is to be changed.
+    ///   - progress: Shows how far it is.
     ///   - body: Called by several workers, with each one's own connection and the position of the collection.
     /// - Returns: How many fields were seen wrong.
     private func forEachBatch(
-        of holders: [FieldHolder], workers: Int, _ changing: (run: Run, progress: PassProgress)? = nil,
+        of holders: [FieldHolder], workers: Int, _ run: Run?, _ progress: PassProgress,
         _ body: @escaping @Sendable (Database, Int, FieldHolder.Group) async throws -> Void
     ) async throws -> Int {
         let seen = Atomic(0)
@@ -172,14 +177,14 @@ package struct FieldRepair: Sendable {
                     let namespace = database.namespace(holder.collection.name)
                     let options = BSONDocument([
                         ("projection", .document(holder.projection)),
-                        ("batchSize", .int32(Int32(2 * Run.batchSize))), ("showRecordId", .bool(changing != nil)),
+                        ("batchSize", .int32(Int32(2 * Run.batchSize))), ("showRecordId", true),
                     ])
                     return { try await client.find(namespace, filter: holder.filter, options: options) }
                 }, batchSize: Run.batchSize)
             try await database.inWorkers(
                 workers,
                 next: { _ in
-                    try await changing?.run.breathe()
+                    try await run?.breathe()
                     return try await feeds.next()
                 },
                 each: { worker, batch in
@@ -188,7 +193,7 @@ package struct FieldRepair: Sendable {
                     for group in try await holder.groups(batch.documents, worker, schema) {
                         try await body(worker, batch.feed, group)
                     }
-                    changing?.progress.came(to: batch.documents, in: batch.feed)
+                    progress.came(to: batch.documents, in: batch.feed)
                 })
         }
         return seen.load(ordering: .relaxed)

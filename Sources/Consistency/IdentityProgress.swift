@@ -74,6 +74,9 @@ final class IdentityProgress: Sendable {
     /// So many of its documents were passed over.
     func pass(_ documents: Int) { add(documents: documents, references: 0) }
 
+    /// Something takes its time, and doesn't tell how far it is.
+    func wait(_ reason: Sentence) { work.wait(reason) }
+
     /// The work on the collection is done, however much of it there was.
     func end() { work.reach(state.withLock { $0.share.start + $0.share.size }) }
 

@@ -22,7 +22,10 @@ package struct IdentityRepair: Sendable {
         // As a run counts them: however many stay for one reason, they are one entry.
         let left = Totals()
         let present = try await database.collections()
-        for collection in try await ordinary() {
+        let collections = try await ordinary()
+        let progress = try await IdentityProgress(collections, database, schema, database.progress)
+        for collection in collections {
+            progress.begin(collection.name)
             let moving = Moving()
             try await forEachBatch(collection, skipping: []) { documents in
                 let verdicts = try await judge(documents, in: collection, guesses: false, present)
@@ -34,8 +37,11 @@ package struct IdentityRepair: Sendable {
                     case .moves: moving.move(document["_id"] ?? .null)
                     }
                 }
+                progress.pass(documents.count)
             }
+            if !moving.counts.isEmpty { progress.wait("the server counts what refers to them") }
             plan.operations += try await operations(moving, in: collection)
+            progress.end()
         }
         plan.leftovers = left.leftovers
         return plan

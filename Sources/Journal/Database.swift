@@ -11,6 +11,8 @@ public struct Database: Sendable {
     package let server: ServerDescription
     /// Which members of a replica set may answer reads that change nothing; nil means the primary.
     package let readPreference: ReadPreference?
+    /// Where looking shows how far it is, which no run shows.
+    package var progress: ProgressReport = { _ in }
     /// What is known of its collections and indexes, by all that work on it.
     let catalog: CatalogSnapshot
 

@@ -32,6 +32,21 @@ struct ProgressRecordingTests {
         print("progress: \(judgements.map(\.words).joined(separator: "\nprogress: "))")
     }
 
+    @Test("of a plan, a dry run and a check tells how much of it is done, too")
+    func looks() async throws {
+        try await withDatabase { database in
+            try await database.makeBroken(messages: 20_000)
+            for (command, words) in [
+                (["migrate", "plan"], #/planning step 3 of 6.* [0-9]+ %/#),
+                (["repair", "references", "--dry-run"], #/references · .* [0-9]+ %/#),
+                (["check", "--settle", "0"], #/checking messages · [0-9] of [0-9], [0-9]+ %/#),
+            ] {
+                let recording = try await TerminalRecording.of(command + target(database), columns: 180)
+                #expect(recording.text.contains(words), "\(command): \(recording.text)")
+            }
+        }
+    }
+
     /// What is to be said of one recording.
     private struct Judgement {
         let words: String

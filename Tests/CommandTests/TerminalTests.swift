@@ -70,7 +70,9 @@ struct TerminalTests {
                     try await terminal.wait(for: "Password of root:")
                     for key in keys { try await terminal.press(key) }
                     let (code, lines) = try await terminal.end()
-                    #expect(code == 130 && lines.contains { $0.contains("Nothing was changed") }, "\(lines)")
+                    // A machine that is too busy to answer within two seconds is told so in other words.
+                    let words = ["Nothing was changed", "Stopped before"]
+                    #expect(code == 130 && words.contains { lines.joined().contains($0) }, "\(lines)")
                     // What is typed next is shown again.
                     try await terminal.wait(for: "; line = 0;")
                     let settings = try await terminal.screen().joined(separator: " ")

@@ -3,7 +3,10 @@ internal import MongoDriver
 extension Database {
     /// The same database through another connection.
     func on(_ client: MongoClient) -> Database {
-        Database(client: client, name: name, server: server, readPreference: readPreference, catalog: catalog)
+        var database = Database(
+            client: client, name: name, server: server, readPreference: readPreference, catalog: catalog)
+        database.progress = progress
+        return database
     }
 
     /// Works items off, several at once, each on a connection of its own.

@@ -154,6 +154,18 @@ final class Console: Sendable {
         }
     }
 
+    /// How the terminal shows what is typed, while it doesn't.
+    private static let shown = Mutex<termios?>(nil)
+
+    /// Lets the terminal show what is typed again, if it doesn't: for whoever ends the process in the middle of a question.
+    static func showTyping() {
+        shown.withLock { shown in
+            guard var settings = shown else { return }
+            tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings)
+            shown = nil
+        }
+    }
+
     /// Keeps the terminal from showing what is typed, and from stopping this process meanwhile: whoever brings it back would
     /// see it (termios(3)).
     private static func withoutEcho<R>(on output: Int32, _ body: () throws -> R) throws -> R {
@@ -165,9 +177,10 @@ final class Console: Sendable {
         withUnsafeMutableBytes(of: &hidden.c_cc) { characters in
             for key in [VSUSP, VQUIT] { characters[Int(key)] = 0 }
         }
+        Self.shown.withLock { $0 = shown }
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
         defer {
-            tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown)
+            Self.showTyping()
             // The line break that was typed wasn't shown.
             try? write("\n", to: output)
         }

@@ -70,6 +70,7 @@ struct CommandSession: Sendable {
         let stop = StopDeadline(interruption) { reason in
             let error = reason.map { EngineError.interrupted($0) }
             let status = error.map { ExitStatus($0) } ?? .unreachable
+            Console.showTyping()
             // Nobody may be reading what is printed.
             StopDeadline.after(StopDeadline.lastGrace) { _exit(status.rawValue) }
             let printed = soFar.print(console, options.format)
@@ -173,9 +174,10 @@ struct CommandSession: Sendable {
         pool.keepUntilExit()
         return try await pool.withClient { client in
             let reads = options.readPreference ?? target.connection.readPreference
-            let database = try await hinting(target) {
+            var database = try await hinting(target) {
                 try await Database.open(client, name: target.place.database, readPreference: changes ? nil : reads)
             }
+            database.progress = { [console = parts.console] in console.progress($0) }
             parts.console.note(version: database.server.version, topology: database.server.topology.rawValue)
             try await check(database, requirement, name, changes)
             let session = CommandSession(

@@ -17,7 +17,10 @@ struct SignalTrap {
                     console.remark(pause.isOn ? "Pausing at the next batch boundary." : "Continuing.")
                     continue
                 }
-                if interruption.reason != nil { _exit(128 + signal.rawValue) }
+                if interruption.reason != nil {
+                    Console.showTyping()
+                    _exit(128 + signal.rawValue)
+                }
                 interruption.request(.signal(signal.rawValue))
                 console.remark("Stopping at the next batch boundary; once more stops at once.")
             }
