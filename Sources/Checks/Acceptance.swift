@@ -41,11 +41,6 @@ package struct Acceptance: Sendable {
     package func isAbout(_ name: FindingName) -> Bool {
         code == name.code && collection ?? name.collection == name.collection && (field ?? name.field) == name.field
     }
-
-    /// What it is about, as people write it: `CODE[:COLLECTION[.FIELD]]`.
-    package var subject: String {
-        code + (collection.map { ":\($0)" } ?? "") + (field.map { ".\($0)" } ?? "")
-    }
 }
 
 extension Acceptance {

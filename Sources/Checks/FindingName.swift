@@ -3,7 +3,7 @@ internal import Checksums
 package import Consistency
 
 /// What tells one finding from others: what is wrong, and where.
-package struct FindingName: Hashable, Sendable, Comparable, CustomStringConvertible {
+package struct FindingName: Hashable, Sendable, Comparable {
     /// The finding's code, such as `id.empty`.
     package let code: String
     /// The collection.
@@ -20,9 +20,6 @@ package struct FindingName: Hashable, Sendable, Comparable, CustomStringConverti
     package init(_ finding: Finding) {
         self.init(code: finding.code.rawValue, collection: finding.collection, field: finding.field)
     }
-
-    /// `id.empty in chat_sessions._id`.
-    package var description: String { "\(code) in \(collection)\(field.map { ".\($0)" } ?? "")" }
 
     /// By code, collection and field.
     package static func < (first: FindingName, second: FindingName) -> Bool {

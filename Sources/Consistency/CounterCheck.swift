@@ -28,7 +28,6 @@ struct CounterCheck: Sendable {
 
     /// More can't be in the middle of a request; they are wrong, and aren't held in memory.
     private static let mostSuspects = 200_000
-    private static let nap = Duration.milliseconds(100)
 
     /// Looks at all counters.
     ///
@@ -79,7 +78,7 @@ struct CounterCheck: Sendable {
     private func look(
         again suspects: [BSONValue: Int], _ found: @escaping @Sendable ([CounterObservation]) -> Void
     ) async throws -> [BSONValue: Int] {
-        let batch = scan.access == .onePass ? 20_000 : Run.batchSize
+        let batch = scan.suspectsTogether
         let ids = Array(suspects.keys)
         let starts = Mutex(Array(stride(from: 0, to: ids.count, by: batch))[...])
         let moved = Mutex<[BSONValue: Int]>([:])
@@ -103,18 +102,13 @@ struct CounterCheck: Sendable {
     }
 
     private func wait(_ round: Int, _ count: Int) async throws {
-        let end = ContinuousClock.now + settle
         let subject = "\(count) count\(count == 1 ? "" : "s") may be changing just now"
         progress(.note("Look \(round): \(subject)."))
-        while true {
-            let rest = end - ContinuousClock.now
-            guard rest > .zero else { return }
-            try interruption.check()
+        try await settle.wait(checking: interruption.check) { rest in
             progress(
                 ProgressUpdate(
                     "looking again", waiting: "settling \(max(1, rest.components.seconds)) s, look \(round), \(subject)"
                 ))
-            try await Task.sleep(for: min(rest, Self.nap))
         }
     }
 }

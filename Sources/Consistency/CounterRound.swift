@@ -18,7 +18,7 @@ struct CounterRound: Sendable {
         progress = try await scan.progress(round: number, run.progress)
         (self.scan, self.run, self.settings, self.number) = (scan, run, settings, number)
         settling = Settling(
-            settings.settle, isLookingDear: scan.access == .onePass,
+            settings.settle, isLookingDear: scan.access == .onePass, batchSize: scan.suspectsTogether,
             words: SettlingWords(round: number, plural: scan.collection.plural), progress)
     }
 
@@ -142,11 +142,13 @@ private final class Settling: Sendable {
     private let progress: WorkDone
     private let state = Mutex(State())
 
-    init(_ duration: Duration, isLookingDear: Bool, words: SettlingWords, _ progress: WorkDone) {
+    init(
+        _ duration: Duration, isLookingDear: Bool, batchSize: Int, words: SettlingWords, _ progress: WorkDone
+    ) {
         (self.words, self.progress) = (words, progress)
         self.duration = duration
         self.isLookingDear = isLookingDear
-        batchSize = isLookingDear ? 20_000 : Run.batchSize
+        self.batchSize = batchSize
         limit = max(2 * batchSize, 20_000)
     }
 

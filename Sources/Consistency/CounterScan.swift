@@ -49,6 +49,9 @@ struct CounterScan: Sendable {
     /// So many rows cross the wire together; by itself the server would send up to 16 MB.
     static let batchSize = 5000
 
+    /// So many suspects are looked at again together: where each look reads a whole collection, as many as can share one.
+    var suspectsTogether: Int { access == .onePass ? 20_000 : Run.batchSize }
+
     /// Hands over the counters that are wrong, in batches.
     ///
     /// - Parameters:

@@ -222,9 +222,7 @@ package struct MigrationRunner: Sendable {
             }
             if rows[step.version]?.attempt.isUnjournalled == true { Self.leaveUnjournalled(step.version, totals) }
         }
-        let all = try await preview(undone).all
-        totals.changed(all.changes)
-        for leftover in all.leftovers { totals.left(leftover) }
+        totals.add(try await preview(undone).all)
         return (totals.changes, totals.leftovers)
     }
 

@@ -102,14 +102,8 @@ extension DocumentEvent {
 }
 
 extension BSONValue {
-    /// Whether the server takes it for the same `_id`: numbers are by their value, whatever their type.
+    /// Whether the server takes it for the same `_id`.
     fileprivate func isSameID(as other: BSONValue) -> Bool {
-        if self == other { return true }
-        switch (self, other) {
-        case (.double(let first), .double(let second)): return first == second
-        case (.double(let first), _): return other.integer.map { Int64(exactly: first) == $0 } ?? false
-        case (_, .double(let second)): return integer.map { Int64(exactly: second) == $0 } ?? false
-        default: return integer != nil && integer == other.integer
-        }
+        self == other || (comparisonKey.map { $0 == other.comparisonKey } ?? false)
     }
 }

@@ -10,6 +10,24 @@ public enum StopReason: Hashable, Sendable {
     case cancelled
 }
 
+extension Duration {
+    /// Waits so long, ready to stop.
+    ///
+    /// - Parameters:
+    ///   - check: Asked every tenth of a second; ends the waiting by throwing.
+    ///   - each: Told as often how much longer it is.
+    package func wait(checking check: () throws -> Void, each: (Duration) -> Void) async throws {
+        let end = ContinuousClock.now + self
+        while true {
+            let rest = end - ContinuousClock.now
+            guard rest > .zero else { return }
+            try check()
+            each(rest)
+            try await Task.sleep(for: min(rest, .milliseconds(100)))
+        }
+    }
+}
+
 /// A request to stop, honoured at the next batch boundary; so is the cancelling of the task that asks for it.
 package final class Interruption: Sendable {
     private struct State {

@@ -14,20 +14,28 @@ extension Run {
     static let parentsTogether = 100
 
     /// So many bytes of children are looked at together: a document may be followed by any number.
-    private static let bytesTogether = 512 << 10
+    fileprivate static let bytesTogether = 512 << 10
 
+    /// Puts back the references that followed a document whose move was given up.
+    func revertChildren(of parent: JournalEntry) async throws {
+        try await database.forEachChildren(of: [parent.key]) { children in
+            for group in children where !group.changes.isEmpty {
+                let reversed = group.changes.map(\.reversed)
+                let entries = makeEntries([(group.collection, "references", .fields(reversed), parent.key.number)])
+                try await append(entries)
+                try await execute(entries)
+            }
+        }
+    }
+}
+
+extension Database {
     /// Reads the changes of references that followed moved documents, those that were really made, each once.
     ///
     /// - Parameters:
     ///   - keys: The entries that the documents moved by.
     ///   - body: Called with some of the changes at a time, in the order in which they were made.
-    func forEachChildren(of keys: [JournalKey], _ body: ([Children]) async throws -> Void) async throws {
-        try await Self.forEachChildren(database, of: keys, body)
-    }
-
-    static func forEachChildren(
-        _ database: Database, of keys: [JournalKey], _ body: ([Children]) async throws -> Void
-    ) async throws {
+    func forEachChildren(of keys: [JournalKey], _ body: ([Run.Children]) async throws -> Void) async throws {
         // A resumed move may have journalled a reference twice.
         var seen: [Followed: SeenIDs] = [:]
         for (id, group) in Dictionary(grouping: keys, by: \.run) {
@@ -35,12 +43,12 @@ extension Run {
                 "_id.r": .objectID(id), "parent": ["$in": .array(BSONArray(group.map { .int64($0.number) }))],
             ]
             let cursor = try await StateCollection.naming(StateCollection.journal) {
-                try await database.client.find(
-                    database.namespace(StateCollection.journal), filter: filter,
-                    options: ["sort": ["_id": 1], "batchSize": Self.firstReply])
+                try await client.find(
+                    namespace(StateCollection.journal), filter: filter,
+                    options: ["sort": ["_id": 1], "batchSize": Run.firstReply])
             }
-            try await database.client.forEachBatch(of: cursor, maximumBytes: Self.bytesTogether) { documents in
-                var children: [Children] = []
+            try await client.forEachBatch(of: cursor, maximumBytes: Run.bytesTogether) { documents in
+                var children: [Run.Children] = []
                 for entry in try documents.map(JournalEntry.init(reading:)) {
                     guard let parent = entry.parent.map({ JournalKey(run: id, number: $0) }) else { continue }
                     let missed = Set(entry.missed)
@@ -48,7 +56,7 @@ extension Run {
                         let followed = Followed(parent: parent, collection: entry.collection, fields: change.names)
                         return !missed.contains(change.id) && seen[followed, default: SeenIDs()].insert(change.id)
                     }
-                    children.append(Children(parent: parent, collection: entry.collection, changes: changes))
+                    children.append(Run.Children(parent: parent, collection: entry.collection, changes: changes))
                 }
                 try await body(children)
             }
@@ -70,18 +78,6 @@ extension Run {
         mutating func insert(_ id: BSONValue) -> Bool {
             if let objectID = id.objectID { return objectIDs.insert(objectID).inserted }
             return others.insert(id).inserted
-        }
-    }
-
-    /// Puts back the references that followed a document whose move was given up.
-    func revertChildren(of parent: JournalEntry) async throws {
-        try await forEachChildren(of: [parent.key]) { children in
-            for group in children where !group.changes.isEmpty {
-                let reversed = group.changes.map(\.reversed)
-                let entries = makeEntries([(group.collection, "references", .fields(reversed), parent.key.number)])
-                try await append(entries)
-                try await execute(entries)
-            }
         }
     }
 }

@@ -188,13 +188,14 @@ extension Run {
 
     /// Reads documents by their `_id`s. A collection's collation may add others, under their own.
     package func documents(_ ids: [BSONValue], in collection: String) async throws -> [BSONValue: BSONDocument] {
-        try await Self.documents(database, ids, in: collection)
+        try await database.documents(ids, in: collection)
     }
+}
 
-    static func documents(
-        _ database: Database, _ ids: [BSONValue], in collection: String
-    ) async throws -> [BSONValue: BSONDocument] {
-        let found = try await database.findAll(collection, filter: ["_id": ["$in": .array(BSONArray(ids))]])
+extension Database {
+    /// Reads documents by their `_id`s. A collection's collation may add others, under their own.
+    func documents(_ ids: [BSONValue], in collection: String) async throws -> [BSONValue: BSONDocument] {
+        let found = try await findAll(collection, filter: ["_id": ["$in": .array(BSONArray(ids))]])
         return Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -213,28 +213,24 @@ extension Run {
         var applied: [Bool] = []
         for start in stride(from: 0, to: changes.count, by: Self.lookedAtTogether) {
             let some = Array(changes[start..<min(start + Self.lookedAtTogether, changes.count)])
-            let current = try await fields(of: some, in: collection)
+            let current = try await database.fields(of: some, in: collection)
             applied += some.map { change in current[change.id].map(change.isAfter) ?? false }
         }
         return applied
     }
 
+    private static let lookedAtTogether = 5_000
+}
+
+extension Database {
     /// The fields of the documents that changes are about, as they are now.
     func fields(of changes: [FieldChange], in collection: String) async throws -> [BSONValue: BSONDocument] {
-        try await Self.fields(database, of: changes, in: collection)
-    }
-
-    static func fields(
-        _ database: Database, of changes: [FieldChange], in collection: String
-    ) async throws -> [BSONValue: BSONDocument] {
         let names = Set(changes.flatMap(\.names)).sorted()
-        let found = try await database.findAll(
+        let found = try await findAll(
             collection, filter: ["_id": ["$in": .array(BSONArray(changes.map(\.id)))]],
             options: ["projection": .document(BSONDocument(names.map { ($0, BSONValue.int32(1)) }))])
         return Dictionary(found.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
     }
-
-    private static let lookedAtTogether = 5_000
 }
 
 /// Documents that aren't as changes by compare-and-set wanted them.

@@ -44,7 +44,7 @@ extension Run {
         var missed: [BSONValue] = []
         var unknown: [BSONValue] = []
         if made != changes.count {
-            let current = try await fields(of: changes, in: entry.collection)
+            let current = try await database.fields(of: changes, in: entry.collection)
             let others = changes.filter { change in !(current[change.id].map(change.isAfter) ?? false) }
             if isResumed || made == nil {
                 for change in others {

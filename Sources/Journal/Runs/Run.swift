@@ -128,14 +128,7 @@ public final class Run: Sendable {
     /// - Parameter each: Told every tenth of a second how much longer it is.
     /// - Throws: as ``checkpoint()``.
     package func pause(for duration: Duration, each: (Duration) -> Void = { _ in }) async throws {
-        let end = ContinuousClock.now + duration
-        while true {
-            let rest = end - ContinuousClock.now
-            guard rest > .zero else { return }
-            try checkpoint()
-            each(rest)
-            try await Task.sleep(for: min(rest, .milliseconds(100)))
-        }
+        try await duration.wait(checking: checkpoint, each: each)
     }
 
     /// The connection for the next write. A run's writes go through here, so that one that has lost its lease writes nothing

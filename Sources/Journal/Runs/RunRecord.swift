@@ -43,6 +43,10 @@ package struct RunRecord: Sendable {
         let documents = try await database.findAll(
             StateCollection.runs, filter: [:],
             options: ["sort": ["startedAt": -1, "_id": -1], "limit": .int64(Int64(limit))])
+        return try await read(documents, database)
+    }
+
+    private static func read(_ documents: [BSONDocument], _ database: Database) async throws -> [RunRecord] {
         let isAnyRunning = documents.contains { $0["state"]?.string == "running" }
         let token = isAnyRunning ? try await Lease.renewedToken(database) : nil
         var records: [RunRecord] = []
@@ -67,7 +71,7 @@ package struct RunRecord: Sendable {
         }
         let documents = try await database.findAll(
             StateCollection.runs, filter: ids(beginningWith: name), options: ["sort": ["_id": 1], "limit": 3])
-        guard let document = documents.first else {
+        guard !documents.isEmpty else {
             throw EngineError.notFound("There is no run `\(name)` in this database. \(EngineAdvice.listRuns).")
         }
         guard documents.count == 1 else {
@@ -76,7 +80,7 @@ package struct RunRecord: Sendable {
             throw EngineError.notFound(
                 "Several runs begin with `\(name)`: \(ids.prefix(2).joined(separator: ", "))\(more). Say more of it.")
         }
-        return try await RunRecord(reading: document, database, renewed: Lease.renewedToken(database))
+        return try await read(documents, database)[0]
     }
 
     /// Matches the runs whose id, as text, begins so; none where that isn't the beginning of an id.

@@ -117,6 +117,12 @@ package final class Totals: Sendable {
         }
     }
 
+    /// Adds what others have changed and left.
+    package func add(_ other: Totals) {
+        changed(other.changes)
+        for leftover in other.leftovers { left(leftover) }
+    }
+
     /// Counts what was left.
     package func left(_ leftover: Leftover) {
         left(

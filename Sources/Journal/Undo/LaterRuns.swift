@@ -47,8 +47,8 @@ package struct LaterRuns {
     /// Makes sure that no newer run built on a run.
     ///
     /// - Throws: ``EngineError/refusedFor(_:what:advice:)`` that names those that did; `MongoError`.
-    package static func check(_ database: Database, undoing id: ObjectID) async throws {
-        let later = try await LaterRuns(database).building(on: id)
+    package func check(undoing id: ObjectID) async throws {
+        let later = try await building(on: id)
         guard !later.isEmpty else { return }
         throw EngineError.refusedFor(
             later.map { "\(EngineAdvice.undoRun($0.id)) (\($0.command))" },
@@ -58,11 +58,10 @@ package struct LaterRuns {
 
     /// Makes sure of that again, where runs have been made since these were read.
     ///
-    /// - Throws: as ``check(_:undoing:)``.
+    /// - Throws: as ``check(undoing:)``.
     package func check(again id: ObjectID) async throws {
-        let known = Set(runs.map(\.id))
-        let isSame = try await RunHeading.list(database).allSatisfy { $0.undoes != nil || known.contains($0.id) }
-        if !isSame { try await Self.check(database, undoing: id) }
+        let now = try await LaterRuns(database)
+        if now.runs.map(\.id) != runs.map(\.id) { try await now.check(undoing: id) }
     }
 
     /// In what way a run touched something.

@@ -42,12 +42,12 @@ struct PreviewedData {
 
     /// The documents with some `_id`s.
     func documents(_ ids: [BSONValue], in collection: String) async throws -> [BSONValue: BSONDocument] {
-        patched(try await Run.documents(database, ids, in: collection), ids, collection)
+        patched(try await database.documents(ids, in: collection), ids, collection)
     }
 
     /// The fields of the documents that changes are about.
     func fields(of changes: [FieldChange], in collection: String) async throws -> [BSONValue: BSONDocument] {
-        patched(try await Run.fields(database, of: changes, in: collection), changes.map(\.id), collection)
+        patched(try await database.fields(of: changes, in: collection), changes.map(\.id), collection)
     }
 
     private func patched(

@@ -10,6 +10,8 @@ struct UndoLooks {
         var verdict: Verdict
         /// What followed it.
         let followed: Followed
+        /// How many documents refer to the `_id` that it had before.
+        let references: Int
     }
 
     /// What can become of a document.
@@ -62,7 +64,10 @@ struct UndoLooks {
                 let followed = followed[entry.key] ?? Followed()
                 let standing = Standing(copy: found[move.newID], original: found[move.oldID])
                 let verdict = verdict(move, standing, followed, references[move.newID] ?? 0)
-                looks.append(Look(entry: entry, move: move, verdict: verdict, followed: followed))
+                looks.append(
+                    Look(
+                        entry: entry, move: move, verdict: verdict, followed: followed,
+                        references: references[move.oldID] ?? 0))
             }
         }
         return looks
@@ -72,7 +77,7 @@ struct UndoLooks {
     private func followed(_ moves: [(JournalEntry, RekeyMove)]) async throws -> [JournalKey: Followed] {
         let hadReferences = Set(moves.filter { $0.1.earlierReferences > 0 }.map(\.0.key))
         var followed: [JournalKey: Followed] = [:]
-        try await Run.forEachChildren(database, of: moves.map(\.0.key)) { children in
+        try await database.forEachChildren(of: moves.map(\.0.key)) { children in
             for (collection, groups) in Dictionary(grouping: children, by: \.collection) {
                 let changes = groups.flatMap { group in group.changes.map { (group.parent, $0) } }
                 let current = try await data.fields(of: changes.map(\.1), in: collection)

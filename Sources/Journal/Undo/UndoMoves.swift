@@ -11,7 +11,6 @@ struct UndoMoves {
         let looks = try await UndoLooks(database: run.database, source: run.source, data: data).look(entries, present)
         let staying = try await staying(
             looks.filter { $0.verdict == .ready && $0.move.earlierReferences > 0 }, present)
-        let foreign = try await references(entries, present)
         var ready: [(entry: JournalEntry, move: RekeyMove)] = []
         var left: [JournalKey] = []
         for look in looks {
@@ -27,7 +26,7 @@ struct UndoMoves {
             case (.ready, nil):
                 var back = RekeyMove(
                     oldID: move.newID, newID: move.oldID, image: move.copy, referrers: move.referrers,
-                    earlierReferences: foreign[move.oldID] ?? 0, undoes: entry.key)
+                    earlierReferences: look.references, undoes: entry.key)
                 back.staying = staying
                 ready.append((entry, back))
             }
@@ -92,19 +91,6 @@ struct UndoMoves {
                 for target in value.array?.values ?? [value] { body(id, target) }
             }
         }
-    }
-
-    /// Counts the references to the documents' new and old `_id`s, in one pass for all of them.
-    private func references(
-        _ entries: [JournalEntry], _ present: [String: CollectionDescription]
-    ) async throws -> [BSONValue: Int] {
-        let moves = entries.compactMap { entry -> RekeyMove? in
-            guard case .rekey(let move) = entry.content else { return nil }
-            return move
-        }
-        return try await run.database.countReferences(
-            to: moves.flatMap { [$0.newID, $0.oldID] }, from: Set(moves.flatMap(\.referrers)),
-            in: present)
     }
 
     private static func reason(_ outcome: Rekeyer.Outcome) -> Sentence {

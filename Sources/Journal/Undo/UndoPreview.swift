@@ -75,10 +75,7 @@ package final class UndoPreview {
 
     /// What would be changed, and what left, in all.
     package var all: Totals {
-        results.reduce(into: Totals()) { all, totals in
-            all.changed(totals.changes)
-            for leftover in totals.leftovers { all.left(leftover) }
-        }
+        results.reduce(into: Totals()) { $0.add($1) }
     }
 
     /// Whether something of a run's step would be left.
@@ -278,7 +275,7 @@ package final class UndoPreview {
         }
         for start in stride(from: 0, to: ready.count, by: Run.parentsTogether) {
             let part = Array(ready[start..<min(start + Run.parentsTogether, ready.count)])
-            try await Run.forEachChildren(database, of: part) { children in
+            try await database.forEachChildren(of: part) { children in
                 for group in children {
                     let changes = group.changes.map(\.reversed)
                     let current = try await data.fields(of: changes, in: group.collection)

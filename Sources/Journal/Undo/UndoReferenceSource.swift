@@ -12,7 +12,7 @@ struct UndoReferenceSource: ReferenceSource {
             for index in start..<min(start + Run.parentsTogether, moves.count) {
                 if let key = moves[index].undoes { indices[key] = index }
             }
-            try await run.forEachChildren(of: Array(indices.keys)) { children in
+            try await run.database.forEachChildren(of: Array(indices.keys)) { children in
                 var changes: [String: [FollowingChange]] = [:]
                 for group in children {
                     guard let index = indices[group.parent] else { continue }

@@ -34,8 +34,9 @@ struct ChangeResult: CommandResult {
             guard !left.isEmpty else { return [] }
             let rows = TextTable.lines(
                 left.map { left in
-                    let place = left.collection + (left.field.map { ".\($0)" } ?? "")
-                    return [left.code, place, Readable.count(left.count), left.reason]
+                    return [
+                        left.code, Readable.place(left.collection, left.field), Readable.count(left.count), left.reason,
+                    ]
                 })
             let samples = left.map { $0.samples.map { style.faint("    \($0.text)") } }
             return [style.warning("Left as it is:")] + zip(rows, samples).flatMap { [$0] + $1 }

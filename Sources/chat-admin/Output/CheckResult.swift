@@ -142,7 +142,7 @@ struct CheckResult: CommandResult {
             footer.append((newestDamage.recent ? style.warning : style.faint)(newestDamage.sentence))
         }
         for item in resolved ?? [] {
-            let place = item.collection + (item.field.map { ".\($0)" } ?? "")
+            let place = Readable.place(item.collection, item.field)
             footer.append(style.good("Right again: \(Readable.count(item.count)) \(item.code) of \(place)."))
         }
         if let recorded {
@@ -163,7 +163,7 @@ struct CheckResult: CommandResult {
         guard !findings.isEmpty else { return [style.bold("Nothing was found in \(database) so far.")] + footer }
         let rows = findings.map { item in
             [
-                item.code, item.collection + (item.field.map { ".\($0)" } ?? ""), Readable.count(item.count),
+                item.code, Readable.place(item.collection, item.field), Readable.count(item.count),
                 PlainText.tied(item.repair.map { "-> \($0)" } ?? "reported only"),
             ]
         }
@@ -171,7 +171,7 @@ struct CheckResult: CommandResult {
             let isError = item.severity == "error"
             let shown = JSONValue.shown(item.samples, of: item.count)
             let consequences = (item.consequences ?? []).map { consequence in
-                let place = consequence.collection + (consequence.field.map { ".\($0)" } ?? "")
+                let place = Readable.place(consequence.collection, consequence.field)
                 return
                     "      and \(Readable.count(consequence.count)) \(consequence.code) of \(place), right once it is mended"
             }

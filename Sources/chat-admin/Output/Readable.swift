@@ -6,6 +6,11 @@ enum Readable {
     /// A number with separators: `300,000`.
     static func count(_ number: some BinaryInteger) -> String { number.withSeparators }
 
+    /// A collection, or a field of it: `messages.session_id`.
+    static func place(_ collection: String, _ field: String?) -> String {
+        collection + (field.map { ".\($0)" } ?? "")
+    }
+
     /// An age in whole units: `40 s`, `5 min`, `3 h`, `4 days`.
     static func age(milliseconds: Int64) -> String {
         let seconds = milliseconds / 1000

@@ -33,11 +33,13 @@ struct UndoResult {
     private let dryRun: Bool
     private let totals = Totals()
     private var undone: [Undone] = []
-    private var words = AdviceWords()
+    private let words: AdviceWords
 
-    init(database: String, dryRun: Bool) {
+    /// - Parameter words: What advice is put into words with.
+    init(database: String, dryRun: Bool, _ words: AdviceWords) {
         self.database = database
         self.dryRun = dryRun
+        self.words = words
     }
 
     /// What is left so far.
@@ -49,11 +51,8 @@ struct UndoResult {
     ///   - run: The run that was undone.
     ///   - undo: The run that undid it; nil where it would be undone.
     ///   - totals: What that changed and left.
-    ///   - words: What advice is put into words with.
-    mutating func add(_ run: RunHeading, by undo: Run?, _ totals: Totals, _ words: AdviceWords) {
-        self.words = words
-        self.totals.changed(totals.changes)
-        for leftover in totals.leftovers { self.totals.left(leftover) }
+    mutating func add(_ run: RunHeading, by undo: Run?, _ totals: Totals) {
+        self.totals.add(totals)
         undone.append(
             Undone(
                 run: run.id.hex, command: run.command, by: undo.flatMap { $0.record.exists ? $0.id.hex : nil },

@@ -38,10 +38,10 @@ struct RunsUndo: AsyncParsableCommand {
             let start = ContinuousClock.now
             let later = try await LaterRuns(session.database)
             let order = try await order(later, session)
-            var result = UndoResult(database: session.database.name, dryRun: change.dryRun)
+            var result = UndoResult(database: session.database.name, dryRun: change.dryRun, session.words)
             if change.dryRun {
                 for (run, totals) in zip(order, try await preview(order, session).results) {
-                    result.add(run, by: nil, totals, session.words)
+                    result.add(run, by: nil, totals)
                 }
                 try session.console.print(result.ended(since: start), options.format)
                 return .done
@@ -59,7 +59,7 @@ struct RunsUndo: AsyncParsableCommand {
                     try await Undo(run: undo).revert(run: item.id)
                     try await MigrationRunner.noteUndone(item.id, run: undo)
                 }
-                result.add(item, by: undo, undo.totals, session.words)
+                result.add(item, by: undo, undo.totals)
                 if undo.circumstances.isCutShort || number == order.count - 1 {
                     let isWhole = result.left.isEmpty && number == order.count - 1
                     try session.console.print(result.ended(since: start), options.format)
@@ -76,7 +76,7 @@ struct RunsUndo: AsyncParsableCommand {
         let asked = RunHeading(record)
         session.console.enter(stage: "looking for newer runs that built on it")
         guard through != nil else {
-            try await LaterRuns.check(session.database, undoing: record.id)
+            try await later.check(undoing: record.id)
             return [asked]
         }
         return try await later.building(on: record.id) + [asked]

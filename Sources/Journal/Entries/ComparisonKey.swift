@@ -1,4 +1,4 @@
-internal import BSON
+package import BSON
 
 extension BSONValue {
     /// One form for all values that the server takes for equal, for looking up what it has grouped: `1`, `1.0` and
@@ -6,7 +6,7 @@ extension BSONValue {
     /// (https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/).
     ///
     /// It is nil where a decimal is in it, whose equals this tool doesn't work out.
-    var comparisonKey: BSONValue? {
+    package var comparisonKey: BSONValue? {
         switch self {
         case .int32(let number): return .int64(Int64(number))
         case .double(let number):
