@@ -29,7 +29,11 @@ package enum AtomicFile {
         try result.get()
     }
 
-    private static func writeNow(_ bytes: [UInt8], to path: String) throws(Failure) {
+    /// Writes a file at once, and blocks the thread meanwhile.
+    ///
+    /// - Throws: ``Failure``; a file that is there is then as it was.
+    package static func writeNow(_ bytes: [UInt8], to given: String) throws(Failure) {
+        let path = try target(given)
         func failure() -> Failure { Failure(path: path, reason: String(cString: strerror(errno))) }
         let folder = path.contains("/") ? String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) : "."
         let name = path.split(separator: "/").last.map(String.init) ?? path
@@ -54,6 +58,21 @@ package enum AtomicFile {
             unlink(temporary)
             throw failure
         }
+    }
+
+    /// Where a file is, behind symbolic links, so that a link stays one.
+    ///
+    /// - Throws: ``Failure`` where something else than a file is there, such as a device: it would be replaced by one.
+    private static func target(_ path: String) throws(Failure) -> String {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return path }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw Failure(
+                path: path, reason: status.st_mode & S_IFMT == S_IFDIR ? "it is a folder" : "it is no regular file")
+        }
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
     }
 
     private static func removing(_ temporary: String, _ descriptor: Int32, _ failure: Failure) -> Failure {

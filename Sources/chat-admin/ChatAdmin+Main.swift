@@ -58,16 +58,16 @@ extension ChatAdmin {
         let console = Console(isQuiet: false, noColor: true)
         console.error(
             withPlainArguments(fullMessage).split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
+        let result = CommandSession.ErrorResult(command: "chat-admin", error: withoutSecrets(message), exitCode: code)
         if wantsJSON {
-            let result = CommandSession.ErrorResult(
-                command: "chat-admin", error: withoutSecrets(message), exitCode: code)
             do {
                 try console.result(json: result)
             } catch {
                 console.error("chat-admin: \(error)")
             }
         }
-        return code
+        guard let telling = CheckTelling(refused: arguments) else { return code }
+        return telling.ended(result.end(.usage, console, isForced: false))
     }
 
     /// A line break in an argument that the parser repeats is none of its own.

@@ -25,6 +25,15 @@ package struct Resumer: Sendable {
         ).isEmpty
     }
 
+    /// How many entries are open: of runs that were killed, or are at work.
+    ///
+    /// - Throws: ``MongoError``.
+    package static func openEntries(_ database: Database) async throws -> Int {
+        let counted = try await database.aggregateAll(
+            StateCollection.journal, [["$match": .document(open)], ["$count": "n"]])
+        return Int(counted.first?["n"]?.integer ?? 0)
+    }
+
     /// What runs that are no longer at work have left open. Changes nothing.
     ///
     /// - Parameter interruption: Ends the waiting: whether a run is at work can take a few seconds to see.

@@ -14,7 +14,8 @@ enum SettingName {
 
     /// What this project's scripts and tests read.
     private static let development: Set<String> = [
-        "BIN", "FAULTS", "FAULTS_ONLY", "GOLDEN", "MESSAGES", "MONGOD", "MONGOD_CACHE_GB", "PHASES", "PYTHON",
+        "BIN", "FAULTS", "FAULTS_ONLY", "GOLDEN", "MESSAGES", "MONGOD", "MONGOD_CACHE_GB", "PHASES", "PROMTOOL",
+        "PYTHON",
         "WARNINGS_AS_ERRORS",
     ]
 

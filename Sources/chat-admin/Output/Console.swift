@@ -80,8 +80,16 @@ final class Console: Sendable {
     ///
     /// - Throws: ``Failure``, as for people; an encoding error.
     func result(json value: some Encodable) throws {
-        try print(try JSON.text(Placed(result: value, server: state.withLock { $0.place })))
+        try print(try json(value))
     }
+
+    /// A result as it is printed for machines.
+    ///
+    /// - Throws: An encoding error.
+    func json(_ value: some Encodable) throws -> String { try JSON.text(Placed(result: value, server: place)) }
+
+    /// The server and the database, once they are known.
+    var place: Place? { state.withLock { $0.place } }
 
     /// Says where a command is going to work, before it does, and keeps that for its result.
     func begin(at place: Place) {

@@ -51,12 +51,13 @@ struct CommandSession: Sendable {
     ///   - changes: Whether it may change something: then it decides by the primary alone, whatever member may answer reads.
     ///   - words: What advice is put into words with.
     ///   - failing: Makes a result of an error, and prints it; nil where it is none.
+    ///   - ended: Told of a command that came to no end of its own, and says which exit code that is; may block.
     ///   - beforeConnecting: Refuses a server before anything is sent to it, and reads files.
     ///   - body: The command.
     /// - Throws: `ExitCode`.
     static func run(
         _ name: String, _ options: GlobalOptions, requires requirement: Requirement = .knownDatabase,
-        changes: Bool = false, words: AdviceWords = AdviceWords(),
+        changes: Bool = false, words: AdviceWords = AdviceWords(), ended: (@Sendable (CommandEnd) -> Int32)? = nil,
         beforeConnecting: (ConnectionString) async throws -> Void = { _ in },
         failing: (any Error, Place?, Console) throws -> ExitStatus? = { _, _, _ in nil },
         _ body: (CommandSession) async throws -> ExitStatus
@@ -67,17 +68,17 @@ struct CommandSession: Sendable {
         let pause = PauseSwitch()
         let trail = ChangeTrail()
         let soFar = ResultSoFar()
-        let stop = StopDeadline(interruption) { reason in
+        // Where others are to be told there is more to do in the end.
+        let stop = StopDeadline(interruption, telling: ended != nil) { reason, grace in
             let error = reason.map { EngineError.interrupted($0) }
             let status = error.map { ExitStatus($0) } ?? .unreachable
             Console.showTyping()
             // Nobody may be reading what is printed.
-            StopDeadline.after(StopDeadline.lastGrace) { _exit(status.rawValue) }
-            let printed = soFar.print(console, options.format)
-            if !printed {
-                report([unanswered(reason, trail)], trail, status, name, options, console)
-            }
-            _exit(status.rawValue)
+            StopDeadline.after(grace) { _exit(status.rawValue) }
+            let failure = ErrorResult([unanswered(reason, trail)], trail, status, name, words)
+            let code = ended?(failure.end(status, console, isForced: true))
+            if !soFar.print(console, options.format) { report(failure, trail, options, console) }
+            _exit(code ?? status.rawValue)
         }
         let trap = await SignalTrap(interruption, pause, console)
         defer { trap.cancel() }
@@ -103,9 +104,12 @@ struct CommandSession: Sendable {
             guard stop.take() else { return await forever() }
             if let status = try failing(error, target?.place, console) { throw ExitCode(status.rawValue) }
             status = ExitStatus(error)
-            report(
-                sentences(error, words, name, target, hasRun: trail.run != nil), trail, status, name, options, console)
-            throw ExitCode(status.rawValue)
+            let lines = sentences(error, words, name, target, hasRun: trail.run != nil)
+            let failure = ErrorResult(lines, trail, status, name, words)
+            let end = failure.end(status, console, isForced: false)
+            let code = if let ended { await offPool { ended(end) } } else { status.rawValue }
+            report(failure, trail, options, console)
+            throw ExitCode(code)
         }
         guard stop.take() else { return await forever() }
         if status != .done { throw ExitCode(status.rawValue) }
@@ -263,6 +267,7 @@ struct CommandSession: Sendable {
         return PlainLogHandler.logger(level) { console.clearProgress() }
     }
 
+    /// What is printed of a command that failed.
     struct ErrorResult: Encodable {
         let command: String
         let error: String
@@ -272,31 +277,55 @@ struct CommandSession: Sendable {
         var changes: [Change]?
         var left: [ChangeResult.Left]?
         var steps: [ChangeResult.Step]?
+        /// The error's lines: what looks like a line break within one is text from elsewhere.
+        fileprivate var lines: [String] = []
+
+        private enum CodingKeys: String, CodingKey {
+            case command, error, exitCode, run, changes, left, steps
+        }
+
+        init(command: String, error: String, exitCode: Int32) {
+            (self.command, self.error, self.exitCode) = (command, error, exitCode)
+        }
     }
 
     /// A server repeats in its words what it refuses, and that may be a whole document.
-    private static let (mostLines, longestLine) = (100, 4000)
+    fileprivate static let (mostLines, longestLine) = (100, 4000)
 
     /// Says what went wrong: a sentence on standard error and, with `--format json`, a document on standard output.
     private static func report(
-        _ lines: [String], _ trail: ChangeTrail, _ status: ExitStatus, _ name: String, _ options: GlobalOptions,
-        _ console: Console
+        _ failure: ErrorResult, _ trail: ChangeTrail, _ options: GlobalOptions, _ console: Console
     ) {
-        let lines = lines.prefix(mostLines).map { Redaction.redact($0).excerpt(maximumCharacters: longestLine) }
-        let sentence = lines.joined(separator: "\n")
         console.endProgress()
-        console.error(["chat-admin: \(lines.first ?? "")"] + lines.dropFirst())
+        console.error(["chat-admin: \(failure.lines.first ?? "")"] + failure.lines.dropFirst())
         if let changes = trail.text(console.words) { console.error(changes) }
         guard options.format == .json else { return }
         do {
-            var result = ErrorResult(command: name, error: sentence, exitCode: status.rawValue)
-            result.run = trail.run
-            result.changes = trail.totals?.changes
-            result.left = trail.totals?.leftovers.map { ChangeResult.Left($0, console.words) }
-            if !trail.steps.isEmpty { result.steps = trail.steps }
-            try console.result(json: result)
+            try console.result(json: failure)
         } catch {
             console.error("chat-admin: \(error)")
         }
+    }
+}
+
+extension CommandSession.ErrorResult {
+    fileprivate init(
+        _ lines: [String], _ trail: ChangeTrail, _ status: ExitStatus, _ command: String, _ words: AdviceWords
+    ) {
+        let lines = lines.prefix(CommandSession.mostLines).map {
+            Redaction.redact($0).excerpt(maximumCharacters: CommandSession.longestLine)
+        }
+        self.init(command: command, error: lines.joined(separator: "\n"), exitCode: status.rawValue)
+        self.lines = lines
+        run = trail.run
+        changes = trail.totals?.changes
+        left = trail.totals?.leftovers.map { ChangeResult.Left($0, words) }
+        if !trail.steps.isEmpty { steps = trail.steps }
+    }
+
+    func end(_ status: ExitStatus, _ console: Console, isForced: Bool) -> CommandEnd {
+        CommandEnd(
+            status: status, sentence: error, json: (try? console.json(self)) ?? "{}", place: console.place,
+            console: console, isForced: isForced)
     }
 }

@@ -8,10 +8,10 @@ internal import Synchronization
 /// It works on threads of its own, for all others may wait on the server.
 final class StopDeadline: Sendable {
     /// How long a command may take from a request to stop to its end: with what printing takes, two seconds.
-    static let grace = Duration.milliseconds(1_700)
+    private let grace: Duration
 
     /// How long the telling may take, where nobody reads it.
-    static let lastGrace = Duration.milliseconds(250)
+    private let lastGrace: Duration
 
     private struct State {
         var isOver = false
@@ -19,17 +19,24 @@ final class StopDeadline: Sendable {
     }
 
     private let state = Mutex(State())
-    private let end: @Sendable (_ reason: StopReason?) -> Void
+    private let tell: @Sendable (_ reason: StopReason?, _ grace: Duration) -> Void
 
     /// Makes a deadline that begins with a request to stop.
     ///
     /// - Parameters:
     ///   - interruption: The request.
-    ///   - end: Tells what there is to tell, and ends the process; given the reason, or nil where waiting took too long.
-    init(_ interruption: Interruption, end: @escaping @Sendable (_ reason: StopReason?) -> Void) {
-        self.end = end
+    ///   - telling: Whether there is more to tell than a line: files to be written, say.
+    ///   - end: Tells what there is to tell within a time, and ends the process; given the reason, or nil where waiting took
+    ///     too long.
+    init(
+        _ interruption: Interruption, telling: Bool = false,
+        end: @escaping @Sendable (_ reason: StopReason?, _ grace: Duration) -> Void
+    ) {
+        tell = end
+        lastGrace = .milliseconds(telling ? 750 : 250)
+        grace = .milliseconds(1_950) - lastGrace
         interruption.whenRequested { [self] reason in
-            Self.after(Self.grace) { [self] in if take() { end(reason) } }
+            Self.after(grace) { [self] in if take() { tell(reason, lastGrace) } }
         }
     }
 
@@ -47,8 +54,8 @@ final class StopDeadline: Sendable {
             state.watches += 1
             return state.watches
         }
-        Self.after(duration + Self.grace) { [self] in
-            if state.withLock({ $0.watches == watch && !$0.isOver }), take() { end(nil) }
+        Self.after(duration + grace) { [self] in
+            if state.withLock({ $0.watches == watch && !$0.isOver }), take() { tell(nil, lastGrace) }
         }
     }
 

@@ -5,6 +5,7 @@ internal import Checks
 internal import Consistency
 internal import InputFiles
 import Journal
+internal import MigrationEngine
 internal import Migrations
 internal import MongoDriver
 
@@ -22,6 +23,7 @@ struct Check: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var recording: RecordingOptions
+    @OptionGroup var telling: TellingOptions
 
     @Option(
         help: ArgumentHelp(
@@ -40,52 +42,111 @@ struct Check: AsyncParsableCommand {
 
     func validate() throws {
         _ = try codes()
+        if telling.nagios, options.format == .json {
+            throw ValidationError("--nagios prints one line; --output json=FILE writes the JSON beside it.")
+        }
         if let objection = Seconds.objection("--settle", to: settle) { throw ValidationError(objection) }
     }
 
     func run() async throws {
-        // Without --record a check changes nothing, and may ask a secondary.
-        try await CommandSession.run(
-            "check", options, requires: .chatDatabase, changes: recording.record && recording.kept.recordFile == nil
-        ) { session in
-            let start = ContinuousClock.now
-            let soFar = CheckSoFar()
-            let codes = try codes()
-            let database = session.database
-            let store = recording.kept.store(database)
-            // Before the check, which may take long: what can't be read is said at once.
-            if recording.isRecorded { try await prune(store) }
-            let records = try await store.records(limit: Self.comparedRecords)
-            let accepted = try await store.acceptances()
-            let freshness = try await Freshness(session, limit: options.maxStaleness)
-            let made = try await Self.made(codes, database)
-            let compare = { @Sendable (report: CheckReport) throws in
-                try CheckComparison(
-                    report, codes: codes, records: records, accepted: accepted, now: WallClock.milliseconds)
-            }
-            session.soFar.tell {
-                CheckResult(
-                    soFar.report, database, freshness, made: made, comparison: try? compare(soFar.report),
-                    duration: ContinuousClock.now - start)
-            }
-            let checker = Checker(
-                database: database, schema: .chat, settle: settle.duration, progress: session.progress)
-            let report = try await checker.check(codes, interruption: session.interruption, soFar: soFar)
-            if !report.isCutShort { try await freshness.check() }
-            let damage = report.isCutShort ? nil : try await Self.damage(report, database)
-            let comparison = try compare(report)
-            let status = status(report, comparison, session)
-            let kept = await keep(report, comparison, codes, status, since: start, in: store, session)
-            let result = CheckResult(
-                report, database, freshness, made: made, damage: damage, comparison: comparison,
-                record: try? kept.get(), duration: ContinuousClock.now - start)
+        let telling = CheckTelling(telling, failOn: recording.failOn, database: options.database)
+        do {
+            // Without --record a check changes nothing, and may ask a secondary.
+            try await CommandSession.run(
+                "check", options, requires: .chatDatabase,
+                changes: recording.record && recording.kept.recordFile == nil, ended: telling.ended
+            ) { try await look($0, telling) }
+        } catch let code as ExitCode {
+            throw ExitCode(telling.exitCode(code.rawValue))
+        }
+        let code = telling.exitCode(ExitStatus.done.rawValue)
+        if code != 0 { throw ExitCode(code) }
+    }
+
+    private func look(_ session: CommandSession, _ telling: CheckTelling) async throws -> ExitStatus {
+        let start = ContinuousClock.now
+        let soFar = CheckSoFar()
+        let codes = try codes()
+        let database = session.database
+        let store = recording.kept.store(database)
+        // Before the check, which may take long: what can't be read is said at once.
+        if recording.isRecorded { try await prune(store) }
+        let records = try await store.records(limit: Self.comparedRecords)
+        let accepted = try await store.acceptances()
+        let freshness = try await Freshness(session, limit: options.maxStaleness)
+        let made = try await Self.made(codes, database)
+        let compare = { @Sendable (report: CheckReport) throws in
+            try CheckComparison(report, codes: codes, records: records, accepted: accepted, now: WallClock.milliseconds)
+        }
+        let resultSoFar = { @Sendable (report: CheckReport) in
+            CheckResult(
+                report, database, freshness, made: made, comparison: try? compare(report),
+                duration: ContinuousClock.now - start)
+        }
+        let news = { @Sendable [self] (report: CheckReport, comparison: CheckComparison, result: CheckResult) throws in
+            CheckTelling.News(
+                outcome: outcome(report, comparison, database.name, codes, result.durationMS),
+                json: try session.console.json(result), isCompared: !comparison.isBaseline)
+        }
+        session.soFar.tell { resultSoFar(soFar.report) }
+        telling.tellAtDeadline {
+            let report = soFar.report
+            return try? news(report, compare(report), resultSoFar(report))
+        }
+        let checker = Checker(database: database, schema: .chat, settle: settle.duration, progress: session.progress)
+        let report = try await checker.check(codes, interruption: session.interruption, soFar: soFar)
+        if !report.isCutShort { try await freshness.check() }
+        let damage = report.isCutShort ? nil : try await Self.damage(report, database)
+        let comparison = try compare(report)
+        let status = status(report, comparison, session)
+        let kept = await keep(report, comparison, codes, status, since: start, in: store, session)
+        let result = CheckResult(
+            report, database, freshness, made: made, damage: damage, comparison: comparison,
+            record: try? kept.get(), duration: ContinuousClock.now - start)
+        var told = try news(report, comparison, result)
+        if self.telling.metricsFile != nil, !report.isCutShort {
+            told.outcome.state = await Self.state(database, session.console)
+        }
+        if case .failure(let error) = kept { told.outcome.failure = "The check wasn't recorded: \(error)" }
+        let changed = try await telling.tell(told, session.console) {
             try session.console.print(result, options.format)
-            // What was found is told all the same.
-            if case .failure(let error) = kept {
-                session.console.error("chat-admin: The check wasn't recorded: \(error)")
-                return ExitStatus(error)
-            }
-            return status
+        }
+        // What was found is told all the same.
+        if case .failure(let error) = kept {
+            session.console.error("chat-admin: The check wasn't recorded: \(error)")
+            return ExitStatus(error)
+        }
+        return status == .done || status == .findings ? changed ?? status : status
+    }
+
+    private func outcome(
+        _ report: CheckReport, _ comparison: CheckComparison, _ database: String, _ codes: Set<FindingCode>,
+        _ durationMS: Int64
+    ) -> CheckOutcome {
+        var outcome = CheckOutcome(database: database)
+        outcome.hasLooked = true
+        outcome.found = zip(report.findings, comparison.items).map { finding, item in
+            CheckOutcome.Found(finding, item, fails: counts(finding) && fails(item))
+        }
+        outcome.codes = FindingCode.allCases.filter(codes.contains)
+        outcome.unchecked = report.unchecked
+        outcome.resolved = comparison.isBaseline ? 0 : comparison.resolved.reduce(0) { $0 + $1.count }
+        outcome.sizes = report.scanned
+        outcome.durationMS = durationMS
+        return outcome
+    }
+
+    /// What stands beside the findings.
+    private static func state(_ database: Database, _ console: Console) async -> CheckOutcome.State? {
+        do {
+            let steps = try await ChatMigrations.runner.status(database)
+            let isLeaseHeld = if case .held = try await Lease.holding(database) { true } else { false }
+            return CheckOutcome.State(
+                pendingSteps: steps.count { $0.state != .applied },
+                openEntries: try await Resumer.openEntries(database), isLeaseHeld: isLeaseHeld)
+        } catch {
+            console.error("chat-admin: Pending steps, journal and lease aren't among the metrics: \(error)")
+            return nil
         }
     }
 
@@ -101,11 +162,17 @@ struct Check: AsyncParsableCommand {
         }
         // What nobody has looked at isn't clean.
         guard report.unchecked.isEmpty else { return .findings }
-        let counted = zip(report.findings, comparison.items).filter { strict || $0.0.severity == .error }.map(\.1)
+        let isFailing = zip(report.findings, comparison.items).contains { counts($0) && fails($1) }
+        return isFailing ? .findings : .done
+    }
+
+    private func counts(_ finding: Finding) -> Bool { strict || finding.severity == .error }
+
+    private func fails(_ item: CheckComparison.Item) -> Bool {
         switch recording.failOn {
-        case .any: return counted.contains { $0.new + $0.known > 0 } ? .findings : .done
-        case .new: return counted.contains { $0.new > 0 } ? .findings : .done
-        case .none: return .done
+        case .any: item.new + item.known > 0
+        case .new: item.new > 0
+        case .none: false
         }
     }
 
