@@ -40,6 +40,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
     ] + documentation,
     targets: [
         .systemLibrary(name: "CMongoC", pkgConfig: "libmongoc-1.0", providers: [.apt(["libmongoc-dev"])]),
@@ -61,6 +62,12 @@ let package = Package(
         library("Chat", ["BSON", "InputFiles", "MongoDriver", "Journal", "Consistency", "CCrypt"]),
         library("Checks", ["BSON", "InputFiles", "MongoDriver", "Checksums", "Journal", "Consistency"]),
         .target(
+            name: "ReportPage",
+            dependencies: [.product(name: "Mustache", package: "swift-mustache")],
+            resources: [.embedInCode("report.html")],
+            swiftSettings: settings
+        ),
+        .target(
             name: "Migrations",
             dependencies: ["Journal", "MigrationEngine", "Consistency", "Chat"],
             swiftSettings: settings,
@@ -70,7 +77,7 @@ let package = Package(
             name: "chat-admin",
             dependencies: [
                 "BSON", "InputFiles", "MongoDriver", "Journal", "MigrationEngine", "StepFiles", "Consistency", "Chat",
-                "Checks", "Migrations", logging,
+                "Checks", "Migrations", "ReportPage", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -93,6 +100,7 @@ let package = Package(
         tests("StepFilesTests", ["StepFiles", "MigrationEngine", "Journal", "MongoDriver", "BSON"]),
         tests("ConsistencyTests", ["Consistency", "Chat", "Journal", "MongoDriver", "BSON", "TestSupport"]),
         tests("ChecksTests", ["Checks", "Consistency", "BSON", "TestSupport"]),
+        tests("ReportPageTests", ["ReportPage"]),
         tests("ChatTests", ["Chat", "TestSupport"]),
         tests("MigrationsTests", ["Migrations", "MigrationEngine", "Checksums", "TestSupport"]),
         .testTarget(

@@ -55,8 +55,8 @@ have_other_versions() {
     done
 }
 
-# Whether there is a terminal for tests to look at.
-have_terminal() { [[ $wanted == build ]] || command -v tmux >/dev/null; }
+# Whether there is a terminal, and a browser, for tests to look at.
+have_screens() { [[ $wanted == build ]] || { command -v tmux && [[ -x /usr/bin/chromium ]]; } >/dev/null; }
 
 # Whether PYTHON can make an environment with pip in it.
 can_make_venv() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; }
@@ -191,7 +191,7 @@ readonly wanted
 
 command -v swift >/dev/null || die "swift isn't on PATH: install Swift 6.3 or later (swift.org/install), then run again"
 
-if have_libraries && command -v make >/dev/null && have_venv && have_mongod && have_terminal && have_other_versions; then
+if have_libraries && command -v make >/dev/null && have_venv && have_mongod && have_screens && have_other_versions; then
     say "everything is in place"
     exit 0
 fi
@@ -210,6 +210,6 @@ have_libraries || install_packages libmongoc-dev libbson-dev libssl-dev libcrypt
 have_libraries || die "pkg-config doesn't find libmongoc-1.0, libbson-1.0, libcrypto, libcrypt and yaml-0.1, though their packages are installed"
 have_venv || install_venv
 have_mongod || install_mongod
-have_terminal || install_packages tmux
+have_screens || install_packages tmux chromium
 have_other_versions || install_other_versions
 say "done; libmongoc $(pkg-config --modversion libmongoc-1.0), mongod at $(scripts/mongod.sh path)"

@@ -16,6 +16,8 @@ package struct CheckRecord: Sendable {
         package let identities: [UInt64]?
         /// Since when each recorded check has found it, in milliseconds since 1970.
         package var since: Int64
+        /// How many of the documents were accepted then.
+        package var accepted = 0
     }
 
     /// The record's id.
@@ -140,6 +142,7 @@ extension CheckRecord.Item {
             "count": .int64(Int64(count)), "since": .date(since),
         ]
         if let field = name.field { document.append("field", .string(field)) }
+        if accepted > 0 { document.append("accepted", .int64(Int64(accepted))) }
         if let identities {
             let bytes = identities.flatMap { identity in
                 (0..<8).map { UInt8(truncatingIfNeeded: identity >> (56 - 8 * $0)) }
@@ -156,6 +159,7 @@ extension CheckRecord.Item {
         severity = try fields.require("severity", .text)
         count = Int(try fields.require("count", .count))
         since = try fields.require("since", .date)
+        accepted = Int(try fields.read("accepted", .count) ?? 0)
         guard let bytes = try fields.read("identities", .binary)?.bytes else {
             identities = nil
             return

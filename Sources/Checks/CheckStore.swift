@@ -2,6 +2,8 @@
 package protocol CheckStore: Sendable {
     /// The newest records first, at most so many.
     func records(limit: Int) async throws -> [CheckRecord]
+    /// The records since a time in milliseconds, newest first, without the documents' identities: of years there are many.
+    func summaries(since: Int64) async throws -> [CheckRecord]
     /// What is accepted, by number, also where its time is over.
     func acceptances() async throws -> [Acceptance]
     /// Removes records that are older than a number of days: what can't be written shows before a check that takes long.

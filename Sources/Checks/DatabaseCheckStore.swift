@@ -10,11 +10,17 @@ package struct DatabaseCheckStore: CheckStore {
     package init(_ database: Database) { self.database = database }
 
     package func records(limit: Int) async throws -> [CheckRecord] {
-        try await find(CheckRecord.kind, limit: limit).map(CheckRecord.init(reading:))
+        try await find(CheckRecord.kind, ["limit": .int64(Int64(limit))]).map(CheckRecord.init(reading:))
+    }
+
+    package func summaries(since: Int64) async throws -> [CheckRecord] {
+        let isSince: BSONDocument = ["at": ["$gte": .date(since)]]
+        return try await find(CheckRecord.kind, and: isSince, ["projection": ["findings.identities": 0]])
+            .map(CheckRecord.init(reading:))
     }
 
     package func acceptances() async throws -> [Acceptance] {
-        try await find(Acceptance.kind, limit: nil).map(Acceptance.init(reading:)).sorted { $0.number < $1.number }
+        try await find(Acceptance.kind).map(Acceptance.init(reading:)).sorted { $0.number < $1.number }
     }
 
     package func prune(keepingDays: Int) async throws {
@@ -48,15 +54,19 @@ package struct DatabaseCheckStore: CheckStore {
     }
 
     /// The documents of a kind, the newest first.
-    private func find(_ kind: String, limit: Int?) async throws -> [BSONDocument] {
+    private func find(
+        _ kind: String, and filter: BSONDocument = [:], _ options: BSONDocument = [:]
+    ) async throws -> [BSONDocument] {
         guard try await database.collections()[StateCollection.checks] != nil else { return [] }
-        var options: BSONDocument = ["sort": ["number": -1, "_id": -1]]
-        if let limit { options.append("limit", .int64(Int64(limit))) }
-        return try await database.findAll(StateCollection.checks, filter: ["kind": .string(kind)], options: options)
+        var filter = filter
+        filter.append("kind", .string(kind))
+        var options = options
+        options.append("sort", ["number": -1, "_id": -1])
+        return try await database.findAll(StateCollection.checks, filter: filter, options: options)
     }
 
     private func nextNumber(_ kind: String) async throws -> Int64 {
-        let newest = try await find(kind, limit: 1).first
+        let newest = try await find(kind, ["limit": 1]).first
         return try newest.map { try StateFields(StateCollection.checks, $0).require("number", .number) + 1 } ?? 1
     }
 

@@ -27,6 +27,10 @@ package struct FileCheckStore: CheckStore {
         return Array(records.sorted { ($0.number, $0.id) > ($1.number, $1.id) }.prefix(limit))
     }
 
+    package func summaries(since: Int64) async throws -> [CheckRecord] {
+        try await records(limit: .max).filter { $0.at >= since }
+    }
+
     package func acceptances() async throws -> [Acceptance] {
         try await documents().filter { $0["kind"]?.string == Acceptance.kind }.map(Acceptance.init(reading:))
             .sorted { $0.number < $1.number }

@@ -30,4 +30,13 @@ package enum OtherProgram {
     package static func promtool() throws -> String {
         try ProcessInfo.processInfo.environment["CHAT_ADMIN_PROMTOOL"] ?? ProjectFiles.path(".tools/promtool")
     }
+
+    /// A browser.
+    package static func chromium() throws -> String {
+        let path = "/usr/bin/chromium"
+        guard FileManager.default.isExecutableFile(atPath: path) else {
+            throw TestSupportError("There is no \(path); make setup installs it.")
+        }
+        return path
+    }
 }

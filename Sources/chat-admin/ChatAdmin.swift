@@ -21,7 +21,8 @@ struct ChatAdmin: AsyncParsableCommand {
             """,
         version: ToolVersion.current,
         subcommands: [
-            Check.self, Explain.self, Doctor.self, Repair.self, Migrate.self, Seed.self, Runs.self, History.self,
+            Check.self, Report.self, Explain.self, Doctor.self, Repair.self, Migrate.self, Seed.self, Runs.self,
+            History.self,
         ])
 }
 

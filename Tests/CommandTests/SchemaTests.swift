@@ -18,7 +18,7 @@ struct SchemaTests {
         "migrate create": "migrate-create", "migrate unlock": "migrate-unlock", "runs list": "runs-list",
         "runs show": "runs-show", "runs undo": "change", "runs pause": "runs-pause", "runs resume": "runs-pause",
         "history": "history", "check accept": "check-accepted", "check accepted": "check-accepted",
-        "check unaccept": "check-accepted", "check history": "check-history",
+        "check unaccept": "check-accepted", "check history": "check-history", "report": "report",
     ]
 
     /// The schema of what any command prints that can't come to its end.
@@ -86,6 +86,7 @@ struct SchemaTests {
             try await run("check", "accepted")
             try await run("check", "unaccept", "1")
             try await run("check", "history")
+            try await run("report", "report.html")
             try await run("history", "chat_sessions", "")
             try await run("history", "messages", "5")
 

@@ -83,6 +83,11 @@ final class Console: Sendable {
         try print(try json(value))
     }
 
+    /// Prints a result that is a file of its own kind, as it is.
+    ///
+    /// - Throws: ``Failure``, as for people.
+    func result(raw text: String) throws { try print(text) }
+
     /// A result as it is printed for machines.
     ///
     /// - Throws: An encoding error.

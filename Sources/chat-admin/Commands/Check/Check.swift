@@ -210,6 +210,7 @@ struct Check: AsyncParsableCommand {
             now: WallClock.milliseconds)
         for (index, item) in comparison.items.enumerated() {
             if let since = item.since { record.items[index].since = since }
+            record.items[index].accepted = item.accepted
         }
         record.exitCode = status.rawValue
         record.new = comparison.items.reduce(0) { $0 + $1.new }

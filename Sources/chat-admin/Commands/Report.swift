@@ -1,0 +1,152 @@
+internal import ArgumentParser
+internal import BSON
+internal import Checks
+internal import FoundationEssentials
+internal import Journal
+internal import MigrationEngine
+internal import Migrations
+internal import MongoDriver
+internal import ReportPage
+
+/// Writes a page about recorded checks.
+struct Report: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write an HTML page about recorded checks, runs and steps.",
+        discussion: """
+            One file that needs nothing else: no script, no network. It tells the verdict of the last recorded check, what is \
+            new and right again, how findings, collections and checks grew, which run can be undone, where the steps stand, \
+            and what is accepted until when. `check --record` records checks. No document's _id is in it without --samples.
+            """)
+
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var kept: RecordOptions
+
+    @Argument(help: ArgumentHelp("Where to write it; - for standard output.", valueName: "file.html"))
+    var file: String
+
+    @Option(help: ArgumentHelp("How far back it goes.", valueName: "duration"))
+    var since = Span(90 * 86_400)
+
+    @Option(
+        help: ArgumentHelp(
+            "The moment to tell ages from, such as 2027-03-31 or 2027-03-31T09:00:00Z; now by default.",
+            valueName: "date"))
+    var now: String?
+
+    @Flag(help: "Show the _ids of documents that are accepted one by one.")
+    var samples = false
+
+    /// So many runs are shown at most, the newest.
+    private static let mostRuns = 200
+
+    func validate() throws {
+        if let objection = Seconds.objection("--since", to: since) { throw ValidationError(objection) }
+        if let now, Self.time(now) == nil {
+            throw ValidationError("--now must be a date, such as 2027-03-31 or 2027-03-31T09:00:00Z.")
+        }
+        if file.isEmpty { throw ValidationError("The report needs a file; - stands for standard output.") }
+        if file == "-", options.format == .json {
+            throw ValidationError("Standard output is either the page or JSON; name a file for the page.")
+        }
+    }
+
+    func run() async throws {
+        try await CommandSession.run("report", options, requires: .chatDatabase) { session in
+            let moment = now.flatMap(Self.time) ?? WallClock.milliseconds
+            let data = try await data(session, now: moment)
+            let page = try ReportPage(data).html
+            if file == "-" {
+                try session.console.result(raw: page)
+            } else {
+                try await AtomicFile.write(Array(page.utf8), to: file)
+                try session.console.print(
+                    ReportResult(
+                        database: session.database.name, file: file, checks: data.checks.count, runs: data.runs.count),
+                    options.format)
+            }
+            return .done
+        }
+    }
+
+    private func data(_ session: CommandSession, now: Int64) async throws -> ReportData {
+        let database = session.database
+        let since = now - Int64(since.seconds * 1000)
+        let store = kept.store(database)
+        let records = try await store.summaries(since: since).filter { $0.at <= now }
+        let accepted = try await store.acceptances().filter { $0.holds(at: now) }
+        let runs = try await RunRecord.list(database, limit: Self.mostRuns)
+            .filter { ($0.startedAt ?? now) >= since && $0.startedAt ?? now <= now }
+        let steps = try await ChatMigrations.runner.status(database)
+        let place = session.place.hosts.joined(separator: ", ") + ", MongoDB " + database.server.version
+        return ReportData(
+            database: database.name, server: place, now: now, since: since, checks: records.map(Self.check),
+            runs: runs.map(Self.row),
+            steps: steps.map { step in
+                ReportData.Step(
+                    version: "\(step.version)", name: step.name, state: step.state.rawValue,
+                    when: step.row?.work.finishedAt.map(TimeText.iso8601) ?? "")
+            },
+            accepted: accepted.map(row))
+    }
+
+    private static func check(_ record: CheckRecord) -> ReportData.Check {
+        ReportData.Check(
+            number: record.number, at: record.at, durationMS: record.durationMS, isComplete: record.isComplete,
+            isBaseline: record.isBaseline,
+            findings: record.items.map { item in
+                ReportData.Finding(
+                    code: item.name.code, place: Readable.place(item.name.collection, item.name.field),
+                    isError: item.severity == "error", count: item.count, accepted: item.accepted,
+                    since: item.since)
+            },
+            new: record.new, resolved: record.resolved, sizes: record.sizes)
+    }
+
+    private static func row(_ run: RunRecord) -> ReportData.Run {
+        let changed = run.changes.reduce(0) { $0 + $1.changed }
+        let canUndo = !run.isUndone && !run.isUndo && changed > 0
+        return ReportData.Run(
+            when: run.startedAt.map(TimeText.iso8601) ?? "", command: run.command,
+            state: run.isUndone ? "\(run.state), undone" : run.state, changed: Readable.count(changed),
+            undo: canUndo ? "chat-admin runs undo \(run.id.hex)" : nil)
+    }
+
+    private func row(_ acceptance: Acceptance) -> ReportData.Accepted {
+        let place = (acceptance.collection.map { ":\($0)" } ?? "") + (acceptance.field.map { ".\($0)" } ?? "")
+        let documents = acceptance.subjects.map { subjects in
+            samples ? subjects.map { JSONValue(of: $0).text }.joined(separator: ", ") : "\(subjects.count) by _id"
+        }
+        return ReportData.Accepted(
+            number: "\(acceptance.number)", finding: acceptance.code + place,
+            until: acceptance.until.map { String(TimeText.iso8601($0 - 1).prefix(10)) } ?? "for ever",
+            reason: acceptance.reason, user: acceptance.user, documents: documents)
+    }
+
+    /// A date, or a moment, in milliseconds since 1970.
+    private static func time(_ text: String) -> Int64? {
+        let styles: [Date.ISO8601FormatStyle] = [.iso8601, .iso8601.year().month().day()]
+        return styles.lazy.compactMap { try? Date(text, strategy: $0) }.first.map {
+            Int64(($0.timeIntervalSince1970 * 1000).rounded())
+        }
+    }
+}
+
+/// What `report` prints when it has written a file.
+struct ReportResult: CommandResult {
+    let command = "report"
+    let database: String
+    let file: String
+    let checks: Int
+    let runs: Int
+
+    private enum CodingKeys: String, CodingKey {
+        case command, database, file, checks, runs
+    }
+
+    func lines(_ style: TextStyle) -> [String] {
+        [
+            "Wrote \(file): \(Readable.count(checks)) recorded check\(checks == 1 ? "" : "s"), \(Readable.count(runs)) "
+                + "run\(runs == 1 ? "" : "s") of \(database)."
+        ]
+    }
+}

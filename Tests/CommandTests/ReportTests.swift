@@ -1,0 +1,131 @@
+import BSON
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("The report")
+struct ReportTests {
+    private static let hour: Int64 = 3_600_000
+    private static let start: Int64 = 1_790_000_000_000
+
+    /// Records as checks keep them: one an hour, with a missing one and one that failed.
+    private static func records(_ count: Int) -> [BSONDocument] {
+        (0..<count).filter { $0 != 5 }.map { index in
+            let at = start + Int64(index) * hour
+            let findings: [BSONDocument] = [
+                [
+                    "code": "ref.dangling", "collection": "messages", "field": "session_id", "severity": "error",
+                    "count": .int64(Int64(1 + index % 40)), "since": .date(start),
+                ],
+                [
+                    "code": "guard.missing", "collection": "users", "severity": "warning", "count": 1,
+                    "since": .date(start),
+                ],
+            ]
+            return [
+                "_id": .objectID(ObjectID(timestamp: UInt32(at / 1000))), "kind": "check",
+                "number": .int64(Int64(index + 1)), "at": .date(at), "durationMS": 1_200, "toolVersion": "0.1.0",
+                "serverVersion": "6.0.5", "mode": "full", "codes": ["ref.dangling", "guard.missing"],
+                "complete": .bool(index != 8), "unchecked": .array(BSONArray(index == 8 ? ["messages"] : [])),
+                "findings": .array(BSONArray(findings.map { .document($0) })),
+                "sizes": ["messages": .int64(Int64(1_000 + index)), "users": 12], "exitCode": 1,
+                "new": .int64(index % 7 == 0 ? 1 : 0), "resolved": 0, "baseline": .bool(index == 0),
+            ]
+        }
+    }
+
+    private static func page(_ database: TestDatabase, _ more: [String] = []) async throws -> String {
+        let now = TimeInterval(start / 1000) + 365 * 86_400
+        let date = Date(timeIntervalSince1970: now).formatted(.iso8601)
+        let result = try await Tool.run(["report", "-", "--since", "400d", "--now", date] + more + target(database))
+        try #require(result.exitCode == 0, "\(result)")
+        return result.output
+    }
+
+    @Test("fits the width of a telephone and of a desk, without a script and a request", arguments: [0, 12, 8_760])
+    func browser(checks: Int) async throws {
+        try await withDatabase { database in
+            try await database.loadIncident()
+            if checks > 0 {
+                let all = Self.records(checks)
+                for part in stride(from: 0, to: all.count, by: 1_000) {
+                    try await database.load("chat_admin.checks", Array(all[part..<min(part + 1_000, all.count)]))
+                }
+            }
+            let html = try await Self.page(database)
+            #expect(!html.contains("<script") && !html.contains("http:") && !html.contains("https:"))
+            #expect(!html.contains("url(") && !html.contains("src=") && !html.contains("href="))
+            let folder = FileManager.default.temporaryDirectory.path + "/chat-admin-report-\(UUID().uuidString)"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            try html.write(toFile: "\(folder)/page.html", atomically: true, encoding: .utf8)
+            for width in [400, 1_400] {
+                // Frames may be narrower than windows, and whoever frames the page measures it.
+                let frame = """
+                    <iframe src="page.html" style="border:0;width:\(width)px;height:900px" onload="const w = this.contentWindow
+                    const d = w.document; document.title = [w.innerWidth, d.documentElement.scrollWidth,
+                    d.body.innerText.includes('Findings by check'),
+                    w.performance.getEntriesByType('resource').length].join(' ')"></iframe>
+                    """
+                try frame.write(toFile: "\(folder)/frame.html", atomically: true, encoding: .utf8)
+                let shown = try await OtherProgram.run(
+                    OtherProgram.chromium(),
+                    [
+                        "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+                        "--allow-file-access-from-files", "--user-data-dir=\(folder)/profile",
+                        "--window-size=\(width + 100),1000", "--dump-dom", "file://\(folder)/frame.html",
+                    ])
+                let title = shown.output.firstMatch(of: /<title>([^<]*)<\/title>/)?.1
+                #expect(title == "\(width) \(width) \(checks > 0) 0", "\(width): \(shown.output.suffix(300))")
+            }
+        }
+    }
+
+    @Test("tells runs with what undoes them, steps, and what is accepted; documents' _ids only where asked")
+    func contents() async throws {
+        try await withDatabase { database in
+            try await database.loadIncident()
+            let run = try await runID(["migrate", "up"], on: database)
+            _ = try await Tool.run(["check", "--record"] + target(database))
+            let id = "6909f8dc21be47afd1d83101"
+            let accepted = try await Tool.run(
+                ["check", "accept", "ref.dangling", "--id", id, "--reason", "<b>old</b>", "--until", "2099-12-31"]
+                    + target(database))
+            #expect(accepted.exitCode == 0, "\(accepted)")
+            let plain = try await Tool.run(["report", "-"] + target(database))
+            #expect(plain.output.contains("chat-admin runs undo \(run)"), "\(plain)")
+            #expect(plain.output.contains("repair-ids") && plain.output.contains("2099-12-31"))
+            #expect(plain.output.contains("&lt;b&gt;old") && !plain.output.contains("<b>"))
+            #expect(plain.output.contains(#"<h1 class="bad">2 errors</h1>"#), "\(plain)")
+            let ids = try plain.output.matches(of: Regex("[0-9a-f]{24}")).map { String($0.output[0].substring ?? "") }
+            #expect(Set(ids) == [run])
+            // What a check has found accepted isn't counted any more.
+            _ = try await Tool.run(
+                ["check", "accept", "ref.dangling", "--reason", "x", "--until", "forever"] + target(database))
+            _ = try await Tool.run(["check", "--record"] + target(database))
+            let less = try await Tool.run(["report", "-"] + target(database))
+            #expect(less.output.contains(#"<h1 class="bad">1 error</h1>"#), "\(less)")
+            #expect(less.output.contains("1 (1 accepted)"), "\(less)")
+            let samples = try await Tool.run(["report", "-", "--samples"] + target(database))
+            #expect(samples.output.contains(id))
+        }
+    }
+
+    @Test("is a file, whole or not at all, and says what it has written")
+    func file() async throws {
+        try await withDatabase { database in
+            try await database.loadIncident()
+            let path = FileManager.default.temporaryDirectory.path + "/report-\(UUID().uuidString).html"
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            let wrote = try await json(["report", path], on: database, expecting: 0)
+            #expect(wrote["file"]?.string == path && wrote["checks"]?.integer == 0, "\(wrote)")
+            try #expect(String(contentsOfFile: path, encoding: .utf8).hasSuffix("</html>\n"))
+            let full = try await Tool.run(["report", "/dev/full"] + target(database))
+            #expect(full.exitCode == 74 && full.errors.contains("no regular file"), "\(full)")
+            for arguments in [["report"], ["report", "-", "--format", "json"], ["report", "-", "--now", "soon"]] {
+                let refused = try await Tool.run(arguments + target(database))
+                #expect(refused.exitCode == 64, "\(refused)")
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Testing
+
+@testable import ReportPage
+
+@Suite("A report's timeline")
+struct TimelineTests {
+    private static let hour: Int64 = 3_600_000
+
+    @Test("has a column for each check, and gaps where one is missing")
+    func gaps() {
+        let times = [0, 1, 2.1, 3, 6, 7].map { Int64($0 * Double(Self.hour)) }
+        let columns = Timeline(times: times, now: times[5] + Self.hour).columns
+        #expect(
+            columns == [
+                .checks(0..<1), .checks(1..<2), .checks(2..<3), .checks(3..<4), .gap, .gap, .checks(4..<5),
+                .checks(5..<6),
+            ])
+        let late = Timeline(times: times, now: times[5] + 3 * Self.hour).columns
+        #expect(late.suffix(2) == [.gap, .gap] && late.count == 10)
+    }
+
+    @Test("is as wide as can be told apart, whatever there is", arguments: [0, 1, 2, 119, 120, 121, 365, 9_600])
+    func width(count: Int) {
+        let times = (0..<count).map { Int64($0) * Self.hour }
+        let columns = Timeline(times: times, now: times.last ?? 0).columns
+        #expect(columns.count <= Timeline.mostColumns)
+        let covered = columns.flatMap { column -> [Int] in
+            if case .checks(let range) = column { Array(range) } else { [] }
+        }
+        #expect(covered == Array(0..<count))
+    }
+
+    @Test("takes checks at one moment, and clocks that went back")
+    func oddTimes() {
+        #expect(Timeline(times: [5, 5, 5], now: 5).columns.count == 3)
+        #expect(Timeline(times: [5], now: 0).columns == [.checks(0..<1)])
+    }
+}
+
+@Suite("A report's charts")
+struct ChartTests {
+    @Test(
+        "shade by the logarithm",
+        arguments: [(0, 0), (1, 1), (3, 1), (4, 2), (16, 3), (64, 4), (250, 4), (1_000, 5), (1_001, 5)])
+    func levels(count: Int, level: Int) { #expect(Chart.level(count, of: 1_000) == level) }
+
+    @Test("draw a line that gaps break, and a check that stands alone")
+    func line() {
+        let svg = Chart.line([1, 2, nil, 4], most: 4, label: "a<b")
+        #expect(svg.contains(#"d="M0 29.0L10 20.0"/><path class="dots" d="M30 2.0L30 2.0""#), "\(svg)")
+        #expect(svg.contains(#"aria-label="a&lt;b""#))
+        #expect(Chart.line([], most: 0, label: "").contains(#"d="""#))
+        #expect(Chart.line([0], most: 0, label: "").contains("M5 38"))
+    }
+
+    @Test("mark a failed check with a cross and a missing one with nothing")
+    func heat() {
+        let svg = Chart.heatStrip([.gap, .failed, .count(1_000, #"<&">"#)], most: 1_000, label: "x")
+        #expect(svg.contains(#"class="cross" d="M12 5"#) && svg.contains(#"class="h5" x="20""#), "\(svg)")
+        #expect(svg.contains("<title>&lt;&amp;&quot;&gt;</title>"), "\(svg)")
+    }
+}
+
+@Suite("A report's page")
+struct ReportPageTests {
+    private static func check(_ number: Int64, _ findings: [ReportData.Finding], isComplete: Bool = true)
+        -> ReportData.Check
+    {
+        ReportData.Check(
+            number: number, at: number * 3_600_000, durationMS: 1_500, isComplete: isComplete, isBaseline: number == 1,
+            findings: findings, new: 1, resolved: 0, sizes: ["messages": 1_000])
+    }
+
+    private static func page(_ checks: [ReportData.Check], saying text: String? = nil) throws -> String {
+        let runs = text.map { ReportData.Run(when: $0, command: $0, state: $0, changed: $0, undo: $0) }
+        let steps = text.map { ReportData.Step(version: $0, name: $0, state: $0, when: $0) }
+        let accepted = text.map {
+            ReportData.Accepted(number: $0, finding: $0, until: $0, reason: $0, user: $0, documents: $0)
+        }
+        return try ReportPage(
+            ReportData(
+                database: "<db>", server: "s&s", now: 4 * 3_600_000, since: 0, checks: checks,
+                runs: [runs].compactMap { $0 },
+                steps: [steps].compactMap { $0 }, accepted: [accepted].compactMap { $0 })
+        ).html
+    }
+
+    private static let error = ReportData.Finding(
+        code: "id.empty", place: "messages._id", isError: true, count: 1_234, since: 0)
+
+    @Test("says the verdict")
+    func verdicts() throws {
+        let warning = ReportData.Finding(code: "index.missing", place: "users", isError: false, count: 1, since: 0)
+        try #expect(Self.page([]).contains(#"<h1 class="unknown">No check was recorded</h1>"#))
+        try #expect(Self.page([Self.check(1, [])]).contains(#"<h1 class="good">Clean</h1>"#))
+        try #expect(Self.page([Self.check(1, [warning])]).contains(">Clean, with 1 warning<"))
+        try #expect(Self.page([Self.check(1, [Self.error])]).contains(#"<h1 class="bad">1,234 errors, 1 new</h1>"#))
+        try #expect(Self.page([Self.check(1, [], isComplete: false)]).contains("couldn&#39;t look at everything"))
+    }
+
+    @Test("escapes whatever comes from a database, and holds no script and no address")
+    func escaped() throws {
+        let hostile = #"<script>alert("1")</script>&'"#
+        let finding = ReportData.Finding(code: hostile, place: hostile, isError: true, count: 1, since: 0)
+        let html = try Self.page(
+            [Self.check(1, [finding]), Self.check(2, [finding])], saying: hostile)
+        #expect(!html.contains("<script") && html.contains("&lt;script&gt;"))
+        #expect(!html.contains("http") && !html.contains("url(") && !html.contains("src="))
+        #expect(!html.contains("<db>"))
+    }
+
+    @Test(
+        "tells times as they are",
+        arguments: [
+            (0, "1970-01-01 00:00"), (951_782_399_000, "2000-02-28 23:59"), (951_868_800_000, "2000-03-01 00:00"),
+            (1_806_451_199_000, "2027-03-30 23:59"), (-1, "1969-12-31 23:59"), (4_107_542_340_000, "2100-02-28 23:59"),
+        ] as [(Int64, String)])
+    func times(milliseconds: Int64, text: String) {
+        #expect(Moment.minute(milliseconds) == text)
+    }
+}
