@@ -3,7 +3,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build build install demo example test test-faults test-versions test-install bench findings docs format lint clean
+.PHONY: help setup setup-build build install demo example test test-faults test-versions test-install test-packaging bench findings docs format lint clean
 # One target at a time: they share .build, and a test run wants the machine for itself.
 .NOTPARALLEL:
 
@@ -19,8 +19,9 @@ SWIFT_SOURCES = Sources Tests Plugins Examples Package.swift
 # So many tests at once: each has servers of its own, or shares some, and a few more starve those that are about time.
 AT_ONCE = --experimental-maximum-parallelization-width 6
 
-# Tests find the server's program and the independent witness through these. Looked up when a recipe runs, after setup.
-TOOLS = CHAT_ADMIN_MONGOD="$$(scripts/mongod.sh path)" CHAT_ADMIN_PYTHON="$${CHAT_ADMIN_PYTHON:-$(CURDIR)/.tools/venv/bin/python}"
+# Tests find the server's program, the independent witness and promtool through these. Looked up when a recipe runs, after setup.
+TOOLS = CHAT_ADMIN_MONGOD="$$(scripts/mongod.sh path)" CHAT_ADMIN_PYTHON="$${CHAT_ADMIN_PYTHON:-$(CURDIR)/.tools/venv/bin/python}" \
+	CHAT_ADMIN_PROMTOOL="$${CHAT_ADMIN_PROMTOOL:-$(CURDIR)/.tools/promtool/promtool}"
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,7 @@ lint: ## Check the layout and the style of the sources
 test: setup ## Build with warnings as errors, lint, test, and test BSON under AddressSanitizer
 	@scripts/timed.sh 'build (tests)' $(BUILD) --build-tests
 	@scripts/timed.sh lint scripts/lint.sh $(SWIFT_SOURCES)
+	@$(TOOLS) scripts/timed.sh 'test (packaging)' scripts/test-packaging.sh
 	@$(TOOLS) scripts/timed.sh test scripts/swift-test.sh $(AT_ONCE) --skip FaultTests
 	@$(TOOLS) scripts/timed.sh example scripts/example.sh
 	@$(TOOLS) scripts/timed.sh 'test (faults)' scripts/swift-test.sh --skip-build --disable-xctest $(AT_ONCE) --filter FaultTests
@@ -71,6 +73,9 @@ test-versions: setup ## Run the tests of commands and faults on every other Mong
 
 test-install: build ## Install into a Debian 12 without Swift, and work with it there; needs root and debootstrap
 	@scripts/timed.sh 'test (install)' scripts/test-install.sh
+
+test-packaging: setup ## Hold packaging/ against systemd, promtool, the schemas of Kubernetes, a shell
+	@$(TOOLS) scripts/timed.sh 'test (packaging)' scripts/test-packaging.sh
 
 bench: setup-build ## Measure against what the server itself and plain scripts need
 	@$(TOOLS) Benchmarks/run.sh

@@ -6,15 +6,20 @@
 #   .tools/venv               a Python environment with what scripts/requirements.txt pins
 #   .tools/mongodb/VERSION    a mongod, only where none is on PATH; for tests, also the other versions they run on
 #   .tools/openssl-1.1        the libraries that those other versions need
+#   .tools/promtool           promtool, out of Debian's package `prometheus`, which itself isn't installed: no daemon
+#   .tools/kubernetes-validate  what scripts/packaging-requirements.txt pins
 #
 #   scripts/setup.sh          all of it
-#   scripts/setup.sh build    what building and the demo need: not the other versions
+#   scripts/setup.sh build    what building and the demo need: not the other versions, and not what checks packaging/
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly tools=.tools
 readonly venv=$tools/venv
 readonly requirements=scripts/requirements.txt
+readonly promtool=$tools/promtool/promtool
+readonly validator=$tools/kubernetes-validate
+readonly validator_requirements=scripts/packaging-requirements.txt
 
 readonly servers=scripts/mongodb.txt
 # All but the first are built against OpenSSL 1.1, which Debian 12 hasn't; an old wheel of another package carries it.
@@ -24,6 +29,8 @@ readonly openssl_sha256=887dd9aac71765ac0d0bac1d0d4b4f2c99d5f5c1382d8b770404f0f3
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
+
+readonly apt_log=$tools/apt.log
 
 # ---- what is here already
 
@@ -58,6 +65,18 @@ have_other_versions() {
 # Whether there is a terminal, and a browser, for tests to look at.
 have_screens() { [[ $wanted == build ]] || { command -v tmux && [[ -x /usr/bin/chromium ]]; } >/dev/null; }
 
+# Whether everything is here that holds metrics and packaging/ against what others publish.
+have_validators() {
+    [[ $wanted == all ]] || return 0
+    [[ -x $promtool ]] && command -v systemd-analyze >/dev/null && have_kubernetes_validate
+}
+
+# It uses libraries of the environment, too.
+have_kubernetes_validate() {
+    cmp -s "$validator_requirements" "$validator/installed.txt" &&
+        PYTHONPATH=$validator "$venv/bin/python" -c 'import kubernetes_validate' 2>/dev/null
+}
+
 # Whether PYTHON can make an environment with pip in it.
 can_make_venv() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; }
 
@@ -67,7 +86,7 @@ have_package() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) =
 
 # Installs those of the named Debian packages that dpkg doesn't know as installed.
 install_packages() {
-    local missing=() package as_root=()
+    local missing=() package
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
         die "this system has no apt-get. Install what these Debian packages hold, then run again: $*"
     fi
@@ -75,18 +94,22 @@ install_packages() {
         have_package "$package" || missing+=("$package")
     done
     ((${#missing[@]})) || return 0
-    if ((EUID != 0)); then
-        command -v sudo >/dev/null ||
-            die "packages are missing and there is no sudo. As root, run: apt-get install -y ${missing[*]}"
-        as_root=(sudo)
-    fi
+    ((EUID == 0)) || command -v sudo >/dev/null ||
+        die "packages are missing and there is no sudo. As root, run: apt-get install -y ${missing[*]}"
     say "installing from apt: ${missing[*]}"
-    local log=$tools/apt.log
-    if ! { "${as_root[@]}" apt-get update && "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
-        tail -n 20 "$log" >&2
-        die "apt-get failed; its whole output is in $log"
+    if ! { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends "${missing[@]}"; } >"$apt_log" 2>&1; then
+        apt_failed
     fi
+}
+
+as_root() {
+    if ((EUID == 0)); then "$@"; else sudo "$@"; fi
+}
+
+apt_failed() {
+    tail -n 20 "$apt_log" >&2
+    die "apt-get failed; its whole output is in $apt_log"
 }
 
 install_venv() {
@@ -183,6 +206,45 @@ install_other_versions() {
     done
 }
 
+# One program out of a package whose others would be started: unpacked, not installed. apt checks what it fetches.
+install_promtool() {
+    if command -v promtool >/dev/null; then
+        mkdir -p "$(dirname "$promtool")"
+        ln -sf "$(command -v promtool)" "$promtool"
+        return
+    fi
+    command -v apt-get >/dev/null || die "this system has no apt-get. Put promtool, of Prometheus, on PATH and run again."
+    say "fetching promtool (19 MB) into $(dirname "$promtool")"
+    local folder=$scratch/promtool package
+    mkdir -p "$folder/unpacked" "$folder/promtool"
+    # Only where apt's lists don't know the package, or too old a version of it, are they fetched.
+    { (cd "$folder" && apt-get download prometheus) || {
+        as_root apt-get update && (cd "$folder" && apt-get download prometheus)
+    }; } >"$apt_log" 2>&1 || apt_failed
+    package=("$folder"/prometheus_*.deb)
+    dpkg-deb --extract "${package[0]}" "$folder/unpacked"
+    mv "$folder/unpacked/usr/bin/promtool" "$folder/promtool/promtool"
+    "$folder/promtool/promtool" --version >/dev/null 2>&1 || die "promtool, which was fetched, doesn't run on this machine"
+    rm -rf "$(dirname "$promtool")"
+    mv "$folder/promtool" "$(dirname "$promtool")"
+}
+
+install_kubernetes_validate() {
+    say "fetching $(awk '!/^#/ && NF { print $1; exit }' "$validator_requirements") (23 MB) into $validator"
+    local folder=$scratch/kubernetes-validate
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps \
+        --target "$folder" -r "$validator_requirements"
+    cp "$validator_requirements" "$folder/installed.txt"
+    rm -rf "$validator"
+    mv "$folder" "$validator"
+}
+
+install_validators() {
+    command -v systemd-analyze >/dev/null || install_packages systemd
+    [[ -x $promtool ]] || install_promtool
+    have_kubernetes_validate || install_kubernetes_validate
+}
+
 # ---- the work
 
 wanted=${1:-all}
@@ -191,7 +253,7 @@ readonly wanted
 
 command -v swift >/dev/null || die "swift isn't on PATH: install Swift 6.3 or later (swift.org/install), then run again"
 
-if have_libraries && command -v make >/dev/null && have_venv && have_mongod && have_screens && have_other_versions; then
+if have_libraries && command -v make >/dev/null && have_venv && have_mongod && have_screens && have_other_versions && have_validators; then
     say "everything is in place"
     exit 0
 fi
@@ -212,4 +274,5 @@ have_venv || install_venv
 have_mongod || install_mongod
 have_screens || install_packages tmux chromium
 have_other_versions || install_other_versions
+have_validators || install_validators
 say "done; libmongoc $(pkg-config --modversion libmongoc-1.0), mongod at $(scripts/mongod.sh path)"
