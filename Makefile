@@ -24,7 +24,7 @@ TOOLS = CHAT_ADMIN_MONGOD="$$(scripts/mongod.sh path)" CHAT_ADMIN_PYTHON="$${CHA
 	CHAT_ADMIN_PROMTOOL="$${CHAT_ADMIN_PROMTOOL:-$(CURDIR)/.tools/promtool/promtool}"
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: C libraries, a Python environment, a mongod of each version that is tested
 	@$(if $(CHAT_ADMIN_PHASES),scripts/timed.sh setup) scripts/setup.sh

@@ -1,4 +1,4 @@
-"""What no validator of others says about packaging/. Prints what is wrong, and exits with 1; prints nothing where all is well.
+"""What no validator of others says about packaging/. Prints what is wrong and exits with 1, or prints nothing.
 
     check_packaging.py metrics FILE     the dashboard's structure; FILE gets its queries, as rules for promtool
     check_packaging.py kubernetes       what an API server refuses though its schema allows it
@@ -6,6 +6,8 @@
     check_packaging.py mail             the command of chat-admin-notify@.service, run with stand-ins
     check_packaging.py options PROGRAM  whether PROGRAM takes the options that each of them calls it with
 """
+
+from __future__ import annotations
 
 import json
 import os

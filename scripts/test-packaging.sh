@@ -70,9 +70,12 @@ silent 'kubernetes: what schemas don'"'"'t say' '^$' \
 silent "cron: mails what isn't well, and nothing else" '^$' "$python" scripts/check_packaging.py cron
 silent 'systemd: the mail about a failure' '^$' "$python" scripts/check_packaging.py mail
 program=${CHAT_ADMIN_BIN:-}
-for candidate in .build/release/chat-admin .build/debug/chat-admin; do
-    [[ -n $program || ! -x $candidate ]] || program=$candidate
-done
+if [[ -z $program ]]; then
+    # The one that was built last.
+    for candidate in .build/release/chat-admin .build/debug/chat-admin; do
+        [[ ! -x $candidate || (-n $program && $program -nt $candidate) ]] || program=$candidate
+    done
+fi
 if [[ -n $program ]]; then
     silent "chat-admin: takes the options of all three" '^$' \
         env PYTHONPATH=.tools/kubernetes-validate "$python" scripts/check_packaging.py options "$program"
