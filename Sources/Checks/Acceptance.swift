@@ -37,6 +37,13 @@ package struct Acceptance: Sendable {
     /// Whether it holds at a moment.
     package func holds(at now: Int64) -> Bool { until.map { now < $0 } ?? true }
 
+    /// The documents as people name them: a text of 24 digits that was meant as an ObjectId stands for both, and is told once.
+    package var documents: [BSONValue]? {
+        guard let subjects else { return nil }
+        let texts = Set(subjects.compactMap { $0.objectID.map { BSONValue.string($0.hex) } })
+        return subjects.filter { !texts.contains($0) }
+    }
+
     /// Whether it is about a finding.
     package func isAbout(_ name: FindingName) -> Bool {
         code == name.code && collection ?? name.collection == name.collection && (field ?? name.field) == name.field

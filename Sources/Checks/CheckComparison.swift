@@ -1,3 +1,4 @@
+package import BSON
 package import Consistency
 
 /// What of a check's findings is new, known, or accepted, and what is right again: compared with the last checks that
@@ -9,6 +10,8 @@ package struct CheckComparison: Sendable {
         package let name: FindingName
         /// The documents that the last recorded check didn't find; none where nothing was recorded.
         package var new = 0
+        /// Some of them, in the check's order; none where they can't be told apart.
+        package var newSubjects: [BSONValue] = []
         /// Those that it did.
         package var known = 0
         /// Those that somebody has accepted, whether new or known.
@@ -31,6 +34,8 @@ package struct CheckComparison: Sendable {
     package private(set) var resolved: [Resolved] = []
     /// Whether no recorded check has looked for any of it.
     package private(set) var isBaseline = true
+    /// What no recorded check has looked for in this way: none of it can be new.
+    package private(set) var uncompared: [FindingCode] = []
 
     /// Compares a check with those before it.
     ///
@@ -48,9 +53,14 @@ package struct CheckComparison: Sendable {
         // By code, the last check that looked at all of it.
         var last: [String: CheckRecord] = [:]
         for record in records where record.isComplete {
-            for code in record.codes where last[code] == nil { last[code] = record }
+            // A check that didn't look for their cause tells what follows from it as findings of their own.
+            let isAlike = record.codes.contains(FindingCode.textID.rawValue) == codes.contains(.textID)
+            for code in record.codes where last[code] == nil && (isAlike || !code.hasPrefix("ref.")) {
+                last[code] = record
+            }
         }
         isBaseline = !codes.contains { last[$0.rawValue] != nil }
+        uncompared = FindingCode.allCases.filter { codes.contains($0) && last[$0.rawValue] == nil }
         var found: Set<FindingName> = []
         for finding in report.findings {
             let name = FindingName(finding)
@@ -91,13 +101,14 @@ package struct CheckComparison: Sendable {
         // A group, such as users with one name, counts for all of its documents.
         let weight = identities.isEmpty ? 0 : finding.count
         var (new, known, taken) = (0, 0, 0)
-        for identity in identities {
+        for (subject, identity) in zip(finding.subjects, identities) {
             if isAllAccepted || acceptedIDs.contains(identity) {
                 taken += 1
             } else if record == nil || earlier.contains(identity) {
                 known += 1
             } else {
                 new += 1
+                if item.newSubjects.count < Finding.sampleLimit { item.newSubjects.append(subject) }
             }
         }
         let isByDocument = identities.count == weight

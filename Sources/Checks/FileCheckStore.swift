@@ -87,7 +87,8 @@ package struct FileCheckStore: CheckStore {
             } catch {
                 throw Failure(
                     isUnreadable: false,
-                    description: "\(path), line \(number + 1): \(error.message) This is no file of recorded checks, or "
+                    description:
+                        "\(path), line \(number + 1): \(error.message). This is no file of recorded checks, or "
                         + "somebody has edited it; name another one, or take the line out.")
             }
         }

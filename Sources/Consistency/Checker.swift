@@ -52,7 +52,9 @@ package final class CheckSoFar: Sendable {
     package var report: CheckReport {
         state.withLock {
             CheckReport(
-                findings: $0.findings.sorted, scanned: $0.scanned, unsettled: $0.unsettled,
+                findings: $0.findings.sorted,
+                // What hasn't been counted yet isn't none.
+                scanned: $0.waiting.isEmpty ? $0.scanned : $0.scanned.filter { $0.value > 0 }, unsettled: $0.unsettled,
                 unchecked: $0.waiting + $0.others,
                 isCutShort: !$0.waiting.isEmpty)
         }

@@ -157,7 +157,7 @@ package struct Finding: Sendable {
     package static let mostSubjects = 10_000
 
     /// The largest number of samples kept.
-    static let sampleLimit = 5
+    package static let sampleLimit = 5
 
     init(code: FindingCode, collection: String, field: String?, count: Int = 0, samples: [BSONDocument] = []) {
         self.init(

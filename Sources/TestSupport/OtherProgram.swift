@@ -28,7 +28,7 @@ package enum OtherProgram {
 
     /// Prometheus's tool, which judges metrics and rules.
     package static func promtool() throws -> String {
-        try ProcessInfo.processInfo.environment["CHAT_ADMIN_PROMTOOL"] ?? ProjectFiles.path(".tools/promtool")
+        try ProcessInfo.processInfo.environment["CHAT_ADMIN_PROMTOOL"] ?? ProjectFiles.path(".tools/promtool/promtool")
     }
 
     /// A browser.

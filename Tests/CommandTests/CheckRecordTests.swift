@@ -39,6 +39,8 @@ struct CheckRecordTests {
             try await Self.insert("6909f8dc21be47afd1d83103", database)
             let second = try await json(Self.only + ["--fail-on", "new"], on: database, expecting: 1)
             #expect(Self.standing(second, "ref.dangling", "messages") == ["new": 1, "known": 1], "\(second)")
+            let samples = (second["findings"]?.array?.values.first?.document)?["newSamples"]
+            #expect("\(samples ?? .null)" == #"[{"$oid": "6909f8dc21be47afd1d83103"}]"#)
             #expect(second.counts(of: "resolved", "count") == ["ref.dangling": ["messages": 1]])
             let third = try await json(Self.only + ["--fail-on", "new"], on: database, expecting: 0)
             #expect(Self.standing(third, "ref.dangling", "messages") == ["known": 2], "\(third)")
@@ -71,6 +73,36 @@ struct CheckRecordTests {
         }
     }
 
+    @Test("aren't needed to look, but to tell what is new: without any that fails, and isn't silent")
+    func nothingToCompare() async throws {
+        try await withDatabase { database in
+            try await database.loadIncident()
+            let none = try await Tool.run(["check", "--fail-on", "new"] + target(database))
+            #expect(none.exitCode == 64 && none.errors.contains("no recorded check has looked for this"), "\(none)")
+            _ = try await json(["check", "--record", "--only", "guard"], on: database, expecting: 0)
+            let other = try await Tool.run(["check", "--fail-on", "new"] + target(database))
+            #expect(other.exitCode == 64 && other.errors.contains("looked for id.empty, id.null"), "\(other)")
+        }
+    }
+
+    @Test("don't call what follows from something new only because that isn't looked for")
+    func consequences() async throws {
+        try await withDatabase { database in
+            try await database.loadIncident()
+            _ = try await json(["check", "--record"], on: database, expecting: 1)
+            // Of 35 references to nothing 34 follow from id.string.
+            let alone = ["check", "--only", "id.empty,ref.dangling"]
+            let first = try await json(alone, on: database, expecting: 1)
+            #expect(Self.standing(first, "ref.dangling", "messages") == ["known": 35], "\(first)")
+            #expect(Self.standing(first, "id.empty", "messages") == ["known": 1], "\(first)")
+            _ = try await json(alone + ["--record"], on: database, expecting: 1)
+            let second = try await json(alone, on: database, expecting: 1)
+            #expect(Self.standing(second, "ref.dangling", "messages") == ["known": 35], "\(second)")
+            let whole = try await json(["check", "--fail-on", "new"], on: database, expecting: 0)
+            #expect(Self.standing(whole, "ref.dangling", "messages") == ["known": 1], "\(whole)")
+        }
+    }
+
     @Test("don't fail for what is accepted, by document or as a whole, until its date")
     func accepted() async throws {
         try await withDatabase { database in
@@ -91,6 +123,7 @@ struct CheckRecordTests {
             _ = try await json(["check", "--only", "ref.dangling"], on: database, expecting: 1)
             let listed = try await Tool.run(["check", "accepted"] + target(database))
             #expect(listed.output.contains("was accepted until") && listed.output.contains("known"), "\(listed)")
+            #expect(listed.output.contains("1 document ") && listed.output.contains("until 2099-12-31 "), "\(listed)")
             _ = try await json(["check", "unaccept", "1"], on: database, expecting: 0)
             let again = try await Tool.run(["check", "unaccept", "1"] + target(database))
             #expect(again.exitCode == 64 && again.errors.contains("by the number 1"), "\(again)")

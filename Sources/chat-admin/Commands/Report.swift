@@ -113,12 +113,12 @@ struct Report: AsyncParsableCommand {
 
     private func row(_ acceptance: Acceptance) -> ReportData.Accepted {
         let place = (acceptance.collection.map { ":\($0)" } ?? "") + (acceptance.field.map { ".\($0)" } ?? "")
-        let documents = acceptance.subjects.map { subjects in
+        let documents = acceptance.documents.map { subjects in
             samples ? subjects.map { JSONValue(of: $0).text }.joined(separator: ", ") : "\(subjects.count) by _id"
         }
         return ReportData.Accepted(
             number: "\(acceptance.number)", finding: acceptance.code + place,
-            until: acceptance.until.map { String(TimeText.iso8601($0 - 1).prefix(10)) } ?? "for ever",
+            until: acceptance.until.map(TimeText.lastDay) ?? "for ever",
             reason: acceptance.reason, user: acceptance.user, documents: documents)
     }
 

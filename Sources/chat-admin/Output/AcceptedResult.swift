@@ -14,17 +14,24 @@ struct AcceptedResult: CommandResult {
         let reason: String
         /// Until when; nil for ever.
         let until: String?
+        /// The last day on which it holds.
+        fileprivate let lastDay: String?
         /// Whether its time is over.
         let over: Bool
         let at: String
         let user: String
 
+        private enum CodingKeys: String, CodingKey {
+            case number, code, collection, field, ids, reason, until, over, at, user
+        }
+
         init(_ acceptance: Acceptance) {
             number = acceptance.number
             (code, collection, field) = (acceptance.code, acceptance.collection, acceptance.field)
-            ids = acceptance.subjects?.map(JSONValue.init(of:))
+            ids = acceptance.documents?.map(JSONValue.init(of:))
             reason = acceptance.reason
             until = acceptance.until.map(TimeText.iso8601)
+            lastDay = acceptance.until.map(TimeText.lastDay)
             over = !acceptance.holds(at: WallClock.milliseconds)
             at = TimeText.iso8601(acceptance.at)
             user = acceptance.user
@@ -50,9 +57,10 @@ struct AcceptedResult: CommandResult {
         guard !accepted.isEmpty else { return ["Nothing is accepted in \(database)."] }
         return TextTable.lines(
             accepted.map { item in
-                let until = item.until.map { item.over ? "was accepted until \($0)" : "until \($0)" } ?? "for ever"
+                let until = item.lastDay.map { item.over ? "was accepted until \($0)" : "until \($0)" } ?? "for ever"
                 return [
-                    "\(item.number)", item.subject, item.ids.map { "\($0.count) documents" } ?? "all documents",
+                    "\(item.number)", item.subject,
+                    item.ids.map { "\($0.count) document\($0.count == 1 ? "" : "s")" } ?? "all documents",
                     PlainText.tied(until), item.reason,
                 ]
             }, indent: "")

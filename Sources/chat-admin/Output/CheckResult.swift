@@ -23,6 +23,8 @@ struct CheckResult: CommandResult {
         var accepted: Int?
         /// Since when each recorded check has found it.
         var since: String?
+        /// Some of the new ones; nil for none.
+        var newSamples: [JSONValue]?
         /// What is wrong for this reason alone; nil for nothing.
         let consequences: [Consequence]?
     }
@@ -121,6 +123,8 @@ struct CheckResult: CommandResult {
                 new: isCompared ? compared?.new : nil, known: isCompared ? compared?.known : nil,
                 accepted: isCompared || compared?.accepted ?? 0 > 0 ? compared?.accepted : nil,
                 since: isCompared ? (compared?.since ?? record?.at).map(TimeText.iso8601) : nil,
+                newSamples: isCompared
+                    ? compared.flatMap { $0.newSubjects.isEmpty ? nil : $0.newSubjects.map(JSONValue.init(of:)) } : nil,
                 consequences: finding.consequences.isEmpty
                     ? nil : finding.consequences.map(Consequence.init))
         }
@@ -193,7 +197,12 @@ extension CheckResult.Item {
     /// What has become of it since the last recorded check, in words.
     var standing: [String] {
         var parts: [String] = []
-        if let new, new > 0 { parts.append("\(Readable.count(new)) new") }
+        if let new, new > 0 {
+            let shown = (newSamples ?? []).map(\.text).joined(separator: ", ")
+            parts.append(
+                "\(Readable.count(new)) new"
+                    + (shown.isEmpty ? "" : " (\(shown)\(new > Finding.sampleLimit ? ", …" : ""))"))
+        }
         if let known, known > 0 {
             parts.append("\(Readable.count(known)) known" + (since.map { " since \($0.prefix(10))" } ?? ""))
         }

@@ -66,7 +66,8 @@ enum TextTable {
                 column == row.count - 1
                     ? cell : cell + String(repeating: " ", count: max(widths[column] - TextWidth.of(cell), 0))
             }
-            return indent + cells.joined(separator: "  ")
+            let line = indent + cells.joined(separator: "  ")
+            return String(line.prefix(through: line.lastIndex { $0 != " " } ?? line.startIndex))
         }
     }
 

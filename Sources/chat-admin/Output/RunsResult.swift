@@ -124,4 +124,7 @@ enum TimeText {
     static func iso8601(_ milliseconds: Int64) -> String {
         Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
     }
+
+    /// The last day before a moment, in UTC, such as `2027-03-31`.
+    static func lastDay(_ milliseconds: Int64) -> String { String(iso8601(milliseconds - 1).prefix(10)) }
 }

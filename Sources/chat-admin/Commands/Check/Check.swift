@@ -78,6 +78,15 @@ struct Check: AsyncParsableCommand {
         let compare = { @Sendable (report: CheckReport) throws in
             try CheckComparison(report, codes: codes, records: records, accepted: accepted, now: WallClock.milliseconds)
         }
+        if recording.failOn == .new, !recording.isRecorded {
+            let uncompared = try compare(soFar.report).uncompared
+            guard uncompared.isEmpty else {
+                throw Failure(
+                    .usage,
+                    "--fail-on new: no recorded check has looked for \(uncompared.count == codes.count ? "this" : uncompared.map(\.rawValue).joined(separator: ", ")) in the same way, so nothing of it can be new. --record, or --record-file FILE, records one."
+                )
+            }
+        }
         let resultSoFar = { @Sendable (report: CheckReport) in
             CheckResult(
                 report, database, freshness, made: made, comparison: try? compare(report),
