@@ -3,8 +3,6 @@ package import Journal
 
 /// A finding, or some of its documents, that somebody has accepted: it doesn't make a check fail until a date.
 package struct Acceptance: Sendable {
-    /// The acceptance's id.
-    package let id: ObjectID
     /// Its number, by which people name it.
     package var number: Int64
     /// The finding's code.
@@ -28,7 +26,6 @@ package struct Acceptance: Sendable {
         code: String, collection: String?, field: String?, subjects: [BSONValue]?, reason: String, until: Int64?,
         at: Int64, user: String
     ) {
-        id = .now()
         number = 1
         (self.code, self.collection, self.field, self.subjects) = (code, collection, field, subjects)
         (self.reason, self.until, self.at, self.user) = (reason, until, at, user)
@@ -57,7 +54,8 @@ extension Acceptance {
     /// As it is kept.
     package var document: BSONDocument {
         var document: BSONDocument = [
-            "_id": .objectID(id), "kind": .string(Self.kind), "number": .int64(number), "code": .string(code),
+            "_id": .string("\(Self.kind)/\(number)"), "kind": .string(Self.kind), "number": .int64(number),
+            "code": .string(code),
             "reason": .string(reason), "at": .date(at), "user": .string(user),
         ]
         if let collection { document.append("collection", .string(collection)) }
@@ -72,7 +70,6 @@ extension Acceptance {
     /// - Throws: `StateError` where it isn't as this tool writes them.
     package init(reading document: BSONDocument) throws(StateError) {
         let fields = StateFields(StateCollection.checks, document)
-        id = try fields.require("_id", .objectID)
         number = try fields.require("number", .number)
         code = try fields.require("code", .text)
         collection = try fields.read("collection", .text)

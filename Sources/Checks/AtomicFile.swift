@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Glibc
 
 /// Writes a file so that whoever reads it finds the old content or the new, and never half of either.
@@ -21,11 +20,7 @@ package enum AtomicFile {
     ///
     /// - Throws: ``Failure``; a file that is there is then as it was.
     package static func write(_ bytes: [UInt8], to path: String) async throws(Failure) {
-        let result: Result<Void, Failure> = await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
-                continuation.resume(returning: Result { () throws(Failure) in try writeNow(bytes, to: path) })
-            }
-        }
+        let result = await offPool { Result { () throws(Failure) in try writeNow(bytes, to: path) } }
         try result.get()
     }
 

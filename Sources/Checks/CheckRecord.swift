@@ -20,8 +20,6 @@ package struct CheckRecord: Sendable {
         package var accepted = 0
     }
 
-    /// The record's id.
-    package let id: ObjectID
     /// The number of the record: one more than that of the newest before it, whatever the clocks said.
     package var number: Int64
     /// When the check ended, in milliseconds since 1970, by the server's clock where the server keeps the record.
@@ -65,7 +63,6 @@ package struct CheckRecord: Sendable {
         _ report: CheckReport, codes: Set<FindingCode>, durationMS duration: Int64, toolVersion: String,
         serverVersion: String, now: Int64
     ) throws {
-        id = .now()
         (number, at, durationMS) = (1, now, duration)
         (self.toolVersion, self.serverVersion, mode) = (toolVersion, serverVersion, "full")
         self.codes = codes.map(\.rawValue).sorted()
@@ -89,7 +86,8 @@ extension CheckRecord {
     /// As it is kept.
     package var document: BSONDocument {
         [
-            "_id": .objectID(id), "kind": .string(Self.kind), "number": .int64(number), "at": .date(at),
+            "_id": .string("\(Self.kind)/\(number)"), "kind": .string(Self.kind), "number": .int64(number),
+            "at": .date(at),
             "durationMS": .int64(durationMS), "toolVersion": .string(toolVersion),
             "serverVersion": .string(serverVersion), "mode": .string(mode),
             "codes": .array(BSONArray(codes.map { .string($0) })), "complete": .bool(isComplete),
@@ -107,7 +105,6 @@ extension CheckRecord {
     /// - Throws: `StateError` where it isn't as this tool writes them.
     package init(reading document: BSONDocument) throws(StateError) {
         let fields = StateFields(StateCollection.checks, document)
-        id = try fields.require("_id", .objectID)
         number = try fields.require("number", .number)
         at = try fields.require("at", .date)
         durationMS = try fields.require("durationMS", .count)

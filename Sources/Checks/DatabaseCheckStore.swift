@@ -33,16 +33,20 @@ package struct DatabaseCheckStore: CheckStore {
 
     package func append(_ record: CheckRecord) async throws -> CheckRecord {
         var record = record
-        record.number = try await nextNumber(CheckRecord.kind)
-        let kept = try await insert(record.document, time: "at")
+        let kept = try await insert(CheckRecord.kind) { number in
+            record.number = number
+            return record.document
+        }
         record.at = kept["at"]?.date ?? record.at
         return record
     }
 
     package func accept(_ acceptance: Acceptance) async throws -> Acceptance {
         var acceptance = acceptance
-        acceptance.number = try await nextNumber(Acceptance.kind)
-        _ = try await insert(acceptance.document, time: "at")
+        _ = try await insert(Acceptance.kind) { number in
+            acceptance.number = number
+            return acceptance.document
+        }
         return acceptance
     }
 
@@ -61,7 +65,7 @@ package struct DatabaseCheckStore: CheckStore {
         var filter = filter
         filter.append("kind", .string(kind))
         var options = options
-        options.append("sort", ["number": -1, "_id": -1])
+        options.append("sort", ["number": -1])
         return try await database.findAll(StateCollection.checks, filter: filter, options: options)
     }
 
@@ -70,11 +74,21 @@ package struct DatabaseCheckStore: CheckStore {
         return try newest.map { try StateFields(StateCollection.checks, $0).require("number", .number) + 1 } ?? 1
     }
 
-    /// Inserts a document, with the server's time in a field: at once, or not at all.
-    private func insert(_ document: BSONDocument, time: String) async throws -> BSONDocument {
-        let stamped: BSONValue = ["$mergeObjects": [["$literal": .document(document)], .document([time: "$$NOW"])]]
-        return try await database.client.findAndModify(
-            database.namespace(StateCollection.checks), query: ["_id": document["_id"] ?? .null],
-            ["update": [["$replaceWith": stamped]], "upsert": true, "new": true]) ?? document
+    /// Inserts a document under the next number, with the server's time: at once, or not at all. Of two that are inserted at the
+    /// same time each has a number of its own, which is in its `_id`.
+    private func insert(_ kind: String, _ document: (Int64) -> BSONDocument) async throws -> BSONDocument {
+        while true {
+            let document = document(try await nextNumber(kind))
+            let stamped: BSONValue = ["$mergeObjects": [["$literal": .document(document)], ["at": "$$NOW"]]]
+            do {
+                // One that has the number already isn't replaced, and makes the key a duplicate.
+                return try await database.client.findAndModify(
+                    database.namespace(StateCollection.checks),
+                    query: ["_id": document["_id"] ?? .null, "kind": ["$exists": false]],
+                    ["update": [["$replaceWith": stamped]], "upsert": true, "new": true]) ?? document
+            } catch let error as MongoError where error.kind == .duplicateKey {
+                continue
+            }
+        }
     }
 }

@@ -24,7 +24,7 @@ package struct FileCheckStore: CheckStore {
     package func records(limit: Int) async throws -> [CheckRecord] {
         let records = try await documents().filter { $0["kind"]?.string == CheckRecord.kind }
             .map(CheckRecord.init(reading:))
-        return Array(records.sorted { ($0.number, $0.id) > ($1.number, $1.id) }.prefix(limit))
+        return Array(records.sorted { $0.number > $1.number }.prefix(limit))
     }
 
     package func summaries(since: Int64) async throws -> [CheckRecord] {
@@ -38,32 +38,35 @@ package struct FileCheckStore: CheckStore {
 
     package func prune(keepingDays: Int) async throws {
         let oldest = WallClock.milliseconds - Int64(keepingDays) * Self.dayMS
-        try await write(
-            documents().filter { $0["kind"]?.string != CheckRecord.kind || $0["at"]?.date ?? 0 >= oldest })
+        try await change { documents in
+            documents.removeAll { $0["kind"]?.string == CheckRecord.kind && $0["at"]?.date ?? 0 < oldest }
+        }
     }
 
     package func append(_ record: CheckRecord) async throws -> CheckRecord {
-        var record = record
-        let documents = try await documents()
-        record.number = Self.next(documents, CheckRecord.kind)
-        try await write(documents + [record.document])
-        return record
+        try await change { documents in
+            var record = record
+            record.number = Self.next(documents, CheckRecord.kind)
+            documents.append(record.document)
+            return record
+        }
     }
 
     package func accept(_ acceptance: Acceptance) async throws -> Acceptance {
-        var acceptance = acceptance
-        let documents = try await documents()
-        acceptance.number = Self.next(documents, Acceptance.kind)
-        try await write(documents + [acceptance.document])
-        return acceptance
+        try await change { documents in
+            var acceptance = acceptance
+            acceptance.number = Self.next(documents, Acceptance.kind)
+            documents.append(acceptance.document)
+            return acceptance
+        }
     }
 
     package func unaccept(_ number: Int64) async throws -> Bool {
-        let documents = try await documents()
-        let kept = documents.filter { $0["kind"]?.string != Acceptance.kind || $0["number"]?.integer != number }
-        guard kept.count < documents.count else { return false }
-        try await write(kept)
-        return true
+        try await change { documents in
+            let count = documents.count
+            documents.removeAll { $0["kind"]?.string == Acceptance.kind && $0["number"]?.integer == number }
+            return documents.count < count
+        }
     }
 
     private static func next(_ documents: [BSONDocument], _ kind: String) -> Int64 {
@@ -71,9 +74,28 @@ package struct FileCheckStore: CheckStore {
     }
 
     private func documents() async throws -> [BSONDocument] {
+        try await offPool { Result { try read() } }.get()
+    }
+
+    /// Changes what the file holds. Whoever else changes it meanwhile waits.
+    private func change<R: Sendable>(_ body: @escaping @Sendable (inout [BSONDocument]) -> R) async throws -> R {
+        try await offPool {
+            Result {
+                try FolderLock.holding(path) {
+                    var documents = try read()
+                    let result = body(&documents)
+                    let lines = try documents.map { try ExtendedJSON.canonical($0) + "\n" }
+                    try AtomicFile.writeNow(Array(lines.joined().utf8), to: path)
+                    return result
+                }
+            }
+        }.get()
+    }
+
+    private func read() throws -> [BSONDocument] {
         let text: String
-        do {
-            text = try await InputFile.readText(path, limit: Self.largest)
+        do throws(InputFile.Failure) {
+            text = try InputFile.text(InputFile.readOrdinary(path, limit: Self.largest))
         } catch {
             // The first recorded check makes it.
             if error.kind == .missing { return [] }
@@ -93,10 +115,5 @@ package struct FileCheckStore: CheckStore {
             }
         }
         return documents
-    }
-
-    private func write(_ documents: [BSONDocument]) async throws {
-        let lines = try documents.map { try ExtendedJSON.canonical($0) + "\n" }
-        try await AtomicFile.write(Array(lines.joined().utf8), to: path)
     }
 }

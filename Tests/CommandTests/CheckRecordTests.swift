@@ -85,6 +85,29 @@ struct CheckRecordTests {
         }
     }
 
+    @Test("have a number each, also where several are recorded at once", arguments: [false, true])
+    func atOnce(isFile: Bool) async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            let path = FileManager.default.temporaryDirectory.path + "/checks-\(UUID().uuidString).json"
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            let place = isFile ? ["--record-file", path] : []
+            let record = ["check", "--only", "guard"] + (isFile ? place : ["--record"]) + target(database)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        let result = try await Tool.run(record)
+                        #expect(result.exitCode == 0, "\(result)")
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let history = try await json(["check", "history"] + place, on: database, expecting: 0)
+            let numbers = (history["checks"]?.array?.values ?? []).compactMap { $0.document?["number"]?.integer }
+            #expect(numbers == [8, 7, 6, 5, 4, 3, 2, 1])
+        }
+    }
+
     @Test("don't call what follows from something new only because that isn't looked for")
     func consequences() async throws {
         try await withDatabase { database in

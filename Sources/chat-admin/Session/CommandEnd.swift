@@ -1,5 +1,3 @@
-internal import Dispatch
-
 /// How a command ended that came to no end of its own: by an error, at its deadline, or by a command line that can't be
 /// read.
 struct CommandEnd: Sendable {
@@ -14,11 +12,4 @@ struct CommandEnd: Sendable {
     let console: Console
     /// Whether the process is being ended in the middle of something: there is no time to lose.
     let isForced: Bool
-}
-
-/// Does what may block a thread, off Swift's cooperative pool.
-func offPool<R: Sendable>(_ body: @escaping @Sendable () -> R) async -> R {
-    await withCheckedContinuation { continuation in
-        DispatchQueue.global().async { continuation.resume(returning: body()) }
-    }
 }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import BSON
 internal import Chat
+internal import Checks
 internal import Consistency
 internal import Glibc
 internal import Journal
