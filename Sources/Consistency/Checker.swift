@@ -41,6 +41,20 @@ package final class CheckSoFar: Sendable {
         var waiting: [String] = []
         /// What can't be looked at.
         var others: [String] = []
+        /// Counters that were looked at together with what they count, by their collection.
+        var looks: [String: CounterLook] = [:]
+    }
+
+    /// What the first look at a collection's counter has seen.
+    fileprivate struct CounterLook {
+        /// The counter's field.
+        let field: String
+        /// How many counting documents.
+        let scanned: Int
+        /// What settles; nil where one look is enough.
+        let suspects: CounterCheck.Suspects?
+        /// What is wrong, where one look is enough.
+        let findings: FindingCollector
     }
 
     fileprivate let state = Mutex(State())
@@ -145,8 +159,8 @@ package struct Checker: Sendable {
                     state.scanned[collection.name] = 0
                     guard holding.contains(collection.name) else { return }
                     try await checkIdentities(collection, codes, &state.findings)
-                    try await checkReferences(collection, codes, interruption, &state.findings, &state.scanned)
-                    try await checkFields(collection, codes, &state.findings)
+                    let counting = ordinary.filter { holding.contains($0.name) }
+                    try await checkDocuments(collection, counting, codes, interruption, &state)
                     try await checkUsers(collection, codes, &state.findings)
                 })
         }
@@ -194,18 +208,65 @@ package struct Checker: Sendable {
         findings = collected
     }
 
-    private func checkReferences(
-        _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ interruption: Interruption,
-        _ findings: inout FindingCollector, _ scanned: inout [String: Int]
+    /// Looks at references and fields; at the counters of what is counted, too, where one pass can.
+    ///
+    /// - Parameter counting: The collections whose counters may count it.
+    private func checkDocuments(
+        _ collection: CollectionSchema, _ counting: [CollectionSchema], _ codes: Set<FindingCode>,
+        _ interruption: Interruption, _ state: inout CheckSoFar.State
     ) async throws {
-        let wanted: Set<FindingCode> = [
-            .emptyReference, .textReference, .missingReference, .danglingReference, .foreignOwner, .orphan,
-        ]
-        guard !collection.references.isEmpty, !codes.isDisjoint(with: wanted) else { return }
-        let scan = ReferenceScan(database: database, collection: collection, schema: schema)
-        let result = try await scan.scan(workers: workers, interruption)
-        scanned[collection.name] = result.scanned
-        findings.merge(result.findings, codes)
+        let wantsReferences = !collection.references.isEmpty && !codes.isDisjoint(with: Self.referenceCodes)
+        let wantsCounters = !codes.isDisjoint(with: Self.counterCodes)
+        let counters: CollectionPass.Counters = !wantsCounters ? .unwanted : settle > .zero ? .settling : .once
+        let pass =
+            wantsReferences
+            ? try await CollectionPass(
+                over: collection, in: schema, database, counting: counting, counters: counters, interruption) : nil
+        if let pass {
+            let hasFaults = try await check(by: pass, codes, &state)
+            guard hasFaults || !pass.looksAtFields else { return }
+        } else if wantsReferences {
+            let scan = ReferenceScan(database: database, collection: collection, schema: schema)
+            let result = try await scan.scan(workers: workers, interruption)
+            state.scanned[collection.name] = result.scanned
+            state.findings.merge(result.findings, codes)
+        }
+        try await checkFields(collection, codes, &state.findings)
+    }
+
+    private static let referenceCodes: Set<FindingCode> = [
+        .emptyReference, .textReference, .missingReference, .danglingReference, .foreignOwner, .orphan,
+    ]
+
+    private static let counterCodes: Set<FindingCode> = [.wrongCount, .countType, .wrongLatest]
+
+    /// Looks at a collection in one pass.
+    ///
+    /// - Returns: Whether fields have to be looked at closer.
+    private func check(
+        by pass: CollectionPass, _ codes: Set<FindingCode>, _ state: inout CheckSoFar.State
+    ) async throws -> Bool {
+        let (counting, counter) = (pass.scan.collection, pass.scan.counter)
+        progress(.note("Reading \(counter.counted) \(pass.description)."))
+        let work = WorkDone(
+            "checking \(counter.counted) and their \(counting.plural)",
+            of: try await database.documentCount(of: counting.name), progress)
+        let suspects = pass.counters == .settling ? CounterCheck.Suspects() : nil
+        let wrong = Mutex(FindingCollector())
+        let outcome = try await pass.run(workers: workers, work) { drifts in
+            if let suspects {
+                suspects.add(drifts)
+            } else {
+                wrong.withLock { $0.add(drifts, counter, counting.name, codes) }
+            }
+        }
+        state.scanned[counter.counted] = outcome.references.scanned
+        state.findings.merge(try await pass.references.findings(of: outcome.references), codes)
+        if pass.counters.areWanted {
+            state.looks[counting.name] = CheckSoFar.CounterLook(
+                field: counter.field, scanned: outcome.counting, suspects: suspects, findings: wrong.withLock { $0 })
+        }
+        return outcome.hasFaults
     }
 
     private func checkFields(
@@ -235,26 +296,28 @@ package struct Checker: Sendable {
         _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ interruption: Interruption,
         _ state: inout CheckSoFar.State
     ) async throws {
-        guard !codes.isDisjoint(with: [.wrongCount, .countType, .wrongLatest]) else { return }
-        let collected = Mutex(state.findings)
+        guard !codes.isDisjoint(with: Self.counterCodes) else { return }
         for counter in collection.counters {
+            let look = state.looks[collection.name].flatMap { $0.field == counter.field ? $0 : nil }
             let scan = try await CounterScan(database: database, collection: collection, counter: counter)
-            progress(.note("Counting \(counter.counted) \(scan.access.description)."))
             let check = CounterCheck(
                 scan: scan, workers: workers, settle: settle, rounds: Self.mostLooks, interruption: interruption,
                 progress: progress)
-            let outcome = try await check.run { drifts in
-                for drift in drifts {
-                    // A time that is absent is among the fields.
-                    for code in drift.codes(toleranceMS: counter.toleranceMS)
-                    where codes.contains(code) && code.isOfCounter {
-                        let field = counter.field(of: code)
-                        collected.withLock {
-                            $0.add(code, collection.name, field, sample: drift.sample(counter))
-                        }
-                    }
-                }
+            let collected = Mutex(FindingCollector())
+            let found: @Sendable ([CounterObservation]) -> Void = { drifts in
+                collected.withLock { $0.add(drifts, counter, collection.name, codes) }
             }
+            let outcome: CounterCheck.Outcome
+            if let look, let suspects = look.suspects {
+                outcome = try await check.look(again: suspects, scanned: look.scanned, found)
+            } else if let look {
+                outcome = CounterCheck.Outcome(scanned: look.scanned)
+                state.findings.merge(look.findings)
+            } else {
+                progress(.note("Counting \(counter.counted) \(scan.access.description)."))
+                outcome = try await check.run(found)
+            }
+            state.findings.merge(collected.withLock { $0 })
             state.scanned[collection.name] = max(state.scanned[collection.name] ?? 0, outcome.scanned)
             guard !outcome.unsettled.isEmpty else { continue }
             state.unsettled.append(
@@ -262,7 +325,6 @@ package struct Checker: Sendable {
                     collection: collection.name, count: outcome.unsettled.count,
                     samples: outcome.unsettled.prefix(Finding.sampleLimit).map { ["_id": $0] }))
         }
-        state.findings = collected.withLock { $0 }
     }
 
     /// How often counts that look wrong are looked at again: what is still being changed then is told as such.
@@ -295,6 +357,19 @@ package struct Checker: Sendable {
         let reply = try await database.client.run(
             ["count": .string(collection)], on: database.name, mode: .read, readPreference: database.readPreference)
         return Int(reply["n"]?.integer ?? 0)
+    }
+}
+
+extension FindingCollector {
+    /// Adds counters that are wrong. A time that is absent is among the fields.
+    fileprivate mutating func add(
+        _ drifts: [CounterObservation], _ counter: Counter, _ collection: String, _ codes: Set<FindingCode>
+    ) {
+        for drift in drifts {
+            for code in drift.codes(toleranceMS: counter.toleranceMS) where codes.contains(code) && code.isOfCounter {
+                add(code, collection, counter.field(of: code), sample: drift.sample(counter))
+            }
+        }
     }
 }
 

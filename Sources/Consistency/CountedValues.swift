@@ -78,11 +78,11 @@ struct CountedValues: Sendable, Hashable {
 
 /// The part of the truth that one look at an index tells at the least cost: of live documents alone.
 struct LiveCount: Sendable {
-    let live: Int64
+    private(set) var live: Int64
     /// How many have no date that says when they were created.
-    let undated: Int64
+    private(set) var undated: Int64
     /// When the newest was created; nil where there is none, or where it isn't a date.
-    let newest: Int64?
+    private(set) var newest: Int64?
 
     static let none = LiveCount([:])
 
@@ -90,6 +90,23 @@ struct LiveCount: Sendable {
         live = group["live"]?.integer ?? 0
         undated = group["undated"]?.integer ?? 0
         newest = group["newest"]?.date
+    }
+
+    /// Adds a live document, by its time of creation.
+    mutating func add(_ created: BSONValue?) {
+        live += 1
+        guard let created = created?.date else {
+            undated += 1
+            return
+        }
+        newest = newest.map { max($0, created) } ?? created
+    }
+
+    /// Adds what was counted elsewhere.
+    mutating func add(_ other: LiveCount) {
+        live += other.live
+        undated += other.undated
+        newest = [newest, other.newest].compactMap { $0 }.max()
     }
 
     static func pipeline(_ counter: Counter, _ range: IDRange) -> [BSONDocument] {

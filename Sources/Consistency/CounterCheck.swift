@@ -29,39 +29,56 @@ struct CounterCheck: Sendable {
     /// More can't be in the middle of a request; they are wrong, and aren't held in memory.
     private static let mostSuspects = 200_000
 
+    /// Counters that were seen wrong, of which nothing but a fingerprint is held.
+    final class Suspects: Sendable {
+        private let seen = Mutex<[BSONValue: Int]>([:])
+
+        /// Adds some, unless there are too many already.
+        func add(_ drifts: [CounterObservation]) {
+            seen.withLock { seen in
+                guard seen.count <= mostSuspects else { return }
+                for drift in drifts { seen[drift.id] = drift.fingerprint }
+            }
+        }
+
+        /// The fingerprints; nil where there are too many.
+        var fingerprints: [BSONValue: Int]? { seen.withLock { $0.count <= mostSuspects ? $0 : nil } }
+    }
+
     /// Looks at all counters.
     ///
     /// - Parameter found: Called with those that are wrong, by several workers at once.
     /// - Throws: ``EngineError/interrupted(_:)``, ``MongoError``.
     func run(_ found: @escaping @Sendable ([CounterObservation]) -> Void) async throws -> Outcome {
-        var outcome = Outcome()
-        guard settle > .zero else {
-            outcome.scanned = try await lookOnce(found)
-            return outcome
-        }
+        guard settle > .zero else { return Outcome(scanned: try await lookOnce(found)) }
         let work = try await scan.progress(progress)
-        let seen = Mutex<[BSONValue: Int]>([:])
-        outcome.scanned = try await scan.forEachDrift(fingerprints: true, workers: workers, nil, work) {
+        let suspects = Suspects()
+        let scanned = try await scan.forEachDrift(fingerprints: true, workers: workers, nil, work) {
             _, drifts, scanned in
             work.add(scanned)
-            seen.withLock { seen in
-                guard seen.count <= Self.mostSuspects else { return }
-                for drift in drifts { seen[drift.id] = drift.fingerprint }
-            }
+            suspects.add(drifts)
         }
-        var suspects = seen.withLock { $0 }
-        guard suspects.count <= Self.mostSuspects else {
-            outcome.scanned = try await lookOnce(found)
-            return outcome
-        }
+        return try await look(again: suspects, scanned: scanned, found)
+    }
+
+    /// Looks again at counters that were seen wrong.
+    ///
+    /// - Parameters:
+    ///   - suspects: Those that were.
+    ///   - scanned: How many counting documents were looked at for that.
+    ///   - found: Called with those that are wrong, by several workers at once.
+    /// - Throws: ``EngineError/interrupted(_:)``, ``MongoError``.
+    func look(
+        again suspects: Suspects, scanned: Int, _ found: @escaping @Sendable ([CounterObservation]) -> Void
+    ) async throws -> Outcome {
+        guard var suspects = suspects.fingerprints else { return Outcome(scanned: try await lookOnce(found)) }
         var round = 0
         while !suspects.isEmpty, round < rounds {
             round += 1
             try await wait(round, suspects.count)
             suspects = try await look(again: suspects, found)
         }
-        outcome.unsettled = suspects.keys.sorted { $0.precedes($1) }
-        return outcome
+        return Outcome(scanned: scanned, unsettled: suspects.keys.sorted { $0.precedes($1) })
     }
 
     private func lookOnce(_ found: @escaping @Sendable ([CounterObservation]) -> Void) async throws -> Int {

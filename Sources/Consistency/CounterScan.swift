@@ -42,7 +42,7 @@ struct CounterScan: Sendable {
 
     /// Runs reads that all see the data at one moment, where the server can show it: "Reading from capped collections with
     /// readConcern snapshot is not supported".
-    private func atOneMoment<R: Sendable>(_ body: (ClientSession?) async throws -> R) async throws -> R {
+    func atOneMoment<R: Sendable>(_ body: (ClientSession?) async throws -> R) async throws -> R {
         hasCapped ? try await body(nil) : try await database.atOneMoment(body)
     }
 
@@ -96,19 +96,8 @@ struct CounterScan: Sendable {
     private func drifts(
         in range: IDRange, index: String, fingerprints: Bool, _ session: ClientSession?
     ) async throws -> (scanned: Int, drifts: [CounterObservation]) {
-        var stored = try await storedCounters(range, session)
-        let scanned = stored.count
-        var undecided: [BSONValue] = []
-        var drifts: [CounterObservation] = []
-        let judge = { (id: ObjectID, counter: StoredCounter, live: LiveCount) in
-            let observation = CounterObservation(
-                id: .objectID(id), count: counter.count, latest: counter.latest, truth: CountedValues(live))
-            switch observation.verdict(toleranceMS: self.counter.toleranceMS) {
-            case .right: return
-            case .wrong where !fingerprints: drifts.append(observation)
-            case .wrong, .undecided: undecided.append(.objectID(id))
-            }
-        }
+        let stored = try await storedCounters(range, session)
+        var live: [ObjectID: LiveCount] = [:]
         let groups = try await database.client.aggregate(
             database.namespace(counter.counted), pipeline: LiveCount.pipeline(counter, range),
             options: database.committed(
@@ -117,11 +106,30 @@ struct CounterScan: Sendable {
         try await database.client.forEachBatch(of: groups, maximum: Self.batchSize) { batch in
             for group in batch {
                 // What refers to nothing is passed over; however much it is, none of it is held.
-                guard let id = group["_id"]?.objectID, let counter = stored.removeValue(forKey: id) else { continue }
-                judge(id, counter, LiveCount(group))
+                guard let id = group["_id"]?.objectID, stored[id] != nil else { continue }
+                live[id] = LiveCount(group)
             }
         }
-        for (id, counter) in stored { judge(id, counter, .none) }
+        return (stored.count, try await drifts(among: stored, live, fingerprints: fingerprints, session))
+    }
+
+    /// Those of some counters that are wrong, by what the live documents tell; looks closer at what they don't decide.
+    func drifts(
+        among stored: [ObjectID: StoredCounter], _ live: [ObjectID: LiveCount], fingerprints: Bool,
+        _ session: ClientSession?
+    ) async throws -> [CounterObservation] {
+        var undecided: [BSONValue] = []
+        var drifts: [CounterObservation] = []
+        for (id, counter) in stored {
+            let observation = CounterObservation(
+                id: .objectID(id), count: counter.count, latest: counter.latest,
+                truth: CountedValues(live[id] ?? .none))
+            switch observation.verdict(toleranceMS: self.counter.toleranceMS) {
+            case .right: continue
+            case .wrong where !fingerprints: drifts.append(observation)
+            case .wrong, .undecided: undecided.append(.objectID(id))
+            }
+        }
         let precedes = { (first: BSONValue, second: BSONValue) in
             (first.objectID ?? .min) < (second.objectID ?? .min)
         }
@@ -131,19 +139,23 @@ struct CounterScan: Sendable {
             let ids = Array(undecided[start..<min(start + Self.observedTogether, undecided.count)])
             drifts += try await wrong(observe(ids, session, fingerprints: fingerprints))
         }
-        return (scanned, drifts)
+        return drifts
     }
 
-    private struct StoredCounter {
+    /// A counter as it is stored, and its document's owner.
+    struct StoredCounter: Sendable {
         let count: BSONValue?
         let latest: BSONValue?
+        let owner: BSONValue?
     }
 
     /// The counters of a range: as many as it was cut to hold.
-    private func storedCounters(
+    func storedCounters(
         _ range: IDRange, _ session: ClientSession?
     ) async throws -> [ObjectID: StoredCounter] {
         var stored: [ObjectID: StoredCounter] = [:]
+        var projection = projection
+        if let owner = collection.ownerField { projection.append(owner, 1) }
         let documents = try await database.client.find(
             database.namespace(collection.name), filter: ["_id": range.condition],
             options: database.committed(
@@ -154,7 +166,9 @@ struct CounterScan: Sendable {
         try await database.client.forEachBatch(of: documents, maximum: Self.batchSize) { batch in
             for document in batch {
                 guard let id = document["_id"]?.objectID else { continue }
-                stored[id] = StoredCounter(count: document[counter.field], latest: document[counter.latestField])
+                stored[id] = StoredCounter(
+                    count: document[counter.field], latest: document[counter.latestField],
+                    owner: collection.ownerField.flatMap { document[$0] })
             }
         }
         return stored

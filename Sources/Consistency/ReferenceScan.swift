@@ -42,36 +42,44 @@ struct ReferenceScan: Sendable {
                 results.withLock { $0[part.offset] = result }
             })
         // In the order of the parts, whichever came first.
-        var all = Result(suspects: ReferenceSuspects(fields: fields))
+        var all = emptyResult
         for (_, result) in results.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
-            all.findings.merge(result.findings)
-            all.scanned += result.scanned
-            for suspect in result.suspects.all where !all.suspects.add(suspect) { add(suspect, to: &all.findings) }
+            all.merge(result, in: collection.name)
         }
-        // However many parts there were: there may be no index to find them by.
-        try await all.suspects.look(in: collection.name, database) { add($0, to: &all.findings) }
-        return (all.findings, all.scanned)
+        return (try await findings(of: all), all.scanned)
+    }
+
+    /// What is wrong, after a second look at all suspects: once, however many parts there were, for there may be no index
+    /// to find them by.
+    func findings(of result: Result) async throws -> FindingCollector {
+        var findings = result.findings
+        try await result.suspects.look(in: collection.name, database) { findings.add($0, collection.name) }
+        return findings
     }
 
     /// What came of one part.
-    private struct Result: Sendable {
+    struct Result: Sendable {
         var findings = FindingCollector()
         /// What has to be looked at once more.
         var suspects: ReferenceSuspects
         var scanned = 0
+
+        /// Adds what came of another part.
+        mutating func merge(_ other: Result, in collection: String) {
+            findings.merge(other.findings)
+            scanned += other.scanned
+            for suspect in suspects.merge(other.suspects) { findings.add(suspect, collection) }
+        }
     }
 
+    /// Nothing yet.
+    var emptyResult: Result { Result(suspects: ReferenceSuspects(fields: fields)) }
+
     /// The fields that documents are grouped by.
-    private var fields: [String] {
+    var fields: [String] {
         let references = collection.references.map(\.field)
         guard let owner = collection.ownerField, !references.contains(owner) else { return references }
         return references + [owner]
-    }
-
-    private func add(_ suspect: ReferenceSuspects.Suspect, to findings: inout FindingCollector) {
-        let finding = suspect.finding(collection.name)
-        guard let cause = suspect.cause else { return findings.add(finding) }
-        findings.add(finding, becauseOf: .textID, in: cause)
     }
 
     /// Conditions that divide the collection's documents, each with groups enough for one pass; none where one pass does.
@@ -117,9 +125,12 @@ struct ReferenceScan: Sendable {
         if let part { pipeline.insert(["$match": .document(part)], at: 0) }
         let cursor = try await database.client.aggregate(
             database.namespace(collection.name), pipeline: pipeline,
-            options: ["allowDiskUse": true, "batchSize": .int32(Int32(Self.batchSize)), "hint": ["$natural": 1]],
+            options: [
+                "allowDiskUse": true, "batchSize": .int32(Int32(Self.batchSize)), "hint": ["$natural": 1],
+                "collation": .document(ExactMatch.collation),
+            ],
             readPreference: database.readPreference)
-        var result = Result(suspects: ReferenceSuspects(fields: fields))
+        var result = emptyResult
         try await database.client.forEachBatch(of: cursor, maximum: Self.batchSize) { documents in
             let groups = documents.map(Group.init)
             result.scanned += groups.reduce(0) { $0 + $1.count }
@@ -129,21 +140,35 @@ struct ReferenceScan: Sendable {
     }
 
     /// Documents that have all their references in common.
-    private struct Group {
+    struct Group {
         let references: BSONDocument
         let count: Int
+        /// The smallest `_id`.
         let first: BSONValue
 
-        init(_ document: BSONDocument) {
+        init(references: BSONDocument, count: Int, first: BSONValue) {
+            (self.references, self.count, self.first) = (references, count, first)
+        }
+
+        fileprivate init(_ document: BSONDocument) {
             references = document["_id"]?.document ?? [:]
             count = Int(document["n"]?.integer ?? 0)
             first = document["first"] ?? .null
         }
     }
 
-    private func judge(
-        _ groups: [Group], _ reference: Reference, _ result: inout Result
+    /// Judges one reference of some documents.
+    ///
+    /// - Parameter known: Tells the owner of a document that was seen to exist, null where it has none; nil where it wasn't
+    ///   seen. What looks wrong by that is looked up: the document may have been made since.
+    func judge(
+        _ groups: [Group], _ reference: Reference, _ result: inout Result,
+        known: (BSONValue) -> BSONValue? = { _ in nil }
     ) async throws {
+        let groups = groups.filter { group in
+            guard let value = group.references[reference.field], let owner = known(value) else { return true }
+            return verdict(group, reference, [value.comparisonKey ?? value: owner]) != nil
+        }
         let owners = try await targets(of: groups, reference)
         let verdicts = groups.map { verdict($0, reference, owners) }
         let waiting = try await waiting(zip(groups, verdicts).filter { $1 == .danglingReference }.map(\.0), reference)
@@ -163,7 +188,7 @@ struct ReferenceScan: Sendable {
             {
                 suspect.cause = reference.target
             }
-            if !result.suspects.add(suspect) { add(suspect, to: &result.findings) }
+            for left in result.suspects.add(suspect) { result.findings.add(left, collection.name) }
         }
     }
 
@@ -220,5 +245,14 @@ struct ReferenceScan: Sendable {
             guard let id = document["_id"] else { return }
             result[id.comparisonKey ?? id] = owner.flatMap { document[$0] } ?? .null
         }
+    }
+}
+
+extension FindingCollector {
+    /// Adds what was seen wrong.
+    fileprivate mutating func add(_ suspect: ReferenceSuspects.Suspect, _ collection: String) {
+        let finding = suspect.finding(collection)
+        guard let cause = suspect.cause else { return add(finding) }
+        add(finding, becauseOf: .textID, in: cause)
     }
 }

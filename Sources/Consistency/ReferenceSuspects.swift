@@ -53,30 +53,63 @@ struct ReferenceSuspects: Sendable {
     private var suspects: [BSONDocument: [Suspect]] = [:]
     /// How many documents of each kind there are.
     private var counts: [Kind: Int] = [:]
+    /// Of these there are too many.
+    private var overflown: Set<Kind> = []
 
     init(fields: [String]) { self.fields = fields }
 
-    /// All that were added.
+    /// All that are to be looked at again.
     var all: some Sequence<Suspect> { suspects.values.joined() }
 
     /// Adds documents, unless there are too many of their kind, or they can't be looked for.
     ///
-    /// - Returns: Whether they were added.
-    mutating func add(_ suspect: Suspect) -> Bool {
-        guard suspect.isExact else { return false }
+    /// Where there are too many of a kind none of them is looked at again: what is found must not hang on who came first.
+    ///
+    /// - Returns: Those that aren't looked at again.
+    mutating func add(_ suspect: Suspect) -> [Suspect] {
+        guard suspect.isExact else { return [suspect] }
         let kind = Kind(code: suspect.code, field: suspect.field)
-        let count = counts[kind, default: 0] + suspect.count
-        guard count <= Finding.mostSubjects else { return false }
-        counts[kind] = count
-        suspects[suspect.references, default: []].append(suspect)
-        return true
+        guard !overflown.contains(kind) else { return [suspect] }
+        counts[kind, default: 0] += suspect.count
+        var all = suspects[suspect.references] ?? []
+        if let index = all.firstIndex(where: { $0.code == suspect.code && $0.field == suspect.field }) {
+            all[index].count += suspect.count
+            if suspect.first.precedes(all[index].first) { all[index].first = suspect.first }
+        } else {
+            all.append(suspect)
+        }
+        suspects[suspect.references] = all
+        guard counts[kind, default: 0] > Finding.mostSubjects else { return [] }
+        return overflow(kind)
+    }
+
+    /// Adds what was seen elsewhere.
+    ///
+    /// - Returns: Those that aren't looked at again.
+    mutating func merge(_ other: ReferenceSuspects) -> [Suspect] {
+        var left: [Suspect] = []
+        for kind in other.overflown where !overflown.contains(kind) { left += overflow(kind) }
+        for suspect in other.all { left += add(suspect) }
+        return left
+    }
+
+    private mutating func overflow(_ kind: Kind) -> [Suspect] {
+        overflown.insert(kind)
+        var left: [Suspect] = []
+        for (references, all) in suspects {
+            let rest = all.filter { $0.code != kind.code || $0.field != kind.field }
+            guard rest.count < all.count else { continue }
+            left += all.filter { $0.code == kind.code && $0.field == kind.field }
+            suspects[references] = rest.isEmpty ? nil : rest
+        }
+        return left
     }
 
     /// Looks at the documents, and hands over what is still wrong.
     func look(in collection: String, _ database: Database, _ body: (Suspect) -> Void) async throws {
         guard !suspects.isEmpty else { return }
         var values: [String: Set<BSONValue>] = [:]
-        for suspect in suspects.values.joined() {
+        for suspect in all {
             values[suspect.field, default: []].insert(suspect.references[suspect.field] ?? .null)
         }
         let conditions = values.sorted { $0.key < $1.key }.map { field, values -> BSONValue in
@@ -94,7 +127,8 @@ struct ReferenceSuspects: Sendable {
                 let references = BSONDocument(
                     fields.compactMap { field in document[field].map { (field, $0) } })
                 // What has come since is left to the next check.
-                guard let all = suspects[references], found[references]?.count ?? 0 < (all.first?.count ?? 0) else {
+                guard let all = suspects[references], found[references]?.count ?? 0 < (all.map(\.count).max() ?? 0)
+                else {
                     continue
                 }
                 found[references, default: []].append(document["_id"] ?? .null)
