@@ -175,6 +175,16 @@ def count_rows(table, tool, db):
                                "newest": {"$max": "$created_at"}}}]))))
 
 
+def whole_row(table, tool, db):
+    """Everything that a check looks at, against one group of the messages on one connection."""
+    group = {"_id": {"session": "$session_id", "owner": "$user_id"}, "n": {"$sum": {"$cond": [LIVE, 1, 0]}},
+             "newest": {"$max": {"$cond": [LIVE, "$created_at", None]}}, "first": {"$min": "$_id"}}
+    # The users have no full name, which is a finding.
+    table.add("a whole `check`", "one `$group` by session and owner: live messages, newest time, smallest `_id`", 0.75,
+              lambda: tool.run(db, "check", expect=(0, 1))[0],
+              lambda: timed(lambda: drain(db.messages.aggregate([{"$group": group}], allowDiskUse=True))))
+
+
 def recount_rows(table, tool, db, ids):
     def drift():
         forget(db)
@@ -362,6 +372,7 @@ def main():
     ids = load(db, sessions, messages)
     print(f"loaded {messages:,} messages in {sessions:,} sessions", file=sys.stderr, flush=True)
     table = Table(options.runs)
+    whole_row(table, tool, db)
     count_rows(table, tool, db)
     identity_row(table, tool, db, small)
     reference_rows(table, tool, db, ids)
