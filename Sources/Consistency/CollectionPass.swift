@@ -305,10 +305,16 @@ extension Database {
     /// Smaller collections are read fast wherever they are, in bytes.
     private static let small: Int64 = 64 << 20
 
-    /// Whether the server has most of a collection in its memory, or will in no time.
+    /// Whether the server has most of a collection in its memory, or will in no time. False where it doesn't tell.
     fileprivate func hasInMemory(_ collection: String) async throws -> Bool {
-        let statistics = try await client.run(
-            ["collStats": .string(collection)], on: name, mode: .read, readPreference: readPreference)
+        let statistics: BSONDocument
+        do {
+            statistics = try await client.run(
+                ["collStats": .string(collection)], on: name, mode: .read, readPreference: readPreference)
+        } catch let error as MongoError where error.kind == .unauthorized {
+            // Whoever may find documents needn't be allowed to ask for this.
+            return false
+        }
         guard let size = statistics["size"]?.integer else { return false }
         let cached = statistics.value(at: "wiredTiger", "cache", "bytes currently in the cache")?.integer ?? 0
         return size <= Self.small || cached >= size / 2
