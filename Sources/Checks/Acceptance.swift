@@ -70,7 +70,7 @@ extension Acceptance {
     /// - Throws: `StateError` where it isn't as this tool writes them.
     package init(reading document: BSONDocument) throws(StateError) {
         let fields = StateFields(StateCollection.checks, document)
-        number = try fields.require("number", .number)
+        number = try fields.require("number", .count)
         code = try fields.require("code", .text)
         collection = try fields.read("collection", .text)
         field = try fields.read("field", .text)

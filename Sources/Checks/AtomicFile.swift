@@ -55,6 +55,20 @@ package enum AtomicFile {
         }
     }
 
+    /// A file's place by which it can be told from others, however it is named; the file needn't be there.
+    package static func place(_ path: String) -> String {
+        func resolved(_ path: String) -> String? {
+            guard let resolved = realpath(path, nil) else { return nil }
+            defer { free(resolved) }
+            return String(cString: resolved)
+        }
+        if let place = resolved(path) { return place }
+        let slash = path.lastIndex(of: "/")
+        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+        return (resolved(folder) ?? folder) + "/" + name
+    }
+
     /// Where a file is, behind symbolic links, so that a link stays one.
     ///
     /// - Throws: ``Failure`` where something else than a file is there, such as a device: it would be replaced by one.

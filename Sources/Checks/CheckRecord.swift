@@ -105,7 +105,7 @@ extension CheckRecord {
     /// - Throws: `StateError` where it isn't as this tool writes them.
     package init(reading document: BSONDocument) throws(StateError) {
         let fields = StateFields(StateCollection.checks, document)
-        number = try fields.require("number", .number)
+        number = try fields.require("number", .count)
         at = try fields.require("at", .date)
         durationMS = try fields.require("durationMS", .count)
         toolVersion = try fields.require("toolVersion", .text)
@@ -119,8 +119,8 @@ extension CheckRecord {
         self.items = items
         var sizes: [String: Int] = [:]
         for element in try fields.require("sizes", .document).elements {
-            guard let size = element.value.integer, size >= 0 else {
-                throw fields.fault("sizes.\(element.key)", "a whole number that isn't negative")
+            guard let size = element.value.integer, (0...1_000_000_000_000).contains(size) else {
+                throw fields.fault("sizes.\(element.key)", "a whole number between 0 and 10^12")
             }
             sizes[element.key] = Int(size)
         }

@@ -10,13 +10,23 @@ package struct DatabaseCheckStore: CheckStore {
     package init(_ database: Database) { self.database = database }
 
     package func records(limit: Int) async throws -> [CheckRecord] {
-        try await find(CheckRecord.kind, ["limit": .int64(Int64(limit))]).map(CheckRecord.init(reading:))
+        try await find(CheckRecord.kind, limit: limit).map(CheckRecord.init(reading:))
     }
 
     package func summaries(since: Int64) async throws -> [CheckRecord] {
-        let isSince: BSONDocument = ["at": ["$gte": .date(since)]]
-        return try await find(CheckRecord.kind, and: isSince, ["projection": ["findings.identities": 0]])
-            .map(CheckRecord.init(reading:))
+        guard try await database.collections()[StateCollection.checks] != nil else { return [] }
+        var records: [CheckRecord] = []
+        try await StateCollection.naming(StateCollection.checks) {
+            // Sorted here: the server would sort them with the identities, which may be a gigabyte.
+            let cursor = try await database.client.find(
+                database.namespace(StateCollection.checks),
+                filter: ["kind": .string(CheckRecord.kind), "at": ["$gte": .date(since)]],
+                options: ["projection": ["findings.identities": 0]])
+            try await database.client.forEachBatch(of: cursor) { batch in
+                for document in batch { records.append(try CheckRecord(reading: document)) }
+            }
+        }
+        return records.sorted { $0.number > $1.number }
     }
 
     package func acceptances() async throws -> [Acceptance] {
@@ -58,20 +68,16 @@ package struct DatabaseCheckStore: CheckStore {
     }
 
     /// The documents of a kind, the newest first.
-    private func find(
-        _ kind: String, and filter: BSONDocument = [:], _ options: BSONDocument = [:]
-    ) async throws -> [BSONDocument] {
+    private func find(_ kind: String, limit: Int? = nil) async throws -> [BSONDocument] {
         guard try await database.collections()[StateCollection.checks] != nil else { return [] }
-        var filter = filter
-        filter.append("kind", .string(kind))
-        var options = options
-        options.append("sort", ["number": -1])
-        return try await database.findAll(StateCollection.checks, filter: filter, options: options)
+        var options: BSONDocument = ["sort": ["number": -1]]
+        if let limit { options.append("limit", .int64(Int64(limit))) }
+        return try await database.findAll(StateCollection.checks, filter: ["kind": .string(kind)], options: options)
     }
 
     private func nextNumber(_ kind: String) async throws -> Int64 {
-        let newest = try await find(kind, ["limit": 1]).first
-        return try newest.map { try StateFields(StateCollection.checks, $0).require("number", .number) + 1 } ?? 1
+        let newest = try await find(kind, limit: 1).first
+        return try newest.map { try StateFields(StateCollection.checks, $0).require("number", .count) + 1 } ?? 1
     }
 
     /// Inserts a document under the next number, with the server's time: at once, or not at all. Of two that are inserted at the

@@ -104,14 +104,26 @@ package struct FileCheckStore: CheckStore {
         var documents: [BSONDocument] = []
         for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
         where !line.allSatisfy(\.isWhitespace) {
-            do {
-                documents.append(try ExtendedJSON.document(String(line)))
-            } catch {
-                throw Failure(
+            func failure(_ reason: String) -> Failure {
+                Failure(
                     isUnreadable: false,
-                    description:
-                        "\(path), line \(number + 1): \(error.message). This is no file of recorded checks, or "
+                    description: "\(path), line \(number + 1): \(reason). This is no file of recorded checks, or "
                         + "somebody has edited it; name another one, or take the line out.")
+            }
+            do {
+                let document = try ExtendedJSON.document(String(line))
+                // What can't be read as a whole isn't written again either.
+                switch document["kind"]?.string {
+                case CheckRecord.kind: _ = try CheckRecord(reading: document)
+                case Acceptance.kind: _ = try Acceptance(reading: document)
+                default: throw failure("it is neither a recorded check nor what was accepted")
+                }
+                documents.append(document)
+            } catch let error as StateError {
+                guard case .field(_, let name, let expected) = error.fault else { throw failure("\(error)") }
+                throw failure("`\(name)` isn't \(expected)")
+            } catch let error as MongoError {
+                throw failure(error.message)
             }
         }
         return documents

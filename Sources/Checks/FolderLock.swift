@@ -1,10 +1,10 @@
 internal import Glibc
 
 /// Lets one process at a time change a file that is replaced as a whole: the lock is its folder's, for that stays.
-enum FolderLock {
+package enum FolderLock {
     /// Holds the lock of a file's folder, and blocks the thread until it has it. Where a folder can't be locked, as on some
     /// network's disks, nobody waits.
-    static func holding<R>(_ path: String, _ body: () throws -> R) rethrows -> R {
+    package static func holding<R>(_ path: String, _ body: () throws -> R) rethrows -> R {
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return try body() }

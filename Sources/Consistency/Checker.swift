@@ -38,7 +38,7 @@ package final class CheckSoFar: Sendable {
         var scanned: [String: Int] = [:]
         var unsettled: [CheckReport.Unsettled] = []
         /// What is still to be looked at.
-        var waiting: [String] = []
+        var waiting = CheckSoFar.everything
         /// What can't be looked at.
         var others: [String] = []
         /// Counters that were looked at together with what they count, by their collection.
@@ -58,6 +58,12 @@ package final class CheckSoFar: Sendable {
     }
 
     fileprivate let state = Mutex(State())
+
+    /// What a check hasn't looked at that hasn't begun.
+    fileprivate static let everything = ["everything"]
+
+    /// Whether anything was looked at.
+    package var hasBegun: Bool { state.withLock { $0.waiting != Self.everything } }
 
     /// Nothing yet.
     package init() {}

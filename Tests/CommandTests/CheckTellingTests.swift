@@ -129,6 +129,89 @@ struct CheckTellingTests {
         }
     }
 
+    @Test("is no all-clear where it was stopped before it had looked at anything", arguments: [false, true])
+    func nothingLookedAt(isNagios: Bool) async throws {
+        try await withDatabase { database in
+            try await database.loadIncident()
+            try await withFolder { folder in
+                let arguments =
+                    [
+                        "check", "--max-time", "0.5", "--output", "json=\(folder)/a.json", "--metrics-file",
+                        "\(folder)/a.prom",
+                    ] + (isNagios ? ["--nagios"] : []) + target(database)
+                let blocking = FailCommand("listCollections", "find", "aggregate").blocking(milliseconds: 5_000)
+                let result = try await database.withFailPoint(blocking) { _ in try await Tool.run(arguments) }
+                #expect(result.exitCode == (isNagios ? 3 : 5), "\(result)")
+                #expect(result.output.hasPrefix("CHAT UNKNOWN") || !isNagios, "\(result)")
+                try #expect(metric("\(folder)/a.prom", "check_complete") == "0")
+                try #expect(metric("\(folder)/a.prom", "check_last_success_timestamp_seconds") == "0")
+                try #expect(!text("\(folder)/a.json").contains(#""clean":true"#))
+            }
+        }
+    }
+
+    @Test("keeps each database's metrics apart in one file, and takes none that is no name")
+    func twoDatabases() async throws {
+        try await withDatabase { first in
+            try await withDatabase { second in
+                for database in [first, second] { try await database.run(["create": "users"]) }
+                try await withFolder { folder in
+                    let file = "\(folder)/a.prom"
+                    let options = ["check", "--metrics-file", file]
+                    _ = try await Tool.run(options + target(first))
+                    let before = try text(file).split(separator: "\n").filter { !$0.hasPrefix("#") }
+                    _ = try await Tool.run(options + target(second))
+                    let after = try text(file).split(separator: "\n")
+                    #expect(Set(before).isSubset(of: Set(after)) && after.contains { $0.contains(second.name) })
+                    try await promtool(file)
+                    let missing = try await Tool.run(options + ["--uri", first.uri, "--database", "nosuch"])
+                    #expect(missing.exitCode == 78, "\(missing)")
+                    try #expect(metric(file, "check_last_success_timestamp_seconds", #""nosuch""#) == "0")
+                    let odd = try await Tool.run(options + ["--database", "a\r", "--bogus"])
+                    #expect(odd.exitCode == 64, "\(odd)")
+                    try #expect(!text(file).contains("a\r"))
+                    let next = try await Tool.run(options + target(first))
+                    #expect(next.exitCode == 0, "\(next)")
+                    try await promtool(file)
+                }
+            }
+        }
+    }
+
+    @Test("never takes the place of the records, and records are nothing else")
+    func records() async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            try await withFolder { folder in
+                let records = "\(folder)/records.json"
+                let check = ["check", "--only", "guard", "--record-file", records] + target(database)
+                _ = try await Tool.run(check)
+                let kept = try text(records)
+                for output in [
+                    "--output=json=\(records)", "--output=junit=\(folder)/./records.json", "--metrics-file=\(records)",
+                ] {
+                    let result = try await Tool.run(check + [output])
+                    #expect(result.exitCode == 64 && result.errors.contains("named twice"), "\(result)")
+                    try #expect(text(records) == kept)
+                }
+                func numbered(_ number: String) -> String {
+                    kept.replacing(#"{ "$numberLong" : "1" }"#, with: #"{ "$numberLong" : "\#(number)" }"#)
+                }
+                #expect(numbered("7") != kept)
+                for (line, words) in [
+                    (#"{"name": "another's"}"#, "neither a recorded check"),
+                    (numbered("-1"), "`number` isn't"), (numbered("9223372036854775807"), "`number` isn't"),
+                ] {
+                    try (kept + line).write(toFile: records, atomically: true, encoding: .utf8)
+                    let result = try await Tool.run(check)
+                    #expect(result.exitCode == 65, "\(result)")
+                    #expect(
+                        result.errors.contains("line 2") && result.errors.contains(words), "\(result)")
+                }
+            }
+        }
+    }
+
     @Test("leaves alone what isn't its own: another's metrics, a folder, a device; and says so with 74")
     func foreignFiles() async throws {
         try await withDatabase { database in
@@ -220,6 +303,18 @@ struct CheckTellingTests {
                 try #expect(text(notice) + "\n" == new.output)
                 _ = try await check(save)
                 #expect(!FileManager.default.fileExists(atPath: notice))
+                try await database.run(["delete": "messages", "deletes": [["q": [:], "limit": 1]]])
+                // Nobody gets the result, but whoever is notified.
+                try await Self.insert("6909f8dc21be47afd1d83103", database)
+                let full = try await OtherProgram.run(
+                    "/bin/sh",
+                    [
+                        "-c", #"exec "$0" "$@" >/dev/full"#, ToolProgram.path(), "check", "--only", "ref", "--record",
+                        "--settle", "0",
+                    ]
+                        + ["--notify", save] + target(database))
+                #expect(full.code == 74, "\(full)")
+                try #expect(text(notice).contains(#""new":1"#))
                 try await database.run(["delete": "messages", "deletes": [["q": [:], "limit": 1]]])
                 // It reads nothing, prints, and fails.
                 let failing = try await check("echo said; exit 7")

@@ -28,7 +28,11 @@ package struct MetricsText {
     }
 
     private static let prefix = "chat_admin_"
-    private let old: [(line: String, metric: String, value: String)]
+    /// What the file held of this database, and of others, which stays as it is.
+    private let old: [Sample]
+    private let others: [Sample]
+
+    private typealias Sample = (line: String, metric: String, value: String)
 
     /// Makes the text.
     ///
@@ -38,12 +42,14 @@ package struct MetricsText {
     ///   - before: What the file held; nil where there was none.
     /// - Throws: ``Foreign``.
     package init(_ outcome: CheckOutcome, now: Int64, before: String?) throws(Foreign) {
-        old = try Self.read(before ?? "")
+        let all = try Self.read(before ?? "")
         var outcome = outcome
         // A command line that can't be read names no database.
-        if outcome.database.isEmpty, let known = old.lazy.compactMap({ Self.database($0.line) }).first {
+        if outcome.database.isEmpty, let known = all.lazy.compactMap({ Self.database($0.line) }).first {
             outcome.database = known
         }
+        old = all.filter { Self.database($0.line) == outcome.database }
+        others = all.filter { Self.database($0.line) != outcome.database }
         let database = [Label(name: "database", value: outcome.database)]
         let seconds = Self.seconds(now)
         add("check_up", "Whether the last check could look at the data.", [(database, outcome.hasLooked ? "1" : "0")])
@@ -123,7 +129,9 @@ package struct MetricsText {
         _ metric: String, _ help: String, _ samples: [(labels: [Label], value: String)],
         kept: [(line: String, value: String)] = []
     ) {
-        let lines = samples.map { (Self.line(metric, $0.labels), $0.value) } + kept
+        let lines =
+            samples.map { (Self.line(metric, $0.labels), $0.value) } + kept
+            + others.filter { $0.metric == metric }.map { ($0.line, $0.value) }
         guard !lines.isEmpty else { return }
         text += "# HELP \(Self.prefix)\(metric) \(help)\n# TYPE \(Self.prefix)\(metric) gauge\n"
         for (line, value) in lines { text += "\(line) \(value)\n" }
@@ -137,7 +145,17 @@ package struct MetricsText {
     }
 
     private static func escaped(_ text: String) -> String {
-        text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+        // By scalars: a carriage return and a line feed are one character.
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\\": result += "\\\\"
+            case "\"": result += "\\\""
+            case "\n": result += "\\n"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
     }
 
     /// The database that a sample is about.
@@ -162,9 +180,10 @@ package struct MetricsText {
     }
 
     /// The samples of a file of this tool's.
-    private static func read(_ text: String) throws(Foreign) -> [(line: String, metric: String, value: String)] {
-        var samples: [(line: String, metric: String, value: String)] = []
-        for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
+    private static func read(_ text: String) throws(Foreign) -> [Sample] {
+        var samples: [Sample] = []
+        for scalars in text.unicodeScalars.split(separator: "\n") where scalars.first != "#" {
+            let line = String(scalars.last == "\r" ? scalars.dropLast() : scalars)
             // A value has no space in it, and a label may.
             guard line.hasPrefix(prefix), let space = line.lastIndex(of: " "), line[..<space].hasSuffix("}"),
                 let brace = line.firstIndex(of: "{"), Double(line[line.index(after: space)...]) != nil

@@ -86,7 +86,7 @@ extension StateCollection {
     }
 
     /// Turns what the server says of one of the tool's own collections into an error that names it.
-    static func naming<R>(_ collection: String, _ body: () async throws -> R) async throws -> R {
+    package static func naming<R>(_ collection: String, _ body: () async throws -> R) async throws -> R {
         do {
             return try await body()
         } catch let error as MongoError

@@ -43,9 +43,14 @@ struct TellingOptions: ParsableArguments {
     func validate() throws {
         if metricsFile == "" { throw ValidationError("--metrics-file must name a file.") }
         if notify?.allSatisfy(\.isWhitespace) ?? false { throw ValidationError("--notify must be a command.") }
-        let files = output.map(\.path) + [metricsFile].compactMap { $0 }
-        for path in files where files.count(where: { $0 == path }) > 1 {
-            throw ValidationError("`\(path)` is named twice; each output needs a file of its own.")
-        }
+    }
+
+    /// A file that would be written twice; nil for none.
+    ///
+    /// - Parameter records: Where records are kept, which is no output.
+    func clash(with records: String?) -> String? {
+        let files = output.map(\.path) + [metricsFile, records].compactMap { $0 }
+        let places = files.map(AtomicFile.place)
+        return zip(files, places).first { _, place in places.count { $0 == place } > 1 }?.0
     }
 }

@@ -51,9 +51,11 @@ final class CheckTelling: Sendable {
     ///
     /// - Parameter arguments: The arguments; nil where they are no check's.
     convenience init?(refused arguments: [String]) {
-        let words = arguments.filter { !$0.hasPrefix("-") }
         let others = Check.configuration.subcommands.compactMap { $0.configuration.commandName }
-        guard words.first == "check", !others.contains(words.dropFirst().first ?? "") else { return nil }
+        guard let start = arguments.firstIndex(where: { !$0.hasPrefix("-") }), arguments[start] == "check",
+            // A subcommand stands right behind its command.
+            !arguments.dropFirst(start + 1).prefix(1).contains(where: others.contains)
+        else { return nil }
         func values(of option: String) -> [String] {
             let apart = zip(arguments, arguments.dropFirst()).filter { $0.0 == option }.map(\.1)
             return apart
@@ -64,7 +66,12 @@ final class CheckTelling: Sendable {
         options.metricsFile = values(of: "--metrics-file").last.flatMap { $0.isEmpty || $0.hasPrefix("-") ? nil : $0 }
         options.notify = values(of: "--notify").last
         options.nagios = arguments.contains("--nagios")
-        self.init(options, failOn: .any, database: values(of: "--database").last)
+        // Of outputs that are one file, or the records themselves, none is written.
+        let isDouble = options.clash(with: values(of: "--record-file").last) != nil
+        if isDouble { (options.output, options.metricsFile) = ([], nil) }
+        let database = values(of: "--database").last
+        self.init(
+            options, failOn: .any, database: database.flatMap { DatabaseName.objection(to: $0) == nil ? $0 : nil })
     }
 
     /// Says how to find what there is to tell before the check has come to its end.
@@ -74,18 +81,22 @@ final class CheckTelling: Sendable {
     ///
     /// - Parameter print: Prints the result, unless Nagios wants a line of its own.
     /// - Returns: The exit code; nil where it is as it was.
-    func tell(_ news: News, _ console: Console, print: () throws -> Void) async throws -> ExitStatus? {
+    func tell(
+        _ news: News, _ console: Console, _ interruption: Interruption, print: () throws -> Void
+    ) async throws -> ExitStatus? {
         guard claim() else { return nil }
         let (failed, news) = await offPool { [self] in
             var news = news
             return (writeFiles(&news, console), news)
         }
-        if options.nagios { try show(news, console) } else { try print() }
+        // Whoever is notified hears it also where standard output is closed or full.
+        let printed = Result { if options.nagios { try show(news, console) } else { try print() } }
         if let notify = options.notify, news.outcome.isNews,
-            let failure = await NotifyCommand(command: notify).run(Array(news.json.utf8))
+            let failure = await NotifyCommand(command: notify).run(Array(news.json.utf8), interruption)
         {
             console.error("chat-admin: The command of --notify: \(failure).")
         }
+        try printed.get()
         return failed ? .localIO : nil
     }
 
@@ -97,6 +108,8 @@ final class CheckTelling: Sendable {
         outcome.durationMS = (ContinuousClock.now - start).milliseconds
         let partial = end.isForced ? state.withLock { $0.soFar }?() : nil
         var news = partial ?? News(outcome: outcome, json: end.json)
+        // What came to no end of its own isn't all, whatever was looked at by then.
+        if news.outcome.isComplete { news.outcome.failure = end.sentence }
         _ = writeFiles(&news, end.console)
         if options.nagios {
             do {

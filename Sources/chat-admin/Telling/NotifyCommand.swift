@@ -2,6 +2,7 @@ internal import Checks
 internal import Dispatch
 internal import FoundationEssentials
 internal import Glibc
+internal import Journal
 internal import Synchronization
 
 /// A command of the user's that is told of a result on its standard input.
@@ -14,16 +15,20 @@ struct NotifyCommand: Sendable {
 
     /// Runs it to its end, off Swift's cooperative pool.
     ///
+    /// - Parameter interruption: A request to stop that comes meanwhile ends it.
     /// - Returns: What went wrong, in words; nil where it exited with 0.
-    func run(_ input: [UInt8]) async -> String? { await offPool { runToEnd(input) } }
+    func run(_ input: [UInt8], _ interruption: Interruption) async -> String? {
+        await offPool { runToEnd(input, interruption) }
+    }
 
     /// Runs it to its end, and blocks the thread meanwhile.
     ///
     /// - Returns: As ``run(_:)``.
-    func runToEnd(_ input: [UInt8]) -> String? {
+    func runToEnd(_ input: [UInt8], _ interruption: Interruption? = nil) -> String? {
         do throws(SystemError) {
             let process = try Process(command)
             StopDeadline.after(Self.limit) { process.kill() }
+            if let interruption, interruption.reason == nil { interruption.whenRequested { _ in process.kill() } }
             // It may read late, or nothing.
             DispatchQueue.global().async { process.write(input) }
             return process.wait()
@@ -137,7 +142,8 @@ struct NotifyCommand: Sendable {
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0, errno == EINTR {}
             if wasKilled {
-                return "it didn't end within \(NotifyCommand.limit.components.seconds) seconds, and was killed"
+                return
+                    "it was killed: it didn't end within \(NotifyCommand.limit.components.seconds) seconds, or before the check was stopped"
             }
             let signal = status & 0x7f
             if signal != 0 { return "it was ended by signal \(signal)" }

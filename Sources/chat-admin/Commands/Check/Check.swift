@@ -42,6 +42,9 @@ struct Check: AsyncParsableCommand {
 
     func validate() throws {
         _ = try codes()
+        if let path = telling.clash(with: recording.kept.recordFile) {
+            throw ValidationError("`\(path)` is named twice; each output, and the records, need a file of their own.")
+        }
         if telling.nagios, options.format == .json {
             throw ValidationError("--nagios prints one line; --output json=FILE writes the JSON beside it.")
         }
@@ -99,6 +102,7 @@ struct Check: AsyncParsableCommand {
         }
         session.soFar.tell { resultSoFar(soFar.report) }
         telling.tellAtDeadline {
+            guard soFar.hasBegun else { return nil }
             let report = soFar.report
             return try? news(report, compare(report), resultSoFar(report))
         }
@@ -117,7 +121,7 @@ struct Check: AsyncParsableCommand {
             told.outcome.state = await Self.state(database, session.console)
         }
         if case .failure(let error) = kept { told.outcome.failure = "The check wasn't recorded: \(error)" }
-        let changed = try await telling.tell(told, session.console) {
+        let changed = try await telling.tell(told, session.console, session.interruption) {
             try session.console.print(result, options.format)
         }
         // What was found is told all the same.
