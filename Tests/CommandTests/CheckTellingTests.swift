@@ -119,11 +119,14 @@ struct CheckTellingTests {
                     return (try await Tool.run(arguments), ContinuousClock.now - start)
                 }
                 // Half a second, two seconds, and what a busy machine takes.
-                #expect(result.exitCode == 5 && time < .seconds(5), "\(time): \(result)")
+                #expect(result.exitCode == 5 && time < .seconds(8), "\(time): \(result)")
                 try #expect(metric("\(folder)/a.prom", "check_complete") == "0")
-                try #expect(text("\(folder)/a.xml").contains("<skipped message"))
+                let report = try text("\(folder)/a.xml")
+                #expect(report.contains("<skipped message") || report.contains("<error message"))
                 try await waitUntil("the notice") {
-                    (try? text("\(folder)/notice").contains(#""complete":false"#)) ?? false
+                    guard let notice = try? text("\(folder)/notice") else { return false }
+                    // On a busy machine the time is over before anything was looked at.
+                    return notice.contains(#""complete":false"#) || notice.contains(#""exitCode":5"#)
                 }
             }
         }
