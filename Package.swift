@@ -63,7 +63,7 @@ let package = Package(
         library("Checks", ["BSON", "InputFiles", "MongoDriver", "Checksums", "Journal", "Consistency"]),
         .target(
             name: "ReportPage",
-            dependencies: [.product(name: "Mustache", package: "swift-mustache")],
+            dependencies: ["Journal", .product(name: "Mustache", package: "swift-mustache")],
             resources: [.embedInCode("report.html")],
             swiftSettings: settings
         ),

@@ -41,6 +41,11 @@ package struct Acceptance: Sendable {
         return subjects.filter { !texts.contains($0) }
     }
 
+    /// What it is about, as people write it: `CODE[:COLLECTION[.FIELD]]`.
+    package var subject: String {
+        code + (collection.map { ":\($0)" } ?? "") + (field.map { ".\($0)" } ?? "")
+    }
+
     /// Whether it is about a finding.
     package func isAbout(_ name: FindingName) -> Bool {
         code == name.code && collection ?? name.collection == name.collection && (field ?? name.field) == name.field

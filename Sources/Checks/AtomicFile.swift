@@ -30,9 +30,8 @@ package enum AtomicFile {
     package static func writeNow(_ bytes: [UInt8], to given: String) throws(Failure) {
         let path = try target(given)
         func failure() -> Failure { Failure(path: path, reason: String(cString: strerror(errno))) }
-        let folder = path.contains("/") ? String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) : "."
-        let name = path.split(separator: "/").last.map(String.init) ?? path
-        let temporary = "\(folder.isEmpty ? "/" : folder)/.\(name).\(getpid()).tmp"
+        let place = FilePlace(path)
+        let temporary = "\(place.folder)/.\(place.name).\(getpid()).tmp"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
         guard descriptor >= 0 else { throw failure() }
         var rest = bytes[...]
@@ -55,20 +54,6 @@ package enum AtomicFile {
         }
     }
 
-    /// A file's place by which it can be told from others, however it is named; the file needn't be there.
-    package static func place(_ path: String) -> String {
-        func resolved(_ path: String) -> String? {
-            guard let resolved = realpath(path, nil) else { return nil }
-            defer { free(resolved) }
-            return String(cString: resolved)
-        }
-        if let place = resolved(path) { return place }
-        let slash = path.lastIndex(of: "/")
-        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-        return (resolved(folder) ?? folder) + "/" + name
-    }
-
     /// Where a file is, behind symbolic links, so that a link stays one.
     ///
     /// - Throws: ``Failure`` where something else than a file is there, such as a device: it would be replaced by one.
@@ -79,9 +64,7 @@ package enum AtomicFile {
             throw Failure(
                 path: path, reason: status.st_mode & S_IFMT == S_IFDIR ? "it is a folder" : "it is no regular file")
         }
-        guard let resolved = realpath(path, nil) else { return path }
-        defer { free(resolved) }
-        return String(cString: resolved)
+        return FilePlace.resolved(path) ?? path
     }
 
     private static func removing(_ temporary: String, _ descriptor: Int32, _ failure: Failure) -> Failure {

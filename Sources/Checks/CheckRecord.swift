@@ -118,11 +118,9 @@ extension CheckRecord {
         for item in try fields.list("findings") { items.append(try Item(reading: item)) }
         self.items = items
         var sizes: [String: Int] = [:]
-        for element in try fields.require("sizes", .document).elements {
-            guard let size = element.value.integer, (0...1_000_000_000_000).contains(size) else {
-                throw fields.fault("sizes.\(element.key)", "a whole number between 0 and 10^12")
-            }
-            sizes[element.key] = Int(size)
+        let counted = try fields.require("sizes", .document)
+        if let inner = try fields.inner("sizes") {
+            for name in counted.keys { sizes[name] = Int(try inner.require(name, .count)) }
         }
         self.sizes = sizes
         exitCode = Int32(clamping: try fields.require("exitCode", .number))

@@ -22,9 +22,7 @@ package struct FileCheckStore: CheckStore {
     package init(_ path: String) { self.path = path }
 
     package func records(limit: Int) async throws -> [CheckRecord] {
-        let records = try await documents().filter { $0["kind"]?.string == CheckRecord.kind }
-            .map(CheckRecord.init(reading:))
-        return Array(records.sorted { $0.number > $1.number }.prefix(limit))
+        Array(try await entries().compactMap(\.record).sorted { $0.number > $1.number }.prefix(limit))
     }
 
     package func summaries(since: Int64) async throws -> [CheckRecord] {
@@ -32,59 +30,80 @@ package struct FileCheckStore: CheckStore {
     }
 
     package func acceptances() async throws -> [Acceptance] {
-        try await documents().filter { $0["kind"]?.string == Acceptance.kind }.map(Acceptance.init(reading:))
-            .sorted { $0.number < $1.number }
+        try await entries().compactMap(\.acceptance).sorted { $0.number < $1.number }
     }
 
     package func prune(keepingDays: Int) async throws {
         let oldest = WallClock.milliseconds - Int64(keepingDays) * Self.dayMS
-        try await change { documents in
-            documents.removeAll { $0["kind"]?.string == CheckRecord.kind && $0["at"]?.date ?? 0 < oldest }
-        }
+        try await change { entries in entries.removeAll { $0.record.map { $0.at < oldest } ?? false } }
     }
 
     package func append(_ record: CheckRecord) async throws -> CheckRecord {
-        try await change { documents in
+        try await change { entries in
             var record = record
-            record.number = Self.next(documents, CheckRecord.kind)
-            documents.append(record.document)
+            record.number = Self.next(entries.compactMap(\.record?.number))
+            entries.append(Entry(document: record.document, content: .check(record)))
             return record
         }
     }
 
     package func accept(_ acceptance: Acceptance) async throws -> Acceptance {
-        try await change { documents in
+        try await change { entries in
             var acceptance = acceptance
-            acceptance.number = Self.next(documents, Acceptance.kind)
-            documents.append(acceptance.document)
+            acceptance.number = Self.next(entries.compactMap(\.acceptance?.number))
+            entries.append(Entry(document: acceptance.document, content: .acceptance(acceptance)))
             return acceptance
         }
     }
 
     package func unaccept(_ number: Int64) async throws -> Bool {
-        try await change { documents in
-            let count = documents.count
-            documents.removeAll { $0["kind"]?.string == Acceptance.kind && $0["number"]?.integer == number }
-            return documents.count < count
+        try await change { entries in
+            let count = entries.count
+            entries.removeAll { $0.acceptance?.number == number }
+            return entries.count < count
         }
     }
 
-    private static func next(_ documents: [BSONDocument], _ kind: String) -> Int64 {
-        (documents.filter { $0["kind"]?.string == kind }.compactMap { $0["number"]?.integer }.max() ?? 0) + 1
+    private static func next(_ numbers: [Int64]) -> Int64 { (numbers.max() ?? 0) + 1 }
+
+    /// A line of the file, as it stands there, and what it means.
+    private struct Entry {
+        enum Content {
+            case check(CheckRecord)
+            case acceptance(Acceptance)
+        }
+
+        let document: BSONDocument
+        let content: Content
+
+        init(document: BSONDocument, content: Content) { (self.document, self.content) = (document, content) }
+
+        /// - Returns: nil where it is nothing that this tool writes.
+        init?(reading document: BSONDocument) throws(StateError) {
+            self.document = document
+            switch document["kind"]?.string {
+            case CheckRecord.kind: content = .check(try CheckRecord(reading: document))
+            case Acceptance.kind: content = .acceptance(try Acceptance(reading: document))
+            default: return nil
+            }
+        }
+
+        var record: CheckRecord? { if case .check(let record) = content { record } else { nil } }
+        var acceptance: Acceptance? { if case .acceptance(let acceptance) = content { acceptance } else { nil } }
     }
 
-    private func documents() async throws -> [BSONDocument] {
+    private func entries() async throws -> [Entry] {
         try await offPool { Result { try read() } }.get()
     }
 
     /// Changes what the file holds. Whoever else changes it meanwhile waits.
-    private func change<R: Sendable>(_ body: @escaping @Sendable (inout [BSONDocument]) -> R) async throws -> R {
+    private func change<R: Sendable>(_ body: @escaping @Sendable (inout [Entry]) -> R) async throws -> R {
         try await offPool {
             Result {
                 try FolderLock.holding(path) {
-                    var documents = try read()
-                    let result = body(&documents)
-                    let lines = try documents.map { try ExtendedJSON.canonical($0) + "\n" }
+                    var entries = try read()
+                    let result = body(&entries)
+                    let lines = try entries.map { try ExtendedJSON.canonical($0.document) + "\n" }
                     try AtomicFile.writeNow(Array(lines.joined().utf8), to: path)
                     return result
                 }
@@ -92,7 +111,7 @@ package struct FileCheckStore: CheckStore {
         }.get()
     }
 
-    private func read() throws -> [BSONDocument] {
+    private func read() throws -> [Entry] {
         let text: String
         do throws(InputFile.Failure) {
             text = try InputFile.text(InputFile.readOrdinary(path, limit: Self.largest))
@@ -101,7 +120,7 @@ package struct FileCheckStore: CheckStore {
             if error.kind == .missing { return [] }
             throw Failure(isUnreadable: error.kind == .unreadable, description: "\(path): \(error)")
         }
-        var documents: [BSONDocument] = []
+        var entries: [Entry] = []
         for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
         where !line.allSatisfy(\.isWhitespace) {
             func failure(_ reason: String) -> Failure {
@@ -111,14 +130,11 @@ package struct FileCheckStore: CheckStore {
                         + "somebody has edited it; name another one, or take the line out.")
             }
             do {
-                let document = try ExtendedJSON.document(String(line))
                 // What can't be read as a whole isn't written again either.
-                switch document["kind"]?.string {
-                case CheckRecord.kind: _ = try CheckRecord(reading: document)
-                case Acceptance.kind: _ = try Acceptance(reading: document)
-                default: throw failure("it is neither a recorded check nor what was accepted")
+                guard let entry = try Entry(reading: ExtendedJSON.document(String(line))) else {
+                    throw failure("it is neither a recorded check nor what was accepted")
                 }
-                documents.append(document)
+                entries.append(entry)
             } catch let error as StateError {
                 guard case .field(_, let name, let expected) = error.fault else { throw failure("\(error)") }
                 throw failure("`\(name)` isn't \(expected)")
@@ -126,6 +142,6 @@ package struct FileCheckStore: CheckStore {
                 throw failure(error.message)
             }
         }
-        return documents
+        return entries
     }
 }

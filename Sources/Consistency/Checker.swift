@@ -38,7 +38,8 @@ package final class CheckSoFar: Sendable {
         var scanned: [String: Int] = [:]
         var unsettled: [CheckReport.Unsettled] = []
         /// What is still to be looked at.
-        var waiting = CheckSoFar.everything
+        var waiting: [String] = []
+        var hasBegun = false
         /// What can't be looked at.
         var others: [String] = []
         /// Counters that were looked at together with what they count, by their collection.
@@ -59,11 +60,8 @@ package final class CheckSoFar: Sendable {
 
     fileprivate let state = Mutex(State())
 
-    /// What a check hasn't looked at that hasn't begun.
-    fileprivate static let everything = ["everything"]
-
-    /// Whether anything was looked at.
-    package var hasBegun: Bool { state.withLock { $0.waiting != Self.everything } }
+    /// Whether it is known what there is to look at.
+    package var hasBegun: Bool { state.withLock { $0.hasBegun } }
 
     /// Nothing yet.
     package init() {}
@@ -71,12 +69,12 @@ package final class CheckSoFar: Sendable {
     /// The check as far as it has come.
     package var report: CheckReport {
         state.withLock {
-            CheckReport(
+            let waiting = $0.hasBegun ? $0.waiting : ["everything"]
+            return CheckReport(
                 findings: $0.findings.sorted,
                 // What hasn't been counted yet isn't none.
-                scanned: $0.waiting.isEmpty ? $0.scanned : $0.scanned.filter { $0.value > 0 }, unsettled: $0.unsettled,
-                unchecked: $0.waiting + $0.others,
-                isCutShort: !$0.waiting.isEmpty)
+                scanned: waiting.isEmpty ? $0.scanned : $0.scanned.filter { $0.value > 0 }, unsettled: $0.unsettled,
+                unchecked: waiting + $0.others, isCutShort: !waiting.isEmpty)
         }
     }
 }
@@ -127,7 +125,7 @@ package struct Checker: Sendable {
         let others = schema.collections.compactMap { collection in
             present[collection.name].flatMap { $0.isOrdinary ? nil : "\(collection.name) (it is a \($0.type))" }
         }
-        soFar.state.withLock { ($0.waiting, $0.others) = (parts.map(\.name), others) }
+        soFar.state.withLock { ($0.waiting, $0.others, $0.hasBegun) = (parts.map(\.name), others, true) }
         for (number, part) in parts.enumerated() {
             do {
                 try interruption.check()

@@ -1,3 +1,4 @@
+internal import Journal
 internal import Mustache
 
 /// The page that `report` writes: one HTML file that needs nothing else.
@@ -79,47 +80,49 @@ private struct Page {
         let timeline = Timeline(times: checks.map(\.at), now: data.now)
         hasChecks = !checks.isEmpty
         (verdict, verdictClass) = Self.verdict(checks.last)
-        (age, ageClass) = Self.age(checks, data.now)
+        (age, ageClass) = Self.age(checks.last, data.now, isOverdue: timeline.columns.last == .gap)
         current = (checks.last?.findings ?? []).map { finding in
             Standing(
                 code: finding.code, place: finding.place,
-                count: Number.text(finding.count)
-                    + (finding.accepted > 0 ? " (\(Number.text(finding.accepted)) accepted)" : ""),
+                count: finding.count.withSeparators
+                    + (finding.accepted > 0 ? " (\(finding.accepted.withSeparators) accepted)" : ""),
                 since: Moment.day(finding.since), kind: finding.isError ? "error" : "warning")
         }
         news = checks.filter { !$0.isBaseline && ($0.new > 0 || $0.resolved > 0) }.suffix(20).reversed().map {
             News(
-                when: Moment.minute($0.at), new: $0.new > 0 ? "\(Number.text($0.new)) new" : "",
-                resolved: $0.resolved > 0 ? "\(Number.text($0.resolved)) right again" : "")
+                when: Moment.minute($0.at), new: $0.new > 0 ? "\($0.new.withSeparators) new" : "",
+                resolved: $0.resolved > 0 ? "\($0.resolved.withSeparators) right again" : "")
         }
         noNews = news.isEmpty
         (first, last) = (checks.first.map { Moment.day($0.at) } ?? "", checks.last.map { Moment.day($0.at) } ?? "")
         let codes = data.codes
         hasCodes = !codes.isEmpty
-        let most = codes.flatMap { code in checks.map { $0.count(of: code) } }.max() ?? 0
-        heat = codes.map { code in
-            let cells = timeline.columns.map { Self.cell($0, code, checks) }
+        let counts = codes.map { code in checks.map { $0.count(of: code) } }
+        let most = counts.joined().max() ?? 0
+        heat = zip(codes, counts).map { code, counts in
+            let cells = timeline.columns.map { Self.cell($0, checks, counts) }
             return Strip(
                 name: code, chart: Chart.heatStrip(cells, most: most, label: "\(code) by check"),
-                value: Number.text(checks.last?.count(of: code) ?? 0))
+                value: (counts.last ?? 0).withSeparators)
         }
-        let number = { (value: Double) in Number.text(Int(value)) }
-        func strip(_ name: String, _ unit: (Double) -> String, value: (ReportData.Check) -> Double?) -> Strip {
-            let values = timeline.values { value(checks[$0]) }
+        let number = { (value: Double) in Int(value).withSeparators }
+        func strip(_ name: String, _ unit: (Double) -> String, value: (Int) -> Double?) -> Strip {
+            let values = timeline.values(value)
             let most = values.compactMap { $0 }.max() ?? 0
-            let last = checks.last.flatMap(value)
+            let last = checks.indices.last.flatMap(value)
             return Strip(
                 name: name, chart: Chart.line(values, most: most, label: "\(name) by check"),
                 value: (last.map(unit) ?? "–") + " (at most \(unit(most)))")
         }
-        lines = codes.map { code in
-            strip(code, number, value: { $0.isComplete ? Double($0.count(of: code)) : nil })
+        lines = zip(codes, counts).map { code, counts in
+            strip(code, number, value: { checks[$0].isComplete ? Double(counts[$0]) : nil })
         }
         sizes = Set(checks.flatMap(\.sizes.keys)).sorted().map { name in
-            strip(name, number, value: { $0.isComplete ? $0.sizes[name].map(Double.init) : nil })
+            strip(name, number, value: { checks[$0].isComplete ? checks[$0].sizes[name].map(Double.init) : nil })
         }
         durations =
-            checks.isEmpty ? [] : [strip("check", { Moment.length(Int64($0)) }, value: { Double($0.durationMS) })]
+            checks.isEmpty
+            ? [] : [strip("check", { Moment.length(Int64($0)) }, value: { Double(checks[$0].durationMS) })]
         (runs, steps, accepted) = (data.runs, data.steps, data.accepted)
         (noRuns, noSteps, noAccepted) = (runs.isEmpty, steps.isEmpty, accepted.isEmpty)
     }
@@ -129,30 +132,27 @@ private struct Page {
         guard check.isComplete else { return ("The last check couldn't look at everything", "unknown") }
         let errors = check.findings.filter(\.isError).reduce(0) { $0 + $1.count - $1.accepted }
         let warnings = check.findings.filter { !$0.isError }.reduce(0) { $0 + $1.count - $1.accepted }
-        func words(_ count: Int, _ noun: String) -> String { "\(Number.text(count)) \(noun)\(count == 1 ? "" : "s")" }
+        func words(_ count: Int, _ noun: String) -> String { "\(count.withSeparators) \(noun)\(count == 1 ? "" : "s")" }
         if errors > 0 {
-            return (words(errors, "error") + (check.new > 0 ? ", \(Number.text(check.new)) new" : ""), "bad")
+            return (words(errors, "error") + (check.new > 0 ? ", \(check.new.withSeparators) new" : ""), "bad")
         }
         return warnings > 0 ? ("Clean, with " + words(warnings, "warning"), "warn") : ("Clean", "good")
     }
 
-    private static func age(_ checks: [ReportData.Check], _ now: Int64) -> (String, String) {
-        guard let last = checks.last else { return ("`chat-admin check --record` records one.", "") }
-        let timeline = Timeline(times: checks.map(\.at), now: now)
-        let isMissing = timeline.columns.last == .gap
+    private static func age(_ last: ReportData.Check?, _ now: Int64, isOverdue: Bool) -> (String, String) {
+        guard let last else { return ("`chat-admin check --record` records one.", "") }
         return (
             "Check \(last.number), \(Moment.length(max(now - last.at, 0))) ago (\(Moment.minute(last.at)))"
-                + (isMissing ? ": the next one is overdue" : ""), isMissing ? "warn" : ""
+                + (isOverdue ? ": the next one is overdue" : ""), isOverdue ? "warn" : ""
         )
     }
 
-    private static func cell(_ column: Timeline.Column, _ code: String, _ checks: [ReportData.Check]) -> Chart.Cell {
+    private static func cell(
+        _ column: Timeline.Column, _ checks: [ReportData.Check], _ counts: [Int]
+    ) -> Chart.Cell {
         guard case .checks(let range) = column else { return .gap }
-        let shared = checks[range]
-        let complete = shared.filter(\.isComplete)
-        guard complete.count == shared.count else { return .failed }
-        let count = complete.map { $0.count(of: code) }.max() ?? 0
-        let when = shared.first.map { Moment.minute($0.at) } ?? ""
-        return .count(count, "\(when): \(Number.text(count))")
+        guard checks[range].allSatisfy(\.isComplete) else { return .failed }
+        let count = counts[range].max() ?? 0
+        return .count(count, "\(Moment.minute(checks[range.lowerBound].at)): \(count.withSeparators)")
     }
 }

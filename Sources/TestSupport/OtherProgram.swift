@@ -10,15 +10,15 @@ package enum OtherProgram {
     ///   - path: The program.
     ///   - arguments: What follows its name.
     ///   - input: Its standard input.
-    /// - Returns: Its exit code, and everything that it printed.
+    /// - Returns: Its exit code, nil where a signal ended it, and what it printed.
     package static func run(
         _ path: String, _ arguments: [String], input: String = ""
-    ) async throws -> (code: Int32?, output: String) {
+    ) async throws -> (code: Int32?, output: String, errors: String) {
         let outcome = try await Subprocess.run(
             .path(FilePath(path)), arguments: Arguments(arguments), input: .string(input),
             output: .string(limit: 16 << 20), error: .string(limit: 1 << 20))
         let code: Int32? = if case .exited(let code) = outcome.terminationStatus { code } else { nil }
-        return (code, outcome.standardOutput + outcome.standardError)
+        return (code, outcome.standardOutput, outcome.standardError)
     }
 
     /// Python with the packages that the tests need.

@@ -33,7 +33,7 @@ struct FixingTests {
     private static func play(_ variant: String) async throws -> Row {
         let (open, findings) = try await withDatabase { database in
             try await insertUser(database)
-            let seen = try writes(variant, database)
+            let seen = try await writes(variant, database)
             let check = try await Tool.run(["check", "--format", "json"] + target(database)).json()
             let codes = (check["findings"]?.array?.values ?? []).compactMap { $0.document?["code"]?.string }.filter {
                 !["guard.missing", "index.missing"].contains($0)
@@ -44,7 +44,7 @@ struct FixingTests {
         let guarded = try await withDatabase { database in
             try await insertUser(database)
             _ = try await json(["migrate", "up", "--to", "1", "--yes"], on: database, expecting: 0)
-            return try writes(variant, database)
+            return try await writes(variant, database)
         }
         // What is seen is what counts, guard or not.
         #expect(open["sidebar"] == guarded["sidebar"], "\(variant)")
@@ -60,21 +60,14 @@ struct FixingTests {
     }
 
     /// What a variant of the application answers and sees.
-    private static func writes(_ variant: String, _ database: TestDatabase) throws -> BSONDocument {
-        let environment = ProcessInfo.processInfo.environment
-        let process = Process()
-        process.executableURL = URL(
-            fileURLWithPath: try environment["CHAT_ADMIN_PYTHON"] ?? ProjectFiles.path(".tools/venv/bin/python"))
-        process.arguments = [
-            try ProjectFiles.path("scripts/application_writes.py"), variant, "--uri", database.uri, "--database",
-            database.name,
-        ]
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return try ExtendedJSON.document(text)
+    private static func writes(_ variant: String, _ database: TestDatabase) async throws -> BSONDocument {
+        let answer = try await OtherProgram.run(
+            OtherProgram.python(),
+            [
+                ProjectFiles.path("scripts/application_writes.py"), variant, "--uri", database.uri, "--database",
+                database.name,
+            ])
+        return try ExtendedJSON.document(answer.output)
     }
 
     private static func words(_ value: BSONValue?) -> String {

@@ -55,28 +55,29 @@ struct ReportTests {
             let html = try await Self.page(database)
             #expect(!html.contains("<script") && !html.contains("http:") && !html.contains("https:"))
             #expect(!html.contains("url(") && !html.contains("src=") && !html.contains("href="))
-            let folder = FileManager.default.temporaryDirectory.path + "/chat-admin-report-\(UUID().uuidString)"
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            defer { try? FileManager.default.removeItem(atPath: folder) }
-            try html.write(toFile: "\(folder)/page.html", atomically: true, encoding: .utf8)
-            for width in [400, 1_400] {
-                // Frames may be narrower than windows, and whoever frames the page measures it.
-                let frame = """
-                    <iframe src="page.html" style="border:0;width:\(width)px;height:900px" onload="const w = this.contentWindow
-                    const d = w.document; document.title = [w.innerWidth, d.documentElement.scrollWidth,
-                    d.body.innerText.includes('Findings by check'),
-                    w.performance.getEntriesByType('resource').length].join(' ')"></iframe>
-                    """
-                try frame.write(toFile: "\(folder)/frame.html", atomically: true, encoding: .utf8)
-                let shown = try await OtherProgram.run(
-                    OtherProgram.chromium(),
-                    [
-                        "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-                        "--allow-file-access-from-files", "--user-data-dir=\(folder)/profile",
-                        "--window-size=\(width + 100),1000", "--dump-dom", "file://\(folder)/frame.html",
-                    ])
-                let title = shown.output.firstMatch(of: /<title>([^<]*)<\/title>/)?.1
-                #expect(title == "\(width) \(width) \(checks > 0) 0", "\(width): \(shown.output.suffix(300))")
+            try await withFolder { folder in
+                try html.write(toFile: "\(folder)/page.html", atomically: true, encoding: .utf8)
+                for width in [400, 1_400] {
+                    // Frames may be narrower than windows, and whoever frames the page measures it.
+                    let frame = """
+                        <iframe src="page.html" style="border:0;width:\(width)px;height:900px" onload="const w = this.contentWindow
+                        const d = w.document; document.title = [w.innerWidth, d.documentElement.scrollWidth,
+                        d.body.innerText.includes('Findings by check'),
+                        w.performance.getEntriesByType('resource').length].join(' ')"></iframe>
+                        """
+                    try frame.write(toFile: "\(folder)/frame.html", atomically: true, encoding: .utf8)
+                    let shown = try await OtherProgram.run(
+                        OtherProgram.chromium(),
+                        [
+                            "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+                            "--allow-file-access-from-files", "--user-data-dir=\(folder)/profile",
+                            "--window-size=\(width + 100),1000", "--dump-dom", "file://\(folder)/frame.html",
+                        ])
+                    let title = shown.output.firstMatch(of: /<title>([^<]*)<\/title>/)?.1
+                    #expect(
+                        title == "\(width) \(width) \(checks > 0) 0",
+                        "\(width): \((shown.output + shown.errors).suffix(300))")
+                }
             }
         }
     }
@@ -115,16 +116,17 @@ struct ReportTests {
     func file() async throws {
         try await withDatabase { database in
             try await database.loadIncident()
-            let path = FileManager.default.temporaryDirectory.path + "/report-\(UUID().uuidString).html"
-            defer { try? FileManager.default.removeItem(atPath: path) }
-            let wrote = try await json(["report", path], on: database, expecting: 0)
-            #expect(wrote["file"]?.string == path && wrote["checks"]?.integer == 0, "\(wrote)")
-            try #expect(String(contentsOfFile: path, encoding: .utf8).hasSuffix("</html>\n"))
-            let full = try await Tool.run(["report", "/dev/full"] + target(database))
-            #expect(full.exitCode == 74 && full.errors.contains("no regular file"), "\(full)")
-            for arguments in [["report"], ["report", "-", "--format", "json"], ["report", "-", "--now", "soon"]] {
-                let refused = try await Tool.run(arguments + target(database))
-                #expect(refused.exitCode == 64, "\(refused)")
+            try await withFolder { folder in
+                let path = "\(folder)/report.html"
+                let wrote = try await json(["report", path], on: database, expecting: 0)
+                #expect(wrote["file"]?.string == path && wrote["checks"]?.integer == 0, "\(wrote)")
+                try #expect(String(contentsOfFile: path, encoding: .utf8).hasSuffix("</html>\n"))
+                let full = try await Tool.run(["report", "/dev/full"] + target(database))
+                #expect(full.exitCode == 74 && full.errors.contains("no regular file"), "\(full)")
+                for arguments in [["report"], ["report", "-", "--format", "json"], ["report", "-", "--now", "soon"]] {
+                    let refused = try await Tool.run(arguments + target(database))
+                    #expect(refused.exitCode == 64, "\(refused)")
+                }
             }
         }
     }

@@ -115,8 +115,8 @@ struct SchemaTests {
             let made = try await StepFolder.with([:]) { folder in
                 try await Tool.run(["migrate", "create", "add-x", "--steps", folder.path, "--format", "json"])
             }
-            used.insert(try Self.held(made).schema)
-            used.insert(try Self.held(await Tool.run(["explain", "--format", "json"])).schema)
+            used.insert(try await Self.held(made).schema)
+            used.insert(try await Self.held(Tool.run(["explain", "--format", "json"])).schema)
             return used.union([Self.error])
         }
         #expect(try Self.fileNames() == used)
@@ -209,7 +209,7 @@ struct SchemaTests {
     func refused(arguments: [String], code: Int32) async throws {
         let result = try await Tool.run(arguments + ["--format", "json"])
         #expect(result.exitCode == code, "\(result)")
-        #expect(try Self.held(result).schema == Self.error)
+        #expect(try await Self.held(result).schema == Self.error)
     }
 
     @Test("hold for errors of a server that lets the user do nothing, or only read")
@@ -225,7 +225,7 @@ struct SchemaTests {
                 let result = try await Tool.run(
                     command + ["--uri", uri, "--database", database.name, "--format", "json"])
                 #expect(result.exitCode == 77, "\(result)")
-                #expect(try Self.held(result).schema == Self.error)
+                #expect(try await Self.held(result).schema == Self.error)
             }
         }
     }
@@ -235,12 +235,12 @@ struct SchemaTests {
         try await withDatabase { database in
             try await database.loadIncident()
             let result = try await Tool.run(["check"] + target(database) + ["--format", "json"])
-            #expect(try Self.objections(to: result.output, "check") == "")
+            #expect(try await Self.objections(to: result.output, "check") == "")
             let more = result.output.replacing("{", with: #"{"surprise":1,"#, maxReplacements: 1)
-            #expect(try Self.objections(to: more, "check").contains("surprise"))
+            #expect(try await Self.objections(to: more, "check").contains("surprise"))
             let fewer = result.output.replacing(#""clean":false,"#, with: "")
-            #expect(try Self.objections(to: fewer, "check").contains("clean"))
-            #expect(try Self.objections(to: result.output + result.output, "check").contains("one line"))
+            #expect(try await Self.objections(to: fewer, "check").contains("clean"))
+            #expect(try await Self.objections(to: result.output + result.output, "check").contains("one line"))
         }
     }
 
@@ -258,7 +258,7 @@ struct SchemaTests {
     ) async throws -> Printed {
         let result = try await Tool.run(arguments + target(database) + ["--format", "json"])
         if let code { #expect(result.exitCode == code, "\(arguments): \(result)") }
-        return try Self.held(result)
+        return try await Self.held(result)
     }
 
     /// Runs all commands that change nothing.
@@ -272,7 +272,7 @@ struct SchemaTests {
     }
 
     /// Holds what was printed against its schema.
-    private static func held(_ result: ToolResult) throws -> Printed {
+    private static func held(_ result: ToolResult) async throws -> Printed {
         let document = try result.json()
         let schema: String
         // A result has no exit code in it.
@@ -283,33 +283,20 @@ struct SchemaTests {
             #expect([0, 1, 2, 5].contains(result.exitCode), "\(result)")
             schema = try #require(schemas[document["command"]?.string ?? ""], "\(result)")
         }
-        let objections = try objections(to: result.output, schema)
+        let objections = try await objections(to: result.output, schema)
         #expect(objections == "", "\(result)")
         return Printed(document: document, schema: schema)
     }
 
     /// What the witness objects to in an output; empty where it objects to nothing.
-    private static func objections(to output: String, _ schema: String) throws -> String {
-        let file = FileManager.default.temporaryDirectory.appending(path: "output-\(UUID().uuidString).json")
-        try Data(output.utf8).write(to: file)
-        defer { try? FileManager.default.removeItem(at: file) }
-        let environment = ProcessInfo.processInfo.environment
-        let python = try environment["CHAT_ADMIN_PYTHON"] ?? ProjectFiles.path(".tools/venv/bin/python")
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: python)
-        process.arguments = [
-            try ProjectFiles.path("scripts/check_schema.py"), try ProjectFiles.path("docs/schema/\(schema).json"),
-        ]
-        let input = try FileHandle(forReadingFrom: file)
-        defer { try? input.close() }
-        process.standardInput = input
-        let errors = Pipe()
-        process.standardError = errors
-        try process.run()
-        let words = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        try #require([0, 1].contains(process.terminationStatus), "the witness itself failed: \(words)")
-        try #require((process.terminationStatus == 0) == words.isEmpty)
+    private static func objections(to output: String, _ schema: String) async throws -> String {
+        let answer = try await OtherProgram.run(
+            OtherProgram.python(),
+            [ProjectFiles.path("scripts/check_schema.py"), ProjectFiles.path("docs/schema/\(schema).json")],
+            input: output)
+        let words = answer.errors
+        try #require([0, 1].contains(answer.code), "the witness itself failed: \(words)")
+        try #require((answer.code == 0) == words.isEmpty)
         return words
     }
 

@@ -21,8 +21,8 @@ struct SeedTests {
             #expect(created.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/) != nil)
             for (name, password) in [("alice", "alicepass123"), ("testuser", "testpass123")] {
                 let hash = try await database.one("users", ["username": .string(name)])["hashed_password"]?.string
-                #expect(try Self.verifies(password, hash ?? ""))
-                #expect(try !Self.verifies("wrong", hash ?? ""))
+                #expect(try await Self.verifies(password, hash ?? ""))
+                #expect(try await !Self.verifies("wrong", hash ?? ""))
             }
             // Again: nothing is changed, byte for byte.
             let before = try await ServerImage(of: database, .naturalOrder)
@@ -54,7 +54,7 @@ struct SeedTests {
             let reset = try await json(["seed", "--reset-passwords", "--yes"], on: database, expecting: 0)
             #expect(reset.counts(of: "changes", "changed") == ["seed.password": ["users": 1]])
             let hash = try await database.one("users", ["username": "alice"])["hashed_password"]?.string
-            #expect(try Self.verifies("alicepass123", hash ?? ""))
+            #expect(try await Self.verifies("alicepass123", hash ?? ""))
             let run = try #require(reset["run"]?.string)
             _ = try await json(["runs", "undo", run, "--yes"], on: database, expecting: 0)
             #expect(try await database.all("users") == before)
@@ -73,7 +73,7 @@ struct SeedTests {
             let alice = try await database.one("users", ["username": "alice"])
             #expect(alice["role"] == "admin")
             #expect(alice["disabled"] == false)
-            #expect(try Self.verifies("alicepass123", alice["hashed_password"]?.string ?? ""))
+            #expect(try await Self.verifies("alicepass123", alice["hashed_password"]?.string ?? ""))
         }
     }
 
@@ -178,20 +178,11 @@ struct SeedTests {
     }
 
     /// The independent witness: passlib's bcrypt, as the application verifies.
-    static func verifies(_ password: String, _ hash: String) throws -> Bool {
-        let environment = ProcessInfo.processInfo.environment
-        let python = try environment["CHAT_ADMIN_PYTHON"] ?? ProjectFiles.path(".tools/venv/bin/python")
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: python)
-        process.arguments = [
-            "-c",
-            "import sys; from passlib.hash import bcrypt; sys.exit(0 if bcrypt.verify(sys.argv[1], sys.argv[2]) else 9)",
-            password, hash,
-        ]
-        process.standardError = Pipe()
-        try process.run()
-        process.waitUntilExit()
-        try #require([0, 9].contains(process.terminationStatus), "the witness itself failed")
-        return process.terminationStatus == 0
+    static func verifies(_ password: String, _ hash: String) async throws -> Bool {
+        let program =
+            "import sys; from passlib.hash import bcrypt; sys.exit(0 if bcrypt.verify(sys.argv[1], sys.argv[2]) else 9)"
+        let answer = try await OtherProgram.run(OtherProgram.python(), ["-c", program, password, hash])
+        try #require([0, 9].contains(answer.code), "the witness itself failed: \(answer.errors)")
+        return answer.code == 0
     }
 }

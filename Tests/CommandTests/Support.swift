@@ -7,6 +7,14 @@ import Testing
 /// The arguments that point the tool at a test's database.
 func target(_ database: TestDatabase) -> [String] { ["--uri", database.uri, "--database", database.name] }
 
+/// A folder of a test's own.
+func withFolder(_ body: (String) async throws -> Void) async throws {
+    let folder = FileManager.default.temporaryDirectory.path + "/chat-admin-test-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try await body(folder)
+}
+
 /// Runs a command on a database and decodes the one JSON document it prints.
 func json(
     _ arguments: [String], on database: TestDatabase, expecting code: Int32, within limit: Duration = Tool.timeLimit

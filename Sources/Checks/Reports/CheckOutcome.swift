@@ -66,7 +66,10 @@ package struct CheckOutcome: Sendable {
     package init(database: String) { self.database = database }
 
     /// Whether everything was looked at, and kept where that was asked for.
-    package var isComplete: Bool { hasLooked && failure == nil && unchecked.isEmpty }
+    package var isComplete: Bool { hasLookedAtAll && failure == nil }
+
+    /// Whether nothing was left out, whatever failed then.
+    var hasLookedAtAll: Bool { hasLooked && unchecked.isEmpty }
 
     /// Documents found for the first time.
     package var new: Int { found.reduce(0) { $0 + $1.new } }

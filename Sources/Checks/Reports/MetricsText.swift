@@ -17,15 +17,7 @@ package struct MetricsText {
     /// The new text.
     package private(set) var text = ""
 
-    private struct Series: Hashable {
-        let metric: String
-        let labels: [Label]
-    }
-
-    private struct Label: Hashable {
-        let name: String
-        let value: String
-    }
+    private typealias Label = (name: String, value: String)
 
     private static let prefix = "chat_admin_"
     /// What the file held of this database, and of others, which stays as it is.
@@ -50,7 +42,7 @@ package struct MetricsText {
         }
         old = all.filter { Self.database($0.line) == outcome.database }
         others = all.filter { Self.database($0.line) != outcome.database }
-        let database = [Label(name: "database", value: outcome.database)]
+        let database: [Label] = [("database", outcome.database)]
         let seconds = Self.seconds(now)
         add("check_up", "Whether the last check could look at the data.", [(database, outcome.hasLooked ? "1" : "0")])
         add(
@@ -78,7 +70,7 @@ package struct MetricsText {
                     ("database", outcome.database), ("code", name.code), ("collection", name.collection),
                     ("field", name.field), ("severity", severity.rawValue), ("state", state),
                 ]
-                samples.append((labels.map { Label(name: $0, value: $1) }, "\(count)"))
+                samples.append((labels, "\(count)"))
             }
         }
         for found in outcome.found {
@@ -87,27 +79,26 @@ package struct MetricsText {
                 [found.new, found.known, found.accepted])
         }
         let codes = Set(outcome.found.map(\.name.code))
-        if outcome.isComplete || (outcome.hasLooked && outcome.unchecked.isEmpty) {
+        if outcome.hasLookedAtAll {
             for code in outcome.codes where !codes.contains(code.rawValue) {
                 add((code.rawValue, "", ""), code.severity, [0, 0, 0])
             }
         }
         let written = Set(samples.map { Self.line("findings", $0.labels) })
         // What wasn't looked at may be as it was; what was is told above.
-        let isWhole = outcome.hasLooked && outcome.unchecked.isEmpty
         let looked = Set(outcome.codes.map(\.rawValue))
         let rest = old.filter { sample in
             guard sample.metric == "findings", !written.contains(sample.line) else { return false }
-            return !isWhole || !looked.contains { sample.line.contains("code=\"\($0)\"") }
+            return !outcome.hasLookedAtAll || !looked.contains { sample.line.contains("code=\"\($0)\"") }
         }
         self.add(
             "findings", "Documents with a finding, by what has become of it since the last recorded check.", samples,
-            kept: rest.map { ($0.line, $0.value) })
+            kept: rest)
     }
 
     private mutating func addState(_ outcome: CheckOutcome, _ database: [Label]) {
         let sizes = outcome.sizes.sorted { $0.key < $1.key }.map { name, size in
-            (database + [Label(name: "collection", value: name)], "\(size)")
+            (database + [("collection", name)], "\(size)")
         }
         addOrKeep("collection_documents", "Documents in a collection.", outcome.isComplete ? sizes : nil)
         let state = outcome.state
@@ -122,19 +113,18 @@ package struct MetricsText {
 
     private mutating func addOrKeep(_ metric: String, _ help: String, _ samples: [([Label], String)]?) {
         if let samples { return add(metric, help, samples) }
-        add(metric, help, [], kept: old.filter { $0.metric == metric }.map { ($0.line, $0.value) })
+        add(metric, help, [], kept: old.filter { $0.metric == metric })
     }
 
     private mutating func add(
         _ metric: String, _ help: String, _ samples: [(labels: [Label], value: String)],
-        kept: [(line: String, value: String)] = []
+        kept: [Sample] = []
     ) {
-        let lines =
-            samples.map { (Self.line(metric, $0.labels), $0.value) } + kept
-            + others.filter { $0.metric == metric }.map { ($0.line, $0.value) }
+        let written = samples.map { Sample(Self.line(metric, $0.labels), metric, $0.value) }
+        let lines = written + kept + others.filter { $0.metric == metric }
         guard !lines.isEmpty else { return }
         text += "# HELP \(Self.prefix)\(metric) \(help)\n# TYPE \(Self.prefix)\(metric) gauge\n"
-        for (line, value) in lines { text += "\(line) \(value)\n" }
+        for (line, _, value) in lines { text += "\(line) \(value)\n" }
     }
 
     private func kept(_ metric: String) -> String? { old.first { $0.metric == metric }?.value }

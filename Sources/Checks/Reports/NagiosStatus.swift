@@ -32,9 +32,9 @@ package struct NagiosStatus: Sendable {
     ///
     /// - Parameters:
     ///   - outcome: How the check ended.
-    ///   - counted: What counts: any finding, only new ones, or none.
+    ///   - failOn: What counts.
     ///   - isCompared: Whether there was a recorded check to compare it with.
-    package init(_ outcome: CheckOutcome, counting counted: Counting, isCompared: Bool) {
+    package init(_ outcome: CheckOutcome, counting failOn: FailOn, isCompared: Bool) {
         if let failure = outcome.failure {
             self.init(.unknown, Self.firstLine(failure), "")
             return
@@ -43,14 +43,7 @@ package struct NagiosStatus: Sendable {
             self.init(.unknown, "not looked at: " + outcome.unchecked.joined(separator: ", "), "")
             return
         }
-        func weight(_ item: CheckOutcome.Found) -> Int {
-            switch counted {
-            case .any: item.new + item.known
-            case .new: item.new
-            case .none: 0
-            }
-        }
-        let standing = outcome.found.filter { weight($0) > 0 }
+        let standing = outcome.found.filter { failOn.count(new: $0.new, known: $0.known) > 0 }
         let isCritical = standing.contains { $0.severity == .error && (!isCompared || $0.new > 0) }
         let level: Level = standing.isEmpty ? .good : isCritical ? .critical : .warning
         let findings = outcome.found.reduce(0) { $0 + $1.new + $1.known }
@@ -72,9 +65,6 @@ package struct NagiosStatus: Sendable {
         // A bar begins the figures.
         line = "CHAT \(level.word) - \(text.replacing("|", with: "/"))\(data)"
     }
-
-    /// What counts.
-    package enum Counting: Sendable { case any, new, none }
 
     private static func firstLine(_ text: String) -> String {
         text.split(whereSeparator: \.isNewline).first.map(String.init) ?? text

@@ -112,19 +112,18 @@ struct Report: AsyncParsableCommand {
     }
 
     private func row(_ acceptance: Acceptance) -> ReportData.Accepted {
-        let place = (acceptance.collection.map { ":\($0)" } ?? "") + (acceptance.field.map { ".\($0)" } ?? "")
         let documents = acceptance.documents.map { subjects in
             samples ? subjects.map { JSONValue(of: $0).text }.joined(separator: ", ") : "\(subjects.count) by _id"
         }
         return ReportData.Accepted(
-            number: "\(acceptance.number)", finding: acceptance.code + place,
+            number: "\(acceptance.number)", finding: acceptance.subject,
             until: acceptance.until.map(TimeText.lastDay) ?? "for ever",
             reason: acceptance.reason, user: acceptance.user, documents: documents)
     }
 
     /// A date, or a moment, in milliseconds since 1970.
     private static func time(_ text: String) -> Int64? {
-        let styles: [Date.ISO8601FormatStyle] = [.iso8601, .iso8601.year().month().day()]
+        let styles: [Date.ISO8601FormatStyle] = [.iso8601, TimeText.day]
         return styles.lazy.compactMap { try? Date(text, strategy: $0) }.first.map {
             Int64(($0.timeIntervalSince1970 * 1000).rounded())
         }

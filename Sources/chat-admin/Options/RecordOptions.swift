@@ -31,10 +31,6 @@ struct RecordingOptions: ParsableArguments {
     )
     var failOn = FailOn.any
 
-    enum FailOn: String, ExpressibleByArgument, CaseIterable {
-        case any, new, none
-    }
-
     func validate() throws {
         guard (1...36_500).contains(keep) else { throw ValidationError("--keep must be between 1 and 36,500 days.") }
     }
@@ -42,3 +38,5 @@ struct RecordingOptions: ParsableArguments {
     /// Whether the check is recorded.
     var isRecorded: Bool { record || kept.recordFile != nil }
 }
+
+extension FailOn: ExpressibleByArgument {}

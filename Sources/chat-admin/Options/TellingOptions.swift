@@ -50,7 +50,7 @@ struct TellingOptions: ParsableArguments {
     /// - Parameter records: Where records are kept, which is no output.
     func clash(with records: String?) -> String? {
         let files = output.map(\.path) + [metricsFile, records].compactMap { $0 }
-        let places = files.map(AtomicFile.place)
+        let places = files.map(FilePlace.init(resolving:))
         return zip(files, places).first { _, place in places.count { $0 == place } > 1 }?.0
     }
 }

@@ -14,6 +14,8 @@ struct AcceptedResult: CommandResult {
         let reason: String
         /// Until when; nil for ever.
         let until: String?
+        /// What it is about, as people write it.
+        fileprivate let subject: String
         /// The last day on which it holds.
         fileprivate let lastDay: String?
         /// Whether its time is over.
@@ -28,6 +30,7 @@ struct AcceptedResult: CommandResult {
         init(_ acceptance: Acceptance) {
             number = acceptance.number
             (code, collection, field) = (acceptance.code, acceptance.collection, acceptance.field)
+            subject = acceptance.subject
             ids = acceptance.documents?.map(JSONValue.init(of:))
             reason = acceptance.reason
             until = acceptance.until.map(TimeText.iso8601)
@@ -35,11 +38,6 @@ struct AcceptedResult: CommandResult {
             over = !acceptance.holds(at: WallClock.milliseconds)
             at = TimeText.iso8601(acceptance.at)
             user = acceptance.user
-        }
-
-        /// What it is about.
-        fileprivate var subject: String {
-            code + (collection.map { ":\($0)" } ?? "") + (field.map { ".\($0)" } ?? "")
         }
     }
 

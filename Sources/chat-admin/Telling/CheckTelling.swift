@@ -18,7 +18,7 @@ final class CheckTelling: Sendable {
     }
 
     private let options: TellingOptions
-    private let counting: NagiosStatus.Counting
+    private let failOn: FailOn
     private let database: String
     private let start = ContinuousClock.now
 
@@ -36,14 +36,8 @@ final class CheckTelling: Sendable {
     ///   - options: The options.
     ///   - failOn: What makes the check fail.
     ///   - database: The database as far as the options name it.
-    init(_ options: TellingOptions, failOn: RecordingOptions.FailOn, database: String?) {
-        self.options = options
-        counting =
-            switch failOn {
-            case .any: .any
-            case .new: .new
-            case .none: .none
-            }
+    init(_ options: TellingOptions, failOn: FailOn, database: String?) {
+        (self.options, self.failOn) = (options, failOn)
         self.database = database ?? ""
     }
 
@@ -184,7 +178,7 @@ final class CheckTelling: Sendable {
     private static let largest = 16 << 20
 
     private func show(_ news: News, _ console: Console) throws {
-        let status = NagiosStatus(news.outcome, counting: counting, isCompared: news.isCompared)
+        let status = NagiosStatus(news.outcome, counting: failOn, isCompared: news.isCompared)
         state.withLock { $0.exitCode = status.level.rawValue }
         try console.result([status.line], width: nil)
     }

@@ -182,11 +182,7 @@ struct Check: AsyncParsableCommand {
     private func counts(_ finding: Finding) -> Bool { strict || finding.severity == .error }
 
     private func fails(_ item: CheckComparison.Item) -> Bool {
-        switch recording.failOn {
-        case .any: item.new + item.known > 0
-        case .new: item.new > 0
-        case .none: false
-        }
+        recording.failOn.count(new: item.new, known: item.known) > 0
     }
 
     private func prune(_ store: any CheckStore) async throws {

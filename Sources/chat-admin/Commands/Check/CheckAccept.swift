@@ -77,8 +77,7 @@ struct CheckAccept: AsyncParsableCommand {
     /// When it ends, in milliseconds since 1970: with the end of the day, in UTC.
     private func end() throws -> Int64? {
         if until == "forever" { return nil }
-        let strategy = Date.ISO8601FormatStyle().year().month().day()
-        guard let day = try? Date(until, strategy: strategy) else {
+        guard let day = try? Date(until, strategy: TimeText.day) else {
             throw ValidationError("--until must be a date such as 2027-03-31, or `forever`.")
         }
         let end = day.addingTimeInterval(86_400)
