@@ -151,9 +151,12 @@ final class CheckTelling: Sendable {
         if !failures.isEmpty, news.outcome.failure == nil { news.outcome.failure = failures[0] }
         if let path = options.metricsFile {
             do {
-                let text = try MetricsText(news.outcome, now: WallClock.milliseconds, before: Self.content(of: path))
-                    .text
-                try AtomicFile.writeNow(Array(text.utf8), to: path)
+                // Another check may write its database's into the same file.
+                try FolderLock.holding(path) {
+                    let before = try Self.content(of: path)
+                    let text = try MetricsText(news.outcome, now: WallClock.milliseconds, before: before).text
+                    try AtomicFile.writeNow(Array(text.utf8), to: path)
+                }
             } catch {
                 let words = (error as? AtomicFile.Failure)?.description ?? "\(path) wasn't written: \(error)."
                 failures.append(words)
