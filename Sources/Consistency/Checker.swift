@@ -85,6 +85,7 @@ package struct Checker: Sendable {
     private let schema: DatabaseSchema
     private let workers: Int
     private let settle: Duration
+    private let near: Duration
     private let progress: ProgressReport
 
     /// Makes a checker.
@@ -94,15 +95,18 @@ package struct Checker: Sendable {
     ///   - schema: What is right.
     ///   - workers: How many connections count at once.
     ///   - settle: How long counts that look wrong are left alone before they are looked at again; zero looks once.
+    ///   - near: A server that answers faster is in the same place. From any other, what crosses the wire takes longer than
+    ///     what the server adds up.
     ///   - progress: Where progress is shown.
     package init(
         database: Database, schema: DatabaseSchema, workers: Int = RepairSettings.defaultWorkers,
-        settle: Duration = .zero, progress: @escaping ProgressReport
+        settle: Duration = .zero, near: Duration = .milliseconds(5), progress: @escaping ProgressReport
     ) {
         self.database = database
         self.schema = schema
         self.workers = workers
         self.settle = settle
+        self.near = near
         self.progress = progress
     }
 
@@ -225,7 +229,8 @@ package struct Checker: Sendable {
         let pass =
             wantsReferences
             ? try await CollectionPass(
-                over: collection, in: schema, database, counting: counting, counters: counters, interruption) : nil
+                over: collection, in: schema, database, counting: counting, counters: counters, within: near,
+                interruption) : nil
         if let pass {
             let hasFaults = try await check(by: pass, codes, &state)
             guard hasFaults || !pass.looksAtFields else { return }

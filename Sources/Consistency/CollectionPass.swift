@@ -51,12 +51,13 @@ struct CollectionPass: Sendable {
 
     /// Prepares a pass over a collection.
     ///
+    /// - Parameter near: A server that takes longer to answer is far away.
     /// - Returns: nil where another way is better: no counter counts it, no index holds what counting needs, the server is far
     ///   away, or its documents aren't in its memory. To read those one by one takes longer than to go over all of them
     ///   several times.
     init?(
         over collection: CollectionSchema, in schema: DatabaseSchema, _ database: Database,
-        counting: [CollectionSchema], counters: Counters, _ interruption: Interruption
+        counting: [CollectionSchema], counters: Counters, within near: Duration, _ interruption: Interruption
     ) async throws {
         let found = counting.lazy.compactMap { holder in
             holder.counters.first { counter in
@@ -68,7 +69,7 @@ struct CollectionPass: Sendable {
         }.first
         guard let (holder, counter) = found, database.server.topology != .sharded else { return nil }
         scan = try await CounterScan(database: database, collection: holder, counter: counter)
-        guard case .index(let name) = scan.access, try await database.isNear(),
+        guard case .index(let name) = scan.access, try await database.isNear(near),
             try await database.hasInMemory(collection.name)
         else { return nil }
         index = name
@@ -304,17 +305,15 @@ struct CollectionPass: Sendable {
 }
 
 extension Database {
-    /// A server that takes longer to answer is in another place, where what crosses the wire takes longer than what the server
-    /// adds up.
-    private static let near = Duration.milliseconds(5)
-
-    /// Whether the server is in the same place, by the fastest of some answers.
-    fileprivate func isNear() async throws -> Bool {
-        for _ in 0..<5 {
+    /// Whether the server is in the same place, by the fastest of its answers within a moment: a busy one, or a busy machine,
+    /// takes its time now and then.
+    fileprivate func isNear(_ near: Duration) async throws -> Bool {
+        let begin = ContinuousClock.now
+        repeat {
             let start = ContinuousClock.now
             _ = try await client.run(["ping": 1], on: name, mode: .read, readPreference: readPreference)
-            if ContinuousClock.now - start < Self.near { return true }
-        }
+            if ContinuousClock.now - start < near { return true }
+        } while ContinuousClock.now - begin < .milliseconds(300)
         return false
     }
 
