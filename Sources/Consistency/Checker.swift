@@ -33,7 +33,7 @@ package struct CheckReport: Sendable {
 
 /// What a check has found so far, for whoever has to tell before it has come to its end.
 package final class CheckSoFar: Sendable {
-    fileprivate struct State {
+    struct State {
         var findings = FindingCollector()
         var scanned: [String: Int] = [:]
         var unsettled: [CheckReport.Unsettled] = []
@@ -47,7 +47,7 @@ package final class CheckSoFar: Sendable {
     }
 
     /// What the first look at a collection's counter has seen.
-    fileprivate struct CounterLook {
+    struct CounterLook {
         /// The counter's field.
         let field: String
         /// How many counting documents.
@@ -58,7 +58,7 @@ package final class CheckSoFar: Sendable {
         let findings: FindingCollector
     }
 
-    fileprivate let state = Mutex(State())
+    let state = Mutex(State())
 
     /// Whether it is known what there is to look at.
     package var hasBegun: Bool { state.withLock { $0.hasBegun } }
@@ -81,12 +81,12 @@ package final class CheckSoFar: Sendable {
 
 /// Looks for everything that can be wrong with a database, and changes nothing.
 package struct Checker: Sendable {
-    private let database: Database
-    private let schema: DatabaseSchema
-    private let workers: Int
-    private let settle: Duration
+    let database: Database
+    let schema: DatabaseSchema
+    let workers: Int
+    let settle: Duration
     private let near: Duration
-    private let progress: ProgressReport
+    let progress: ProgressReport
 
     /// Makes a checker.
     ///
@@ -125,7 +125,13 @@ package struct Checker: Sendable {
         database.forgetCatalog()
         let present = try await database.collections()
         let holding = try await database.holding(schema.collections.map(\.name))
-        let parts = parts(present, holding, codes, interruption)
+        return try await look(at: parts(present, holding, codes, interruption), present, interruption, soFar)
+    }
+
+    /// Looks at one thing after another.
+    func look(
+        at parts: [Part], _ present: [String: CollectionDescription], _ interruption: Interruption, _ soFar: CheckSoFar
+    ) async throws -> CheckReport {
         let others = schema.collections.compactMap { collection in
             present[collection.name].flatMap { $0.isOrdinary ? nil : "\(collection.name) (it is a \($0.type))" }
         }
@@ -146,7 +152,7 @@ package struct Checker: Sendable {
     }
 
     /// One thing to look at: its name, and how.
-    private struct Part {
+    struct Part {
         let name: String
         let look: (inout CheckSoFar.State) async throws -> Void
     }
@@ -189,7 +195,7 @@ package struct Checker: Sendable {
     }
 
     /// Entries that a run has left open: a document may stand in the journal alone.
-    private func checkJournal(
+    func checkJournal(
         _ present: [String: CollectionDescription], _ codes: Set<FindingCode>, _ interruption: Interruption,
         _ findings: inout FindingCollector
     ) async throws {
@@ -202,10 +208,10 @@ package struct Checker: Sendable {
         }
     }
 
-    private func checkIdentities(
+    func checkIdentities(
         _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ findings: inout FindingCollector
     ) async throws {
-        guard !codes.isDisjoint(with: [.emptyID, .nullID, .textID, .foreignID]) else { return }
+        guard !codes.isDisjoint(with: Self.identityCodes) else { return }
         var collected = findings
         try await IdentityScan(database: database).forEachBatch(collection.name) { ids in
             for id in ids {
@@ -243,11 +249,15 @@ package struct Checker: Sendable {
         try await checkFields(collection, codes, &state.findings)
     }
 
-    private static let referenceCodes: Set<FindingCode> = [
+    static let identityCodes: Set<FindingCode> = [.emptyID, .nullID, .textID, .foreignID]
+
+    static let referenceCodes: Set<FindingCode> = [
         .emptyReference, .textReference, .missingReference, .danglingReference, .foreignOwner, .orphan,
     ]
 
-    private static let counterCodes: Set<FindingCode> = [.wrongCount, .countType, .wrongLatest]
+    static let fieldCodes: Set<FindingCode> = [.missingField, .fieldType]
+
+    static let counterCodes: Set<FindingCode> = [.wrongCount, .countType, .wrongLatest]
 
     /// Looks at a collection in one pass.
     ///
@@ -278,17 +288,17 @@ package struct Checker: Sendable {
         return outcome.hasFaults
     }
 
-    private func checkFields(
+    func checkFields(
         _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ findings: inout FindingCollector
     ) async throws {
-        guard !collection.fields.isEmpty, !codes.isDisjoint(with: [.missingField, .fieldType]) else { return }
+        guard !collection.fields.isEmpty, !codes.isDisjoint(with: Self.fieldCodes) else { return }
         for finding in try await FieldScan(database: database, collection: collection).findings()
         where codes.contains(finding.code) {
             findings.add(finding)
         }
     }
 
-    private func checkUsers(
+    func checkUsers(
         _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ findings: inout FindingCollector
     ) async throws {
         let scan = UserScan(database: database, collection: collection)
@@ -301,7 +311,7 @@ package struct Checker: Sendable {
         }
     }
 
-    private func checkCounters(
+    func checkCounters(
         _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ interruption: Interruption,
         _ state: inout CheckSoFar.State
     ) async throws {
@@ -327,19 +337,14 @@ package struct Checker: Sendable {
                 outcome = try await check.run(found)
             }
             state.findings.merge(collected.withLock { $0 })
-            state.scanned[collection.name] = max(state.scanned[collection.name] ?? 0, outcome.scanned)
-            guard !outcome.unsettled.isEmpty else { continue }
-            state.unsettled.append(
-                CheckReport.Unsettled(
-                    collection: collection.name, count: outcome.unsettled.count,
-                    samples: outcome.unsettled.prefix(Finding.sampleLimit).map { ["_id": $0] }))
+            state.add(outcome, collection.name)
         }
     }
 
     /// How often counts that look wrong are looked at again: what is still being changed then is told as such.
-    private static let mostLooks = 5
+    static let mostLooks = 5
 
-    private func checkCatalogue(
+    func checkCatalogue(
         _ present: [String: CollectionDescription], _ codes: Set<FindingCode>, _ findings: inout FindingCollector
     ) async throws {
         for collection in schema.collections {
@@ -369,9 +374,21 @@ package struct Checker: Sendable {
     }
 }
 
+extension CheckSoFar.State {
+    /// Adds what came of looking at a collection's counters.
+    mutating func add(_ outcome: CounterCheck.Outcome, _ collection: String) {
+        scanned[collection] = max(scanned[collection] ?? 0, outcome.scanned)
+        guard !outcome.unsettled.isEmpty else { return }
+        unsettled.append(
+            CheckReport.Unsettled(
+                collection: collection, count: outcome.unsettled.count,
+                samples: outcome.unsettled.prefix(Finding.sampleLimit).map { ["_id": $0] }))
+    }
+}
+
 extension FindingCollector {
     /// Adds counters that are wrong. A time that is absent is among the fields.
-    fileprivate mutating func add(
+    mutating func add(
         _ drifts: [CounterObservation], _ counter: Counter, _ collection: String, _ codes: Set<FindingCode>
     ) {
         for drift in drifts {

@@ -217,6 +217,17 @@ struct CounterScan: Sendable {
         return try await atOneMoment { session in try await observe(ids, session, fingerprints: true) }
     }
 
+    /// Those of some documents whose counters look wrong, looked at for the first time.
+    func drifts(of ids: [BSONValue]) async throws -> [CounterObservation] {
+        let together = access == .onePass ? max(ids.count, 1) : Self.observedTogether
+        var drifts: [CounterObservation] = []
+        for start in stride(from: 0, to: ids.count, by: together) {
+            let part = Array(ids[start..<min(start + together, ids.count)])
+            drifts += wrong(try await atOneMoment { session in try await observe(part, session, fingerprints: true) })
+        }
+        return drifts
+    }
+
     /// Looks at some documents' counters for the first time. On a replica set counter and counted are seen at one moment;
     /// where the server can't show one, both are read from the primary.
     private func observe(

@@ -79,6 +79,14 @@ package struct CollectionSchema: Sendable {
     }
 }
 
+extension CollectionSchema {
+    /// The same collection, of which nothing but one reference is looked at.
+    func referring(by reference: Reference) -> CollectionSchema {
+        CollectionSchema(
+            name: name, plural: plural, createdField: createdField, ownerField: nil, references: [reference])
+    }
+}
+
 /// A field that holds another document's `_id`.
 package struct Reference: Sendable {
     /// The field, top-level.

@@ -9,6 +9,8 @@ internal import MongoDriver
 struct FieldScan: Sendable {
     let database: Database
     let collection: CollectionSchema
+    /// Which documents are looked at; empty for all.
+    var condition: BSONDocument = [:]
 
     /// What is wrong, each finding with a document of each kind as sample.
     ///
@@ -52,7 +54,9 @@ struct FieldScan: Sendable {
 
     /// Matches what may break a rule.
     private var suspects: BSONDocument {
-        ["$or": .array(BSONArray(collection.fields.flatMap(Self.suspects).map { .document($0) }))]
+        var suspects = condition
+        suspects.append("$or", .array(BSONArray(collection.fields.flatMap(Self.suspects).map { .document($0) })))
+        return suspects
     }
 
     /// The documents that were found, by the types of their fields; nil where there are too many.

@@ -274,6 +274,11 @@ struct FindingCollector {
         }
     }
 
+    /// Forgets some findings, which were looked at otherwise.
+    mutating func remove(_ codes: Set<FindingCode>, _ collection: String, _ field: String) {
+        for code in codes { findings[Key(code: code, collection: collection, field: field)] = nil }
+    }
+
     /// In the order of the codes, then by collection and field. What follows from a finding is a part of it.
     var sorted: [Finding] {
         var whole = FindingCollector()

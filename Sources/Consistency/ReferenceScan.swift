@@ -165,6 +165,27 @@ struct ReferenceScan: Sendable {
         _ groups: [Group], _ reference: Reference, _ result: inout Result,
         known: (BSONValue) -> BSONValue? = { _ in nil }
     ) async throws {
+        for (group, code, cause) in try await verdicts(groups, reference, known: known) {
+            if code == .orphan, let account = group.references[reference.field] {
+                // Grouped by the account: a sample names one, not one of its documents.
+                result.findings.add(
+                    code, collection.name, reference.field, count: group.count, sample: [reference.field: account])
+                continue
+            }
+            let suspect = ReferenceSuspects.Suspect(
+                code: code, field: reference.field, references: group.references, count: group.count,
+                first: group.first, cause: cause)
+            for left in result.suspects.add(suspect) { result.findings.add(left, collection.name) }
+        }
+    }
+
+    /// Those of some documents of which one reference is wrong, each with the collection in which a document waits for the
+    /// `_id` that makes it right, where there is one.
+    ///
+    /// - Parameter known: As above.
+    func verdicts(
+        _ groups: [Group], _ reference: Reference, known: (BSONValue) -> BSONValue? = { _ in nil }
+    ) async throws -> [(group: Group, code: FindingCode, cause: String?)] {
         let groups = groups.filter { group in
             guard let value = group.references[reference.field], let owner = known(value) else { return true }
             return verdict(group, reference, [value.comparisonKey ?? value: owner]) != nil
@@ -172,23 +193,14 @@ struct ReferenceScan: Sendable {
         let owners = try await targets(of: groups, reference)
         let verdicts = groups.map { verdict($0, reference, owners) }
         let waiting = try await waiting(zip(groups, verdicts).filter { $1 == .danglingReference }.map(\.0), reference)
-        for (group, code) in zip(groups, verdicts) {
-            guard let code else { continue }
-            if code == .orphan, let account = group.references[reference.field] {
-                // Grouped by the account: a sample names one, not one of its documents.
-                result.findings.add(
-                    code, collection.name, reference.field, count: group.count, sample: [reference.field: account])
-                continue
-            }
-            var suspect = ReferenceSuspects.Suspect(
-                code: code, field: reference.field, references: group.references, count: group.count, first: group.first
-            )
+        return zip(groups, verdicts).compactMap { group, code in
+            guard let code else { return nil }
             if code == .danglingReference, let id = group.references[reference.field]?.objectID,
                 isRightOnceRepaired(group, waiting[id] ?? [], reference)
             {
-                suspect.cause = reference.target
+                return (group, code, reference.target)
             }
-            for left in result.suspects.add(suspect) { result.findings.add(left, collection.name) }
+            return (group, code, nil)
         }
     }
 
@@ -250,7 +262,7 @@ struct ReferenceScan: Sendable {
 
 extension FindingCollector {
     /// Adds what was seen wrong.
-    fileprivate mutating func add(_ suspect: ReferenceSuspects.Suspect, _ collection: String) {
+    mutating func add(_ suspect: ReferenceSuspects.Suspect, _ collection: String) {
         let finding = suspect.finding(collection)
         guard let cause = suspect.cause else { return add(finding) }
         add(finding, becauseOf: .textID, in: cause)

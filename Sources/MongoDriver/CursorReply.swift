@@ -8,6 +8,8 @@ struct CursorReply {
     let collection: String
     /// The documents of the batch, read where they are in the reply.
     let batch: BSONNestedValues
+    /// Of a stream of changes, the place after the batch.
+    let token: ResumeToken?
 
     /// Reads the reply to a cursor's command.
     ///
@@ -26,6 +28,7 @@ struct CursorReply {
         }
         collection = String(namespace.dropFirst(database.count + 1))
         (self.id, self.batch) = (id, batch)
+        token = reply.value(at: "cursor", "postBatchResumeToken")?.document.map(ResumeToken.init)
     }
 
     /// What is thrown when a reply isn't what a server says of a cursor.

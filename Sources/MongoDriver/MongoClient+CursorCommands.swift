@@ -20,6 +20,7 @@ extension MongoClient {
         }
         cursor.batch = reply.batch
         cursor.collection = reply.collection
+        cursor.changes?.token = reply.token
         cursor.position = reply.id == 0 ? .complete : .open(reply.id)
         if reply.id == 0 { cursor.endSession() }
         return true
@@ -52,9 +53,10 @@ extension MongoClient {
     private func more(_ cursor: OpenCursor, _ id: Int64, asking size: Int) throws(MongoError) -> CursorReply {
         let request = cursor.request
         // Unasked, the server fills 16 MB, of which the caller takes a part at a time.
-        let command: BSONDocument = [
+        var command: BSONDocument = [
             "getMore": .int64(id), "collection": .string(cursor.collection), "batchSize": .int64(Int64(size)),
         ]
+        if let changes = cursor.changes { command.append("maxTimeMS", .int64(changes.waitMS)) }
         let reply = try send(
             command, on: request.database, mode: .plain, readPreference: request.readPreference, options(of: cursor))
         if !request.isWriting { pool.reads.note(reply) }

@@ -17,6 +17,8 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
         case authentication
         /// The user may not do this.
         case unauthorized
+        /// A change stream can't be resumed: its place lies too far back, or isn't one of this server's.
+        static let changeHistoryLost: Set<Int32> = [222, 260, 280, 286]
         /// A unique key is there already.
         case duplicateKey
         /// A document fails the collection's validator.
@@ -140,6 +142,11 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
     /// (https://github.com/mongodb/specifications/blob/master/source/retryable-reads).
     var isRetryableRead: Bool { kind == .network || Self.retryableReads.contains(code) }
 
+    /// Whether a change stream can't begin where it was to: that lies too far back, or isn't a place of this server's.
+    package var isChangeHistoryLost: Bool {
+        ServerCode.changeHistoryLost.contains(code) || hasLabel("NonResumableChangeStreamError")
+    }
+
     private static let retryableReads: Set<Int32> = [91, 134, 189, 262, 10107, 11600, 11602, 13435, 13436]
 
     /// Says whether the server, or the driver on its behalf, put this label on the error.
@@ -184,6 +191,8 @@ extension MongoError {
         public static let commandNotSupportedOnView: Int32 = 166
         /// A snapshot is too old, or can't be read because the catalogue has changed since: to be tried again.
         public static let snapshotErrors: Set<Int32> = [239, 246]
+        /// A change stream can't be resumed: its place lies too far back, or isn't one of this server's.
+        static let changeHistoryLost: Set<Int32> = [222, 260, 280, 286]
         /// A unique key is there already.
         public static let duplicateKey: Int32 = 11000
     }

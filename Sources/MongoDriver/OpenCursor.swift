@@ -15,6 +15,16 @@ struct OpenCursor {
         case failed(MongoError)
     }
 
+    /// What belongs to a stream of changes.
+    struct Changes {
+        /// At most so many events come at once.
+        let batchSize: Int
+        /// How long the server waits for an event, in milliseconds.
+        var waitMS: Int64 = 1
+        /// The place after the last reply.
+        var token: ResumeToken?
+    }
+
     /// The command that opens it.
     let request: CursorRequest
     var position = Position.unsent
@@ -29,6 +39,9 @@ struct OpenCursor {
     /// The session that all its commands belong to, where the caller gave none: a server gives a cursor to the session
     /// alone that opened it.
     var session: OpaquePointer?
+
+    /// Where it is a stream of changes.
+    var changes: Changes?
 
     init(_ request: CursorRequest) { self.request = request }
 
