@@ -115,6 +115,8 @@ struct ReferenceSuspects: Sendable {
         let conditions = values.sorted { $0.key < $1.key }.map { field, values -> BSONValue in
             .document([field: ["$in": .array(BSONArray(values))]])
         }
+        // By one field alone, the server groups what isn't there together with what is null.
+        let alike = Dictionary(suspects.keys.map { ($0.withoutNulls, $0) }, uniquingKeysWith: { first, _ in first })
         var found: [BSONDocument: [BSONValue]] = [:]
         let cursor = try await database.client.find(
             database.namespace(collection), filter: ["$or": .array(BSONArray(conditions))],
@@ -124,8 +126,9 @@ struct ReferenceSuspects: Sendable {
             ], readPreference: database.readPreference)
         try await database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
             for document in documents {
-                let references = BSONDocument(
+                let exact = BSONDocument(
                     fields.compactMap { field in document[field].map { (field, $0) } })
+                let references = suspects[exact] == nil ? alike[exact.withoutNulls] ?? exact : exact
                 // What has come since is left to the next check.
                 guard let all = suspects[references], found[references]?.count ?? 0 < (all.map(\.count).max() ?? 0)
                 else {
@@ -141,5 +144,11 @@ struct ReferenceSuspects: Sendable {
                 body(suspect)
             }
         }
+    }
+}
+
+extension BSONDocument {
+    fileprivate var withoutNulls: BSONDocument {
+        BSONDocument(elements.filter { !$0.value.isNull }.map { ($0.key, $0.value) })
     }
 }

@@ -26,6 +26,21 @@ struct ReferencePartsTests {
         }
     }
 
+    @Test(
+        "a reference that isn't there and one that is null are told apart, and neither is lost",
+        arguments: TestServer.Kind.allCases)
+    func nothing(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            try await database.load("users", [["_id": .objectID(.min)]])
+            // The server groups both together where there is but one field to group by, as in sessions.
+            let ids = (1...5).map { BSONValue.objectID(ObjectID(timestamp: $0)) }
+            try await database.load(
+                "chat_sessions", ids.enumerated().map { $0 < 2 ? ["_id": $1] : ["_id": $1, "user_id": .null] })
+            let scanned = try await Self.scan(database, "chat_sessions", groupsAtOnce: .max)
+            #expect(scanned.findings == ["ref.missing user_id": 5])
+        }
+    }
+
     @Test("every document is in one part, whatever type its reference has", arguments: TestServer.Kind.allCases)
     func everyType(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in
