@@ -88,7 +88,7 @@ package struct CheckComparison: Sendable {
         let before = record?.items.first { $0.name == name }
         item.since = before?.since
         let isAllAccepted = accepted.contains { $0.subjects == nil }
-        let identities = finding.hasAllSubjects ? try finding.subjects.map(name.identity) : nil
+        let identities = finding.hasAllSubjects ? try finding.subjects.map(name.identity) + finding.carried : nil
         guard let identities, record == nil || before == nil || before?.identities != nil else {
             // Too many to be told apart: by their number.
             let known = min(finding.count, before?.count ?? (record == nil ? finding.count : 0))
@@ -101,14 +101,16 @@ package struct CheckComparison: Sendable {
         // A group, such as users with one name, counts for all of its documents.
         let weight = identities.isEmpty ? 0 : finding.count
         var (new, known, taken) = (0, 0, 0)
-        for (subject, identity) in zip(finding.subjects, identities) {
+        for (index, identity) in identities.enumerated() {
             if isAllAccepted || acceptedIDs.contains(identity) {
                 taken += 1
             } else if record == nil || earlier.contains(identity) {
                 known += 1
             } else {
                 new += 1
-                if item.newSubjects.count < Finding.sampleLimit { item.newSubjects.append(subject) }
+                if index < finding.subjects.count, item.newSubjects.count < Finding.sampleLimit {
+                    item.newSubjects.append(finding.subjects[index])
+                }
             }
         }
         let isByDocument = identities.count == weight

@@ -18,6 +18,9 @@ package struct CheckRecord: Sendable {
         package var since: Int64
         /// How many of the documents were accepted then.
         package var accepted = 0
+        /// Of the identities, in order, those that no check has seen since the present round of slices began; nil where
+        /// there is none.
+        package var unconfirmed: [UInt64]?
     }
 
     /// The number of the record: one more than that of the newest before it, whatever the clocks said.
@@ -29,8 +32,12 @@ package struct CheckRecord: Sendable {
     /// The tool's version, and the server's.
     package let toolVersion: String
     package let serverVersion: String
-    /// `full`.
+    /// `full` or `incremental`.
     package let mode: String
+    /// What an incremental check has looked at; nil for a full one, and in a record that was read.
+    package let coverage: CheckCoverage?
+    /// What a later check has to know, to look at what has changed alone; nil in what an older version has recorded.
+    package var basis: CheckBasis?
     /// The codes that were looked for.
     package let codes: [String]
     /// Whether everything was looked at.
@@ -58,23 +65,26 @@ package struct CheckRecord: Sendable {
     ///   - toolVersion: The tool's version.
     ///   - serverVersion: The server's version.
     ///   - now: The time, in milliseconds since 1970.
+    ///   - coverage: What was looked at; nil for everything.
     /// - Throws: `ChecksumError`.
     package init(
         _ report: CheckReport, codes: Set<FindingCode>, durationMS duration: Int64, toolVersion: String,
-        serverVersion: String, now: Int64
+        serverVersion: String, now: Int64, coverage: CheckCoverage? = nil
     ) throws {
         (number, at, durationMS) = (1, now, duration)
-        (self.toolVersion, self.serverVersion, mode) = (toolVersion, serverVersion, "full")
+        (self.toolVersion, self.serverVersion) = (toolVersion, serverVersion)
+        (mode, self.coverage) = (coverage == nil ? "full" : "incremental", coverage)
         self.codes = codes.map(\.rawValue).sorted()
         (isComplete, unchecked) = (report.unchecked.isEmpty, report.unchecked)
         items = try report.findings.map { finding in
             let name = FindingName(finding)
-            let identities = finding.hasAllSubjects ? try finding.subjects.map(name.identity).sorted() : nil
+            let identities =
+                finding.hasAllSubjects ? (try finding.subjects.map(name.identity) + finding.carried).sorted() : nil
             return Item(
                 name: name, severity: finding.severity.rawValue, count: finding.count, identities: identities,
                 since: now)
         }
-        sizes = report.scanned
+        sizes = report.sizes
         exitCode = 0
     }
 }
@@ -85,7 +95,7 @@ extension CheckRecord {
 
     /// As it is kept.
     package var document: BSONDocument {
-        [
+        var document: BSONDocument = [
             "_id": .string("\(Self.kind)/\(number)"), "kind": .string(Self.kind), "number": .int64(number),
             "at": .date(at),
             "durationMS": .int64(durationMS), "toolVersion": .string(toolVersion),
@@ -98,6 +108,9 @@ extension CheckRecord {
             "exitCode": .int32(exitCode), "new": .int64(Int64(new)), "resolved": .int64(Int64(resolved)),
             "baseline": .bool(isBaseline),
         ]
+        if let coverage { document.append("coverage", .document(coverage.document)) }
+        if let basis { document.append("basis", .document(basis.document)) }
+        return document
     }
 
     /// Reads one.
@@ -127,6 +140,8 @@ extension CheckRecord {
         new = Int(try fields.require("new", .count))
         resolved = Int(try fields.require("resolved", .count))
         isBaseline = try fields.read("baseline", .flag) ?? false
+        coverage = nil
+        basis = try fields.inner("basis").map { inner throws(StateError) in try CheckBasis(reading: inner) }
     }
 }
 
@@ -138,13 +153,24 @@ extension CheckRecord.Item {
         ]
         if let field = name.field { document.append("field", .string(field)) }
         if accepted > 0 { document.append("accepted", .int64(Int64(accepted))) }
-        if let identities {
-            let bytes = identities.flatMap { identity in
-                (0..<8).map { UInt8(truncatingIfNeeded: identity >> (56 - 8 * $0)) }
-            }
-            document.append("identities", .binary(BSONBinary(subtype: 0, bytes: bytes)))
-        }
+        if let identities { document.append("identities", Self.packed(identities)) }
+        if let unconfirmed, !unconfirmed.isEmpty { document.append("unconfirmed", Self.packed(unconfirmed)) }
         return document
+    }
+
+    private static func packed(_ identities: [UInt64]) -> BSONValue {
+        let bytes = identities.flatMap { identity in
+            (0..<8).map { UInt8(truncatingIfNeeded: identity >> (56 - 8 * $0)) }
+        }
+        return .binary(BSONBinary(subtype: 0, bytes: bytes))
+    }
+
+    private static func unpacked(_ fields: StateFields, _ name: String) throws(StateError) -> [UInt64]? {
+        guard let bytes = try fields.read(name, .binary)?.bytes else { return nil }
+        guard bytes.count % 8 == 0 else { throw fields.fault(name, "eight bytes for each document") }
+        return stride(from: 0, to: bytes.count, by: 8).map { start in
+            bytes[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) }
+        }
     }
 
     fileprivate init(reading fields: StateFields) throws(StateError) {
@@ -155,13 +181,7 @@ extension CheckRecord.Item {
         count = Int(try fields.require("count", .count))
         since = try fields.require("since", .date)
         accepted = Int(try fields.read("accepted", .count) ?? 0)
-        guard let bytes = try fields.read("identities", .binary)?.bytes else {
-            identities = nil
-            return
-        }
-        guard bytes.count % 8 == 0 else { throw fields.fault("identities", "eight bytes for each document") }
-        identities = stride(from: 0, to: bytes.count, by: 8).map { start in
-            bytes[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) }
-        }
+        identities = try Self.unpacked(fields, "identities")
+        unconfirmed = try Self.unpacked(fields, "unconfirmed")
     }
 }

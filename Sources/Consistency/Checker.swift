@@ -9,6 +9,8 @@ package struct CheckReport: Sendable {
     package let findings: [Finding]
     /// The number of documents looked at, by collection.
     package let scanned: [String: Int]
+    /// The number of documents that there are, by collection.
+    package let sizes: [String: Int]
     /// Counters that were being changed at every look: whether they are wrong isn't known.
     package let unsettled: [Unsettled]
     /// What wasn't looked at: because the check was asked to stop, or because it is no collection whose documents could be
@@ -36,6 +38,8 @@ package final class CheckSoFar: Sendable {
     struct State {
         var findings = FindingCollector()
         var scanned: [String: Int] = [:]
+        /// The sizes of the collections, where not all of their documents are looked at.
+        var sizes: [String: Int] = [:]
         var unsettled: [CheckReport.Unsettled] = []
         /// What is still to be looked at.
         var waiting: [String] = []
@@ -73,8 +77,9 @@ package final class CheckSoFar: Sendable {
             return CheckReport(
                 findings: $0.findings.sorted,
                 // What hasn't been counted yet isn't none.
-                scanned: waiting.isEmpty ? $0.scanned : $0.scanned.filter { $0.value > 0 }, unsettled: $0.unsettled,
-                unchecked: waiting + $0.others, isCutShort: !waiting.isEmpty)
+                scanned: waiting.isEmpty ? $0.scanned : $0.scanned.filter { $0.value > 0 },
+                sizes: $0.scanned.merging($0.sizes) { $1 }, unsettled: $0.unsettled, unchecked: waiting + $0.others,
+                isCutShort: !waiting.isEmpty)
         }
     }
 }

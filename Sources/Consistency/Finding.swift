@@ -136,8 +136,15 @@ package struct Finding: Sendable {
     /// What tells the documents concerned from others: their `_id`s, or of a finding that is grouped by something else, as
     /// duplicates are, what it is grouped by. At most ``mostSubjects``.
     package internal(set) var subjects: [BSONValue] = []
+    /// The same, where several documents have one.
+    private var accounts: Set<BSONValue> = []
     /// Whether ``subjects`` are all.
     package internal(set) var hasAllSubjects = true
+    /// How those are kept that an earlier check has found, and that haven't changed since; they are counted, and among
+    /// neither samples nor subjects.
+    package internal(set) var carried: [UInt64] = []
+    /// How many documents those are.
+    package internal(set) var carriedCount = 0
     /// What else is wrong for this reason alone: it is right once this is.
     package internal(set) var consequences: [Consequence] = []
 
@@ -195,10 +202,15 @@ package struct Finding: Sendable {
     /// Adds what was found of the same elsewhere.
     mutating func merge(_ other: Finding) {
         count += other.count
+        carried += other.carried
+        carriedCount += other.carriedCount
+        if consequences.isEmpty { consequences = other.consequences }
         hasAllSubjects = hasAllSubjects && other.hasAllSubjects
+        // Many documents may belong to one account.
+        let added = code == .orphan ? other.subjects.filter { accounts.insert($0).inserted } : other.subjects
         let room = Self.mostSubjects - subjects.count
-        if other.subjects.count > room { hasAllSubjects = false }
-        subjects += other.subjects.prefix(room)
+        if added.count > room { hasAllSubjects = false }
+        subjects += added.prefix(room)
         for sample in other.samples where !samples.contains(sample) {
             // In order, whoever comes first: two checks of the same data show the same.
             let position = samples.firstIndex { Self.precedes(sample, $0) } ?? samples.count

@@ -45,13 +45,14 @@ extension Checker {
         for collection in ordinary {
             parts.append(
                 Part(name: collection.name) { state in
-                    state.scanned[collection.name] = 0
+                    let size = try await database.documentCount(of: collection.name)
+                    (state.scanned[collection.name], state.sizes[collection.name]) = (0, size)
                     try await checkIdentities(collection, codes, &state.findings)
                     try looked(.all(Self.identityCodes, collection: collection.name, field: nil))
                     guard !collection.references.isEmpty else {
                         try await checkFields(collection, codes, &state.findings)
                         try await checkUsers(collection, codes, &state.findings)
-                        state.scanned[collection.name] = try await database.documentCount(of: collection.name)
+                        state.scanned[collection.name] = size
                         return try looked(.all(Set(FindingCode.allCases), collection: collection.name, field: nil))
                     }
                     try await look(
@@ -114,10 +115,13 @@ extension Checker {
         counting = found
         var outcome = look.outcome
         for reference in collection.references where reference.outlivesTarget && codes.contains(.orphan) {
+            // At the end of a round of slices what is gone without a trace is to be told, too.
             let mayDiffer =
                 touched.arrived.contains(reference.target) || touched.departed.contains(name)
-                || outcome.orphaned.contains(reference.field)
-            guard touched.gone.contains(reference.target) || orphaned.contains(reference.field) && mayDiffer
+                || slice.map { $0.upper == nil } ?? false
+            guard
+                touched.gone.contains(reference.target) || outcome.orphaned.contains(reference.field)
+                    || orphaned.contains(reference.field) && mayDiffer
             else { continue }
             // Whose account is gone is told by account: it isn't known which of an account's documents were known.
             progress(.note("Reading all of \(name): accounts that \(reference.field) names have come or gone."))

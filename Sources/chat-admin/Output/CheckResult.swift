@@ -23,6 +23,8 @@ struct CheckResult: CommandResult {
         var accepted: Int?
         /// Since when each recorded check has found it.
         var since: String?
+        /// How many of them were found before, and haven't changed since; nil for none, and where everything was looked at.
+        let carried: Int?
         /// Some of the new ones; nil for none.
         var newSamples: [JSONValue]?
         /// What is wrong for this reason alone; nil for nothing.
@@ -43,6 +45,49 @@ struct CheckResult: CommandResult {
         init(_ resolved: CheckComparison.Resolved) {
             (code, collection, field) = (resolved.name.code, resolved.name.collection, resolved.name.field)
             count = resolved.count
+        }
+    }
+
+    /// What `check --incremental` has looked at.
+    struct Coverage: Encodable {
+        /// `incremental`, or `full` where it couldn't be told what has changed.
+        let mode: String
+        /// Why everything was looked at.
+        var reason: String?
+        /// The recorded check since which it looked at what has changed.
+        var since: Int64?
+        var sinceAt: String?
+        /// By what it is known what has changed: `changeStream` or `index`.
+        var by: String?
+        /// How many documents had changed.
+        var changed: [String: Int]?
+        /// How many were looked at besides, as a part of the whole; nil for none.
+        var slice: [String: Int]?
+
+        init(fullBecause reason: String) { (mode, self.reason) = ("full", reason) }
+
+        init(_ coverage: CheckCoverage) {
+            mode = "incremental"
+            (since, sinceAt) = (coverage.since, TimeText.iso8601(coverage.sinceAt))
+            (by, changed) = (coverage.source.rawValue, coverage.changed)
+            slice = coverage.slices.isEmpty ? nil : coverage.slices
+        }
+
+        /// What it says, in words.
+        var sentences: [String] {
+            if let reason { return ["Everything was looked at, not only what has changed: \(reason)."] }
+            func list(_ counts: [String: Int]) -> String {
+                let parts = counts.sorted { $0.key < $1.key }.map { "\(Readable.count($0.value)) \($0.key)" }
+                return parts.isEmpty ? "nothing" : parts.joined(separator: ", ")
+            }
+            let source =
+                by == CheckCoverage.Source.index.rawValue
+                ? "indexes tell (no stream of changes)" : "the stream of changes tells"
+            var sentences = [
+                "Changed since check \(since ?? 0) (\(sinceAt ?? "")), as far as \(source): \(list(changed ?? [:])). What else was found then is taken over."
+            ]
+            if let slice { sentences.append("Besides, the next part of the whole: \(list(slice)).") }
+            return sentences
         }
     }
 
@@ -84,6 +129,8 @@ struct CheckResult: CommandResult {
     let findings: [Item]
     /// What the last recorded check found, and isn't found any more; nil where no check was compared.
     let resolved: [Consequence]?
+    /// What was looked at; nil without --incremental.
+    var coverage: Coverage?
     /// The record that was kept of this check.
     let recorded: Recorded?
     /// The newest damage, where there is any whose time is known.
@@ -95,7 +142,7 @@ struct CheckResult: CommandResult {
 
     private enum CodingKeys: String, CodingKey {
         case command, database, clean, complete, asOf, unchecked, findings, resolved, newestDamage, scanned, unsettled
-        case recorded, durationMS
+        case coverage, recorded, durationMS
     }
 
     init(
@@ -123,6 +170,7 @@ struct CheckResult: CommandResult {
                 new: isCompared ? compared?.new : nil, known: isCompared ? compared?.known : nil,
                 accepted: isCompared || compared?.accepted ?? 0 > 0 ? compared?.accepted : nil,
                 since: isCompared ? (compared?.since ?? record?.at).map(TimeText.iso8601) : nil,
+                carried: finding.carried.isEmpty ? nil : finding.carriedCount,
                 newSamples: isCompared
                     ? compared.flatMap { $0.newSubjects.isEmpty ? nil : $0.newSubjects.map(JSONValue.init(of:)) } : nil,
                 consequences: finding.consequences.isEmpty
@@ -141,6 +189,7 @@ struct CheckResult: CommandResult {
                 "Looked at \(looked.isEmpty ? "nothing" : looked) in \(Readable.duration(milliseconds: durationMS)), "
                     + "as of \(asOf).")
         ]
+        footer += (coverage?.sentences ?? []).map(style.faint)
         if isOld { footer.append(style.warning("The data are as of \(asOf): what has changed since isn't in them.")) }
         if let newestDamage {
             footer.append((newestDamage.recent ? style.warning : style.faint)(newestDamage.sentence))
@@ -207,6 +256,7 @@ extension CheckResult.Item {
             parts.append("\(Readable.count(known)) known" + (since.map { " since \($0.prefix(10))" } ?? ""))
         }
         if let accepted, accepted > 0 { parts.append("\(Readable.count(accepted)) accepted") }
+        if let carried { parts.append("\(Readable.count(carried)) of them unchanged, and not looked at again") }
         return parts.isEmpty ? [] : [parts.joined(separator: ", ")]
     }
 }

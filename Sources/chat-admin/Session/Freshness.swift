@@ -29,6 +29,9 @@ struct Freshness: Sendable {
         session.pool.oldestRead.map { Date(timeIntervalSince1970: Double($0.seconds)) } ?? start
     }
 
+    /// When the command began, by the server's clock, in milliseconds since 1970.
+    var began: Int64 { Int64(start.timeIntervalSince1970 * 1000) }
+
     /// How far the data were behind when they were read, at worst.
     var lag: Duration { session.pool.longestReadLag ?? .zero }
 

@@ -19,10 +19,12 @@ struct Check: AsyncParsableCommand {
 
             With --record each check is compared with the last one: what is new, what is known since when, what is right \
             again. --fail-on new fails for what is new alone; `check accept` keeps a finding from failing until a date.
+            With --incremental it looks at what has changed since then alone, and keeps what it knows of the rest.
             """, subcommands: [CheckAccept.self, CheckAccepted.self, CheckUnaccept.self, CheckHistory.self])
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var recording: RecordingOptions
+    @OptionGroup var increment: IncrementalOptions
     @OptionGroup var telling: TellingOptions
 
     @Option(
@@ -106,16 +108,17 @@ struct Check: AsyncParsableCommand {
             let report = soFar.report
             return try? news(report, compare(report), resultSoFar(report))
         }
-        let checker = Checker(database: database, schema: .chat, settle: settle.duration, progress: session.progress)
-        let report = try await checker.check(codes, interruption: session.interruption, soFar: soFar)
+        let looked = try await look(codes, records, since: freshness.began, soFar, session)
+        let report = looked.report
         if !report.isCutShort { try await freshness.check() }
         let damage = report.isCutShort ? nil : try await Self.damage(report, database)
         let comparison = try compare(report)
         let status = status(report, comparison, session)
-        let kept = await keep(report, comparison, codes, status, since: start, in: store, session)
-        let result = CheckResult(
+        let kept = await keep(looked, comparison, codes, status, since: start, in: store, session)
+        var result = CheckResult(
             report, database, freshness, made: made, damage: damage, comparison: comparison,
             record: try? kept.get(), duration: ContinuousClock.now - start)
+        result.coverage = looked.coverage
         var told = try news(report, comparison, result)
         if self.telling.metricsFile != nil, !report.isCutShort {
             told.outcome.state = await Self.state(database, session.console)
@@ -132,6 +135,49 @@ struct Check: AsyncParsableCommand {
         return status == .done || status == .findings ? changed ?? status : status
     }
 
+    /// What a check has looked at, what it has found, and what a later one has to know of it.
+    private struct LookedAt {
+        let report: CheckReport
+        /// Nil where everything was to be looked at.
+        var coverage: CheckResult.Coverage?
+        var plan: IncrementalPlan?
+        var basis: CheckBasis?
+    }
+
+    /// Looks at what has changed, or at everything.
+    ///
+    /// - Parameter begun: When the check began, by the server's clock, in milliseconds since 1970.
+    private func look(
+        _ codes: Set<FindingCode>, _ records: [CheckRecord], since begun: Int64, _ soFar: CheckSoFar,
+        _ session: CommandSession
+    ) async throws -> LookedAt {
+        let database = session.database
+        let checker = Checker(database: database, schema: .chat, settle: settle.duration, progress: session.progress)
+        var coverage: CheckResult.Coverage?
+        if increment.incremental {
+            let choice = try await IncrementalPlan.choose(
+                database, .chat, codes, records, toolVersion: ToolVersion.current, share: increment.slice?.value,
+                begun: begun, session.interruption)
+            switch choice {
+            case .incremental(let plan):
+                let found = try await checker.check(
+                    codes, of: plan.touched, orphaned: plan.carried.orphaned, interruption: session.interruption,
+                    soFar: soFar, looked: plan.carried.note)
+                // Of a check that was cut short it isn't known what still holds.
+                let report = found.isCutShort ? found : plan.carried.added(to: found, plan.touched.slices)
+                return LookedAt(
+                    report: report, coverage: CheckResult.Coverage(plan.coverage), plan: plan, basis: plan.basis)
+            case .full(let reason):
+                session.progress(.note("Looking at everything: \(reason)."))
+                coverage = CheckResult.Coverage(fullBecause: reason)
+            }
+        }
+        let basis =
+            recording.isRecorded ? try await IncrementalPlan.basis(database, .chat, begun: begun) : nil
+        let report = try await checker.check(codes, interruption: session.interruption, soFar: soFar)
+        return LookedAt(report: report, coverage: coverage, basis: basis)
+    }
+
     private func outcome(
         _ report: CheckReport, _ comparison: CheckComparison, _ database: String, _ codes: Set<FindingCode>,
         _ durationMS: Int64
@@ -144,7 +190,7 @@ struct Check: AsyncParsableCommand {
         outcome.codes = FindingCode.allCases.filter(codes.contains)
         outcome.unchecked = report.unchecked
         outcome.resolved = comparison.isBaseline ? 0 : comparison.resolved.reduce(0) { $0 + $1.count }
-        outcome.sizes = report.scanned
+        outcome.sizes = report.sizes
         outcome.durationMS = durationMS
         return outcome
     }
@@ -198,28 +244,30 @@ struct Check: AsyncParsableCommand {
 
     /// - Returns: What was kept; nil without --record.
     private func keep(
-        _ report: CheckReport, _ comparison: CheckComparison, _ codes: Set<FindingCode>, _ status: ExitStatus,
+        _ looked: LookedAt, _ comparison: CheckComparison, _ codes: Set<FindingCode>, _ status: ExitStatus,
         since start: ContinuousClock.Instant, in store: any CheckStore, _ session: CommandSession
     ) async -> Result<CheckRecord?, any Error> {
         guard recording.isRecorded else { return .success(nil) }
         do {
-            return .success(try await record(report, comparison, codes, status, since: start, in: store, session))
+            return .success(try await record(looked, comparison, codes, status, since: start, in: store, session))
         } catch {
             return .failure(error)
         }
     }
 
     private func record(
-        _ report: CheckReport, _ comparison: CheckComparison, _ codes: Set<FindingCode>, _ status: ExitStatus,
+        _ looked: LookedAt, _ comparison: CheckComparison, _ codes: Set<FindingCode>, _ status: ExitStatus,
         since start: ContinuousClock.Instant, in store: any CheckStore, _ session: CommandSession
     ) async throws -> CheckRecord {
         var record = try CheckRecord(
-            report, codes: codes, durationMS: (ContinuousClock.now - start).milliseconds,
+            looked.report, codes: codes, durationMS: (ContinuousClock.now - start).milliseconds,
             toolVersion: ToolVersion.current, serverVersion: session.database.server.version,
-            now: WallClock.milliseconds)
+            now: WallClock.milliseconds, coverage: looked.plan?.coverage)
+        record.basis = looked.basis
         for (index, item) in comparison.items.enumerated() {
             if let since = item.since { record.items[index].since = since }
             record.items[index].accepted = item.accepted
+            record.items[index].unconfirmed = looked.plan?.carried.unconfirmed(item.name)
         }
         record.exitCode = status.rawValue
         record.new = comparison.items.reduce(0) { $0 + $1.new }

@@ -1,0 +1,227 @@
+import BSON
+import Foundation
+import MongoDriver
+import TestSupport
+import Testing
+
+/// A check of what has changed knows what a whole check finds.
+@Suite("An incremental check", .timeLimit(.minutes(10)))
+struct IncrementalTests {
+    private static let recorded = ["check", "--incremental", "--record", "--settle", "0"]
+
+    /// What a record says was found.
+    private struct Found: Equatable {
+        var count: Int64
+        var severity: String
+        var documents: Set<String>
+    }
+
+    private static func findings(_ record: BSONDocument) -> [String: Found] {
+        (record["findings"]?.array?.values ?? []).compactMap(\.document).reduce(into: [:]) { result, item in
+            let place = ["code", "collection", "field"].map { item[$0]?.string ?? "" }.joined(separator: " ")
+            let bytes = item["identities"]?.binary?.bytes ?? []
+            result[place] = Found(
+                count: item["count"]?.integer ?? -1, severity: item["severity"]?.string ?? "",
+                documents: Set(stride(from: 0, to: bytes.count, by: 8).map { "\(bytes[$0..<$0 + 8])" }))
+        }
+    }
+
+    /// Where two checks differ. A whole one can't always tell documents apart.
+    private static func differences(_ first: [String: Found], _ second: [String: Found]) -> [String] {
+        Set(first.keys).union(second.keys).sorted().compactMap { place in
+            guard var one = first[place], var other = second[place] else {
+                return "\(place): \(first[place]?.count ?? 0) and \(second[place]?.count ?? 0)"
+            }
+            if one.documents.isEmpty || other.documents.isEmpty { (one.documents, other.documents) = ([], []) }
+            return one == other ? nil : "\(place): \(one) and \(other)"
+        }
+    }
+
+    private static func newest(_ database: TestDatabase) async throws -> BSONDocument {
+        let records = try await database.find("chat_admin.checks", ["kind": "check"])
+        return try #require(records.max { $0["number"]?.integer ?? 0 < $1["number"]?.integer ?? 0 })
+    }
+
+    /// What a whole check finds.
+    private static func whole(_ database: TestDatabase) async throws -> [String: Found] {
+        var found: [String: Found] = [:]
+        try await withFolder { folder in
+            let file = folder + "/whole.jsonl"
+            let result = try await Tool.run(["check", "--settle", "0", "--record-file", file] + target(database))
+            try #require([0, 1].contains(result.exitCode), "\(result)")
+            let text = try String(contentsOfFile: file, encoding: .utf8)
+            let line = try #require(text.split(separator: "\n").last)
+            found = findings(try ExtendedJSON.document(String(line)))
+        }
+        return found
+    }
+
+    /// Runs a check.
+    private static func check(_ database: TestDatabase, _ arguments: [String] = []) async throws -> BSONDocument {
+        let result = try await Tool.run(recorded + arguments + target(database) + ["--format", "json"])
+        try #require([0, 1].contains(result.exitCode), "\(result)")
+        return try result.json()
+    }
+
+    private static func mode(_ check: BSONDocument) -> String? { check.value(at: "coverage", "mode")?.string }
+
+    @Test("finds what a whole check finds, whatever was done since the last one", arguments: [1, 2, 3] as [UInt64])
+    func changes(seed: UInt64) async throws {
+        try await withDatabase(on: .replicaSet) { database in
+            var application = Application(seed: seed)
+            try await application.begin(database)
+            try await #expect(Self.mode(Self.check(database)) == "full")
+            for round in 1...12 {
+                try await application.act(12, database)
+                let check = try await Self.check(database)
+                #expect(Self.mode(check) == "incremental", "\(check)")
+                let record = try await Self.newest(database)
+                #expect(record["mode"] == "incremental")
+                let (found, whole) = (Self.findings(record), try await Self.whole(database))
+                #expect(Self.differences(found, whole) == [], "round \(round), after \(application.last)")
+            }
+        }
+    }
+
+    @Test("comes to know everything in a round of slices where changes leave no trace")
+    func slices() async throws {
+        try await withDatabase { database in
+            var application = Application(seed: 4)
+            try await application.begin(database)
+            try await #expect(Self.mode(Self.check(database)) == "full")
+            for round in 1...4 {
+                try await application.act(30, database)
+                // The first check may be in the middle of a round: what it has looked at by then may have changed.
+                for _ in 1...8 {
+                    let check = try await Self.check(database, ["--slice", "1/4"])
+                    #expect(Self.mode(check) == "incremental", "\(check)")
+                    #expect(check.value(at: "coverage", "by") == "index" && check.value(at: "coverage", "slice") != nil)
+                }
+                let found = Self.findings(try await Self.newest(database))
+                let whole = try await Self.whole(database)
+                #expect(Self.differences(found, whole) == [], "round \(round), after \(application.last)")
+            }
+        }
+    }
+}
+
+/// An application that does everything that can be done to its documents, right and wrong.
+private struct Application {
+    private var random: SplitMix64
+    private(set) var last: [String] = []
+    private static let users = (1...6).map { ObjectID.smallest(at: UInt32($0)) }
+    private static let sessions = (1...15).map { ObjectID.smallest(at: UInt32(100 + $0)) }
+    private static let documents = (1...60).map { ObjectID.smallest(at: UInt32(1_000 + $0)) }
+
+    init(seed: UInt64) { random = SplitMix64(seed: seed) }
+
+    /// A database that is right, but for what happened to be made.
+    mutating func begin(_ database: TestDatabase) async throws {
+        for user in Self.users.dropLast() {
+            try await database.load(
+                "users",
+                [Sample.user(["username": .string(user.hex), "email": .string(user.hex + "@example.com")], id: user)])
+        }
+        for session in Self.sessions.dropLast(3) {
+            try await database.load("chat_sessions", [self.session(.objectID(session))])
+        }
+        for id in Self.documents.dropLast(20) {
+            try await database.load("messages", [document(.objectID(id))])
+            try await database.load("artifacts", [document(.objectID(id))])
+        }
+        try await database.run([
+            "createIndexes": "messages",
+            "indexes": [["key": ["session_id": 1, "deleted": 1, "created_at": 1], "name": "counting"]],
+        ])
+    }
+
+    private mutating func session(_ id: BSONValue) -> BSONDocument {
+        var session = Sample.session(["user_id": user(), "message_count": .int32(Int32(random.number(0...3)))])
+        session["_id"] = id
+        return session
+    }
+
+    private mutating func user() -> BSONValue {
+        switch random.number(0...11) {
+        case 0:
+            [.null, "", "x", .string(Self.users[0].hex), .objectID(ObjectID.smallest(at: 77))][random.number(0...4)]
+        default: .objectID(random.pick(Self.users))
+        }
+    }
+
+    private mutating func sessionID() -> BSONValue {
+        let session = random.pick(Self.sessions)
+        switch random.number(0...9) {
+        case 0: return [.null, "", 7, .string("x"), .array([.objectID(session)])][random.number(0...4)]
+        case 1: return .string(random.happens(0.5) ? session.hex : session.hex.uppercased())
+        default: return .objectID(session)
+        }
+    }
+
+    private mutating func document(_ id: BSONValue) -> BSONDocument {
+        var document = Sample.message([
+            "session_id": sessionID(), "user_id": user(), "deleted": .bool(random.happens(0.2)),
+            "created_at": .date(Sample.moment + Int64(random.number(0...1000))),
+        ])
+        document["_id"] = id
+        return document
+    }
+
+    /// Does some things.
+    mutating func act(_ count: Int, _ database: TestDatabase) async throws {
+        last = []
+        for _ in 0..<count {
+            let command = step()
+            last.append((try? ExtendedJSON.relaxed(command)) ?? "")
+            do {
+                try await database.run(command)
+            } catch let error as MongoError where error.kind == .duplicateKey {
+                // It is there already.
+            }
+        }
+    }
+
+    private mutating func step() -> BSONDocument {
+        let name = random.pick(["messages", "artifacts"])
+        let id = BSONValue.objectID(random.pick(Self.documents))
+        let session = BSONValue.objectID(random.pick(Self.sessions))
+        let holder = random.pick([("messages", id), ("artifacts", id), ("chat_sessions", session)])
+        func update(_ name: String, _ id: BSONValue, _ update: BSONDocument) -> BSONDocument {
+            ["update": .string(name), "updates": [["q": ["_id": id], "u": .document(update)]]]
+        }
+        func delete(_ name: String, _ id: BSONValue) -> BSONDocument {
+            ["delete": .string(name), "deletes": [["q": ["_id": id], "limit": 1]]]
+        }
+        func insert(_ name: String, _ document: BSONDocument) -> BSONDocument {
+            ["insert": .string(name), "documents": [.document(document)]]
+        }
+        switch random.number(0...19) {
+        case 0...3: return insert(name, document(id))
+        case 4: return delete(name, id)
+        case 5: return update(name, id, document(id))
+        case 6: return update(name, id, ["$set": ["session_id": sessionID()]])
+        case 7: return update(name, id, ["$unset": [random.pick(["session_id", "user_id", "deleted"]): 1]])
+        case 8: return update(holder.0, holder.1, ["$set": ["user_id": user()]])
+        case 9:
+            return update(holder.0, holder.1, ["$set": [random.pick(["deleted", "created_at", "updated_at"]): "x"]])
+        case 10: return update(name, id, ["$set": ["deleted": .bool(random.happens(0.5))]])
+        case 11:
+            return update("chat_sessions", session, ["$set": ["message_count": .int32(Int32(random.number(0...4)))]])
+        case 12: return update("chat_sessions", session, ["$unset": ["last_message_at": 1]])
+        case 13: return delete("chat_sessions", session)
+        case 14: return insert("chat_sessions", self.session(session))
+        case 15:
+            // The bug.
+            let text = BSONValue.string(random.happens(0.5) ? "" : random.pick(Self.sessions).hex)
+            return random.happens(0.5) ? insert("chat_sessions", self.session(text)) : delete("chat_sessions", text)
+        case 16: return insert(name, document(random.pick(["", .string(random.pick(Self.documents).hex), 5])))
+        case 17: return delete("users", .objectID(random.pick(Self.users)))
+        case 18:
+            let user = random.pick(Self.users)
+            return insert(
+                "users",
+                Sample.user(["username": .string(user.hex), "email": .string(user.hex + "@example.com")], id: user))
+        default: return update("chat_sessions", session, ["$set": ["user_id": user(), "title": .int32(3)]])
+        }
+    }
+}
