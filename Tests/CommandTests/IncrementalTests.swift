@@ -103,6 +103,164 @@ struct IncrementalTests {
             }
         }
     }
+
+    /// A database with two sessions and a message in each, and a first record of it.
+    private static func begin(_ database: TestDatabase, _ arguments: [String] = []) async throws {
+        try await database.load("users", [Sample.user()])
+        let counts: BSONDocument = ["message_count": 1, "last_message_at": .date(Sample.moment)]
+        try await database.load(
+            "chat_sessions", [Sample.session(counts), Sample.session(counts, id: Sample.other)])
+        try await database.load(
+            "messages", [Sample.message(), Sample.message(["session_id": .objectID(Sample.other)])])
+        try await database.run(["create": "artifacts"])
+        try await database.run([
+            "createIndexes": "messages",
+            "indexes": [["key": ["session_id": 1, "deleted": 1, "created_at": 1], "name": "counting"]],
+        ])
+        let first = try await check(database, arguments)
+        #expect(mode(first) == "full" && reason(first).contains("no check is recorded yet"), "\(first)")
+    }
+
+    private static func reason(_ check: BSONDocument) -> String { check.value(at: "coverage", "reason")?.string ?? "" }
+
+    @Test("looks at everything where it can't tell what has changed, and says why")
+    func fallbacks() async throws {
+        try await withDatabase(on: .replicaSet) { database in
+            try await Self.begin(database)
+            try await #expect(Self.mode(Self.check(database)) == "incremental")
+            let less = try await Self.check(database, ["--only", "ref"])
+            #expect(Self.mode(less) == "incremental", "\(less)")
+            // The last one has looked at references alone; the one before it at everything.
+            try await #expect(Self.mode(Self.check(database)) == "incremental")
+
+            try await database.run(["drop": "artifacts"])
+            try await database.run(["create": "artifacts"])
+            let dropped = try await Self.check(database)
+            #expect(Self.reason(dropped).contains("the collection artifacts isn't the one"), "\(dropped)")
+
+            let newest = ["number": try await Self.newest(database)["number"] ?? .null] as BSONDocument
+            try await database.update("chat_admin.checks", newest, ["$set": ["toolVersion": "0.1"]])
+            let old = try await Self.check(database)
+            #expect(Self.reason(old).contains("was recorded by version 0.1 of this tool"), "\(old)")
+
+            // A place that no server knows, and one that this one hasn't come to.
+            for (data, words) in [("8200000001", "in a way that is known"), ("826FFFFFFF00000001", "hasn't come to")] {
+                let newest = ["number": try await Self.newest(database)["number"] ?? .null] as BSONDocument
+                try await database.update("chat_admin.checks", newest, ["$set": ["basis.token._data": .string(data)]])
+                let lost = try await Self.check(database)
+                #expect(Self.mode(lost) == "full" && Self.reason(lost).contains(words), "\(lost)")
+                try await #expect(Self.mode(Self.check(database)) == "incremental")
+            }
+            let tooLong = try await Self.newest(database)
+            try await database.update(
+                "chat_admin.checks", ["number": tooLong["number"] ?? .null],
+                [
+                    "$push": [
+                        "findings": [
+                            "code": "field.type", "collection": "messages", "field": "deleted", "severity": "error",
+                            "count": 20_000, "since": .date(0),
+                        ]
+                    ]
+                ])
+            let many = try await Self.check(database)
+            #expect(Self.reason(many).contains("couldn't tell the documents apart"), "\(many)")
+        }
+    }
+
+    /// Lets an hour pass since the last recorded check, where what was made before it would be looked at again.
+    private static func letTimePass(_ kind: TestServer.Kind, _ database: TestDatabase) async throws {
+        guard kind == .standalone else { return }
+        let newest = ["number": try await newest(database)["number"] ?? .null] as BSONDocument
+        let later = Int64(Date().timeIntervalSince1970 * 1000) + 3_600_000
+        try await database.update("chat_admin.checks", newest, ["$set": ["basis.begun": .date(later)]])
+    }
+
+    @Test(
+        "keeps what is known, says what it is, and forgets it once it is right",
+        arguments: [TestServer.Kind.standalone, .replicaSet])
+    func known(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            try await Self.begin(database)
+            // What is made now tells by its `_id` that it is new.
+            let (bad, text) = (
+                ObjectID(timestamp: UInt32(Date().timeIntervalSince1970)), BSONValue.string(Sample.session.hex)
+            )
+            var message = Sample.message(["session_id": text, "deleted": true])
+            message["_id"] = .objectID(bad)
+            try await database.load("messages", [message])
+            let arguments = ["--slice", "0", "--only", "ref,field,count,last"]
+            let first = try await Self.check(database, arguments)
+            #expect(Self.mode(first) == "incremental" && first["clean"] == false, "\(first)")
+            #expect(first.value(at: "coverage", "changed", "messages")?.integer == 1)
+            try await Self.letTimePass(kind, database)
+            let second = try await Self.check(database, arguments)
+            let finding = try #require(second["findings"]?.array?.values.first?.document)
+            #expect(finding["code"] == "ref.string" && finding["carried"]?.integer == 1, "\(second)")
+            #expect(finding["known"]?.integer == 1 && finding["new"]?.integer == 0 && second["clean"] == false)
+            #expect(finding["samples"]?.array?.values.isEmpty == true)
+            try await Self.letTimePass(kind, database)
+            let shown = try await Tool.run(Self.recorded + arguments + target(database))
+            #expect(shown.exitCode == 1)
+            #expect(shown.output.contains("unchanged, and not looked at again"), "\(shown)")
+            #expect(shown.output.contains("Changed since check 3 ("), "\(shown)")
+
+            try await database.update(
+                "messages", ["_id": .objectID(bad)], ["$set": ["session_id": .objectID(Sample.session)]])
+            // Where no stream tells, it is found in its part of the whole.
+            let right = try await Self.check(database, ["--slice", "1/1", "--only", "ref,field,count,last"])
+            #expect(right["clean"] == true, "\(right)")
+            #expect(right.counts(of: "resolved", "count") == ["ref.string": ["messages": 1]], "\(right)")
+        }
+    }
+
+    @Test("counts whole where messages were deleted for good, and finds whose account is gone")
+    func deleted() async throws {
+        try await withDatabase(on: .replicaSet) { database in
+            try await Self.begin(database)
+            try await database.run([
+                "delete": "messages", "deletes": [["q": ["session_id": .objectID(Sample.other)], "limit": 1]],
+            ])
+            let counted = try await Self.check(database)
+            #expect(counted.counts(of: "findings", "count")["count.wrong"] == ["chat_sessions": 1], "\(counted)")
+            try await database.run(["delete": "users", "deletes": [["q": [:], "limit": 1]]])
+            let orphans = try await Self.check(database)
+            #expect(
+                orphans.counts(of: "findings", "count")["ref.orphan"] == ["chat_sessions": 2, "messages": 1],
+                "\(orphans)")
+            try await database.load("users", [Sample.user()])
+            let back = try await Self.check(database)
+            #expect(back.counts(of: "findings", "count")["ref.orphan"] == nil, "\(back)")
+        }
+    }
+
+    @Test("goes on from a record in a file")
+    func reader() async throws {
+        try await withDatabase(on: .replicaSet) { database in
+            try await Self.begin(database)
+            try await withFolder { folder in
+                let arguments = ["check", "--incremental", "--record-file", folder + "/records", "--settle", "0"]
+                for mode in ["full", "incremental", "incremental"] {
+                    let result = try await Tool.run(arguments + target(database) + ["--format", "json"])
+                    let check = try result.json()
+                    #expect(Self.mode(check) == mode, "\(result)")
+                }
+                let history = try await json(
+                    ["check", "history", "--record-file", folder + "/records"], on: database, expecting: 0)
+                let modes = (history["checks"]?.array?.values ?? []).compactMap { $0.document?["mode"]?.string }
+                #expect(modes == ["incremental", "incremental", "full"])
+            }
+        }
+    }
+
+    @Test(
+        "takes a share of the whole, and nothing else",
+        arguments: ["1", "2/1", "0/4", "1/0", "a", "1/2/3", "-1/4", "1/10001"])
+    func share(text: String) async throws {
+        let result = try await Tool.run(["check", "--incremental", "--slice=\(text)", "--uri", "mongodb://127.0.0.1:1"])
+        #expect(result.exitCode == 64 && result.errors.contains("--slice"), "\(result)")
+        let alone = try await Tool.run(["check", "--slice", "1/4", "--uri", "mongodb://127.0.0.1:1"])
+        #expect(alone.exitCode == 64 && alone.errors.contains("--slice is a part of --incremental"), "\(alone)")
+    }
 }
 
 /// An application that does everything that can be done to its documents, right and wrong.
