@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from bson import ObjectId
-from pymongo import ASCENDING, MongoClient, UpdateOne, WriteConcern
+from pymongo import ASCENDING, MongoClient, ReadPreference, UpdateOne, WriteConcern
 
 T0 = datetime.datetime(2025, 1, 1)
 SESSIONS, MESSAGES = 100_000, 1_000_000
@@ -183,6 +183,34 @@ def whole_row(table, tool, db):
     table.add("a whole `check`", "one `$group` by session and owner: live messages, newest time, smallest `_id`", 0.75,
               lambda: tool.run(db, "check", expect=(0, 1))[0],
               lambda: timed(lambda: drain(db.messages.aggregate([{"$group": group}], allowDiskUse=True))))
+
+
+def incremental_rows(table, tool, db, ids, replica_set):
+    """A check of what has changed, where one session in a hundred got a message, against a check of everything."""
+    turn = [0]
+
+    def touch():
+        turn[0] += 1
+        touched = ids[turn[0] % 100::100]
+        now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+        owners = {s["_id"]: s["user_id"] for s in db.chat_sessions.find({"_id": {"$in": touched}}, {"user_id": 1})}
+        db.messages.insert_many(
+            [{"session_id": session, "user_id": owners[session], "content": "one more", "role": "user",
+              "created_at": now, "updated_at": now, "deleted": False, "deleted_at": None} for session in touched])
+        db.chat_sessions.bulk_write(
+            [UpdateOne({"_id": session}, {"$inc": {"message_count": 1},
+                                          "$set": {"last_message_at": now, "updated_at": now}})
+             for session in touched], ordered=False)
+
+    def check(*options):
+        return tool.run(db, "check", "--record", *options, expect=(0, 1), name=" ".join(("check",) + options))[0]
+
+    forget(db)
+    check()
+    where = "a replica set" if replica_set else "standalone, with 1/24 of the whole"
+    table.add(f"`check --incremental`, 1 % of the sessions changed ({where})", "a whole `check`",
+              0.05 if replica_set else None, lambda: check("--incremental"), check, touch)
+    forget(db)
 
 
 def recount_rows(table, tool, db, ids):
@@ -361,6 +389,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("--uri", "--tool", "--out"):
         parser.add_argument(name, required=True)
+    parser.add_argument("--replica-set-uri", help="a server of its own, with --replSet, that isn't initiated yet")
     parser.add_argument("--scale", type=float, default=1)
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
@@ -377,10 +406,27 @@ def main():
     identity_row(table, tool, db, small)
     reference_rows(table, tool, db, ids)
     recount_rows(table, tool, db, ids)
+    incremental_rows(table, tool, db, ids, False)
     step_rows(table, tool, client)
     file_rows(table, tool, client)
     memory(tool, db)
+    if options.replica_set_uri:
+        client.drop_database(db.name)
+        replicated = replica_set(options.replica_set_uri)
+        followed = Tool(options.tool, options.replica_set_uri)
+        incremental_rows(table, followed, replicated.bench, load(replicated.bench, sessions, messages), True)
+        for name, peak in followed.peaks.items():
+            tool.peaks[name] = max(tool.peaks.get(name, 0), peak)
     write(options, table, tool, client, sessions, messages)
+
+
+def replica_set(uri):
+    """Make a server a replica set of one, and wait until it takes writes."""
+    direct = MongoClient(uri, directConnection=True)
+    direct.admin.command("replSetInitiate", {"_id": "bench", "members": [{"_id": 0, "host": uri.split("//")[1]}]})
+    client = MongoClient(uri, replicaSet="bench")
+    client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
+    return client
 
 
 def write(options, table, tool, client, sessions, messages):

@@ -12,5 +12,8 @@ python=${CHAT_ADMIN_PYTHON:-.tools/venv/bin/python}
 swift build -c release --product chat-admin --static-swift-stdlib >&2  # as `make build` does
 read -r port _ dir < <(CHAT_ADMIN_MONGOD_CACHE_GB=${CACHE_GB:-1} scripts/mongod.sh start)
 trap 'scripts/mongod.sh stop "$dir"' EXIT
+read -r member _ second < <(CHAT_ADMIN_MONGOD_CACHE_GB=${CACHE_GB:-1} scripts/mongod.sh start --replSet bench)
+trap 'scripts/mongod.sh stop "$dir"; scripts/mongod.sh stop "$second"' EXIT
 "$python" Benchmarks/bench.py --uri "mongodb://127.0.0.1:$port" --tool .build/release/chat-admin \
-    --scale "${SCALE:-1}" --runs "${RUNS:-5}" --out "${OUT:-docs/performance.md}"
+    --replica-set-uri "mongodb://127.0.0.1:$member" --scale "${SCALE:-1}" --runs "${RUNS:-5}" \
+    --out "${OUT:-docs/performance.md}"

@@ -140,7 +140,7 @@ struct CollectionPass: Sendable {
     /// Looks at the documents of a range, and at those that refer to it, at one moment where the server can show it.
     private func look(at range: IDRange) async throws -> (Outcome, [CounterObservation]) {
         try await scan.atOneMoment { session in
-            let stored = try await scan.storedCounters(range, session)
+            let stored = try await scan.storedCounters(range.condition, session)
             var tally = Tally(self, stored: stored)
             try await read([scan.counter.reference: range.condition], session, into: &tally)
             tally.outcome.counting = stored.count

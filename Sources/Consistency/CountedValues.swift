@@ -109,9 +109,10 @@ struct LiveCount: Sendable {
         newest = [newest, other.newest].compactMap { $0 }.max()
     }
 
-    static func pipeline(_ counter: Counter, _ range: IDRange) -> [BSONDocument] {
+    /// - Parameter condition: Which counting documents, by their `_id`.
+    static func pipeline(_ counter: Counter, _ condition: BSONValue) -> [BSONDocument] {
         [
-            ["$match": .document([counter.reference: range.condition, counter.deletedField: false])],
+            ["$match": .document([counter.reference: condition, counter.deletedField: false])],
             [
                 "$group": [
                     "_id": .string("$" + counter.reference), "live": ["$sum": 1],

@@ -51,7 +51,7 @@ enum CounterAccess: Sendable, Equatable {
             [
                 "explain": [
                     "aggregate": .string(counter.counted),
-                    "pipeline": .array(BSONArray(LiveCount.pipeline(counter, range).map { .document($0) })),
+                    "pipeline": .array(BSONArray(LiveCount.pipeline(counter, range.condition).map { .document($0) })),
                     "hint": .string(name), "cursor": [:],
                 ],
                 "verbosity": "queryPlanner",

@@ -80,7 +80,7 @@ struct CounterScan: Sendable {
                 let scan = on(worker)
                 let start = ContinuousClock.now
                 let found = try await scan.atOneMoment { session in
-                    try await scan.drifts(in: range, index: name, fingerprints: fingerprints, session)
+                    try await scan.drifts(where: range.condition, index: name, fingerprints: fingerprints, session)
                 }
                 await ranges.took(ContinuousClock.now - start, documents: found.scanned)
                 scanned.add(found.scanned, ordering: .relaxed)
@@ -92,14 +92,16 @@ struct CounterScan: Sendable {
         return scanned.load(ordering: .relaxed) + others
     }
 
-    /// Counts one range from the index alone, and looks closer at what that doesn't decide.
+    /// Counts some documents' counted ones from the index alone, and looks closer at what that doesn't decide.
+    ///
+    /// - Parameter condition: Which documents, by their `_id`, an ObjectId.
     private func drifts(
-        in range: IDRange, index: String, fingerprints: Bool, _ session: ClientSession?
+        where condition: BSONValue, index: String, fingerprints: Bool, _ session: ClientSession?
     ) async throws -> (scanned: Int, drifts: [CounterObservation]) {
-        let stored = try await storedCounters(range, session)
+        let stored = try await storedCounters(condition, session)
         var live: [ObjectID: LiveCount] = [:]
         let groups = try await database.client.aggregate(
-            database.namespace(counter.counted), pipeline: LiveCount.pipeline(counter, range),
+            database.namespace(counter.counted), pipeline: LiveCount.pipeline(counter, condition),
             options: database.committed(
                 ["hint": .string(index), "batchSize": .int32(Int32(Self.batchSize)), "allowDiskUse": true], session),
             readPreference: database.readPreference, session: session)
@@ -149,15 +151,15 @@ struct CounterScan: Sendable {
         let owner: BSONValue?
     }
 
-    /// The counters of a range: as many as it was cut to hold.
+    /// The counters of the documents whose `_id` meets a condition: few enough to be held.
     func storedCounters(
-        _ range: IDRange, _ session: ClientSession?
+        _ condition: BSONValue, _ session: ClientSession?
     ) async throws -> [ObjectID: StoredCounter] {
         var stored: [ObjectID: StoredCounter] = [:]
         var projection = projection
         if let owner = collection.ownerField { projection.append(owner, 1) }
         let documents = try await database.client.find(
-            database.namespace(collection.name), filter: ["_id": range.condition],
+            database.namespace(collection.name), filter: ["_id": condition],
             options: database.committed(
                 [
                     "projection": .document(projection), "hint": ["_id": 1],
@@ -218,12 +220,26 @@ struct CounterScan: Sendable {
     }
 
     /// Those of some documents whose counters look wrong, looked at for the first time.
-    func drifts(of ids: [BSONValue]) async throws -> [CounterObservation] {
-        let together = access == .onePass ? max(ids.count, 1) : Self.observedTogether
-        var drifts: [CounterObservation] = []
-        for start in stride(from: 0, to: ids.count, by: together) {
-            let part = Array(ids[start..<min(start + together, ids.count)])
-            drifts += wrong(try await atOneMoment { session in try await observe(part, session, fingerprints: true) })
+    ///
+    /// - Parameter fingerprints: As for ``forEachDrift(fingerprints:workers:_:_:_:)``.
+    func drifts(of ids: [BSONValue], fingerprints: Bool) async throws -> [CounterObservation] {
+        guard case .index(let name) = access else {
+            return try await atOneMoment { session in
+                wrong(try await observe(ids, session, fingerprints: fingerprints))
+            }
+        }
+        let others = ids.filter { $0.type != .objectID }
+        let plain = ids.filter { $0.type == .objectID }
+        var drifts = try await atOneMoment { session in
+            wrong(try await observe(others, session, fingerprints: fingerprints))
+        }
+        for start in stride(from: 0, to: plain.count, by: Self.observedTogether) {
+            let part = BSONArray(plain[start..<min(start + Self.observedTogether, plain.count)])
+            drifts += try await atOneMoment { session in
+                try await self.drifts(
+                    where: ["$in": .array(part)], index: name, fingerprints: fingerprints, session
+                ).drifts
+            }
         }
         return drifts
     }

@@ -353,7 +353,7 @@ private struct Application {
         func insert(_ name: String, _ document: BSONDocument) -> BSONDocument {
             ["insert": .string(name), "documents": [.document(document)]]
         }
-        switch random.number(0...19) {
+        switch random.number(0...20) {
         case 0...3: return insert(name, document(id))
         case 4: return delete(name, id)
         case 5: return update(name, id, document(id))
@@ -379,6 +379,13 @@ private struct Application {
             return insert(
                 "users",
                 Sample.user(["username": .string(user.hex), "email": .string(user.hex + "@example.com")], id: user))
+        case 19:
+            let user = BSONValue.objectID(random.pick(Self.users))
+            let change: BSONDocument =
+                random.happens(0.3)
+                ? ["$unset": ["hashed_password": 1]]
+                : ["$set": ["username": .string(random.pick(["ann", "Ann", "bob"])), "full_name": .int32(1)]]
+            return update("users", user, change)
         default: return update("chat_sessions", session, ["$set": ["user_id": user(), "title": .int32(3)]])
         }
     }

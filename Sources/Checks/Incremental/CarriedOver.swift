@@ -12,11 +12,11 @@ package final class CarriedOver: Sendable {
 
     private struct Item {
         let finding: CheckRecord.Item
+        /// Whether each identity stands for one document.
+        let isByDocument: Bool
         var identities: Set<UInt64>
         /// Those that no check has seen since the present round of the whole began.
         var unconfirmed: Set<UInt64>
-        /// Whether each identity stands for one document.
-        var isByDocument: Bool { finding.name.code != FindingCode.orphan.rawValue }
     }
 
     private let schema: DatabaseSchema
@@ -37,10 +37,12 @@ package final class CarriedOver: Sendable {
         var items: [FindingName: Item] = [:]
         for item in record.items {
             // Everything else is looked at whole.
-            guard let code = FindingCode(rawValue: item.name.code), codes.contains(code), code.isOfDocument else {
+            guard let code = FindingCode(rawValue: item.name.code), codes.contains(code), code.isCarried else {
                 continue
             }
-            guard let identities = item.identities else {
+            // What holds no references is looked at whole, or is as it was.
+            let isWhole = schema.collection(item.name.collection)?.references.isEmpty ?? true
+            guard let identities = item.identities ?? (isWhole ? [] : nil) else {
                 let place = item.name.collection + (item.name.field.map { ".\($0)" } ?? "")
                 throw Objection(
                     description:
@@ -49,7 +51,7 @@ package final class CarriedOver: Sendable {
             }
             let isFirst = slices[item.name.collection].map { $0.lower == nil } ?? false
             items[item.name] = Item(
-                finding: item, identities: Set(identities),
+                finding: item, isByDocument: !isWhole && code != .orphan, identities: Set(identities),
                 unconfirmed: Set(isFirst ? identities : item.unconfirmed ?? []))
         }
         self.schema = schema
@@ -114,7 +116,7 @@ package final class CarriedOver: Sendable {
                 items[name]?.identities.subtract(item.unconfirmed)
                 items[name]?.unconfirmed = []
             }
-            return items.values.filter { !$0.identities.isEmpty }
+            return items.values.filter { !$0.isByDocument || !$0.identities.isEmpty }
         }
         return report.adding(
             kept.compactMap { item in
@@ -125,7 +127,7 @@ package final class CarriedOver: Sendable {
                 return CarriedFinding(
                     code: code, collection: name.collection, field: name.field,
                     count: item.isByDocument ? item.identities.count : item.finding.count, severity: severity,
-                    identities: item.identities.sorted())
+                    identities: item.finding.identities == nil ? nil : item.identities.sorted())
             }, schema)
     }
 
@@ -136,10 +138,11 @@ package final class CarriedOver: Sendable {
 }
 
 extension FindingCode {
-    /// Whether it is found document by document: in references, fields and counters.
-    fileprivate var isOfDocument: Bool {
+    /// Whether it is about documents, or their users: in references, fields and counters. Everything else is looked at whole.
+    fileprivate var isCarried: Bool {
         switch self {
-        case .emptyReference, .textReference, .missingReference, .danglingReference, .foreignOwner, .orphan,
+        case .duplicateUser, .lookalikeUser, .missingPassword, .emptyReference, .textReference, .missingReference,
+            .danglingReference, .foreignOwner, .orphan,
             .missingField, .fieldType, .wrongCount, .countType, .wrongLatest:
             true
         default: false

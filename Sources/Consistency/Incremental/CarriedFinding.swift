@@ -5,15 +5,15 @@ package struct CarriedFinding: Sendable {
     let field: String?
     let count: Int
     let severity: Severity
-    let identities: [UInt64]
+    let identities: [UInt64]?
 
     /// Describes it.
     ///
     /// - Parameters:
     ///   - count: How many documents.
-    ///   - identities: How they are kept: in a form that nobody but the keeper reads.
+    ///   - identities: How they are kept: in a form that nobody but the keeper reads; nil where they can't be told apart.
     package init(
-        code: FindingCode, collection: String, field: String?, count: Int, severity: Severity, identities: [UInt64]
+        code: FindingCode, collection: String, field: String?, count: Int, severity: Severity, identities: [UInt64]?
     ) {
         (self.code, self.collection, self.field) = (code, collection, field)
         (self.count, self.severity, self.identities) = (count, severity, identities)
@@ -30,7 +30,8 @@ extension CheckReport {
             var finding = Finding(
                 code: item.code, collection: item.collection, field: item.field, count: item.count, samples: [],
                 severity: item.severity, repair: item.code == .missingField ? rule?.repair : item.code.repair)
-            (finding.subjects, finding.carried, finding.carriedCount) = ([], item.identities, item.count)
+            (finding.subjects, finding.carried, finding.carriedCount) = ([], item.identities ?? [], item.count)
+            finding.hasAllSubjects = item.identities != nil
             findings.add(finding)
         }
         return CheckReport(

@@ -51,7 +51,7 @@ package struct ChangeEvent: Sendable {
 /// Adds changes up.
 struct ChangeCollector {
     private let schema: DatabaseSchema
-    private(set) var touched = TouchedDocuments()
+    private(set) var touched = TouchedDocuments(isComplete: true)
     /// What has come since, by its collection.
     private var new: [String: Set<BSONValue>] = [:]
 

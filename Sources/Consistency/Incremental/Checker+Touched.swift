@@ -14,8 +14,8 @@ package enum Looked: Sendable {
 }
 
 extension Checker {
-    /// Looks for findings in the documents that have changed, and in what hangs on them; `_id`s, users, guards, indexes and
-    /// the journal are looked at whole, for that is quick.
+    /// Looks for findings in the documents that have changed, and in what hangs on them; `_id`s, guards, indexes and the
+    /// journal are looked at whole, for that is quick, and so are users where one has changed.
     ///
     /// - Parameters:
     ///   - codes: What to look for.
@@ -50,6 +50,7 @@ extension Checker {
                     try await checkIdentities(collection, codes, &state.findings)
                     try looked(.all(Self.identityCodes, collection: collection.name, field: nil))
                     guard !collection.references.isEmpty else {
+                        guard !touched.leaves(collection.name) else { return }
                         try await checkFields(collection, codes, &state.findings)
                         try await checkUsers(collection, codes, &state.findings)
                         state.scanned[collection.name] = size
@@ -80,10 +81,13 @@ extension Checker {
     private static let together = 1_000
 
     /// Looks at what was touched of a collection, and at what refers to documents that have come or gone.
-    private func look(
+    ///
+    /// - Parameter isAccountsWhole: Whether all that belongs to an account that is gone is looked for, where only some of it
+    ///   was seen.
+    func look(
         _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ touched: TouchedDocuments,
         _ orphaned: Set<String>, _ counting: inout CountingDocuments, _ state: inout CheckSoFar.State,
-        _ looked: (Looked) throws -> Void
+        isAccountsWhole: Bool = true, _ looked: (Looked) throws -> Void
     ) async throws {
         let name = collection.name
         let ids = touched.ids[name] ?? []
@@ -120,7 +124,8 @@ extension Checker {
                 touched.arrived.contains(reference.target) || touched.departed.contains(name)
                 || slice.map { $0.upper == nil } ?? false
             guard
-                touched.gone.contains(reference.target) || outcome.orphaned.contains(reference.field)
+                touched.gone.contains(reference.target)
+                    || isAccountsWhole && outcome.orphaned.contains(reference.field)
                     || orphaned.contains(reference.field) && mayDiffer
             else { continue }
             // Whose account is gone is told by account: it isn't known which of an account's documents were known.
@@ -158,7 +163,7 @@ extension Checker {
             let found: @Sendable ([CounterObservation]) -> Void = { drifts in
                 collected.withLock { $0.add(drifts, counter, collection.name, codes) }
             }
-            let drifts = try await scan.drifts(of: ids)
+            let drifts = try await scan.drifts(of: ids, fingerprints: settle > .zero)
             var outcome = CounterCheck.Outcome(scanned: ids.count)
             if settle > .zero {
                 let suspects = CounterCheck.Suspects()
@@ -175,7 +180,7 @@ extension Checker {
 }
 
 /// The documents whose counters are to be looked at.
-private struct CountingDocuments {
+struct CountingDocuments {
     private(set) var ids: [String: Set<BSONValue>] = [:]
     private let schema: DatabaseSchema
 

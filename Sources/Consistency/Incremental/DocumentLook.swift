@@ -39,6 +39,7 @@ struct DocumentLook {
     ) async throws {
         var options = options
         options.append("projection", .document(BSONDocument((["_id"] + read).map { ($0, 1) })))
+        options.append("batchSize", .int32(Int32(Self.batchSize)))
         // Bounds of an index take the index's own order.
         if options["min"] == nil, options["max"] == nil {
             options.append("collation", .document(ExactMatch.collation))

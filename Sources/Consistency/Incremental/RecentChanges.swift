@@ -35,6 +35,15 @@ package struct RecentChanges: Sendable {
         }
     }
 
+    static let lost = "the server no longer knows all changes since then (its oplog has gone on)"
+
+    /// Opens the stream of changes.
+    func stream(after token: ResumeToken, batchSize: Int = 1000) async throws -> ChangeStream {
+        try await database.client.watch(
+            database.name, .after(token), pipeline: ChangeEvent.pipeline(schema), batchSize: batchSize,
+            readPreference: database.readPreference)
+    }
+
     /// What has changed, by the stream of changes.
     ///
     /// - Parameters:
@@ -54,11 +63,9 @@ package struct RecentChanges: Sendable {
         }
         let stream: ChangeStream
         do {
-            stream = try await database.client.watch(
-                database.name, .after(token), pipeline: ChangeEvent.pipeline(schema),
-                readPreference: database.readPreference)
+            stream = try await self.stream(after: token)
         } catch let error as MongoError where error.isChangeHistoryLost {
-            return .unknown("the server no longer knows all changes since then (its oplog has gone on)")
+            return .unknown(Self.lost)
         } catch let error as MongoError where error.kind == .unauthorized {
             return .unknown("the user may not follow the stream of changes")
         }
@@ -68,7 +75,7 @@ package struct RecentChanges: Sendable {
             return outcome
         } catch let error as MongoError where error.isChangeHistoryLost {
             await stream.close()
-            return .unknown("the server no longer knows all changes since then (its oplog has gone on)")
+            return .unknown(Self.lost)
         } catch {
             await stream.close()
             throw error
@@ -79,9 +86,12 @@ package struct RecentChanges: Sendable {
         _ stream: ChangeStream, to end: BSONTimestamp, _ interruption: Interruption
     ) async throws -> Outcome {
         var collected = ChangeCollector(schema)
+        var wait = 1
         while true {
             try interruption.check()
-            let batch = try await stream.next(waiting: .milliseconds(200))
+            let batch = try await stream.next(waiting: .milliseconds(wait))
+            // What nobody has asked for passes by without a word: only the place tells that the end has come.
+            wait = batch.events.isEmpty ? min(wait * 2, 200) : 1
             for event in batch.events {
                 if let reason = collected.add(ChangeEvent(event)) { return .unknown(reason) }
             }
@@ -96,17 +106,19 @@ package struct RecentChanges: Sendable {
     }
 
     /// Clocks differ, and what a request makes arrives a little later: so much before the last check counts as after it.
-    private static let margin: Int64 = 5 * 60_000
+    package static let usualMargin: Int64 = 5 * 60_000
 
     /// What can be told by an index: documents whose `_id`s were made since, and those that tell when they were changed.
     ///
     /// What else has changed has left no trace.
     ///
-    /// - Parameter since: When the last check began, in milliseconds since 1970, by the server's clock.
+    /// - Parameters:
+    ///   - since: When the last check began, in milliseconds since 1970, by the server's clock.
+    ///   - margin: How much before that counts as after it, in milliseconds.
     /// - Throws: `MongoError`.
-    package func byIndex(since: Int64) async throws -> Outcome {
-        let from = since - Self.margin
-        var touched = TouchedDocuments()
+    package func byIndex(since: Int64, margin: Int64 = usualMargin) async throws -> Outcome {
+        let from = since - margin
+        var touched = TouchedDocuments(isComplete: false)
         let seconds = UInt32(clamping: from / 1000)
         for collection in schema.collections {
             // Other `_id`s are the bug's; they tell no time.

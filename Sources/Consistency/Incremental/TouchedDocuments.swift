@@ -16,8 +16,14 @@ package struct TouchedDocuments: Sendable {
     /// Parts of the collections that are looked at besides.
     package var slices: [String: SliceRange] = [:]
 
+    /// Whether these are all that have changed: what isn't among them is as it was.
+    package let isComplete: Bool
+
     /// Nothing yet.
-    package init() {}
+    package init(isComplete: Bool) { self.isComplete = isComplete }
+
+    /// Whether nothing has changed in a collection.
+    package func leaves(_ collection: String) -> Bool { isComplete && ids[collection, default: []].isEmpty }
 
     /// How many documents there are.
     package var count: Int { ids.values.reduce(0) { $0 + $1.count } }

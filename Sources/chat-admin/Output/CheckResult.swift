@@ -170,7 +170,7 @@ struct CheckResult: CommandResult {
                 new: isCompared ? compared?.new : nil, known: isCompared ? compared?.known : nil,
                 accepted: isCompared || compared?.accepted ?? 0 > 0 ? compared?.accepted : nil,
                 since: isCompared ? (compared?.since ?? record?.at).map(TimeText.iso8601) : nil,
-                carried: finding.carried.isEmpty ? nil : finding.carriedCount,
+                carried: finding.carriedCount == 0 ? nil : finding.carriedCount,
                 newSamples: isCompared
                     ? compared.flatMap { $0.newSubjects.isEmpty ? nil : $0.newSubjects.map(JSONValue.init(of:)) } : nil,
                 consequences: finding.consequences.isEmpty

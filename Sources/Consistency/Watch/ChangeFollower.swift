@@ -1,0 +1,90 @@
+package import BSON
+internal import MongoDriver
+
+/// Follows what changes in a database, for as long as somebody asks.
+package struct ChangeFollower: Sendable {
+    /// How it is known what has changed.
+    private enum Source: Sendable {
+        /// The stream of changes.
+        case stream(ChangeStream)
+        /// Indexes, asked from time to time; the moment since which changes are wanted, by the server's clock.
+        case index(since: Int64)
+    }
+
+    /// What came of one look.
+    package enum Outcome: Sendable {
+        /// What has changed; the place in the stream of changes after it, where there is one.
+        case touched(TouchedDocuments, BSONDocument?)
+        /// It can't be told, for this reason: everything has to be looked at.
+        case unknown(String)
+    }
+
+    private let changes: RecentChanges
+    private let schema: DatabaseSchema
+    private var source: Source
+    /// Where the next part of the whole begins.
+    private var places: [String: BSONValue] = [:]
+
+    /// So many events are looked at together.
+    private static let together = 2_000
+    /// In this many looks everything was looked at, where changes may leave no trace: an hour, by default.
+    private static let looksOfAll = 720.0
+    /// Clocks differ, and what a request makes arrives a little later.
+    private static let margin: Int64 = 15_000
+
+    /// Begins to follow.
+    ///
+    /// - Parameters:
+    ///   - changes: The database.
+    ///   - schema: What is right.
+    ///   - token: The place in the stream of changes after which to begin; nil where there is none.
+    ///   - begun: Since when changes are wanted where there is no stream, by the server's clock, in milliseconds since 1970.
+    /// - Throws: `MongoError`.
+    package init(
+        _ changes: RecentChanges, _ schema: DatabaseSchema, after token: BSONDocument?, since begun: Int64
+    ) async throws {
+        (self.changes, self.schema) = (changes, schema)
+        if let token {
+            source = .stream(try await changes.stream(after: ResumeToken(token), batchSize: Self.together))
+        } else {
+            source = .index(since: begun)
+        }
+    }
+
+    /// Whether changes are told as they come.
+    package var isStream: Bool { if case .stream = source { true } else { false } }
+
+    /// Takes what has changed since the last look; a stream waits for it.
+    ///
+    /// - Parameters:
+    ///   - limit: How long to wait where nothing has changed; where there is no stream, not at all.
+    ///   - now: The time, by the server's clock, in milliseconds since 1970.
+    /// - Throws: `MongoError`: a stream can't be followed on then.
+    package mutating func next(waiting limit: Duration, now: Int64) async throws -> Outcome {
+        switch source {
+        case .stream(let stream):
+            var collected = ChangeCollector(schema)
+            let batch: ChangeStream.Batch
+            do {
+                batch = try await stream.next(waiting: limit)
+            } catch let error as MongoError where error.isChangeHistoryLost {
+                return .unknown(RecentChanges.lost)
+            }
+            for event in batch.events {
+                if let reason = collected.add(ChangeEvent(event)) { return .unknown(reason) }
+            }
+            return .touched(collected.touched, batch.token.document)
+        case .index(let since):
+            guard case .touched(var touched, _) = try await changes.byIndex(since: since, margin: Self.margin) else {
+                return .unknown("more than \(RecentChanges.most) documents have come or changed at once")
+            }
+            touched.slices = try await changes.slices(1 / Self.looksOfAll, after: places)
+            places = touched.slices.compactMapValues(\.upper)
+            source = .index(since: now)
+            return .touched(touched, nil)
+        }
+    }
+
+    /// Ends it.
+    package func close() async { if case .stream(let stream) = source { await stream.close() } }
+}
