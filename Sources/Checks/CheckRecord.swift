@@ -21,6 +21,13 @@ package struct CheckRecord: Sendable {
         /// Of the identities, in order, those that no check has seen since the present round of slices began; nil where
         /// there is none.
         package var unconfirmed: [UInt64]?
+
+        init(
+            name: FindingName, severity: String, count: Int, identities: [UInt64]?, since: Int64
+        ) {
+            (self.name, self.severity, self.count) = (name, severity, count)
+            (self.identities, self.since) = (identities, since)
+        }
     }
 
     /// The number of the record: one more than that of the newest before it, whatever the clocks said.

@@ -12,6 +12,8 @@ package protocol CheckStore: Sendable {
     ///
     /// - Returns: The record as it was kept: with its number, and the time of whoever keeps it.
     func append(_ record: CheckRecord) async throws -> CheckRecord
+    /// Keeps a record in place of the one with its number, which may be gone.
+    func replace(_ record: CheckRecord) async throws
     /// Accepts.
     ///
     /// - Returns: What was accepted, with its number.

@@ -51,6 +51,13 @@ package struct DatabaseCheckStore: CheckStore {
         return record
     }
 
+    package func replace(_ record: CheckRecord) async throws {
+        let document = record.document
+        _ = try await database.client.findAndModify(
+            database.namespace(StateCollection.checks), query: ["_id": document["_id"] ?? .null],
+            ["update": Self.stamping(document), "upsert": true])
+    }
+
     package func accept(_ acceptance: Acceptance) async throws -> Acceptance {
         var acceptance = acceptance
         _ = try await insert(Acceptance.kind) { number in
@@ -85,16 +92,20 @@ package struct DatabaseCheckStore: CheckStore {
     private func insert(_ kind: String, _ document: (Int64) -> BSONDocument) async throws -> BSONDocument {
         while true {
             let document = document(try await nextNumber(kind))
-            let stamped: BSONValue = ["$mergeObjects": [["$literal": .document(document)], ["at": "$$NOW"]]]
             do {
                 // One that has the number already isn't replaced, and makes the key a duplicate.
                 return try await database.client.findAndModify(
                     database.namespace(StateCollection.checks),
                     query: ["_id": document["_id"] ?? .null, "kind": ["$exists": false]],
-                    ["update": [["$replaceWith": stamped]], "upsert": true, "new": true]) ?? document
+                    ["update": Self.stamping(document), "upsert": true, "new": true]) ?? document
             } catch let error as MongoError where error.kind == .duplicateKey {
                 continue
             }
         }
+    }
+
+    /// An update that puts a document in another's place, with the server's time.
+    private static func stamping(_ document: BSONDocument) -> BSONValue {
+        [["$replaceWith": ["$mergeObjects": [["$literal": .document(document)], ["at": "$$NOW"]]]]]
     }
 }

@@ -47,6 +47,16 @@ package struct FileCheckStore: CheckStore {
         }
     }
 
+    package func replace(_ record: CheckRecord) async throws {
+        try await change { entries in
+            let entry = Entry(document: record.document, content: .check(record))
+            guard let index = entries.firstIndex(where: { $0.record?.number == record.number }) else {
+                return entries.append(entry)
+            }
+            entries[index] = entry
+        }
+    }
+
     package func accept(_ acceptance: Acceptance) async throws -> Acceptance {
         try await change { entries in
             var acceptance = acceptance

@@ -262,7 +262,7 @@ package struct Checker: Sendable {
 
     static let fieldCodes: Set<FindingCode> = [.missingField, .fieldType]
 
-    static let counterCodes: Set<FindingCode> = [.wrongCount, .countType, .wrongLatest]
+    static let counterCodes = FindingCode.ofCounters
 
     /// Looks at a collection in one pass.
     ///

@@ -67,6 +67,9 @@ package enum FindingCode: String, Sendable, CaseIterable, Codable {
         }
     }
 
+    /// Those that are about a counter.
+    package static let ofCounters = Set(allCases.filter(\.isOfCounter))
+
     /// What the bug itself writes.
     package static let ofBug: Set<FindingCode> = [.emptyID, .nullID, .textID, .emptyReference, .textReference]
 

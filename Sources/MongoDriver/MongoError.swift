@@ -17,8 +17,6 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
         case authentication
         /// The user may not do this.
         case unauthorized
-        /// A change stream can't be resumed: its place lies too far back, or isn't one of this server's.
-        static let changeHistoryLost: Set<Int32> = [222, 260, 280, 286]
         /// A unique key is there already.
         case duplicateKey
         /// A document fails the collection's validator.
@@ -142,6 +140,12 @@ public struct MongoError: Error, Sendable, CustomStringConvertible {
     /// (https://github.com/mongodb/specifications/blob/master/source/retryable-reads).
     var isRetryableRead: Bool { kind == .network || Self.retryableReads.contains(code) }
 
+    /// Whether it may pass by itself: the server is away, or another member has become the primary.
+    package var isPassing: Bool {
+        [Kind.network, .unreachable, .timeout].contains(kind) || Self.retryableReads.contains(code)
+            || ServerCode.cursorLost.contains(code)
+    }
+
     /// Whether a change stream can't begin where it was to: that lies too far back, or isn't a place of this server's.
     package var isChangeHistoryLost: Bool {
         ServerCode.changeHistoryLost.contains(code) || hasLabel("NonResumableChangeStreamError")
@@ -191,6 +195,8 @@ extension MongoError {
         public static let commandNotSupportedOnView: Int32 = 166
         /// A snapshot is too old, or can't be read because the catalogue has changed since: to be tried again.
         public static let snapshotErrors: Set<Int32> = [239, 246]
+        /// A cursor isn't there any more.
+        static let cursorLost: Set<Int32> = [43, 136, 175, 237]
         /// A change stream can't be resumed: its place lies too far back, or isn't one of this server's.
         static let changeHistoryLost: Set<Int32> = [222, 260, 280, 286]
         /// A unique key is there already.

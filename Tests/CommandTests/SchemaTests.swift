@@ -18,7 +18,8 @@ struct SchemaTests {
         "migrate create": "migrate-create", "migrate unlock": "migrate-unlock", "runs list": "runs-list",
         "runs show": "runs-show", "runs undo": "change", "runs pause": "runs-pause", "runs resume": "runs-pause",
         "history": "history", "check accept": "check-accepted", "check accepted": "check-accepted",
-        "check unaccept": "check-accepted", "check history": "check-history", "report": "report",
+        "check unaccept": "check-accepted", "check --watch": "watch", "check history": "check-history",
+        "report": "report",
     ]
 
     /// The schema of what any command prints that can't come to its end.
@@ -289,7 +290,7 @@ struct SchemaTests {
     }
 
     /// What the witness objects to in an output; empty where it objects to nothing.
-    private static func objections(to output: String, _ schema: String) async throws -> String {
+    static func objections(to output: String, _ schema: String) async throws -> String {
         let answer = try await OtherProgram.run(
             OtherProgram.python(),
             [ProjectFiles.path("scripts/check_schema.py"), ProjectFiles.path("docs/schema/\(schema).json")],

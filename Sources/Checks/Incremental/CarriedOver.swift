@@ -83,6 +83,8 @@ package final class CarriedOver: Sendable {
                 }
             case .documents(let ids, let collection):
                 try Self.forget(ids, collection, &items) { !$0.isOfCounter }
+            // All of these are looked at.
+            case .identities: break
             case .counters(let ids, let collection):
                 try Self.forget(ids, collection, &items) { $0.isOfCounter }
             }

@@ -7,6 +7,8 @@ internal import Synchronization
 package enum Looked: Sendable {
     /// The references and fields of some documents, by their `_id`s. Those that aren't there any more are among them.
     case documents([BSONValue], collection: String)
+    /// The `_id`s of some documents.
+    case identities([BSONValue], collection: String)
     /// The counters of some documents.
     case counters([BSONValue], collection: String)
     /// Everything of these kinds, in one field or in all of them.

@@ -25,12 +25,22 @@ extension Checker {
     package func look(
         _ codes: Set<FindingCode>, at touched: TouchedDocuments, orphaned: [String: Set<String>]
     ) async throws -> QuickLook {
-        let present = try await database.collections()
+        var present = try await database.collections()
+        if touched.ids.keys.contains(where: { present[$0] == nil }) {
+            database.forgetCatalog()
+            present = try await database.collections()
+        }
         var look = QuickLook()
         var state = CheckSoFar.State()
         var counting = CountingDocuments(touched, schema)
         for collection in schema.collections where present[collection.name]?.isOrdinary ?? false {
-            try await checkIdentities(of: touched.ids[collection.name] ?? [], collection, codes, &state.findings)
+            let ids = touched.ids[collection.name] ?? []
+            try await checkIdentities(of: ids, collection, codes, &state.findings)
+            look.looked.append(.identities(Array(ids), collection: collection.name))
+            // Where indexes tell what has changed, they tell all of these.
+            if !touched.isComplete {
+                look.looked.append(.all(Self.identityCodes, collection: collection.name, field: nil))
+            }
             guard collection.references.isEmpty else {
                 try await self.look(
                     collection, codes, touched, orphaned[collection.name] ?? [], &counting, &state,
@@ -38,12 +48,11 @@ extension Checker {
                 ) { look.looked.append($0) }
                 continue
             }
-            guard let ids = touched.ids[collection.name], !ids.isEmpty else { continue }
+            guard !ids.isEmpty else { continue }
             // Whether a name is taken twice hangs on all others.
             try await checkFields(collection, codes, &state.findings)
             try await checkUsers(collection, codes, &state.findings)
             look.looked.append(.all(Self.userCodes, collection: collection.name, field: nil))
-            look.looked.append(.documents(Array(ids), collection: collection.name))
         }
         look.findings = state.findings.sorted
         look.counting = counting.ids.filter { !$0.value.isEmpty }

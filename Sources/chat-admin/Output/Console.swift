@@ -83,6 +83,19 @@ final class Console: Sendable {
         try print(try json(value))
     }
 
+    /// Prints one of many results, on a line of its own.
+    ///
+    /// - Throws: ``Failure``, as for people; an encoding error.
+    func printLine(_ result: some CommandResult, _ format: OutputFormat) throws {
+        line.clear()
+        let lines =
+            switch format {
+            case .text: result.lines(TextStyle(usesColor: usesColor)).map(PlainText.line)
+            case .json: [try json(result)]
+            }
+        try Self.write(lines.map { $0 + "\n" }.joined(), to: STDOUT_FILENO)
+    }
+
     /// Prints a result that is a file of its own kind, as it is.
     ///
     /// - Throws: ``Failure``, as for people.

@@ -8,6 +8,7 @@ import Journal
 internal import MigrationEngine
 internal import Migrations
 internal import MongoDriver
+internal import Synchronization
 
 /// Looks for findings.
 struct Check: AsyncParsableCommand {
@@ -19,12 +20,14 @@ struct Check: AsyncParsableCommand {
 
             With --record each check is compared with the last one: what is new, what is known since when, what is right \
             again. --fail-on new fails for what is new alone; `check accept` keeps a finding from failing until a date.
-            With --incremental it looks at what has changed since then alone, and keeps what it knows of the rest.
+            With --incremental it looks at what has changed since then alone, and keeps what it knows of the rest. With --watch \
+            it stays and tells what is new.
             """, subcommands: [CheckAccept.self, CheckAccepted.self, CheckUnaccept.self, CheckHistory.self])
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var recording: RecordingOptions
     @OptionGroup var increment: IncrementalOptions
+    @OptionGroup var watching: WatchOptions
     @OptionGroup var telling: TellingOptions
 
     @Option(
@@ -51,9 +54,19 @@ struct Check: AsyncParsableCommand {
             throw ValidationError("--nagios prints one line; --output json=FILE writes the JSON beside it.")
         }
         if let objection = Seconds.objection("--settle", to: settle) { throw ValidationError(objection) }
+        guard watching.watch else { return }
+        let others = [
+            ("--nagios", telling.nagios), ("--output", !telling.output.isEmpty),
+            ("--metrics-file", telling.metricsFile != nil), ("--notify", telling.notify != nil),
+            ("--fail-on", recording.failOn != .any), ("--strict", strict), ("--slice", increment.slice != nil),
+        ]
+        if let other = others.first(where: \.1) {
+            throw ValidationError("\(other.0) is about the end of a check, and --watch has none.")
+        }
     }
 
     func run() async throws {
+        guard !watching.watch else { return try await stay() }
         let telling = CheckTelling(telling, failOn: recording.failOn, database: options.database)
         do {
             // Without --record a check changes nothing, and may ask a secondary.
@@ -66,6 +79,33 @@ struct Check: AsyncParsableCommand {
         }
         let code = telling.exitCode(ExitStatus.done.rawValue)
         if code != 0 { throw ExitCode(code) }
+    }
+
+    /// Watches until a signal comes, or the time is up: an orderly end, also where the server doesn't answer.
+    private func stay() async throws {
+        let hasBegun = Atomic(false)
+        try await CommandSession.run(
+            "check", options, requires: .chatDatabase,
+            changes: recording.record && recording.kept.recordFile == nil,
+            ended: { $0.isForced && hasBegun.load(ordering: .relaxed) ? ExitStatus.done.rawValue : $0.status.rawValue }
+        ) { session in
+            let codes = try codes()
+            let store = recording.kept.store(session.database)
+            if recording.isRecorded { try await prune(store) }
+            var watch = CheckWatch(
+                session, codes, settle: settle.duration, every: watching.interval.duration, options.format,
+                recording.isRecorded ? store : nil
+            ) { records in
+                let hello = try await session.database.client.run(["hello": 1], on: "admin", mode: .read)
+                return try await look(
+                    codes, records, since: hello["localTime"]?.date ?? WallClock.milliseconds, CheckSoFar(), session)
+            }
+            let (records, accepted) = (
+                try await store.records(limit: Self.comparedRecords), try await store.acceptances()
+            )
+            try await watch.run(records, accepted) { hasBegun.store(true, ordering: .relaxed) }
+            return .done
+        }
     }
 
     private func look(_ session: CommandSession, _ telling: CheckTelling) async throws -> ExitStatus {
@@ -136,7 +176,7 @@ struct Check: AsyncParsableCommand {
     }
 
     /// What a check has looked at, what it has found, and what a later one has to know of it.
-    private struct LookedAt {
+    struct LookedAt {
         let report: CheckReport
         /// Nil where everything was to be looked at.
         var coverage: CheckResult.Coverage?
@@ -154,7 +194,7 @@ struct Check: AsyncParsableCommand {
         let database = session.database
         let checker = Checker(database: database, schema: .chat, settle: settle.duration, progress: session.progress)
         var coverage: CheckResult.Coverage?
-        if increment.incremental {
+        if increment.incremental || watching.watch {
             let choice = try await IncrementalPlan.choose(
                 database, .chat, codes, records, toolVersion: ToolVersion.current, share: increment.slice?.value,
                 begun: begun, session.interruption)
@@ -173,7 +213,8 @@ struct Check: AsyncParsableCommand {
             }
         }
         let basis =
-            recording.isRecorded ? try await IncrementalPlan.basis(database, .chat, begun: begun) : nil
+            recording.isRecorded || watching.watch
+            ? try await IncrementalPlan.basis(database, .chat, begun: begun) : nil
         let report = try await checker.check(codes, interruption: session.interruption, soFar: soFar)
         return LookedAt(report: report, coverage: coverage, basis: basis)
     }

@@ -1,0 +1,284 @@
+internal import BSON
+internal import Chat
+internal import Checks
+internal import Consistency
+internal import Journal
+internal import MongoDriver
+internal import Synchronization
+
+/// Watches a database: tells what is new, and what is right again, until it is asked to stop.
+struct CheckWatch {
+    private let session: CommandSession
+    private let codes: Set<FindingCode>
+    private let isCounting: Bool
+    private let settle: Duration
+    private let every: Duration
+    private let format: OutputFormat
+    private let store: (any CheckStore)?
+    private let checker: Checker
+    private let changes: RecentChanges
+    /// Looks at everything, or at what has changed since a recorded check.
+    private let lookAtAll: ([CheckRecord]) async throws -> Check.LookedAt
+
+    private var watched = WatchedFindings()
+    private var counters: SettlingCounters
+    private var record: CheckRecord?
+    /// The place in the stream of changes up to which everything was looked at.
+    private var place: BSONDocument?
+    /// The server's clock when the last look began, in milliseconds since 1970.
+    private var begun: Int64 = 0
+    private var isKept = true
+    private var keptAt = ContinuousClock.now
+    private var cataloguedAt = ContinuousClock.now
+    private var recount: Recount?
+    private var needsRecount = false
+
+    /// Stores are written at most so often, and guards and indexes looked at.
+    private static let keeping = Duration.seconds(10)
+    private static let cataloguing = Duration.seconds(60)
+    /// How long a stream is listened to before anything else is looked at.
+    private static let listening = Duration.milliseconds(250)
+    /// A server that is away is asked again after so long.
+    private static let again = Duration.seconds(1)
+
+    /// Prepares a watch.
+    ///
+    /// - Parameters:
+    ///   - store: Where the watch keeps how far it has come; nil for nowhere.
+    ///   - every: How often indexes are asked where there is no stream of changes.
+    ///   - lookAtAll: Looks at everything, or at what has changed since one of some records.
+    init(
+        _ session: CommandSession, _ codes: Set<FindingCode>, settle: Duration, every: Duration,
+        _ format: OutputFormat, _ store: (any CheckStore)?,
+        lookAtAll: @escaping ([CheckRecord]) async throws -> Check.LookedAt
+    ) {
+        (self.session, self.settle, self.every) = (session, settle, every)
+        (self.codes, self.isCounting) = (codes, !codes.isDisjoint(with: FindingCode.ofCounters))
+        (self.format, self.store, self.lookAtAll) = (format, store, lookAtAll)
+        checker = Checker(database: session.database, schema: .chat, settle: settle, progress: session.progress)
+        changes = RecentChanges(session.database, .chat)
+        counters = SettlingCounters(session.database, .chat, settle: settle)
+    }
+
+    /// Watches until a signal comes, or the time is up.
+    ///
+    /// - Parameter begun: Called when everything was looked at, and the watch begins.
+    /// - Throws: What no waiting helps against; ``EngineError/interrupted(_:)`` where the time is up before it begins.
+    mutating func run(
+        _ records: [CheckRecord], _ accepted: [Acceptance], begun: () -> Void
+    ) async throws {
+        var hasBegun = false
+        do {
+            try await begin(records, accepted)
+            hasBegun = true
+            begun()
+            while true { try await follow() }
+        } catch EngineError.interrupted(let reason) where hasBegun || reason != .timeIsUp {
+            recount?.cancel()
+            try await keep(now: true)
+            session.console.remark(
+                "Watched. New: \(Readable.count(watched.new)); right again: \(Readable.count(watched.resolved)); "
+                    + "known now: \(Readable.count(watched.count)).")
+        }
+    }
+
+    // MARK: - Looking
+
+    private mutating func begin(_ records: [CheckRecord], _ accepted: [Acceptance]) async throws {
+        begun = try await serverTime()
+        let looked = try await lookAtAll(records)
+        try session.interruption.check()
+        let comparison = try CheckComparison(
+            looked.report, codes: codes, records: records, accepted: accepted, now: begun)
+        try tell(try watched.begin(looked.report.findings, comparison, now: begun))
+        place = looked.basis?.token
+        if let store {
+            var record = try CheckRecord(
+                looked.report, codes: codes, durationMS: 0, toolVersion: ToolVersion.current,
+                serverVersion: session.database.server.version, now: begun, coverage: looked.plan?.coverage)
+            record.basis = looked.basis
+            record.isBaseline = comparison.isBaseline
+            self.record = try await store.append(record)
+        }
+        let known = "\(Readable.count(watched.count)) known"
+        session.console.remark("Watching \(session.database.name), \(source): \(known).")
+    }
+
+    private var source: String {
+        place == nil
+            ? "asking indexes every \(Readable.duration(milliseconds: every.milliseconds))"
+            : "by the stream of changes"
+    }
+
+    /// Follows changes until that can't go on, and prepares to begin again.
+    private mutating func follow() async throws {
+        do {
+            var follower = try await ChangeFollower(changes, .chat, after: place, since: begun)
+            do {
+                while try await look(&follower) {}
+            } catch {
+                await follower.close()
+                throw error
+            }
+            await follower.close()
+        } catch let error as MongoError where error.isPassing {
+            session.console.remark("The server is away (\(error.message)); trying again.")
+            try await wait(Self.again)
+        } catch let error as MongoError where error.isChangeHistoryLost {
+            try await lookAgain(because: "the place in the stream of changes is lost")
+        }
+    }
+
+    /// - Returns: Whether it can go on.
+    private mutating func look(_ follower: inout ChangeFollower) async throws -> Bool {
+        try session.interruption.check()
+        let now = try await follower.isStream ? begun : serverTime()
+        switch try await follower.next(waiting: Self.listening, now: now) {
+        case .unknown(let reason):
+            try await lookAgain(because: reason)
+            return false
+        case .touched(let touched, let token):
+            if touched.count > 0 || !touched.slices.isEmpty { try await look(at: touched) }
+            for (collection, slice) in touched.slices where slice.upper == nil {
+                try tell(watched.endRound(of: collection))
+            }
+            let outcome = try await counters.look([:])
+            try update(outcome.findings, outcome.decided)
+            (place, begun) = (token, now)
+            isKept = isKept && touched.count == 0
+        }
+        try recountIfNeeded()
+        if ContinuousClock.now - cataloguedAt > Self.cataloguing {
+            cataloguedAt = .now
+            let catalogue = try await checker.lookAtCatalogue(codes)
+            try update(catalogue.findings, catalogue.looked)
+        }
+        try await keep(now: false)
+        if !follower.isStream { try await wait(every) }
+        return true
+    }
+
+    private mutating func look(at touched: TouchedDocuments) async throws {
+        let look = try await checker.look(codes, at: touched, orphaned: watched.orphaned)
+        try update(look.findings, look.looked)
+        guard isCounting else { return }
+        let outcome = try await counters.look(look.counting)
+        try update(outcome.findings, outcome.decided)
+        needsRecount = needsRecount || look.hasUncounted
+    }
+
+    private mutating func update(_ findings: [Finding], _ looked: [Looked]) throws {
+        try tell(
+            try watched.update(
+                findings.filter { codes.contains($0.code) }, looked, now: WallClock.milliseconds))
+    }
+
+    /// Looks at everything again: it isn't known what has changed.
+    private mutating func lookAgain(because reason: String) async throws {
+        session.console.remark("Looking at everything again: \(reason).")
+        begun = try await serverTime()
+        let looked = try await lookAtAll([])
+        try session.interruption.check()
+        try tell(
+            try watched.begin(
+                looked.report.findings, nil, now: WallClock.milliseconds))
+        (place, isKept) = (looked.basis?.token, false)
+        counters = SettlingCounters(session.database, .chat, settle: settle)
+        record?.basis = looked.basis
+    }
+
+    // MARK: - Counting everything
+
+    /// A count of everything, beside the watch: something was deleted, and what had counted it isn't known.
+    private final class Recount: Sendable {
+        private struct State {
+            var report: CheckReport?
+            var error: (any Error)?
+            var ended: ContinuousClock.Instant?
+        }
+
+        private let begun = ContinuousClock.now
+        private let state = Mutex(State())
+        private let work = Mutex<Task<Void, Never>?>(nil)
+
+        init(_ session: CommandSession, settle: Duration) {
+            let task = Task {
+                do {
+                    let database = session.database
+                    // On a connection of its own: the watch's waits for changes.
+                    let report = try await database.client.withSibling { client in
+                        let own = Database(
+                            client: client, name: database.name, server: database.server,
+                            readPreference: database.readPreference)
+                        return try await Checker(database: own, schema: .chat, settle: settle) { _ in }.check(
+                            FindingCode.ofCounters, interruption: session.interruption)
+                    }
+                    state.withLock { ($0.report, $0.ended) = (report, .now) }
+                } catch {
+                    state.withLock { ($0.error, $0.ended) = (error, .now) }
+                }
+            }
+            work.withLock { $0 = task }
+        }
+
+        /// What was found, once; nil where it isn't known yet, or was taken.
+        func take() throws -> CheckReport? {
+            try state.withLock { state in
+                defer { (state.report, state.error) = (nil, nil) }
+                if let error = state.error { throw error }
+                return state.report
+            }
+        }
+
+        /// Whether it has ended, and the next one wouldn't take more than a twentieth of the time.
+        var isLongAgo: Bool {
+            state.withLock { state in
+                state.ended.map { ended in ContinuousClock.now - ended > max((ended - begun) * 20, .seconds(5)) }
+                    ?? false
+            }
+        }
+
+        func cancel() { work.withLock { $0?.cancel() } }
+    }
+
+    private mutating func recountIfNeeded() throws {
+        if let found = try recount?.take(), !found.isCutShort {
+            let collections = DatabaseSchema.chat.collections.filter { !$0.counters.isEmpty }
+            try update(
+                found.findings,
+                collections.map { .all(FindingCode.ofCounters, collection: $0.name, field: nil) })
+        }
+        guard needsRecount, recount?.isLongAgo ?? true else { return }
+        (recount, needsRecount) = (Recount(session, settle: settle), false)
+    }
+
+    // MARK: - Telling and keeping
+
+    private mutating func tell(_ news: [WatchedFindings.News]) throws {
+        isKept = isKept && news.isEmpty
+        for item in news {
+            try session.console.printLine(WatchLine(item, session.database.name, at: WallClock.milliseconds), format)
+        }
+    }
+
+    /// Keeps how far the watch has come, for another one to go on from there.
+    private mutating func keep(now isLast: Bool) async throws {
+        guard let store, var record, !isKept, isLast || ContinuousClock.now - keptAt > Self.keeping else { return }
+        record.items = watched.items
+        (record.new, record.resolved) = (watched.new, watched.resolved)
+        record.basis?.token = place
+        record.basis?.begun = begun
+        self.record = record
+        try await store.replace(record)
+        (isKept, keptAt) = (true, .now)
+    }
+
+    private func serverTime() async throws -> Int64 {
+        let hello = try await session.database.client.run(["hello": 1], on: "admin", mode: .read)
+        return hello["localTime"]?.date ?? WallClock.milliseconds
+    }
+
+    private func wait(_ duration: Duration) async throws {
+        try await duration.wait(checking: session.interruption.check) { _ in }
+    }
+}
