@@ -102,7 +102,8 @@ extension Checker {
             try looked(.documents(some, collection: name))
         }
         if let slice {
-            try await look.look([:], slice.options, isWanted: { !ids.contains($0) }) { documents in
+            let isWanted = { !ids.contains($0) }
+            try await look.look([:], slice.options, isWanted: isWanted) { documents in
                 try looked(.documents(documents.map { $0["_id"] ?? .null }, collection: name))
                 found.addSlice(documents, of: collection)
             }
@@ -110,10 +111,9 @@ extension Checker {
         for reference in collection.references where !reference.outlivesTarget {
             let values = (touched.moved[reference.target] ?? []).flatMap(\.asReferences)
             for some in Array(Set(values)).chunks(of: Self.together) {
-                try await look.look(
-                    [reference.field: ["$in": .array(BSONArray(some))]],
-                    isWanted: { !ids.contains($0) && !(slice?.contains($0) ?? false) }
-                ) { documents in
+                let filter: BSONDocument = [reference.field: ["$in": .array(BSONArray(some))]]
+                let isWanted = { !ids.contains($0) && !(slice?.contains($0) ?? false) }
+                try await look.look(filter, isWanted: isWanted) { documents in
                     try looked(.documents(documents.map { $0["_id"] ?? .null }, collection: name))
                 }
             }

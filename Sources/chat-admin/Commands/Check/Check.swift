@@ -84,10 +84,12 @@ struct Check: AsyncParsableCommand {
     /// Watches until a signal comes, or the time is up: an orderly end, also where the server doesn't answer.
     private func stay() async throws {
         let hasBegun = Atomic(false)
+        let ended = { @Sendable (end: CommandEnd) in
+            end.isForced && hasBegun.load(ordering: .relaxed) ? ExitStatus.done.rawValue : end.status.rawValue
+        }
         try await CommandSession.run(
             "check", options, requires: .chatDatabase,
-            changes: recording.record && recording.kept.recordFile == nil,
-            ended: { $0.isForced && hasBegun.load(ordering: .relaxed) ? ExitStatus.done.rawValue : $0.status.rawValue }
+            changes: recording.record && recording.kept.recordFile == nil, ended: ended
         ) { session in
             let codes = try codes()
             let store = recording.kept.store(session.database)
