@@ -12,6 +12,8 @@ struct FieldHolder: Sendable {
     let collection: CollectionSchema
     let references: [Reference]
     let rules: [FieldRule]
+    /// Which documents alone are looked at, by `_id`; nil for all.
+    var ids: [BSONValue]?
 
     /// Changes of documents in which the same is to be mended.
     struct Group: Sendable {
@@ -30,8 +32,10 @@ struct FieldHolder: Sendable {
     var filter: BSONDocument {
         let filters =
             references.map { Self.filter(reference: $0.field) } + rules.map { Self.filter(absent: $0.field) }
-        if filters.count == 1 { return filters[0] }
-        return ["$or": .array(BSONArray(filters.map { .document($0) }))]
+        let wrong: BSONDocument =
+            filters.count == 1 ? filters[0] : ["$or": .array(BSONArray(filters.map { .document($0) }))]
+        guard let ids else { return wrong }
+        return ["$and": [["_id": ["$in": .array(BSONArray(ids))]], .document(wrong)]]
     }
 
     /// Matches the documents in which this may be to be mended.

@@ -1,4 +1,4 @@
-internal import BSON
+package import BSON
 package import Journal
 internal import MongoDriver
 internal import Synchronization
@@ -20,12 +20,18 @@ package struct FieldRepair: Sendable {
     private let database: Database
     private let schema: DatabaseSchema
     private let parts: Set<Part>
+    private let ids: [String: Set<BSONValue>]?
 
     /// Makes a repair.
-    package init(database: Database, schema: DatabaseSchema, _ parts: Set<Part>) {
+    ///
+    /// - Parameter ids: By collection, which documents alone are looked at; nil for all.
+    package init(
+        database: Database, schema: DatabaseSchema, _ parts: Set<Part>, of ids: [String: Set<BSONValue>]? = nil
+    ) {
         self.database = database
         self.schema = schema
         self.parts = parts
+        self.ids = ids
     }
 
     /// What the repair would do to the data as it is. Changes nothing.
@@ -72,21 +78,31 @@ package struct FieldRepair: Sendable {
         guard !holders.isEmpty else { return 0 }
         let names = holders.map(\.collection.name).sorted().joined(separator: ", ")
         return try await run.recording(words, in: names, isRepeated: true) {
-            var pass = try await mend(holders, run, settings, look: 1)
-            var passes = 1
-            // What the application changed between the look and the write is looked at again.
-            while !pass.moved.isEmpty, passes < Self.mostPasses {
-                run.totals.beginAttempt()
-                passes += 1
-                pass = try await mend(holders, run, settings, look: passes)
-            }
-            for ((collection, mend), ids) in pass.moved {
-                run.totals.left(
-                    mend.code.rawValue, collection, ids.count, field: mend.field,
-                    reason: "changed each time while it was looked at", samples: ids)
-            }
-            return pass.left
+            try await mend(holders, run, settings)
         }
+    }
+
+    /// The same, as a part of something that is recorded as a whole.
+    func applyUnrecorded(_ run: Run, _ settings: RepairSettings) async throws {
+        let holders = try await holders()
+        if !holders.isEmpty { _ = try await mend(holders, run, settings) }
+    }
+
+    private func mend(_ holders: [FieldHolder], _ run: Run, _ settings: RepairSettings) async throws -> Int {
+        var pass = try await mend(holders, run, settings, look: 1)
+        var passes = 1
+        // What the application changed between the look and the write is looked at again.
+        while !pass.moved.isEmpty, passes < Self.mostPasses {
+            run.totals.beginAttempt()
+            passes += 1
+            pass = try await mend(holders, run, settings, look: passes)
+        }
+        for ((collection, mend), ids) in pass.moved {
+            run.totals.left(
+                mend.code.rawValue, collection, ids.count, field: mend.field,
+                reason: "changed each time while it was looked at", samples: ids)
+        }
+        return pass.left
     }
 
     private static let mostPasses = 3
@@ -153,9 +169,10 @@ package struct FieldRepair: Sendable {
                 collection: collection,
                 references: parts.contains(.references)
                     ? collection.references.filter { schema.collection($0.target) != nil } : [],
-                rules: parts.contains(.absentFields) ? collection.fields.filter(\.isFilled) : [])
+                rules: parts.contains(.absentFields) ? collection.fields.filter(\.isFilled) : [],
+                ids: ids.map { Array($0[collection.name] ?? []) })
         }
-        .filter { !$0.references.isEmpty || !$0.rules.isEmpty }
+        .filter { (!$0.references.isEmpty || !$0.rules.isEmpty) && $0.ids?.isEmpty != true }
     }
 
     /// Reads the documents with something to be mended, in batches, and decides what becomes of each; several batches at

@@ -7,11 +7,22 @@ internal import MongoDriver
 package struct IdentityRepair: Sendable {
     private let database: Database
     private let schema: DatabaseSchema
+    /// Since when all moves are this process's own; nil where others' may be among them.
+    private let watchedSince: Int64?
 
     /// Makes a repair.
     package init(database: Database, schema: DatabaseSchema) {
+        self.init(database: database, schema: schema, watchedSince: nil)
+    }
+
+    /// Makes a repair of documents as they come.
+    ///
+    /// - Parameter watchedSince: Since when, in milliseconds since 1970, each document was seen as it came: one that was
+    ///   created later has never moved before.
+    init(database: Database, schema: DatabaseSchema, watchedSince: Int64?) {
         self.database = database
         self.schema = schema
+        self.watchedSince = watchedSince
     }
 
     /// What the repair would do. Changes nothing.
@@ -94,7 +105,7 @@ package struct IdentityRepair: Sendable {
                 ) {
                     try await forEachBatch(collection, skipping: refused, passed: progress.pass) { documents in
                         looks.meet(documents, in: collection.name)
-                        let (stayed, tried) = try await repair(documents, in: collection, rekeyer, run)
+                        let (stayed, tried, _) = try await repair(documents, in: collection, rekeyer, run)
                         refused.formUnion(stayed)
                         progress.pass(documents.count - tried)
                     }
@@ -133,13 +144,15 @@ package struct IdentityRepair: Sendable {
     /// The server takes 180 levels; a document stands a few levels down in its journal entry and in comparisons.
     private static let largestDepth = 170
 
-    private func repair(
+    func repair(
         _ documents: [BSONDocument], in collection: CollectionSchema, _ rekeyer: Rekeyer, _ run: Run
-    ) async throws -> (refused: Set<Refusal>, tried: Int) {
+    ) async throws -> (refused: Set<Refusal>, tried: Int, moved: [BSONValue]) {
         var (moves, refused) = try await moves(
             for: documents, in: collection, guesses: run.circumstances.followsUnfinished)
         let outcomes = try await rekeyer.move(moves.map { ($0.move, $0.code.rawValue) }, in: collection.name)
+        var moved: [BSONValue] = []
         for (move, outcome) in zip(moves, outcomes) {
+            if outcome == .moved { moved.append(move.move.newID) }
             switch outcome {
             case .idTaken where move.move.isRepeated:
                 refused.append(
@@ -157,7 +170,7 @@ package struct IdentityRepair: Sendable {
                         reason: "changed in two places; both documents were kept"))
             }
         }
-        return (Set(refused), moves.count)
+        return (Set(refused), moves.count, moved)
     }
 
     /// The collections that hold documents which can be changed, those that refer first.
@@ -169,7 +182,7 @@ package struct IdentityRepair: Sendable {
     /// Reads the documents whose `_id` can be repaired, whole, in batches.
     ///
     /// - Parameter passed: Told how many were passed over.
-    private func forEachBatch(
+    func forEachBatch(
         _ collection: CollectionSchema, skipping refused: Set<Refusal>, passed: (Int) -> Void = { _ in },
         _ body: ([BSONDocument]) async throws -> Void
     ) async throws {
@@ -209,8 +222,12 @@ package struct IdentityRepair: Sendable {
     ) async throws -> [Verdict] {
         let isCapped = present[collection.name]?.isCapped ?? false
         let source = SchemaReferenceSource(database: database, schema: schema)
-        let earlierMoves = try await StandingCopies(database: database, collection: collection, source: source)
-            .earlier(documents, guesses: guesses)
+        let old = documents.filter { !isNew($0, collection) }
+        let earlierMoves =
+            old.isEmpty
+            ? [:]
+            : try await StandingCopies(database: database, collection: collection, source: source)
+                .earlier(old, guesses: guesses)
         // A time series' fields can't be updated: its references couldn't follow.
         let texts = documents.compactMap { $0["_id"] }.filter { $0.type == .string }
         let stuck = try await database.countReferences(
@@ -270,6 +287,12 @@ package struct IdentityRepair: Sendable {
                 ))
         }
         return (moves, refused)
+    }
+
+    /// Whether a document was created since all moves are known.
+    private func isNew(_ document: BSONDocument, _ collection: CollectionSchema) -> Bool {
+        guard let watchedSince, let created = document[collection.createdField]?.date else { return false }
+        return created > watchedSince && created <= WallClock.milliseconds + 1_000
     }
 
     private func existing(_ ids: Set<ObjectID>, in collection: CollectionSchema) async throws -> Set<ObjectID> {

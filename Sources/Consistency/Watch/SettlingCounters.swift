@@ -43,52 +43,82 @@ package struct SettlingCounters {
     /// - Throws: `MongoError`.
     package mutating func look(_ touched: [String: Set<BSONValue>]) async throws -> Outcome {
         var outcome = Outcome()
+        for part in try await parts(touched) {
+            var findings = FindingCollector()
+            findings.add(part.wrong, part.scan.counter, part.scan.collection.name, Checker.counterCodes)
+            outcome.findings += findings.sorted
+            guard !part.decided.isEmpty else { continue }
+            outcome.decided.append(.counters(Array(part.decided), collection: part.scan.collection.name))
+        }
+        return outcome
+    }
+
+    /// The same: those that are wrong, as they were seen, each with how they were looked at.
+    mutating func settled(
+        _ touched: [String: Set<BSONValue>]
+    ) async throws -> [(scan: CounterScan, wrong: [CounterObservation])] {
+        try await parts(touched).map { ($0.scan, $0.wrong) }
+    }
+
+    /// What came of looking at one counter.
+    private struct Part {
+        let scan: CounterScan
+        var wrong: [CounterObservation] = []
+        /// Those that were decided, right or wrong.
+        var decided: Set<BSONValue> = []
+    }
+
+    private mutating func parts(_ touched: [String: Set<BSONValue>]) async throws -> [Part] {
+        var parts: [Part] = []
         for collection in schema.collections {
             for counter in collection.counters {
                 let ids = Array(touched[collection.name] ?? [])
-                let now = ContinuousClock.now
-                let due = (suspects[collection.name] ?? [:]).filter { $0.value.due <= now }
-                guard !ids.isEmpty || !due.isEmpty else { continue }
+                let isDue = suspects[collection.name, default: [:]].values.contains { $0.due <= .now }
+                guard !ids.isEmpty || isDue else { continue }
                 let scan = try await CounterScan(database: database, collection: collection, counter: counter)
                 // Each look would read all documents.
                 guard case .index = scan.access else { continue }
-                var (decided, findings) = (Set<BSONValue>(), FindingCollector())
-                let first = try await scan.drifts(of: ids, fingerprints: true)
-                decided.formUnion(ids)
-                for drift in first {
-                    decided.remove(drift.id)
-                    // What is touched settles anew, unless it is as it was.
-                    guard suspects[collection.name]?[drift.id]?.fingerprint != drift.fingerprint else { continue }
-                    suspects[collection.name, default: [:]][drift.id] = Suspect(
-                        fingerprint: drift.fingerprint, due: .now + settle)
-                }
-                for id in decided { suspects[collection.name]?[id] = nil }
-                let settled = due.keys.filter { suspects[collection.name]?[$0].map { $0.due <= now } ?? false }
-                var wrong: [CounterObservation] = []
-                var right = Set(settled)
-                for start in stride(from: 0, to: settled.count, by: scan.suspectsTogether) {
-                    let some = Array(settled[start..<min(start + scan.suspectsTogether, settled.count)])
-                    for observation in scan.wrong(try await scan.observeAgain(some)) {
-                        right.remove(observation.id)
-                        if suspects[collection.name]?[observation.id]?.fingerprint == observation.fingerprint {
-                            wrong.append(observation)
-                            suspects[collection.name]?[observation.id] = nil
-                            decided.insert(observation.id)
-                        } else {
-                            suspects[collection.name]?[observation.id] = Suspect(
-                                fingerprint: observation.fingerprint, due: .now + settle)
-                        }
-                    }
-                }
-                for id in right { suspects[collection.name]?[id] = nil }
-                decided.formUnion(right)
-                findings.add(wrong, counter, collection.name, Checker.counterCodes)
-                outcome.findings += findings.sorted
-                if !decided.isEmpty {
-                    outcome.decided.append(.counters(Array(decided), collection: collection.name))
+                var part = Part(scan: scan)
+                try await lookFirst(at: ids, &part)
+                try await lookAgain(&part)
+                parts.append(part)
+            }
+        }
+        return parts
+    }
+
+    private mutating func lookFirst(at ids: [BSONValue], _ part: inout Part) async throws {
+        let name = part.scan.collection.name
+        part.decided.formUnion(ids)
+        for drift in try await part.scan.drifts(of: ids, fingerprints: true) {
+            part.decided.remove(drift.id)
+            // What is touched settles anew, unless it is as it was.
+            guard suspects[name]?[drift.id]?.fingerprint != drift.fingerprint else { continue }
+            suspects[name, default: [:]][drift.id] = Suspect(fingerprint: drift.fingerprint, due: .now + settle)
+        }
+        for id in part.decided { suspects[name]?[id] = nil }
+    }
+
+    private mutating func lookAgain(_ part: inout Part) async throws {
+        let name = part.scan.collection.name
+        let now = ContinuousClock.now
+        let due = suspects[name, default: [:]].filter { $0.value.due <= now }.map(\.key)
+        for start in stride(from: 0, to: due.count, by: part.scan.suspectsTogether) {
+            let some = Array(due[start..<min(start + part.scan.suspectsTogether, due.count)])
+            let wrong = part.scan.wrong(try await part.scan.observeAgain(some))
+            let right = Set(some).subtracting(wrong.map(\.id))
+            for id in right { suspects[name]?[id] = nil }
+            part.decided.formUnion(right)
+            for observation in wrong {
+                if suspects[name]?[observation.id]?.fingerprint == observation.fingerprint {
+                    part.wrong.append(observation)
+                    part.decided.insert(observation.id)
+                    suspects[name]?[observation.id] = nil
+                } else {
+                    suspects[name]?[observation.id] = Suspect(
+                        fingerprint: observation.fingerprint, due: .now + settle)
                 }
             }
         }
-        return outcome
     }
 }

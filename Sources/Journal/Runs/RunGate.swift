@@ -8,7 +8,8 @@ package final class RunGate: Sendable {
     package let interruption: Interruption
     /// What makes the run wait between two batches.
     package let throttle: Throttle
-    private let isUninterruptible = Mutex(false)
+    /// How many pieces of work, on several connections, must not be left half done.
+    private let uninterruptible = Mutex(0)
     /// When the server was asked last whether the lease is the run's, and said so.
     private let confirmed = Mutex(ContinuousClock.now)
 
@@ -46,21 +47,21 @@ package final class RunGate: Sendable {
     ///
     /// - Throws: ``EngineError/interrupted(_:)`` or ``EngineError/leaseLost``.
     func check() throws(EngineError) {
-        if !isUninterruptible.withLock({ $0 }) { try interruption.check() }
+        if uninterruptible.withLock({ $0 == 0 }) { try interruption.check() }
         try checkLease()
     }
 
     /// The same boundary where there may be reason to wait: a pause, or members of a replica set that lag behind.
     func breathe(_ run: Run) async throws {
         try check()
-        guard !isUninterruptible.withLock({ $0 }) else { return }
+        guard uninterruptible.withLock({ $0 == 0 }) else { return }
         try await throttle.wait(run)
     }
 
     /// Finishes what must not be left half done: a request to stop is honoured after it, the lease at every step of it.
     func uninterrupted<R>(_ body: () async throws -> R) async throws -> R {
-        isUninterruptible.withLock { $0 = true }
-        defer { isUninterruptible.withLock { $0 = false } }
+        uninterruptible.withLock { $0 += 1 }
+        defer { uninterruptible.withLock { $0 -= 1 } }
         return try await body()
     }
 }

@@ -1,8 +1,8 @@
-internal import MongoDriver
+package import MongoDriver
 
 extension Database {
     /// The same database through another connection.
-    func on(_ client: MongoClient) -> Database {
+    package func on(_ client: MongoClient) -> Database {
         var database = Database(
             client: client, name: name, server: server, readPreference: readPreference, catalog: catalog)
         database.progress = progress

@@ -78,10 +78,32 @@ struct Repair: AsyncParsableCommand {
 
     struct All: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Repair a lost guard, ids, references and fields, lost indexes, counts.")
+            abstract: "Repair a lost guard, ids, references and fields, lost indexes, counts.",
+            discussion: """
+                With --watch it stays, and mends the ids, references and counts that an application with the bug writes, until a \
+                signal comes: the application's inserts go through, for an empty _id is gone before the next one comes. \
+                Whatever it mends until nothing has come for ten seconds, or for a quarter of an hour, is one run.
+                """)
         @OptionGroup var repair: RepairOptions
 
-        func run() async throws { try await repair.run(.all) }
+        @Flag(help: "Stay, and mend what the application writes as it comes, until a signal comes.")
+        var watch = false
+
+        func validate() throws {
+            guard watch else { return }
+            let others = [
+                ("--dry-run", repair.change.dryRun), ("--max-changes", repair.change.maxChanges != nil),
+                ("--offline", repair.recount.offline),
+            ]
+            if let other = others.first(where: \.1) {
+                throw ValidationError("\(other.0) is about a repair that has an end, and --watch has none.")
+            }
+        }
+
+        func run() async throws {
+            guard watch else { return try await repair.run(.all) }
+            try await repair.stay()
+        }
     }
 }
 
@@ -90,6 +112,30 @@ struct RepairOptions: ParsableArguments {
     @OptionGroup var options: GlobalOptions
     @OptionGroup var change: ChangeOptions
     @OptionGroup var recount: RecountOptions
+
+    /// Mends what comes until a signal does, or the time is up: an orderly end, also where the server doesn't answer.
+    func stay() async throws {
+        let hasBegun = Atomic(false)
+        let ended = { @Sendable (end: CommandEnd) in
+            end.isForced && hasBegun.load(ordering: .relaxed) ? ExitStatus.done.rawValue : end.status.rawValue
+        }
+        try await CommandSession.run(
+            "repair all", options, requires: .chatDatabase, changes: true, ended: ended
+        ) { session in
+            let start = ContinuousClock.now
+            let watch = RepairWatch(session, change, settle: recount.settle.duration, options.format)
+            try await watch.run(
+                plan: {
+                    var result = session.result(
+                        try await RepairScope.all.plans(session.database, recount.settings(maxTime: nil)), since: start)
+                    result.isQuestion = true
+                    return (
+                        max(result.changes.reduce(0) { $0 + $1.changed }, 1), result.lines(TextStyle(usesColor: false))
+                    )
+                }, begun: { hasBegun.store(true, ordering: .relaxed) })
+            return .done
+        }
+    }
 
     func run(_ scope: RepairScope) async throws {
         try await scope.run(options, change, recount.settings(maxTime: options.maxTime))
@@ -194,7 +240,7 @@ enum RepairScope: String {
                 + "`migrate up --to \(states.first?.version ?? 0)` goes on with that.")
     }
 
-    private func plans(_ database: Database, _ settings: RepairSettings) async throws -> [StepPlan] {
+    func plans(_ database: Database, _ settings: RepairSettings) async throws -> [StepPlan] {
         let lost = try await lost(database)
         var plans: [StepPlan] = []
         if lost.contains(.guards) { plans.append(try await GuardRepair(database: database, schema: .chat).plan()) }

@@ -1,0 +1,124 @@
+internal import ArgumentParser
+internal import BSON
+internal import Chat
+internal import Consistency
+internal import Journal
+internal import MongoDriver
+
+/// Stays, and mends what an application with the bug writes: each cycle is a recorded run.
+struct RepairWatch {
+    private let session: CommandSession
+    private let change: ChangeOptions
+    private let format: OutputFormat
+    private let settle: Duration
+    private let changes: RecentChanges
+
+    /// A server that is away, or a lease that another run has, is asked for again after so long.
+    private static let again = Duration.seconds(1)
+
+    init(_ session: CommandSession, _ change: ChangeOptions, settle: Duration, _ format: OutputFormat) {
+        (self.session, self.change, self.settle, self.format) = (session, change, settle, format)
+        changes = RecentChanges(session.database, .chat)
+    }
+
+    /// Mends until a signal comes, or the time is up.
+    ///
+    /// - Parameters:
+    ///   - plan: What there is to mend at first, for the question.
+    ///   - begun: Called when the first cycle begins.
+    /// - Throws: What no waiting helps against.
+    func run(plan: () async throws -> (changes: Int, lines: [String]), begun: () -> Void) async throws {
+        var isAsked = true
+        while true {
+            do {
+                try await follow(isAsked: isAsked, plan) {
+                    isAsked = false
+                    begun()
+                }
+            } catch EngineError.interrupted(let reason) where reason != .cancelled {
+                return
+            } catch let error as MongoError where !isAsked && error.isPassing {
+                try await pause("The server is away (\(error.message)); trying again.")
+            } catch let error as EngineError where !isAsked && error.isOfLease {
+                try await pause("\(error) Trying again.")
+            }
+            if session.interruption.reason != nil { return }
+        }
+    }
+
+    private func pause(_ reason: String) async throws {
+        session.console.remark(reason)
+        do {
+            try await Self.again.wait(checking: session.interruption.check) { _ in }
+        } catch EngineError.interrupted {
+            // Noticed by whoever goes on.
+        }
+    }
+
+    /// Follows what changes, from a look at everything on, until it can't be told what has changed.
+    private func follow(
+        isAsked: Bool, _ plan: () async throws -> (changes: Int, lines: [String]), _ begun: () -> Void
+    ) async throws {
+        let now = try await serverTime()
+        var follower = try await ChangeFollower(changes, .chat, after: try await changes.place()?.document, since: now)
+        do {
+            var watch = DamageWatch(session.database, .chat, settle: settle)
+            _ = try await cycle(&follower, from: .everything, isAsked: isAsked, plan, begun)
+            while true {
+                switch try await watch.wait(&follower, session.interruption) {
+                case .unknown(let reason):
+                    session.console.remark("Looking at everything again: \(reason).")
+                    return await follower.close()
+                case .damage(let ids):
+                    let mended = try await cycle(
+                        &follower, from: .documents(ids), isAsked: false, { (0, []) }, {})
+                    if mended == 0 { watch.giveUp(ids) }
+                }
+            }
+        } catch {
+            await follower.close()
+            throw error
+        }
+    }
+
+    /// Mends what comes, in one run, and tells of it.
+    ///
+    /// - Returns: How much was mended.
+    private func cycle(
+        _ follower: inout ChangeFollower, from start: RepairCycle.Start, isAsked: Bool,
+        _ plan: () async throws -> (changes: Int, lines: [String]), _ begun: () -> Void
+    ) async throws -> Int {
+        let clock = ContinuousClock.now
+        let now = try await serverTime()
+        var following = follower
+        let run = try await session.change(change, asks: isAsked, plan: plan) { run, _ in
+            begun()
+            do {
+                try await RepairCycle(run, .chat, RepairCycle.Settings(settle: settle), begun: now)
+                    .work(&following, from: start)
+            } catch EngineError.interrupted(let reason) where reason != .cancelled {
+                // The run has come to its end: what was begun is done.
+            }
+        }
+        follower = following
+        guard run.record.exists else { return 0 }
+        let left = run.totals.leftovers.map { ChangeResult.Left($0, session.words) }
+        try session.console.printLine(session.result(run, left: left, since: clock), format)
+        return run.totals.totalChanged
+    }
+
+    private func serverTime() async throws -> Int64 {
+        let hello = try await session.database.client.run(["hello": 1], on: "admin", mode: .read)
+        return hello["localTime"]?.date ?? WallClock.milliseconds
+    }
+}
+
+extension EngineError {
+    /// Whether another run has the lease.
+    fileprivate var isOfLease: Bool {
+        switch self {
+        case .leaseHeld, .leaseLost: true
+        default: false
+        }
+    }
+}
