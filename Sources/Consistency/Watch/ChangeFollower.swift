@@ -32,6 +32,9 @@ package struct ChangeFollower: Sendable {
     /// Clocks differ, and what a request makes arrives a little later.
     private static let margin: Int64 = 15_000
 
+    /// Whether parts of the whole are looked at besides, where changes may leave no trace.
+    private let hasSlices: Bool
+
     /// Begins to follow.
     ///
     /// - Parameters:
@@ -39,11 +42,13 @@ package struct ChangeFollower: Sendable {
     ///   - schema: What is right.
     ///   - token: The place in the stream of changes after which to begin; nil where there is none.
     ///   - begun: Since when changes are wanted where there is no stream, by the server's clock, in milliseconds since 1970.
+    ///   - hasSlices: Whether parts of the whole are looked at besides, where changes may leave no trace.
     /// - Throws: `MongoError`.
     package init(
-        _ changes: RecentChanges, _ schema: DatabaseSchema, after token: BSONDocument?, since begun: Int64
+        _ changes: RecentChanges, _ schema: DatabaseSchema, after token: BSONDocument?, since begun: Int64,
+        hasSlices: Bool = true
     ) async throws {
-        (self.changes, self.schema) = (changes, schema)
+        (self.changes, self.schema, self.hasSlices) = (changes, schema, hasSlices)
         if let token {
             source = .stream(try await changes.stream(after: ResumeToken(token), batchSize: Self.together))
         } else {
@@ -78,8 +83,10 @@ package struct ChangeFollower: Sendable {
             guard case .touched(var touched, _) = try await changes.byIndex(since: since, margin: Self.margin) else {
                 return .unknown("more than \(RecentChanges.most) documents have come or changed at once")
             }
-            touched.slices = try await changes.slices(1 / Self.looksOfAll, after: places)
-            places = touched.slices.compactMapValues(\.upper)
+            if hasSlices {
+                touched.slices = try await changes.slices(1 / Self.looksOfAll, after: places)
+                places = touched.slices.compactMapValues(\.upper)
+            }
             source = .index(since: now)
             return .touched(touched, nil)
         }

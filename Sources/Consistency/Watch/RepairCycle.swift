@@ -119,7 +119,7 @@ package struct RepairCycle: Sendable {
     // MARK: `_id`s
 
     /// How soon a collection is looked at again: at once where something has come a moment ago.
-    private static let (soon, later) = (Duration.milliseconds(2), Duration.milliseconds(25))
+    private static let (soon, later) = (Duration.milliseconds(1), Duration.milliseconds(25))
     /// How long something that has come counts as a moment ago.
     private static let moment = Duration.seconds(3)
     /// How often all `_id`s are looked at, not only the one that keeps others out.
@@ -177,15 +177,19 @@ package struct RepairCycle: Sendable {
         case .documents(let ids):
             for (collection, ids) in ids { shared.add(ids, in: collection) }
         }
+        var asked = begun - Self.asking
         let protected = try await CounterSafeguard(database: database, schema: schema).protected(run, repairSettings)
         while !shared.isOver {
             try await run.breathe()
             let look = ContinuousClock.now
             var ids: [String: Set<BSONValue>] = [:]
-            switch try await follower.next(waiting: settings.every, now: WallClock.milliseconds) {
-            // Whoever follows looks at everything.
-            case .unknown: return
-            case .touched(let touched, _): ids = touched.ids
+            if follower.isStream || look - asked > Self.asking {
+                asked = look
+                switch try await follower.next(waiting: settings.every, now: WallClock.milliseconds) {
+                // Whoever follows looks at everything.
+                case .unknown: return
+                case .touched(let touched, _): ids = touched.ids
+                }
             }
             ids.merge(shared.takeMoved()) { $0.union($1) }
             // The others' references are looked at once they have moved.
@@ -212,6 +216,9 @@ package struct RepairCycle: Sendable {
             if rest > .zero { try await run.pause(for: rest) }
         }
     }
+
+    /// How often indexes are asked: what has moved is known without.
+    private static let asking = Duration.milliseconds(900)
 
     /// The documents whose counters look wrong.
     private func drifted() async throws -> [String: Set<BSONValue>] {

@@ -75,16 +75,31 @@ package struct SettlingCounters {
                 let ids = Array(touched[collection.name] ?? [])
                 let isDue = suspects[collection.name, default: [:]].values.contains { $0.due <= .now }
                 guard !ids.isEmpty || isDue else { continue }
-                let scan = try await CounterScan(database: database, collection: collection, counter: counter)
-                // Each look would read all documents.
-                guard case .index = scan.access else { continue }
-                var part = Part(scan: scan)
-                try await lookFirst(at: ids, &part)
-                try await lookAgain(&part)
+                var part: Part?
+                do {
+                    part = try await look(collection, counter, ids)
+                } catch let error as MongoError where error.code == MongoError.ServerCode.badValue {
+                    // "hint provided does not correspond to an existing index": it was dropped meanwhile.
+                    database.forgetCatalog()
+                    part = try await look(collection, counter, ids)
+                }
+                guard let part else { continue }
                 parts.append(part)
             }
         }
         return parts
+    }
+
+    /// - Returns: nil where each look would read all documents.
+    private mutating func look(
+        _ collection: CollectionSchema, _ counter: Counter, _ ids: [BSONValue]
+    ) async throws -> Part? {
+        let scan = try await CounterScan(database: database, collection: collection, counter: counter)
+        guard case .index = scan.access else { return nil }
+        var part = Part(scan: scan)
+        try await lookFirst(at: ids, &part)
+        try await lookAgain(&part)
+        return part
     }
 
     private mutating func lookFirst(at ids: [BSONValue], _ part: inout Part) async throws {

@@ -60,10 +60,14 @@ struct RepairWatch {
         isAsked: Bool, _ plan: () async throws -> (changes: Int, lines: [String]), _ begun: () -> Void
     ) async throws {
         let now = try await serverTime()
-        var follower = try await ChangeFollower(changes, .chat, after: try await changes.place()?.document, since: now)
+        var follower = try await ChangeFollower(
+            changes, .chat, after: try await changes.place()?.document, since: now, hasSlices: false)
         do {
             var watch = DamageWatch(session.database, .chat, settle: settle)
-            _ = try await cycle(&follower, from: .everything, isAsked: isAsked, plan, begun)
+            _ = try await cycle(&follower, from: .everything, isAsked: isAsked, plan) {
+                begun()
+                session.console.remark("Mending \(session.database.name) as it comes, until a signal does.")
+            }
             while true {
                 switch try await watch.wait(&follower, session.interruption) {
                 case .unknown(let reason):

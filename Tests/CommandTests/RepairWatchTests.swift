@@ -1,0 +1,162 @@
+import BSON
+import Foundation
+import MongoDriver
+import TestSupport
+import Testing
+
+/// `repair --watch` keeps an application that has the bug working.
+@Suite("A repair that stays", .timeLimit(.minutes(5)))
+struct RepairWatchTests {
+    private static let kinds = [TestServer.Kind.standalone, .replicaSet]
+
+    private static func arguments(_ database: TestDatabase, _ more: [String] = []) -> [String] {
+        ["repair", "--watch", "--yes", "--settle", "0.5", "--format", "json"] + more + target(database)
+    }
+
+    /// Right sessions of some users.
+    private static func begin(_ database: TestDatabase) async throws -> [ObjectID] {
+        try await database.load(
+            "users",
+            (1...3).map { number in
+                let name = BSONValue.string("u\(number)")
+                return Sample.user(
+                    ["username": name, "email": .string("u\(number)@example.com")],
+                    id: ObjectID.smallest(at: UInt32(number)))
+            })
+        let sessions = (1...9).map { ObjectID.smallest(at: UInt32(100 + $0)) }
+        try await database.load(
+            "chat_sessions",
+            sessions.enumerated().map { index, id in
+                Sample.session(["user_id": .objectID(ObjectID.smallest(at: UInt32(index % 3 + 1)))], id: id)
+            })
+        try await database.run(["create": "messages"])
+        try await database.run([
+            "createIndexes": "messages",
+            "indexes": [["key": ["session_id": 1, "deleted": 1, "created_at": 1], "name": "counting"]],
+        ])
+        return sessions
+    }
+
+    /// What the bug makes of a message: everything that should be an ObjectId is text.
+    private static func message(_ number: Int, in session: ObjectID, of user: Int) -> BSONDocument {
+        var message = Sample.message([
+            "session_id": .string(session.hex), "user_id": .string(ObjectID.smallest(at: UInt32(user)).hex),
+            "content": .string("message \(number)"),
+            "created_at": .date(Int64(Date().timeIntervalSince1970 * 1000)),
+        ])
+        message["_id"] = ""
+        return message
+    }
+
+    /// Inserts as an application does that tries again where the empty `_id` is taken.
+    private static func insert(_ document: BSONDocument, _ collection: String, _ database: TestDatabase) async throws {
+        try await waitUntil("the empty _id of \(collection) is free") {
+            do {
+                try await database.run(["insert": .string(collection), "documents": [.document(document)]])
+                return true
+            } catch let error as MongoError where error.kind == .duplicateKey {
+                return false
+            }
+        }
+    }
+
+    private static func isRight(_ database: TestDatabase) async throws -> Bool {
+        let check = try await Tool.run(["check", "--only", "id,ref,count,last"] + target(database))
+        return check.exitCode == 0
+    }
+
+    @Test("loses nothing, puts nothing into the wrong session, and can be undone", arguments: kinds)
+    func buggy(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            let sessions = try await Self.begin(database)
+            let before = try await application(database)
+            let ended = try await Tool.start(Self.arguments(database)) { tool in
+                try await tool.waitUntilPrinted("Mending")
+                for number in 0..<60 {
+                    let index = number % sessions.count
+                    try await Self.insert(
+                        Self.message(number, in: sessions[index], of: index % 3 + 1), "messages", database)
+                    guard number % 3 == 0 else { continue }
+                    var session = Sample.session([
+                        "user_id": .string(ObjectID.smallest(at: UInt32(index % 3 + 1)).hex),
+                        "title": .string("session \(number)"),
+                        "created_at": .date(Int64(Date().timeIntervalSince1970 * 1000)),
+                    ])
+                    session["_id"] = ""
+                    try await Self.insert(session, "chat_sessions", database)
+                }
+                // It never counted.
+                try await waitUntil("everything is right") { try await Self.isRight(database) }
+                tool.send(SIGTERM)
+                try await tool.waitUntilEnded()
+            }
+            #expect(ended.result.exitCode == 0, "\(ended.result)")
+            let messages = try await database.all("messages")
+            #expect(messages.count == 60)
+            for message in messages {
+                let number = Int(message["content"]?.string?.split(separator: " ").last ?? "") ?? -1
+                #expect(message["session_id"] == .objectID(sessions[number % sessions.count]), "\(message)")
+            }
+            try await #expect(database.count("chat_sessions") == sessions.count + 20)
+            let counted = try await database.all("chat_sessions").reduce(0) { $0 + ($1["message_count"]?.integer ?? 0) }
+            #expect(counted == 60)
+
+            // Each cycle is a run, on a line of its own.
+            let lines = ended.result.output.split(separator: "\n")
+            #expect(!lines.isEmpty)
+            for line in lines { try await #expect(SchemaTests.objections(to: "\(line)\n", "change") == "") }
+            let runs = try lines.compactMap { try ExtendedJSON.document(String($0))["run"]?.string }
+            #expect(runs.count == lines.count)
+            for run in runs.reversed() {
+                // Of documents that had the same `_id` one can get it back.
+                let undone = try await Tool.run(["runs", "undo", run, "--yes"] + target(database))
+                #expect([0, 1].contains(undone.exitCode), "\(undone)")
+            }
+            let after = try await application(database)
+            #expect(after["users"] == before["users"])
+            try await #expect(database.count("messages") == 60)
+        }
+    }
+
+    @Test("mends what is there at first, and rests where nothing can be done")
+    func first() async throws {
+        try await withDatabase { database in
+            let sessions = try await Self.begin(database)
+            try await database.update(
+                "chat_sessions", ["_id": .objectID(sessions[0])], ["$set": ["message_count": 5]])
+            try await database.load("messages", [Self.message(1, in: sessions[1], of: 2)])
+            let ended = try await Tool.start(Self.arguments(database)) { tool in
+                try await waitUntil("everything is right") { try await Self.isRight(database) }
+                // It names nothing that is there.
+                try await database.load(
+                    "messages",
+                    [
+                        [
+                            "_id": .objectID(ObjectID(timestamp: UInt32(Date().timeIntervalSince1970))),
+                            "session_id": .string(ObjectID.smallest(at: 5_000).hex), "user_id": .null, "deleted": true,
+                        ]
+                    ])
+                try await Self.insert(Self.message(2, in: sessions[2], of: 3), "messages", database)
+                try await waitUntil("the other is mended") {
+                    try await database.count("messages", ["session_id": .objectID(sessions[2])]) == 1
+                }
+                tool.send(SIGINT)
+                try await tool.waitUntilEnded()
+            }
+            #expect(ended.result.exitCode == 0, "\(ended.result)")
+        }
+    }
+
+    @Test("asks before it begins, and takes no option that is about an end")
+    func refused() async throws {
+        try await withDatabase { database in
+            _ = try await Self.begin(database)
+            let asked = try await Tool.run(["repair", "--watch"] + target(database))
+            #expect(asked.exitCode == 4 && asked.errors.contains("add --yes"), "\(asked)")
+            for option in [["--dry-run"], ["--max-changes", "1"], ["--offline"]] {
+                let result = try await Tool.run(["repair", "--watch", "--yes"] + option + target(database))
+                #expect(result.exitCode == 64, "\(result)")
+            }
+        }
+    }
+}
