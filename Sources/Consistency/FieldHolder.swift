@@ -12,8 +12,8 @@ struct FieldHolder: Sendable {
     let collection: CollectionSchema
     let references: [Reference]
     let rules: [FieldRule]
-    /// Which documents alone are looked at, by `_id`; nil for all.
-    var ids: [BSONValue]?
+    /// Which documents alone are looked at, by their `_id`; nil for all.
+    var condition: BSONValue?
 
     /// Changes of documents in which the same is to be mended.
     struct Group: Sendable {
@@ -34,8 +34,8 @@ struct FieldHolder: Sendable {
             references.map { Self.filter(reference: $0.field) } + rules.map { Self.filter(absent: $0.field) }
         let wrong: BSONDocument =
             filters.count == 1 ? filters[0] : ["$or": .array(BSONArray(filters.map { .document($0) }))]
-        guard let ids else { return wrong }
-        return ["$and": [["_id": ["$in": .array(BSONArray(ids))]], .document(wrong)]]
+        guard let condition else { return wrong }
+        return ["$and": [["_id": condition], .document(wrong)]]
     }
 
     /// Matches the documents in which this may be to be mended.

@@ -1,4 +1,4 @@
-package import BSON
+internal import BSON
 package import Journal
 internal import MongoDriver
 internal import Synchronization
@@ -20,18 +20,28 @@ package struct FieldRepair: Sendable {
     private let database: Database
     private let schema: DatabaseSchema
     private let parts: Set<Part>
-    private let ids: [String: Set<BSONValue>]?
+    private let selection: Selection
+
+    /// Which documents are looked at.
+    enum Selection: Sendable {
+        case all
+        /// Those that needn't get another `_id`.
+        case withObjectIDs
+        /// These, by their collection.
+        case some([String: Set<BSONValue>])
+    }
 
     /// Makes a repair.
-    ///
-    /// - Parameter ids: By collection, which documents alone are looked at; nil for all.
-    package init(
-        database: Database, schema: DatabaseSchema, _ parts: Set<Part>, of ids: [String: Set<BSONValue>]? = nil
-    ) {
+    package init(database: Database, schema: DatabaseSchema, _ parts: Set<Part>) {
+        self.init(database: database, schema: schema, parts, of: .all)
+    }
+
+    /// Makes a repair of some documents.
+    init(database: Database, schema: DatabaseSchema, _ parts: Set<Part>, of selection: Selection) {
         self.database = database
         self.schema = schema
         self.parts = parts
-        self.ids = ids
+        self.selection = selection
     }
 
     /// What the repair would do to the data as it is. Changes nothing.
@@ -164,15 +174,19 @@ package struct FieldRepair: Sendable {
     /// The collections that hold something that may have to be mended, those that refer first.
     private func holders() async throws -> [FieldHolder] {
         let holding = try await database.holding(schema.referringFirst.map(\.name))
-        return schema.referringFirst.filter { holding.contains($0.name) }.map { collection in
+        let collections = schema.referringFirst.filter { collection in
+            if case .some(let ids) = selection, ids[collection.name]?.isEmpty ?? true { return false }
+            return holding.contains(collection.name)
+        }
+        return collections.map { collection in
             FieldHolder(
                 collection: collection,
                 references: parts.contains(.references)
                     ? collection.references.filter { schema.collection($0.target) != nil } : [],
                 rules: parts.contains(.absentFields) ? collection.fields.filter(\.isFilled) : [],
-                ids: ids.map { Array($0[collection.name] ?? []) })
+                condition: selection.condition(in: collection.name))
         }
-        .filter { (!$0.references.isEmpty || !$0.rules.isEmpty) && $0.ids?.isEmpty != true }
+        .filter { !$0.references.isEmpty || !$0.rules.isEmpty }
     }
 
     /// Reads the documents with something to be mended, in batches, and decides what becomes of each; several batches at
@@ -214,5 +228,16 @@ package struct FieldRepair: Sendable {
                 })
         }
         return seen.load(ordering: .relaxed)
+    }
+}
+
+extension FieldRepair.Selection {
+    /// What their `_id`s meet; nil for all.
+    fileprivate func condition(in collection: String) -> BSONValue? {
+        switch self {
+        case .all: nil
+        case .withObjectIDs: IDRange(lower: .min, upper: nil).condition
+        case .some(let ids): ["$in": .array(BSONArray(ids[collection] ?? []))]
+        }
     }
 }

@@ -25,7 +25,8 @@ struct KillMatrixTests {
 
     enum Fate: CaseIterable { case happened, didNotHappen }
 
-    @Test("the next run finishes it, and it can be reverted", arguments: Scenario.all, topologies)
+    @Test(
+        "the next run finishes it, and it can be reverted", arguments: Scenario.all + [Scenario.watching], topologies)
     func killed(scenario: Scenario, kind: TestServer.Kind) async throws {
         guard Effort.includes("\(scenario.name) on \(kind)") else { return }
         var total = 0

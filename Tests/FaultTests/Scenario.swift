@@ -58,6 +58,13 @@ struct Scenario: Sendable, CustomTestStringConvertible {
             goal: .stepsApplied),
     ]
 
+    /// A repair that stays; it works on several connections, so that no two of its runs write in the same order. The incident
+    /// lacks the index by which it could count.
+    static let watching = Scenario(
+        name: "repair --watch", before: [],
+        command: ["repair", "--watch", "--yes", "--settle", "0.1", "--max-time", "4"], after: [counts],
+        goal: .repaired)
+
     private static let up = ["migrate", "up", "--offline", "--yes"]
     private static let references = ["repair", "references", "--yes"]
     private static let counts = ["repair", "counts", "--offline", "--yes"]

@@ -86,6 +86,7 @@ package struct RepairCycle: Sendable {
     /// - Throws: `EngineError`, `MongoError`.
     package func work(_ follower: inout ChangeFollower, from start: Start) async throws {
         let shared = Shared()
+        let locks = MoveLocks(schema.referringFirst)
         let names = schema.referringFirst.map(\.name)
         let present = try await run.database.collections()
         let collections = schema.referringFirst.filter { present[$0.name]?.isOrdinary ?? true }
@@ -98,7 +99,7 @@ package struct RepairCycle: Sendable {
                 for collection in collections {
                     group.addTask {
                         try await run.database.client.withSibling { client in
-                            try await lookAfter(collection, run.on(run.database.on(client)), shared)
+                            try await lookAfter(collection, run.on(run.database.on(client)), shared, locks)
                         }
                     }
                 }
@@ -126,10 +127,14 @@ package struct RepairCycle: Sendable {
     private static let thorough = Duration.milliseconds(250)
 
     /// Moves documents as they come.
-    private func lookAfter(_ collection: CollectionSchema, _ run: Run, _ shared: Shared) async throws {
+    private func lookAfter(
+        _ collection: CollectionSchema, _ run: Run, _ shared: Shared, _ locks: MoveLocks
+    ) async throws {
         let database = run.database
         let repair = IdentityRepair(database: database, schema: schema, watchedSince: begun)
-        let rekeyer = Rekeyer(run: run, source: SchemaReferenceSource(database: database, schema: schema))
+        let source = LockedReferenceSource(
+            source: SchemaReferenceSource(database: database, schema: schema), schema: schema, locks: locks)
+        let rekeyer = Rekeyer(run: run, source: source)
         var refused: [BSONValue: IdentityRepair.Refusal] = [:]
         var (met, lookedAt) = (ContinuousClock.now, ContinuousClock.now - Self.thorough)
         while !shared.isOver {
@@ -150,7 +155,9 @@ package struct RepairCycle: Sendable {
                 continue
             }
             met = .now
-            let outcome = try await repair.repair(found, in: collection, rekeyer, run)
+            let outcome = try await locks.moving(in: collection.name) {
+                try await repair.repair(found, in: collection, rekeyer, run)
+            }
             for refusal in outcome.refused { refused[refusal.id] = refusal }
             if !outcome.moved.isEmpty { shared.add(outcome.moved, in: collection.name) }
         }
@@ -171,8 +178,9 @@ package struct RepairCycle: Sendable {
         var counting: [String: Set<BSONValue>] = [:]
         switch start {
         case .everything:
-            try await FieldRepair(database: database, schema: schema, [.references]).applyUnrecorded(
-                run, repairSettings)
+            // What is moved meanwhile is looked at when it has.
+            try await FieldRepair(database: database, schema: schema, [.references], of: .withObjectIDs)
+                .applyUnrecorded(run, repairSettings)
             counting = try await drifted()
         case .documents(let ids):
             for (collection, ids) in ids { shared.add(ids, in: collection) }
@@ -196,7 +204,7 @@ package struct RepairCycle: Sendable {
             ids = ids.mapValues { $0.filter { $0.type == .objectID } }.filter { !$0.value.isEmpty }
             if !ids.isEmpty {
                 let before = run.totals.totalChanged
-                try await FieldRepair(database: database, schema: schema, [.references], of: ids)
+                try await FieldRepair(database: database, schema: schema, [.references], of: .some(ids))
                     .applyUnrecorded(run, repairSettings)
                 if run.totals.totalChanged > before { shared.mended() }
                 counting.merge(try await self.counting(ids)) { $0.union($1) }

@@ -60,6 +60,20 @@ package struct SettlingCounters {
         try await parts(touched).map { ($0.scan, $0.wrong) }
     }
 
+    /// What isn't looked at, in a sentence; nil where everything is.
+    ///
+    /// - Throws: `MongoError`.
+    package func objection() async throws -> String? {
+        for collection in schema.collections {
+            for counter in collection.counters {
+                guard try await CounterAccess.choose(database, counter) == .onePass else { continue }
+                return "\(collection.name).\(counter.field) isn't watched: no index tells its \(counter.counted) apart "
+                    + "(step 4 of `migrate up` makes one)."
+            }
+        }
+        return nil
+    }
+
     /// What came of looking at one counter.
     private struct Part {
         let scan: CounterScan

@@ -63,6 +63,8 @@ struct RepairWatch {
         var follower = try await ChangeFollower(
             changes, .chat, after: try await changes.place()?.document, since: now, hasSlices: false)
         do {
+            let counters = SettlingCounters(session.database, .chat, settle: settle)
+            if let objection = try await counters.objection() { session.console.remark(objection) }
             var watch = DamageWatch(session.database, .chat, settle: settle)
             _ = try await cycle(&follower, from: .everything, isAsked: isAsked, plan) {
                 begun()

@@ -100,6 +100,7 @@ struct CheckWatch {
             record.isBaseline = comparison.isBaseline
             self.record = try await store.append(record)
         }
+        if isCounting, let objection = try await counters.objection() { session.console.remark(objection) }
         let known = "\(Readable.count(watched.count)) known"
         session.console.remark("Watching \(session.database.name), \(source): \(known).")
     }
