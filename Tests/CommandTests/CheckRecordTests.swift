@@ -162,6 +162,9 @@ struct CheckRecordTests {
             (["ref.dangling", "--reason", " ", "--until", "forever"], "must say why"),
             (["ref.dangling", "--reason", "x", "--until", "2020-01-01"], "is over"),
             (["ref.dangling", "--reason", "x", "--until", "tomorrow"], "must be a date"),
+            (["ref.dangling", "--reason", "x", "--until", "2099-11-27trash"], "must be a date"),
+            (["ref.dangling", "--reason", "x", "--until", "2099-02-30"], "must be a date"),
+            (["ref.dangling", "--reason", "x", "--until", "2099-11-27T10:00:00Z"], "must be a date"),
         ])
     func refused(arguments: [String], words: String) async throws {
         let result = try await Tool.run(["check", "accept"] + arguments + ["--uri", "mongodb://127.0.0.1:1"])

@@ -1,12 +1,12 @@
 internal import ArgumentParser
 internal import BSON
 internal import Checks
-internal import FoundationEssentials
 internal import Journal
 internal import MigrationEngine
 internal import Migrations
 internal import MongoDriver
 internal import ReportPage
+internal import StepFiles
 
 /// Writes a page about recorded checks.
 struct Report: AsyncParsableCommand {
@@ -42,7 +42,8 @@ struct Report: AsyncParsableCommand {
     func validate() throws {
         if let objection = Seconds.objection("--since", to: since) { throw ValidationError(objection) }
         if let now, Self.time(now) == nil {
-            throw ValidationError("--now must be a date, such as 2027-03-31 or 2027-03-31T09:00:00Z.")
+            throw ValidationError(
+                "--now must be a date, such as 2027-03-31 or 2027-03-31T09:00:00Z; there is no `\(now)`.")
         }
         if file.isEmpty { throw ValidationError("The report needs a file; - stands for standard output.") }
         if file == "-", options.format == .json {
@@ -123,10 +124,7 @@ struct Report: AsyncParsableCommand {
 
     /// A date, or a moment, in milliseconds since 1970.
     private static func time(_ text: String) -> Int64? {
-        let styles: [Date.ISO8601FormatStyle] = [.iso8601, TimeText.day]
-        return styles.lazy.compactMap { try? Date(text, strategy: $0) }.first.map {
-            Int64(($0.timeIntervalSince1970 * 1000).rounded())
-        }
+        DateText.milliseconds(day: text) ?? DateText.milliseconds(text)
     }
 }
 
