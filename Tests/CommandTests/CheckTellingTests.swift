@@ -115,11 +115,78 @@ struct CheckTellingTests {
                 try #expect(metric("\(folder)/a.prom", "check_complete") == "0")
                 let report = try text("\(folder)/a.xml")
                 #expect(report.contains("<skipped message") || report.contains("<error message"))
-                try await waitUntil("the notice") {
-                    guard let notice = try? text("\(folder)/notice") else { return false }
-                    // On a busy machine the time is over before anything was looked at.
-                    return notice.contains(#""complete":false"#) || notice.contains(#""exitCode":5"#)
+                // On a busy machine the time is over before anything was looked at, or before the command has read it.
+                let notice = (try? text("\(folder)/notice")) ?? ""
+                #expect(
+                    notice.contains(#""complete":false"#) || notice.contains(#""exitCode":5"#)
+                        || result.errors.contains("--notify: it was killed"), "\(notice) \(result)")
+            }
+        }
+    }
+
+    /// What a command that is notified, and doesn't come to its end, says of itself.
+    private static func endless(in folder: String) -> String {
+        "echo $$ > '\(folder)/new' && mv '\(folder)/new' '\(folder)/pid'; exec sleep 600"
+    }
+
+    private static func expectEnded(in folder: String) async throws {
+        let pid = try #require(pid_t(text("\(folder)/pid").trimmingCharacters(in: .whitespacesAndNewlines)))
+        try await waitUntil("the command of --notify ends") { !ProcessState.isRunning(pid) }
+    }
+
+    @Test("lets no command go on that isn't done when the process has to end", arguments: [true, false])
+    func endlessNotice(isServerSilent: Bool) async throws {
+        try await withDatabase { database in
+            try await database.loadIncident()
+            try await withFolder { folder in
+                // Either the deadline starts the command, or the check that time was up for has.
+                let arguments =
+                    ["check", "--max-time", "1", "--settle", "60", "--notify", Self.endless(in: folder)]
+                    + target(database)
+                func run() async throws -> (ToolResult, Duration) {
+                    let start = ContinuousClock.now
+                    return (try await Tool.run(arguments), ContinuousClock.now - start)
                 }
+                let blocking = FailCommand("aggregate", on: "\(database.name).messages").blocking(milliseconds: 10_000)
+                let (result, time) =
+                    isServerSilent
+                    ? try await database.withFailPoint(blocking) { _ in try await run() } : try await run()
+                // A second, two seconds, and what a busy machine takes; the command would take longer.
+                #expect(result.exitCode == 5 && time < .seconds(20), "\(time): \(result)")
+                #expect(result.errors.contains("--notify: it was killed"), "\(result)")
+                try await Self.expectEnded(in: folder)
+            }
+        }
+    }
+
+    @Test(
+        "ends the command with the first signal where the server couldn't be reached, and with the second in any case")
+    func endlessNoticeAtSignal() async throws {
+        try await withFolder { folder in
+            let arguments = ["check", "--notify", Self.endless(in: folder)] + Self.nowhere
+            let pid = "\(folder)/pid"
+            let start = ContinuousClock.now
+            let ended = try await Tool.run(arguments, sending: SIGTERM) { _ in
+                try await waitUntil("the command runs") { FileManager.default.fileExists(atPath: pid) }
+            }
+            // The command itself has half a minute.
+            #expect(ended.result.exitCode == 69 && ContinuousClock.now - start < .seconds(20), "\(ended)")
+            try await Self.expectEnded(in: folder)
+        }
+        try await withDatabase { database in
+            try await database.loadIncident()
+            try await withFolder { folder in
+                let arguments = ["check", "--settle", "60", "-v", "--notify", Self.endless(in: folder)]
+                let ended = try await Tool.start(arguments + target(database)) { tool in
+                    try await tool.waitUntilPrinted("may be changing just now")
+                    tool.send(SIGTERM)
+                    try await waitUntil("the command runs") {
+                        FileManager.default.fileExists(atPath: "\(folder)/pid")
+                    }
+                    tool.send(SIGTERM)
+                }
+                #expect(ended.result.exitCode == 128 + SIGTERM, "\(ended.result)")
+                try await Self.expectEnded(in: folder)
             }
         }
     }
