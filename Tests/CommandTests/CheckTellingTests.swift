@@ -212,6 +212,35 @@ struct CheckTellingTests {
         }
     }
 
+    @Test("tells a success of the whole only where a check has looked for all that the file tells")
+    func partialCheck() async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            try await withFolder { folder in
+                let file = "\(folder)/a.prom"
+                func check(_ more: [String]) async throws -> (run: String?, success: String?, complete: String?) {
+                    let result = try await Tool.run(["check", "--metrics-file", file] + more + target(database))
+                    #expect(result.exitCode == 0, "\(result)")
+                    return try (
+                        metric(file, "check_last_run_timestamp_seconds"),
+                        metric(file, "check_last_success_timestamp_seconds"), metric(file, "check_complete")
+                    )
+                }
+                // Whoever looks for these alone has succeeded by them.
+                for only in [["--only", "id"], ["--only", "id,guard"], []] {
+                    let (run, success, complete) = try await check(only)
+                    #expect(run == success && complete == "1", "\(only)")
+                }
+                let before = try await check([])
+                let partial = try await check(["--only", "id"])
+                #expect(partial.success == before.success && partial.run != before.run && partial.complete == "1")
+                try await promtool(file)
+                let after = try await check([])
+                #expect(after.success == after.run && after.run != before.run)
+            }
+        }
+    }
+
     @Test("keeps each database's metrics apart in one file, and takes none that is no name")
     func twoDatabases() async throws {
         try await withDatabase { first in
