@@ -326,13 +326,60 @@ struct CheckTellingTests {
                 #expect(twice.exitCode == 64 && twice.errors.contains("named twice"), "\(twice)")
                 let odd = try await Tool.run(only + ["--output", "yaml=a"])
                 #expect(odd.exitCode == 64 && odd.errors.contains("--output"), "\(odd)")
-                // A link stays one.
-                try "".write(toFile: "\(folder)/real", atomically: true, encoding: .utf8)
-                try FileManager.default.createSymbolicLink(
-                    atPath: "\(folder)/link", withDestinationPath: "\(folder)/real")
-                let linked = try await Tool.run(only + ["--output", "json=\(folder)/link"])
-                #expect(linked.exitCode == 0, "\(linked)")
-                try #expect(text("\(folder)/real").hasPrefix("{"))
+            }
+        }
+    }
+
+    @Test("goes where a symbolic link leads, also where nothing is there yet, and the link stays one")
+    func links() async throws {
+        let files = FileManager.default
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            try await withFolder { folder in
+                let only = ["check", "--only", "guard"] + target(database)
+                for name in ["links", "files"] {
+                    try files.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: false)
+                }
+                for (name, end, arguments) in [
+                    ("json", "../files/json", only + ["--output", "json=\(folder)/links/json"]),
+                    ("prom", "\(folder)/files/prom", only + ["--metrics-file", "\(folder)/links/prom"]),
+                    ("records", "step", only + ["--record-file", "\(folder)/links/records"]),
+                    ("html", "../files/html", ["report", "\(folder)/links/html"] + target(database)),
+                ] {
+                    let link = "\(folder)/links/\(name)"
+                    try files.createSymbolicLink(atPath: link, withDestinationPath: end)
+                    // By one link more.
+                    if end == "step" {
+                        try files.createSymbolicLink(
+                            atPath: "\(folder)/links/step", withDestinationPath: "../files/records")
+                    }
+                    // First nothing is there, then a file.
+                    for _ in 1...2 {
+                        let result = try await Tool.run(arguments)
+                        #expect(result.exitCode == 0, "\(result)")
+                        try #expect(files.destinationOfSymbolicLink(atPath: link) == end)
+                        try #expect(!text("\(folder)/files/\(name)").isEmpty)
+                    }
+                }
+                try #expect(
+                    files.contentsOfDirectory(atPath: "\(folder)/files").sorted() == [
+                        "html", "json", "prom", "records",
+                    ])
+                try #expect(files.contentsOfDirectory(atPath: "\(folder)/links").count == 5)
+
+                for (name, end) in [("a", "b"), ("b", "a"), ("lost", "none/file"), ("new", "../files/new")] {
+                    try files.createSymbolicLink(atPath: "\(folder)/links/\(name)", withDestinationPath: end)
+                }
+                for (name, words) in [
+                    ("a", "Too many levels"), ("lost", "none/file couldn't be written: No such file"),
+                ] {
+                    let result = try await Tool.run(only + ["--output", "json=\(folder)/links/\(name)"])
+                    #expect(result.exitCode == 74 && result.errors.contains(words), "\(result)")
+                    try #expect(!files.destinationOfSymbolicLink(atPath: "\(folder)/links/\(name)").isEmpty)
+                }
+                let twice = try await Tool.run(
+                    only + ["--output", "json=\(folder)/links/new", "--metrics-file", "\(folder)/files/new"])
+                #expect(twice.exitCode == 64 && twice.errors.contains("named twice"), "\(twice)")
             }
         }
     }
