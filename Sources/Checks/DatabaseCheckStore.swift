@@ -34,6 +34,7 @@ package struct DatabaseCheckStore: CheckStore {
     }
 
     package func prune(keepingDays: Int) async throws {
+        try await checkMayInsert()
         // By the server's own time: the machine's may be wrong.
         let oldest: BSONValue = ["$subtract": ["$$NOW", .int64(Int64(keepingDays) * Self.dayMS)]]
         _ = try await database.client.bulkWrite(
@@ -78,6 +79,18 @@ package struct DatabaseCheckStore: CheckStore {
     private func nextNumber(_ kind: String) async throws -> Int64 {
         let newest = try await find(kind, limit: 1).first
         return try newest.map { try StateFields(StateCollection.checks, $0).require("number", .count) + 1 } ?? 1
+    }
+
+    /// Asks whether a record may be inserted, without inserting one: to explain a command takes the right to run it. Whoever
+    /// may remove old records needn't be allowed to write new ones.
+    ///
+    /// - Throws: `MongoError` where it may not.
+    private func checkMayInsert() async throws {
+        _ = try await database.access(
+            explaining: [
+                "findAndModify": .string(StateCollection.checks), "query": ["_id": .null],
+                "update": ["$set": ["kind": .string(CheckRecord.kind)]], "upsert": true,
+            ])
     }
 
     /// Inserts a document under the next number, with the server's time: at once, or not at all. Of two that are inserted at the

@@ -171,6 +171,42 @@ struct CheckRecordTests {
         #expect(result.exitCode == 64 && result.errors.contains(words), "\(result)")
     }
 
+    @Test(
+        "are refused before the check begins, and nothing is written, where one couldn't be written at its end",
+        arguments: [
+            (["find"], false), (["find", "insert", "update"], false), (["find", "remove"], false),
+            (["find", "insert", "remove"], false), (["find", "update", "remove"], false),
+            (["find", "insert", "update", "remove"], true),
+        ] as [(actions: [String], isEnough: Bool)])
+    func notAllowed(actions: [String], isEnough: Bool) async throws {
+        let server = try await TestServer.shared(.authenticated)
+        try await server.withDatabase { database in
+            try await database.run(["create": "users"])
+            let resource: BSONDocument = ["db": .string(database.name), "collection": "chat_admin.checks"]
+            let privilege: BSONDocument = [
+                "resource": .document(resource), "actions": .array(BSONArray(actions.map { .string($0) })),
+            ]
+            try await database.run([
+                "createRole": "recorder", "privileges": .array([.document(privilege)]), "roles": ["read"],
+            ])
+            let uri = try await server.createUser(
+                "recorder-of-\(database.name)", password: "x",
+                roles: [["role": "recorder", "db": .string(database.name)]])
+            let check = ["check", "--record", "--only", "guard", "--uri", uri, "--database", database.name]
+            for number in 1...2 {
+                let result = try await Tool.run(check)
+                guard !isEnough else {
+                    #expect(result.exitCode == 0 && result.output.contains("Recorded as check \(number)"), "\(result)")
+                    continue
+                }
+                #expect(result.exitCode == 77 && result.errors.contains("may not record a check"), "\(result)")
+                #expect(result.output.isEmpty, "\(result)")
+                try await #expect(database.count("chat_admin.checks") == 0)
+            }
+            try await database.run(["dropAllRolesFromDatabase": 1])
+        }
+    }
+
     @Test("can be kept in a file by a user who may only read, who is told so without one")
     func file() async throws {
         let server = try await TestServer.shared(.authenticated)
@@ -181,6 +217,7 @@ struct CheckRecordTests {
             let reader = ["--uri", uri, "--database", database.name]
             let denied = try await Tool.run(["check", "--record"] + reader)
             #expect(denied.exitCode == 77 && denied.errors.contains("--record-file"), "\(denied)")
+            #expect(denied.output.isEmpty, "\(denied)")
             let folder = FileManager.default.temporaryDirectory.path + "/records-\(UUID().uuidString)"
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(atPath: folder) }

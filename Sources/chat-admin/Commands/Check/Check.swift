@@ -191,8 +191,9 @@ struct Check: AsyncParsableCommand {
         } catch let error as MongoError where error.kind == .unauthorized {
             throw Failure(
                 .notAllowed,
-                "To record a check the user needs the role readWrite, for `\(StateCollection.checks)`: \(error.message). "
-                    + "--record-file FILE keeps records in a file, and needs the role read alone.")
+                "This user may not record a check: that takes find, insert, update and remove in `\(StateCollection.checks)`, "
+                    + "as the role readWrite has them. --record-file FILE keeps records in a file, and needs the role read "
+                    + "alone.")
         }
     }
 
