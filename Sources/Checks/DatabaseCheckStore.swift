@@ -58,7 +58,7 @@ package struct DatabaseCheckStore: CheckStore {
             record.number = number
             return record.document
         }
-        record.at = kept["at"]?.date ?? record.at
+        record.keep(at: kept["at"]?.date ?? record.at)
         return record
     }
 
