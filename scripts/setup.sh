@@ -62,8 +62,10 @@ have_other_versions() {
     done
 }
 
-# Whether there is a terminal, and a browser, for tests to look at.
-have_screens() { [[ $wanted == build ]] || { command -v tmux && [[ -x /usr/bin/chromium ]]; } >/dev/null; }
+# Whether there is a terminal, and a browser, for tests to look at, and a clock that is wrong.
+have_surroundings() {
+    [[ $wanted == build ]] || { command -v tmux && [[ -x /usr/bin/chromium && -x /usr/bin/faketime ]]; } >/dev/null
+}
 
 # Whether everything is here that holds metrics and packaging/ against what others publish.
 have_validators() {
@@ -253,7 +255,7 @@ readonly wanted
 
 command -v swift >/dev/null || die "swift isn't on PATH: install Swift 6.3 or later (swift.org/install), then run again"
 
-if have_libraries && command -v make >/dev/null && have_venv && have_mongod && have_screens && have_other_versions && have_validators; then
+if have_libraries && command -v make >/dev/null && have_venv && have_mongod && have_surroundings && have_other_versions && have_validators; then
     say "everything is in place"
     exit 0
 fi
@@ -272,7 +274,7 @@ have_libraries || install_packages libmongoc-dev libbson-dev libssl-dev libcrypt
 have_libraries || die "pkg-config doesn't find libmongoc-1.0, libbson-1.0, libcrypto, libcrypt and yaml-0.1, though their packages are installed"
 have_venv || install_venv
 have_mongod || install_mongod
-have_screens || install_packages tmux chromium
+have_surroundings || install_packages tmux chromium faketime
 have_other_versions || install_other_versions
 have_validators || install_validators
 say "done; libmongoc $(pkg-config --modversion libmongoc-1.0), mongod at $(scripts/mongod.sh path)"

@@ -28,9 +28,9 @@ package enum AtomicFile {
     ///
     /// - Throws: ``Failure``; a file that is there is then as it was.
     package static func writeNow(_ bytes: [UInt8], to given: String) throws(Failure) {
-        let path = try target(given)
+        let place = try target(given)
+        let path = place.path
         func failure() -> Failure { Failure(path: path, reason: String(cString: strerror(errno))) }
-        let place = FilePlace(path)
         let temporary = "\(place.folder)/.\(place.name).\(getpid()).tmp"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
         guard descriptor >= 0 else { throw failure() }
@@ -54,17 +54,21 @@ package enum AtomicFile {
         }
     }
 
-    /// Where a file is, behind symbolic links, so that a link stays one.
+    /// Where a file is, or will be, behind symbolic links, so that a link stays one.
     ///
-    /// - Throws: ``Failure`` where something else than a file is there, such as a device: it would be replaced by one.
-    private static func target(_ path: String) throws(Failure) -> String {
+    /// - Throws: ``Failure`` where something else than a file is there, such as a device: it would be replaced by one; or where
+    ///   links lead nowhere.
+    private static func target(_ path: String) throws(Failure) -> FilePlace {
         var status = stat()
-        guard stat(path, &status) == 0 else { return path }
+        guard stat(path, &status) == 0 else {
+            guard errno == ENOENT else { throw Failure(path: path, reason: String(cString: strerror(errno))) }
+            return FilePlace(resolving: path)
+        }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw Failure(
                 path: path, reason: status.st_mode & S_IFMT == S_IFDIR ? "it is a folder" : "it is no regular file")
         }
-        return FilePlace.resolved(path) ?? path
+        return FilePlace(resolving: path)
     }
 
     private static func removing(_ temporary: String, _ descriptor: Int32, _ failure: Failure) -> Failure {

@@ -32,8 +32,8 @@ package struct CheckRecord: Sendable {
 
     /// The number of the record: one more than that of the newest before it, whatever the clocks said.
     package var number: Int64
-    /// When the check ended, in milliseconds since 1970, by the server's clock where the server keeps the record.
-    package var at: Int64
+    /// When the check ended, in milliseconds since 1970, by the server's clock once the record is kept.
+    package private(set) var at: Int64
     /// How long it took.
     package let durationMS: Int64
     /// The tool's version, and the server's.
@@ -97,6 +97,15 @@ package struct CheckRecord: Sendable {
 }
 
 extension CheckRecord {
+    /// Gives it the time at which it is kept; that is also when new findings were first found.
+    mutating func keep(at time: Int64) {
+        for index in items.indices where items[index].since == at { items[index].since = time }
+        at = time
+    }
+
+    /// Gives it another time, for what was found meanwhile: what was found before was found when it was.
+    package mutating func update(at time: Int64) { at = time }
+
     /// What marks a record among the documents of `chat_admin.checks`.
     static let kind = "check"
 
@@ -109,7 +118,7 @@ extension CheckRecord {
             "serverVersion": .string(serverVersion), "mode": .string(mode),
             "codes": .array(BSONArray(codes.map { .string($0) })), "complete": .bool(isComplete),
             "unchecked": .array(BSONArray(unchecked.map { .string($0) })),
-            "findings": .array(BSONArray(items.map { .document($0.document) })),
+            "findings": .array(BSONArray(items.map { .document($0.document(at: at)) })),
             "sizes": .document(
                 BSONDocument(sizes.sorted { $0.key < $1.key }.map { ($0.key, .int64(Int64($0.value))) })),
             "exitCode": .int32(exitCode), "new": .int64(Int64(new)), "resolved": .int64(Int64(resolved)),
@@ -135,7 +144,7 @@ extension CheckRecord {
         isComplete = try fields.require("complete", .flag)
         unchecked = try fields.require("unchecked", .texts)
         var items: [Item] = []
-        for item in try fields.list("findings") { items.append(try Item(reading: item)) }
+        for item in try fields.list("findings") { items.append(try Item(reading: item, at: at)) }
         self.items = items
         var sizes: [String: Int] = [:]
         let counted = try fields.require("sizes", .document)
@@ -153,11 +162,13 @@ extension CheckRecord {
 }
 
 extension CheckRecord.Item {
-    fileprivate var document: BSONDocument {
+    /// What is new is since the record's own time, which whoever keeps it knows.
+    fileprivate func document(at time: Int64) -> BSONDocument {
         var document: BSONDocument = [
             "code": .string(name.code), "collection": .string(name.collection), "severity": .string(severity),
-            "count": .int64(Int64(count)), "since": .date(since),
+            "count": .int64(Int64(count)),
         ]
+        if since != time { document.append("since", .date(since)) }
         if let field = name.field { document.append("field", .string(field)) }
         if accepted > 0 { document.append("accepted", .int64(Int64(accepted))) }
         if let identities { document.append("identities", Self.packed(identities)) }
@@ -180,13 +191,13 @@ extension CheckRecord.Item {
         }
     }
 
-    fileprivate init(reading fields: StateFields) throws(StateError) {
+    fileprivate init(reading fields: StateFields, at time: Int64) throws(StateError) {
         name = FindingName(
             code: try fields.require("code", .text), collection: try fields.require("collection", .text),
             field: try fields.read("field", .text))
         severity = try fields.require("severity", .text)
         count = Int(try fields.require("count", .count))
-        since = try fields.require("since", .date)
+        since = try fields.read("since", .date) ?? time
         accepted = Int(try fields.read("accepted", .count) ?? 0)
         identities = try Self.unpacked(fields, "identities")
         unconfirmed = try Self.unpacked(fields, "unconfirmed")

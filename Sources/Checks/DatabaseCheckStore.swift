@@ -20,7 +20,11 @@ package struct DatabaseCheckStore: CheckStore {
             // Sorted here: the server would sort them with the identities, which may be a gigabyte.
             let cursor = try await database.client.find(
                 database.namespace(StateCollection.checks),
-                filter: ["kind": .string(CheckRecord.kind), "at": ["$gte": .date(since)]],
+                // What has no date is read, too, and refused: nobody's record is left out in silence.
+                filter: [
+                    "kind": .string(CheckRecord.kind),
+                    "$or": [["at": ["$gte": .date(since)]], ["at": ["$not": ["$type": "date"]]]],
+                ],
                 options: ["projection": ["findings.identities": 0]])
             try await database.client.forEachBatch(of: cursor) { batch in
                 for document in batch { records.append(try CheckRecord(reading: document)) }
@@ -34,11 +38,18 @@ package struct DatabaseCheckStore: CheckStore {
     }
 
     package func prune(keepingDays: Int) async throws {
-        // By the server's own time: the machine's may be wrong.
+        try await checkMayInsert()
+        // By the server's own time: the machine's may be wrong. What isn't this tool's stays, whatever it says: that has such an
+        // `_id` and a date, and what has none would be older than any.
         let oldest: BSONValue = ["$subtract": ["$$NOW", .int64(Int64(keepingDays) * Self.dayMS)]]
         _ = try await database.client.bulkWrite(
             database.namespace(StateCollection.checks),
-            [.deleteMany(filter: ["kind": .string(CheckRecord.kind), "$expr": ["$lt": ["$at", oldest]]])])
+            [
+                .deleteMany(filter: [
+                    "_id": ["$gte": .string(CheckRecord.kind + "/"), "$lt": .string(CheckRecord.kind + "0")],
+                    "kind": .string(CheckRecord.kind), "at": ["$type": "date"], "$expr": ["$lt": ["$at", oldest]],
+                ])
+            ])
     }
 
     package func append(_ record: CheckRecord) async throws -> CheckRecord {
@@ -47,7 +58,7 @@ package struct DatabaseCheckStore: CheckStore {
             record.number = number
             return record.document
         }
-        record.at = kept["at"]?.date ?? record.at
+        record.keep(at: kept["at"]?.date ?? record.at)
         return record
     }
 
@@ -55,7 +66,7 @@ package struct DatabaseCheckStore: CheckStore {
         let document = record.document
         _ = try await database.client.findAndModify(
             database.namespace(StateCollection.checks), query: ["_id": document["_id"] ?? .null],
-            ["update": Self.stamping(document), "upsert": true])
+            ["update": .document(document), "upsert": true])
     }
 
     package func accept(_ acceptance: Acceptance) async throws -> Acceptance {
@@ -87,19 +98,33 @@ package struct DatabaseCheckStore: CheckStore {
         return try newest.map { try StateFields(StateCollection.checks, $0).require("number", .count) + 1 } ?? 1
     }
 
+    /// Asks whether a record may be inserted, without inserting one: to explain a command takes the right to run it. Whoever
+    /// may remove old records needn't be allowed to write new ones.
+    ///
+    /// - Throws: `MongoError` where it may not.
+    private func checkMayInsert() async throws {
+        _ = try await database.access(
+            explaining: [
+                "findAndModify": .string(StateCollection.checks), "query": ["_id": .null],
+                "update": ["$set": ["kind": .string(CheckRecord.kind)]], "upsert": true,
+            ])
+    }
+
     /// Inserts a document under the next number, with the server's time: at once, or not at all. Of two that are inserted at the
     /// same time each has a number of its own, which is in its `_id`.
+    ///
+    /// - Throws: `StateError` where something else stands under that `_id`.
     private func insert(_ kind: String, _ document: (Int64) -> BSONDocument) async throws -> BSONDocument {
         while true {
             let document = document(try await nextNumber(kind))
+            let id = document["_id"] ?? .null
             do {
-                // One that has the number already isn't replaced, and makes the key a duplicate.
+                // Whatever is there already isn't replaced, for nothing matches, and makes the key a duplicate.
                 return try await database.client.findAndModify(
-                    database.namespace(StateCollection.checks),
-                    query: ["_id": document["_id"] ?? .null, "kind": ["$exists": false]],
+                    database.namespace(StateCollection.checks), query: ["_id": id, "kind": ["$in": []]],
                     ["update": Self.stamping(document), "upsert": true, "new": true]) ?? document
             } catch let error as MongoError where error.kind == .duplicateKey {
-                continue
+                try await checkIsOwn(id, kind)
             }
         }
     }
@@ -107,5 +132,19 @@ package struct DatabaseCheckStore: CheckStore {
     /// An update that puts a document in another's place, with the server's time.
     private static func stamping(_ document: BSONDocument) -> BSONValue {
         [["$replaceWith": ["$mergeObjects": [["$literal": .document(document)], ["at": "$$NOW"]]]]]
+    }
+
+    /// Looks whether what stands under an `_id` is one of those by which the next number is told: any other would be in the way
+    /// for ever.
+    private func checkIsOwn(_ id: BSONValue, _ kind: String) async throws {
+        let found = try await database.findAll(StateCollection.checks, filter: ["_id": id])
+        guard let found = found.first else { return }
+        let fields = StateFields(StateCollection.checks, found)
+        guard try fields.require("kind", .text) == kind else {
+            throw fields.fault("kind", "`\(kind)`, as its _id says")
+        }
+        guard id == .string("\(kind)/\(try fields.require("number", .count))") else {
+            throw fields.fault("number", "the one in its _id")
+        }
     }
 }

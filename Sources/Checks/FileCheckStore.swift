@@ -14,12 +14,18 @@ package struct FileCheckStore: CheckStore {
     }
 
     private let path: String
+    private let clock: @Sendable () async throws -> Int64
 
     /// Records of some years.
     private static let largest = 512 << 20
 
     /// Keeps them in a file, which needn't be there yet.
-    package init(_ path: String) { self.path = path }
+    ///
+    /// - Parameter clock: Tells the time, in milliseconds since 1970. This machine's may be wrong, and nobody's record shall be
+    ///   too old for that.
+    package init(_ path: String, clock: @escaping @Sendable () async throws -> Int64) {
+        (self.path, self.clock) = (path, clock)
+    }
 
     package func records(limit: Int) async throws -> [CheckRecord] {
         Array(try await entries().compactMap(\.record).sorted { $0.number > $1.number }.prefix(limit))
@@ -34,13 +40,15 @@ package struct FileCheckStore: CheckStore {
     }
 
     package func prune(keepingDays: Int) async throws {
-        let oldest = WallClock.milliseconds - Int64(keepingDays) * Self.dayMS
+        let oldest = try await clock() - Int64(keepingDays) * Self.dayMS
         try await change { entries in entries.removeAll { $0.record.map { $0.at < oldest } ?? false } }
     }
 
     package func append(_ record: CheckRecord) async throws -> CheckRecord {
-        try await change { entries in
+        let now = try await clock()
+        return try await change { entries in
             var record = record
+            record.keep(at: now)
             record.number = Self.next(entries.compactMap(\.record?.number))
             entries.append(Entry(document: record.document, content: .check(record)))
             return record

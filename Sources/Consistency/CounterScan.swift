@@ -250,7 +250,7 @@ struct CounterScan: Sendable {
         _ ids: [BSONValue], _ session: ClientSession?, fingerprints: Bool, concern: String? = nil,
         within limit: Duration? = nil
     ) async throws -> [CounterObservation] {
-        let ids = ids.filter { $0.comparisonKey != nil && !$0.isNull }
+        let ids = ids.filter { !$0.isNull }
         guard !ids.isEmpty else { return [] }
         let list = BSONValue.array(BSONArray(ids))
         let member = session == nil ? nil : database.readPreference
@@ -275,18 +275,14 @@ struct CounterScan: Sendable {
                 pipeline: [["$match": .document([counter.reference: ["$in": list]])]]
                     + CountedValues.pipeline(counter, fingerprints: fingerprints),
                 options: committed(options), readPreference: member, session: session))
-        let keyed = groups.map { (key: ($0["_id"] ?? .null).comparisonKey, truth: CountedValues($0)) }
-        let isUnclear = keyed.contains { $0.key == nil }
         let truths = Dictionary(
-            keyed.compactMap { item in item.key.map { ($0, item.truth) } }, uniquingKeysWith: { first, _ in first })
-        return documents.compactMap { document in
+            groups.map { (($0["_id"] ?? .null).comparisonKey, CountedValues($0)) },
+            uniquingKeysWith: { first, _ in first })
+        return documents.map { document in
             let id = document["_id"] ?? .null
-            let truth = id.comparisonKey.flatMap { truths[$0] }
-            // Whether a decimal that was counted equals this number isn't known: nothing is said of it.
-            if truth == nil, isUnclear, id.type != .objectID, id.type != .string { return nil }
             return CounterObservation(
                 id: id, count: document[counter.field], latest: document[counter.latestField],
-                truth: truth ?? CountedValues())
+                truth: truths[id.comparisonKey] ?? CountedValues())
         }
     }
 

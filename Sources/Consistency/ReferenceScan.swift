@@ -188,7 +188,7 @@ struct ReferenceScan: Sendable {
     ) async throws -> [(group: Group, code: FindingCode, cause: String?)] {
         let groups = groups.filter { group in
             guard let value = group.references[reference.field], let owner = known(value) else { return true }
-            return verdict(group, reference, [value.comparisonKey ?? value: owner]) != nil
+            return verdict(group, reference, [value.comparisonKey: owner]) != nil
         }
         let owners = try await targets(of: groups, reference)
         let verdicts = groups.map { verdict($0, reference, owners) }
@@ -210,7 +210,7 @@ struct ReferenceScan: Sendable {
         case .string(""): return .emptyReference
         case .string(let text) where ObjectID(hex: text) != nil: return .textReference
         case .some(let value):
-            guard let owner = owners[value.comparisonKey ?? value] else {
+            guard let owner = owners[value.comparisonKey] else {
                 return reference.outlivesTarget && value.type == .objectID ? .orphan : .danglingReference
             }
             guard reference.sharesOwner, let field = collection.ownerField else { return nil }
@@ -255,7 +255,7 @@ struct ReferenceScan: Sendable {
             options: ["projection": .document(projection)])
         return found.reduce(into: [:]) { result, document in
             guard let id = document["_id"] else { return }
-            result[id.comparisonKey ?? id] = owner.flatMap { document[$0] } ?? .null
+            result[id.comparisonKey] = owner.flatMap { document[$0] } ?? .null
         }
     }
 }

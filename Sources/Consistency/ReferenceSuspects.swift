@@ -12,36 +12,52 @@ struct ReferenceSuspects: Sendable {
     struct Suspect: Sendable {
         let code: FindingCode
         let field: String
-        /// All references of the documents.
+        /// All references of the documents, as one of them has them.
         let references: BSONDocument
         var count: Int
         /// The smallest `_id`.
         var first: BSONValue
         /// The collection in which a document waits for the `_id` that makes this one right.
         var cause: String?
-        /// The documents' `_id`s, where they were looked at.
-        var ids: [BSONValue]?
+        /// The documents, where they were looked at.
+        var documents: [Document]?
 
-        /// What is wrong.
-        func finding(_ collection: String) -> Finding {
-            let shown = ids.map { $0.sorted { $0.precedes($1) }.prefix(Finding.sampleLimit) } ?? [first]
-            let samples = shown.map { id in
+        /// A document's `_id`, and its references as it has them.
+        struct Document {
+            let id: BSONValue
+            let references: BSONDocument
+
+            var sample: BSONDocument {
                 var sample: BSONDocument = ["_id": id]
                 for element in references.rawElements { sample.append(raw: element) }
                 return sample
             }
+        }
+
+        /// What is wrong.
+        func finding(_ collection: String) -> Finding {
+            let known = documents ?? [Document(id: first, references: references)]
+            let shown = known.sorted { $0.id.precedes($1.id) }.prefix(Finding.sampleLimit)
             var finding = Finding(
-                code: code, collection: collection, field: field, count: count, samples: samples)
-            finding.subjects = ids ?? [first]
-            finding.hasAllSubjects = ids != nil || count == 1
+                code: code, collection: collection, field: field, count: count, samples: shown.map(\.sample))
+            finding.subjects = known.map(\.id)
+            finding.hasAllSubjects = documents != nil || count == 1
             return finding
         }
 
-        /// Whether the server groups only what looks the same here, and takes each value in a query for what it is.
-        fileprivate var isExact: Bool {
-            references.elements.allSatisfy { [.objectID, .string, .null].contains($0.value.type) }
+        /// What the server groups the documents by: `1` and `1.0` are one reference.
+        fileprivate var key: BSONDocument { references.comparisonKey }
+
+        /// Whether the server takes each value in a query for what it is.
+        fileprivate var canBeFound: Bool {
+            references.elements.allSatisfy { ReferenceSuspects.found.contains($0.value.type) }
         }
     }
+
+    /// What of these a query finds is what equals it, and arrays that hold it.
+    private static let found: Set<BSONType> = [
+        .objectID, .string, .symbol, .null, .int32, .int64, .double, .decimal128,
+    ]
 
     private struct Kind: Hashable {
         let code: FindingCode
@@ -67,18 +83,19 @@ struct ReferenceSuspects: Sendable {
     ///
     /// - Returns: Those that aren't looked at again.
     mutating func add(_ suspect: Suspect) -> [Suspect] {
-        guard suspect.isExact else { return [suspect] }
+        guard suspect.canBeFound else { return [suspect] }
         let kind = Kind(code: suspect.code, field: suspect.field)
         guard !overflown.contains(kind) else { return [suspect] }
         counts[kind, default: 0] += suspect.count
-        var all = suspects[suspect.references] ?? []
+        let key = suspect.key
+        var all = suspects[key] ?? []
         if let index = all.firstIndex(where: { $0.code == suspect.code && $0.field == suspect.field }) {
             all[index].count += suspect.count
             if suspect.first.precedes(all[index].first) { all[index].first = suspect.first }
         } else {
             all.append(suspect)
         }
-        suspects[suspect.references] = all
+        suspects[key] = all
         guard counts[kind, default: 0] > Finding.mostSubjects else { return [] }
         return overflow(kind)
     }
@@ -96,11 +113,11 @@ struct ReferenceSuspects: Sendable {
     private mutating func overflow(_ kind: Kind) -> [Suspect] {
         overflown.insert(kind)
         var left: [Suspect] = []
-        for (references, all) in suspects {
+        for (key, all) in suspects {
             let rest = all.filter { $0.code != kind.code || $0.field != kind.field }
             guard rest.count < all.count else { continue }
             left += all.filter { $0.code == kind.code && $0.field == kind.field }
-            suspects[references] = rest.isEmpty ? nil : rest
+            suspects[key] = rest.isEmpty ? nil : rest
         }
         return left
     }
@@ -117,7 +134,7 @@ struct ReferenceSuspects: Sendable {
         }
         // By one field alone, the server groups what isn't there together with what is null.
         let alike = Dictionary(suspects.keys.map { ($0.withoutNulls, $0) }, uniquingKeysWith: { first, _ in first })
-        var found: [BSONDocument: [BSONValue]] = [:]
+        var found: [BSONDocument: [Suspect.Document]] = [:]
         let cursor = try await database.client.find(
             database.namespace(collection), filter: ["$or": .array(BSONArray(conditions))],
             options: [
@@ -126,21 +143,20 @@ struct ReferenceSuspects: Sendable {
             ], readPreference: database.readPreference)
         try await database.client.forEachBatch(of: cursor, maximum: Run.batchSize) { documents in
             for document in documents {
-                let exact = BSONDocument(
+                let references = BSONDocument(
                     fields.compactMap { field in document[field].map { (field, $0) } })
-                let references = suspects[exact] == nil ? alike[exact.withoutNulls] ?? exact : exact
+                let exact = references.comparisonKey
+                let key = suspects[exact] == nil ? alike[exact.withoutNulls] ?? exact : exact
                 // What has come since is left to the next check.
-                guard let all = suspects[references], found[references]?.count ?? 0 < (all.map(\.count).max() ?? 0)
-                else {
-                    continue
-                }
-                found[references, default: []].append(document["_id"] ?? .null)
+                guard let all = suspects[key], found[key]?.count ?? 0 < (all.map(\.count).max() ?? 0) else { continue }
+                found[key, default: []].append(
+                    Suspect.Document(id: document["_id"] ?? .null, references: references))
             }
         }
-        for (references, all) in suspects {
+        for (key, all) in suspects {
             for var suspect in all {
-                guard let ids = found[references] else { continue }
-                (suspect.ids, suspect.count) = (ids, ids.count)
+                guard let documents = found[key] else { continue }
+                (suspect.documents, suspect.count) = (documents, documents.count)
                 body(suspect)
             }
         }

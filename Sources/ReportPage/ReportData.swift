@@ -108,7 +108,7 @@ package struct ReportData: Sendable {
         accepted: [Accepted]
     ) {
         (self.database, self.server, self.now, self.since) = (database, server, now, since)
-        self.checks = checks.sorted { ($0.at, $0.number) < ($1.at, $1.number) }
+        self.checks = checks.sorted { $0.number < $1.number }
         (self.runs, self.steps, self.accepted) = (runs, steps, accepted)
     }
 

@@ -1,8 +1,8 @@
 /// A date and time as text (RFC 3339), as golang-migrate's parser reads it: a fraction of any length, and a zone that is
 /// `Z`, `+02:00` or `+0200`.
-enum DateText {
+package enum DateText {
     /// Milliseconds since 1970-01-01T00:00:00Z; nil where the text isn't a date, or names one that there isn't.
-    static func milliseconds(_ text: String) -> Int64? {
+    package static func milliseconds(_ text: String) -> Int64? {
         var rest = Array(text.utf8)[...]
         guard let year = number(&rest, 4), skip(&rest, "-"), let month = number(&rest, 2), skip(&rest, "-"),
             let day = number(&rest, 2), skip(&rest, "T"), let hour = shortNumber(&rest), skip(&rest, ":"),
@@ -22,6 +22,12 @@ enum DateText {
         guard let offset = zone(&rest), rest.isEmpty else { return nil }
         let seconds = ((daysSince1970(year, month, day) * 24 + hour) * 60 + minute - offset) * 60 + second
         return seconds * 1000 + fraction
+    }
+
+    /// The beginning of a day in UTC, such as `2027-03-31`, in milliseconds since 1970; nil where the text isn't one, or names
+    /// one that there isn't.
+    package static func milliseconds(day: String) -> Int64? {
+        day.utf8.count == "yyyy-mm-dd".utf8.count ? milliseconds(day + "T00:00:00Z") : nil
     }
 
     /// Minutes east of Greenwich.

@@ -31,9 +31,13 @@ package enum OtherProgram {
         try ProcessInfo.processInfo.environment["CHAT_ADMIN_PROMTOOL"] ?? ProjectFiles.path(".tools/promtool/promtool")
     }
 
+    /// What runs another program by a clock that is wrong.
+    package static func faketime() throws -> String { try installed("/usr/bin/faketime") }
+
     /// A browser.
-    package static func chromium() throws -> String {
-        let path = "/usr/bin/chromium"
+    package static func chromium() throws -> String { try installed("/usr/bin/chromium") }
+
+    private static func installed(_ path: String) throws -> String {
         guard FileManager.default.isExecutableFile(atPath: path) else {
             throw TestSupportError("There is no \(path); make setup installs it.")
         }

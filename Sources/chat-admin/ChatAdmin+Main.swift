@@ -67,7 +67,7 @@ extension ChatAdmin {
             }
         }
         guard let telling = CheckTelling(refused: arguments) else { return code }
-        return telling.ended(result.end(.usage, console, isForced: false))
+        return telling.ended(result.end(.usage, console, nil))
     }
 
     /// A line break in an argument that the parser repeats is none of its own.

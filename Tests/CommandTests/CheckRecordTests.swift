@@ -162,10 +162,115 @@ struct CheckRecordTests {
             (["ref.dangling", "--reason", " ", "--until", "forever"], "must say why"),
             (["ref.dangling", "--reason", "x", "--until", "2020-01-01"], "is over"),
             (["ref.dangling", "--reason", "x", "--until", "tomorrow"], "must be a date"),
+            (["ref.dangling", "--reason", "x", "--until", "2099-11-27trash"], "must be a date"),
+            (["ref.dangling", "--reason", "x", "--until", "2099-02-30"], "must be a date"),
+            (["ref.dangling", "--reason", "x", "--until", "2099-11-27T10:00:00Z"], "must be a date"),
         ])
     func refused(arguments: [String], words: String) async throws {
         let result = try await Tool.run(["check", "accept"] + arguments + ["--uri", "mongodb://127.0.0.1:1"])
         #expect(result.exitCode == 64 && result.errors.contains(words), "\(result)")
+    }
+
+    @Test(
+        "that aren't as the tool writes them are named with field and remedy, and none is replaced or removed",
+        arguments: [
+            (
+                #"{"_id": {"$oid": "6909f8dc21be47afd1d83101"}, "kind": "check", "who": "me"}"#,
+                "`number` of the document 6909f8dc21be47afd1d83101 isn't a whole number"
+            ),
+            (#"{"_id": "a", "kind": "check", "number": 1, "at": 5}"#, "`at` of the document \"a\" isn't a date"),
+            (
+                #"{"_id": "a", "kind": "check", "number": "1", "at": {"$date": "2020-01-01T00:00:00Z"}}"#,
+                "`number` of the document \"a\" isn't"
+            ),
+            (#"{"_id": "a", "kind": "check", "number": 1000000000001}"#, "`number` of the document \"a\" isn't"),
+        ])
+    func bad(document: String, words: String) async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            try await database.insertJSON("chat_admin.checks", document)
+            let before = try await database.all("chat_admin.checks")
+            // The report goes back as far as it is told.
+            let report = ["report", "-", "--since", "400d", "--now", "2020-06-01"]
+            for arguments in [["check", "--record"], ["check"], ["check", "history"], report] {
+                let result = try await Tool.run(arguments + target(database))
+                #expect(result.exitCode == 65 && result.errors.contains(words), "\(result)")
+                #expect(result.errors.contains("Put it right by hand, or remove that document"), "\(result)")
+                try await #expect(database.all("chat_admin.checks") == before, "\(arguments)")
+            }
+        }
+    }
+
+    @Test("that are accepted, or in a finding of a record, are named in the same way")
+    func badWithin() async throws {
+        try await withDatabase { database in
+            try await database.loadIncident()
+            _ = try await json(["check", "--record"], on: database, expecting: 1)
+            let record: BSONDocument = ["_id": "check/1"]
+            try await database.update("chat_admin.checks", record, ["$set": ["findings.2.count": "many"]])
+            let finding = try await Tool.run(["check"] + target(database))
+            #expect(finding.exitCode == 65, "\(finding)")
+            #expect(finding.errors.contains("`findings.2.count` of the document \"check/1\" isn't"), "\(finding)")
+            try await database.run(["delete": "chat_admin.checks", "deletes": [["q": .document(record), "limit": 1]]])
+            try await database.insertJSON("chat_admin.checks", #"{"_id": "x", "kind": "acceptance", "number": 1}"#)
+            let accepted = try await Tool.run(["check", "accepted"] + target(database))
+            #expect(accepted.exitCode == 65, "\(accepted)")
+            #expect(accepted.errors.contains("`code` of the document \"x\" isn't a text"), "\(accepted)")
+        }
+    }
+
+    @Test(
+        "never take the place of what stands under their _id",
+        arguments: [
+            (#"{"_id": "check/1", "mine": 1}"#, "`kind` of the document \"check/1\" isn't a text"),
+            (#"{"_id": "check/1", "kind": "mine"}"#, "`kind` of the document \"check/1\" isn't `check`"),
+        ])
+    func taken(document: String, words: String) async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            try await database.insertJSON("chat_admin.checks", document)
+            let before = try await database.all("chat_admin.checks")
+            let result = try await Tool.run(["check", "--record"] + target(database), timeLimit: .seconds(30))
+            #expect(result.exitCode == 65 && result.errors.contains(words), "\(result)")
+            #expect(result.output.contains("is clean"), "\(result)")
+            try await #expect(database.all("chat_admin.checks") == before)
+        }
+    }
+
+    @Test(
+        "are refused before the check begins, and nothing is written, where one couldn't be written at its end",
+        arguments: [
+            (["find"], false), (["find", "insert", "update"], false), (["find", "remove"], false),
+            (["find", "insert", "remove"], false), (["find", "update", "remove"], false),
+            (["find", "insert", "update", "remove"], true),
+        ] as [(actions: [String], isEnough: Bool)])
+    func notAllowed(actions: [String], isEnough: Bool) async throws {
+        let server = try await TestServer.shared(.authenticated)
+        try await server.withDatabase { database in
+            try await database.run(["create": "users"])
+            let resource: BSONDocument = ["db": .string(database.name), "collection": "chat_admin.checks"]
+            let privilege: BSONDocument = [
+                "resource": .document(resource), "actions": .array(BSONArray(actions.map { .string($0) })),
+            ]
+            try await database.run([
+                "createRole": "recorder", "privileges": .array([.document(privilege)]), "roles": ["read"],
+            ])
+            let uri = try await server.createUser(
+                "recorder-of-\(database.name)", password: "x",
+                roles: [["role": "recorder", "db": .string(database.name)]])
+            let check = ["check", "--record", "--only", "guard", "--uri", uri, "--database", database.name]
+            for number in 1...2 {
+                let result = try await Tool.run(check)
+                guard !isEnough else {
+                    #expect(result.exitCode == 0 && result.output.contains("Recorded as check \(number)"), "\(result)")
+                    continue
+                }
+                #expect(result.exitCode == 77 && result.errors.contains("may not record a check"), "\(result)")
+                #expect(result.output.isEmpty, "\(result)")
+                try await #expect(database.count("chat_admin.checks") == 0)
+            }
+            try await database.run(["dropAllRolesFromDatabase": 1])
+        }
     }
 
     @Test("can be kept in a file by a user who may only read, who is told so without one")
@@ -178,6 +283,7 @@ struct CheckRecordTests {
             let reader = ["--uri", uri, "--database", database.name]
             let denied = try await Tool.run(["check", "--record"] + reader)
             #expect(denied.exitCode == 77 && denied.errors.contains("--record-file"), "\(denied)")
+            #expect(denied.output.isEmpty, "\(denied)")
             let folder = FileManager.default.temporaryDirectory.path + "/records-\(UUID().uuidString)"
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(atPath: folder) }

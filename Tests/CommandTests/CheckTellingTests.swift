@@ -115,11 +115,78 @@ struct CheckTellingTests {
                 try #expect(metric("\(folder)/a.prom", "check_complete") == "0")
                 let report = try text("\(folder)/a.xml")
                 #expect(report.contains("<skipped message") || report.contains("<error message"))
-                try await waitUntil("the notice") {
-                    guard let notice = try? text("\(folder)/notice") else { return false }
-                    // On a busy machine the time is over before anything was looked at.
-                    return notice.contains(#""complete":false"#) || notice.contains(#""exitCode":5"#)
+                // On a busy machine the time is over before anything was looked at, or before the command has read it.
+                let notice = (try? text("\(folder)/notice")) ?? ""
+                #expect(
+                    notice.contains(#""complete":false"#) || notice.contains(#""exitCode":5"#)
+                        || result.errors.contains("--notify: it was killed"), "\(notice) \(result)")
+            }
+        }
+    }
+
+    /// What a command that is notified, and doesn't come to its end, says of itself.
+    private static func endless(in folder: String) -> String {
+        "echo $$ > '\(folder)/new' && mv '\(folder)/new' '\(folder)/pid'; exec sleep 600"
+    }
+
+    private static func expectEnded(in folder: String) async throws {
+        let pid = try #require(pid_t(text("\(folder)/pid").trimmingCharacters(in: .whitespacesAndNewlines)))
+        try await waitUntil("the command of --notify ends") { !ProcessState.isRunning(pid) }
+    }
+
+    @Test("lets no command go on that isn't done when the process has to end", arguments: [true, false])
+    func endlessNotice(isServerSilent: Bool) async throws {
+        try await withDatabase { database in
+            try await database.loadIncident()
+            try await withFolder { folder in
+                // Either the deadline starts the command, or the check that time was up for has.
+                let arguments =
+                    ["check", "--max-time", "1", "--settle", "60", "--notify", Self.endless(in: folder)]
+                    + target(database)
+                func run() async throws -> (ToolResult, Duration) {
+                    let start = ContinuousClock.now
+                    return (try await Tool.run(arguments), ContinuousClock.now - start)
                 }
+                let blocking = FailCommand("aggregate", on: "\(database.name).messages").blocking(milliseconds: 10_000)
+                let (result, time) =
+                    isServerSilent
+                    ? try await database.withFailPoint(blocking) { _ in try await run() } : try await run()
+                // A second, two seconds, and what a busy machine takes; the command would take longer.
+                #expect(result.exitCode == 5 && time < .seconds(20), "\(time): \(result)")
+                #expect(result.errors.contains("--notify: it was killed"), "\(result)")
+                try await Self.expectEnded(in: folder)
+            }
+        }
+    }
+
+    @Test(
+        "ends the command with the first signal where the server couldn't be reached, and with the second in any case")
+    func endlessNoticeAtSignal() async throws {
+        try await withFolder { folder in
+            let arguments = ["check", "--notify", Self.endless(in: folder)] + Self.nowhere
+            let pid = "\(folder)/pid"
+            let start = ContinuousClock.now
+            let ended = try await Tool.run(arguments, sending: SIGTERM) { _ in
+                try await waitUntil("the command runs") { FileManager.default.fileExists(atPath: pid) }
+            }
+            // The command itself has half a minute.
+            #expect(ended.result.exitCode == 69 && ContinuousClock.now - start < .seconds(20), "\(ended)")
+            try await Self.expectEnded(in: folder)
+        }
+        try await withDatabase { database in
+            try await database.loadIncident()
+            try await withFolder { folder in
+                let arguments = ["check", "--settle", "60", "-v", "--notify", Self.endless(in: folder)]
+                let ended = try await Tool.start(arguments + target(database)) { tool in
+                    try await tool.waitUntilPrinted("may be changing just now")
+                    tool.send(SIGTERM)
+                    try await waitUntil("the command runs") {
+                        FileManager.default.fileExists(atPath: "\(folder)/pid")
+                    }
+                    tool.send(SIGTERM)
+                }
+                #expect(ended.result.exitCode == 128 + SIGTERM, "\(ended.result)")
+                try await Self.expectEnded(in: folder)
             }
         }
     }
@@ -141,6 +208,35 @@ struct CheckTellingTests {
                 try #expect(metric("\(folder)/a.prom", "check_complete") == "0")
                 try #expect(metric("\(folder)/a.prom", "check_last_success_timestamp_seconds") == "0")
                 try #expect(!text("\(folder)/a.json").contains(#""clean":true"#))
+            }
+        }
+    }
+
+    @Test("tells a success of the whole only where a check has looked for all that the file tells")
+    func partialCheck() async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            try await withFolder { folder in
+                let file = "\(folder)/a.prom"
+                func check(_ more: [String]) async throws -> (run: String?, success: String?, complete: String?) {
+                    let result = try await Tool.run(["check", "--metrics-file", file] + more + target(database))
+                    #expect(result.exitCode == 0, "\(result)")
+                    return try (
+                        metric(file, "check_last_run_timestamp_seconds"),
+                        metric(file, "check_last_success_timestamp_seconds"), metric(file, "check_complete")
+                    )
+                }
+                // Whoever looks for these alone has succeeded by them.
+                for only in [["--only", "id"], ["--only", "id,guard"], []] {
+                    let (run, success, complete) = try await check(only)
+                    #expect(run == success && complete == "1", "\(only)")
+                }
+                let before = try await check([])
+                let partial = try await check(["--only", "id"])
+                #expect(partial.success == before.success && partial.run != before.run && partial.complete == "1")
+                try await promtool(file)
+                let after = try await check([])
+                #expect(after.success == after.run && after.run != before.run)
             }
         }
     }
@@ -230,13 +326,60 @@ struct CheckTellingTests {
                 #expect(twice.exitCode == 64 && twice.errors.contains("named twice"), "\(twice)")
                 let odd = try await Tool.run(only + ["--output", "yaml=a"])
                 #expect(odd.exitCode == 64 && odd.errors.contains("--output"), "\(odd)")
-                // A link stays one.
-                try "".write(toFile: "\(folder)/real", atomically: true, encoding: .utf8)
-                try FileManager.default.createSymbolicLink(
-                    atPath: "\(folder)/link", withDestinationPath: "\(folder)/real")
-                let linked = try await Tool.run(only + ["--output", "json=\(folder)/link"])
-                #expect(linked.exitCode == 0, "\(linked)")
-                try #expect(text("\(folder)/real").hasPrefix("{"))
+            }
+        }
+    }
+
+    @Test("goes where a symbolic link leads, also where nothing is there yet, and the link stays one")
+    func links() async throws {
+        let files = FileManager.default
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            try await withFolder { folder in
+                let only = ["check", "--only", "guard"] + target(database)
+                for name in ["links", "files"] {
+                    try files.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: false)
+                }
+                for (name, end, arguments) in [
+                    ("json", "../files/json", only + ["--output", "json=\(folder)/links/json"]),
+                    ("prom", "\(folder)/files/prom", only + ["--metrics-file", "\(folder)/links/prom"]),
+                    ("records", "step", only + ["--record-file", "\(folder)/links/records"]),
+                    ("html", "../files/html", ["report", "\(folder)/links/html"] + target(database)),
+                ] {
+                    let link = "\(folder)/links/\(name)"
+                    try files.createSymbolicLink(atPath: link, withDestinationPath: end)
+                    // By one link more.
+                    if end == "step" {
+                        try files.createSymbolicLink(
+                            atPath: "\(folder)/links/step", withDestinationPath: "../files/records")
+                    }
+                    // First nothing is there, then a file.
+                    for _ in 1...2 {
+                        let result = try await Tool.run(arguments)
+                        #expect(result.exitCode == 0, "\(result)")
+                        try #expect(files.destinationOfSymbolicLink(atPath: link) == end)
+                        try #expect(!text("\(folder)/files/\(name)").isEmpty)
+                    }
+                }
+                try #expect(
+                    files.contentsOfDirectory(atPath: "\(folder)/files").sorted() == [
+                        "html", "json", "prom", "records",
+                    ])
+                try #expect(files.contentsOfDirectory(atPath: "\(folder)/links").count == 5)
+
+                for (name, end) in [("a", "b"), ("b", "a"), ("lost", "none/file"), ("new", "../files/new")] {
+                    try files.createSymbolicLink(atPath: "\(folder)/links/\(name)", withDestinationPath: end)
+                }
+                for (name, words) in [
+                    ("a", "Too many levels"), ("lost", "none/file couldn't be written: No such file"),
+                ] {
+                    let result = try await Tool.run(only + ["--output", "json=\(folder)/links/\(name)"])
+                    #expect(result.exitCode == 74 && result.errors.contains(words), "\(result)")
+                    try #expect(!files.destinationOfSymbolicLink(atPath: "\(folder)/links/\(name)").isEmpty)
+                }
+                let twice = try await Tool.run(
+                    only + ["--output", "json=\(folder)/links/new", "--metrics-file", "\(folder)/files/new"])
+                #expect(twice.exitCode == 64 && twice.errors.contains("named twice"), "\(twice)")
             }
         }
     }

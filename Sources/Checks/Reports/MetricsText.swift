@@ -51,15 +51,30 @@ package struct MetricsText {
         add(
             "check_last_run_timestamp_seconds", "When the last check ended, whatever came of it.", [(database, seconds)]
         )
-        let success = outcome.isComplete ? seconds : kept("check_last_success_timestamp_seconds") ?? "0"
+        let isSuccess = outcome.isComplete && coversOld(outcome.codes)
+        let success = isSuccess ? seconds : kept("check_last_success_timestamp_seconds") ?? "0"
         add(
-            "check_last_success_timestamp_seconds", "When a check last looked at everything; 0 for never.",
+            "check_last_success_timestamp_seconds",
+            "When a check last looked for all that is told here; 0 for never.",
             [(database, success)])
         add(
             "check_duration_seconds", "How long the last check took.",
             [(database, Self.seconds(outcome.durationMS))])
         addFindings(outcome)
         addState(outcome, database)
+    }
+
+    /// Whether a check has looked for whatever the file told before. One that looks for less, as with --only, mustn't hide
+    /// that the others don't come to their end any more.
+    private func coversOld(_ codes: [FindingCode]) -> Bool {
+        let told = old.lazy.filter { $0.metric == "findings" }
+        return FindingCode.allCases.allSatisfy { code in
+            codes.contains(code) || !told.contains { Self.is($0, of: code) }
+        }
+    }
+
+    private static func `is`(_ sample: Sample, of code: FindingCode) -> Bool {
+        sample.line.contains("code=\"\(code.rawValue)\"")
     }
 
     private mutating func addFindings(_ outcome: CheckOutcome) {
@@ -86,10 +101,9 @@ package struct MetricsText {
         }
         let written = Set(samples.map { Self.line("findings", $0.labels) })
         // What wasn't looked at may be as it was; what was is told above.
-        let looked = Set(outcome.codes.map(\.rawValue))
         let rest = old.filter { sample in
             guard sample.metric == "findings", !written.contains(sample.line) else { return false }
-            return !outcome.hasLookedAtAll || !looked.contains { sample.line.contains("code=\"\($0)\"") }
+            return !outcome.hasLookedAtAll || !outcome.codes.contains { Self.is(sample, of: $0) }
         }
         self.add(
             "findings", "Documents with a finding, by what has become of it since the last recorded check.", samples,

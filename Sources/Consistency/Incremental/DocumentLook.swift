@@ -77,7 +77,9 @@ struct DocumentLook {
                 var suspect = ReferenceSuspects.Suspect(
                     code: code, field: reference.field, references: group.references, count: group.count,
                     first: group.first, cause: codes.contains(.textID) ? cause : nil)
-                suspect.ids = ids[group.references]
+                suspect.documents = ids[group.references]?.map {
+                    ReferenceSuspects.Suspect.Document(id: $0, references: group.references)
+                }
                 suspects.append(suspect)
             }
         }
@@ -88,7 +90,7 @@ struct DocumentLook {
     /// Adds those that are still there, and refer to the same: a document and what it names are read one after the other.
     private mutating func confirm(_ suspects: [ReferenceSuspects.Suspect]) async throws {
         guard !suspects.isEmpty else { return }
-        let ids = Set(suspects.flatMap { $0.ids ?? [] })
+        let ids = Set(suspects.flatMap { $0.documents ?? [] }.map(\.id))
         let found = try await database.findAll(
             collection.name, filter: ["_id": ["$in": .array(BSONArray(ids))]],
             options: [
@@ -98,7 +100,7 @@ struct DocumentLook {
         let held = Dictionary(
             found.map { ($0["_id"] ?? .null, self.held(by: $0)) }, uniquingKeysWith: { first, _ in first })
         for var suspect in suspects {
-            let same = (suspect.ids ?? []).filter { held[$0] == suspect.references }
+            let same = (suspect.documents ?? []).filter { held[$0.id] == suspect.references }
             guard !same.isEmpty else { continue }
             if suspect.code == .orphan, let account = suspect.references[suspect.field] {
                 outcome.orphaned.insert(suspect.field)
@@ -106,7 +108,7 @@ struct DocumentLook {
                     .orphan, collection.name, suspect.field, count: same.count, sample: [suspect.field: account])
                 continue
             }
-            (suspect.ids, suspect.count) = (same, same.count)
+            (suspect.documents, suspect.count) = (same, same.count)
             outcome.findings.add(suspect, collection.name)
         }
     }

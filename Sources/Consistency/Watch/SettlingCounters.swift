@@ -63,12 +63,12 @@ package struct SettlingCounters {
     /// What isn't looked at, in a sentence; nil where everything is.
     ///
     /// - Throws: `MongoError`.
-    package func objection() async throws -> String? {
+    package func objection() async throws -> Sentence? {
         for collection in schema.collections {
             for counter in collection.counters {
                 guard try await CounterAccess.choose(database, counter) == .onePass else { continue }
-                return "\(collection.name).\(counter.field) isn't watched: no index tells its \(counter.counted) apart "
-                    + "(step 4 of `migrate up` makes one)."
+                return
+                    "\(collection.name).\(counter.field) isn't watched: no index tells its \(counter.counted) apart; \(RepairAdvice.migrate)"
             }
         }
         return nil

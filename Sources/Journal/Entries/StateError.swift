@@ -41,14 +41,22 @@ public struct StateError: AdvisingError, Sendable {
         case .field(let id, let name, let expected):
             "In \(collection), which is this tool's own, `\(name)` of the document \(id) isn't \(expected). Somebody has "
                 + "changed it, or it is another application's; nothing is done that builds on it. Put it right by hand, or "
-                + "take the collection from a backup"
-                + (collection == StateCollection.lease ? "; \(EngineAdvice.remakeLease)." : ".")
+                + remedy
         case .collection(let what):
             "\(collection) is \(what). This tool keeps its own state there, and can't do so safely: rename or drop "
                 + "that, or put it right by hand."
         case .server(let message):
             "In \(collection), which is this tool's own, the server finds something that this tool hasn't put there: "
                 + "\(message.excerpt(maximumCharacters: 500))"
+        }
+    }
+
+    /// What to do where nobody can put a document right, in words that follow "or".
+    private var remedy: Sentence {
+        switch collection {
+        case StateCollection.lease: "take the collection from a backup; \(EngineAdvice.remakeLease)."
+        case StateCollection.checks: "remove that document: no other needs it."
+        default: "take the collection from a backup."
         }
     }
 }

@@ -104,6 +104,6 @@ extension DocumentEvent {
 extension BSONValue {
     /// Whether the server takes it for the same `_id`.
     fileprivate func isSameID(as other: BSONValue) -> Bool {
-        self == other || (comparisonKey.map { $0 == other.comparisonKey } ?? false)
+        comparisonKey == other.comparisonKey
     }
 }

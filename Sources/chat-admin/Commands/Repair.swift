@@ -117,7 +117,7 @@ struct RepairOptions: ParsableArguments {
     func stay() async throws {
         let hasBegun = Atomic(false)
         let ended = { @Sendable (end: CommandEnd) in
-            end.isForced && hasBegun.load(ordering: .relaxed) ? ExitStatus.done.rawValue : end.status.rawValue
+            end.deadline != nil && hasBegun.load(ordering: .relaxed) ? ExitStatus.done.rawValue : end.status.rawValue
         }
         try await CommandSession.run(
             "repair all", options, requires: .chatDatabase, changes: true, ended: ended

@@ -59,12 +59,12 @@ struct RepairWatch {
     private func follow(
         isAsked: Bool, _ plan: () async throws -> (changes: Int, lines: [String]), _ begun: () -> Void
     ) async throws {
-        let now = try await serverTime()
+        let now = try await session.database.serverTime()
         var follower = try await ChangeFollower(
             changes, .chat, after: try await changes.place()?.document, since: now, hasSlices: false)
         do {
             let counters = SettlingCounters(session.database, .chat, settle: settle)
-            if let objection = try await counters.objection() { session.console.remark(objection) }
+            if let objection = try await counters.objection() { session.console.remark(session.words.text(objection)) }
             var watch = DamageWatch(session.database, .chat, settle: settle)
             _ = try await cycle(&follower, from: .everything, isAsked: isAsked, plan) {
                 begun()
@@ -95,9 +95,9 @@ struct RepairWatch {
         _ plan: () async throws -> (changes: Int, lines: [String]), _ begun: () -> Void
     ) async throws -> Int {
         let clock = ContinuousClock.now
-        let now = try await serverTime()
+        let now = try await session.database.serverTime()
         var following = follower
-        let run = try await session.change(change, asks: isAsked, plan: plan) { run, _ in
+        let run = try await session.change(change, asks: isAsked, showsProgress: false, plan: plan) { run, _ in
             begun()
             do {
                 try await RepairCycle(run, .chat, RepairCycle.Settings(settle: settle), begun: now)
@@ -111,11 +111,6 @@ struct RepairWatch {
         let left = run.totals.leftovers.map { ChangeResult.Left($0, session.words) }
         try session.console.printLine(session.result(run, left: left, since: clock), format)
         return run.totals.totalChanged
-    }
-
-    private func serverTime() async throws -> Int64 {
-        let hello = try await session.database.client.run(["hello": 1], on: "admin", mode: .read)
-        return hello["localTime"]?.date ?? WallClock.milliseconds
     }
 }
 

@@ -1,12 +1,12 @@
 internal import ArgumentParser
 internal import BSON
 internal import Checks
-internal import FoundationEssentials
 internal import Journal
 internal import MigrationEngine
 internal import Migrations
 internal import MongoDriver
 internal import ReportPage
+internal import StepFiles
 
 /// Writes a page about recorded checks.
 struct Report: AsyncParsableCommand {
@@ -29,7 +29,7 @@ struct Report: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The moment to tell ages from, such as 2027-03-31 or 2027-03-31T09:00:00Z; now by default.",
+            "The moment to tell ages from, such as 2027-03-31 or 2027-03-31T09:00:00Z; by default what the server's clock says.",
             valueName: "date"))
     var now: String?
 
@@ -42,7 +42,8 @@ struct Report: AsyncParsableCommand {
     func validate() throws {
         if let objection = Seconds.objection("--since", to: since) { throw ValidationError(objection) }
         if let now, Self.time(now) == nil {
-            throw ValidationError("--now must be a date, such as 2027-03-31 or 2027-03-31T09:00:00Z.")
+            throw ValidationError(
+                "--now must be a date, such as 2027-03-31 or 2027-03-31T09:00:00Z; there is no `\(now)`.")
         }
         if file.isEmpty { throw ValidationError("The report needs a file; - stands for standard output.") }
         if file == "-", options.format == .json {
@@ -52,8 +53,7 @@ struct Report: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandSession.run("report", options, requires: .chatDatabase) { session in
-            let moment = now.flatMap(Self.time) ?? WallClock.milliseconds
-            let data = try await data(session, now: moment)
+            let data = try await data(session)
             let page = try ReportPage(data).html
             if file == "-" {
                 try session.console.result(raw: page)
@@ -68,14 +68,19 @@ struct Report: AsyncParsableCommand {
         }
     }
 
-    private func data(_ session: CommandSession, now: Int64) async throws -> ReportData {
+    private func data(_ session: CommandSession) async throws -> ReportData {
         let database = session.database
+        // By the clock that recorded checks go by.
+        let present = try await database.serverTime()
+        let now = now.flatMap(Self.time) ?? present
+        // What some clock has put into the future is shown, too, unless a moment was named.
+        let end = self.now == nil ? .max : now
         let since = now - Int64(since.seconds * 1000)
         let store = kept.store(database)
-        let records = try await store.summaries(since: since).filter { $0.at <= now }
+        let records = try await store.summaries(since: since).filter { $0.at <= end }
         let accepted = try await store.acceptances().filter { $0.holds(at: now) }
         let runs = try await RunRecord.list(database, limit: Self.mostRuns)
-            .filter { ($0.startedAt ?? now) >= since && $0.startedAt ?? now <= now }
+            .filter { ($0.startedAt ?? now) >= since && $0.startedAt ?? now <= end }
         let steps = try await ChatMigrations.runner.status(database)
         let place = session.place.hosts.joined(separator: ", ") + ", MongoDB " + database.server.version
         return ReportData(
@@ -123,10 +128,7 @@ struct Report: AsyncParsableCommand {
 
     /// A date, or a moment, in milliseconds since 1970.
     private static func time(_ text: String) -> Int64? {
-        let styles: [Date.ISO8601FormatStyle] = [.iso8601, TimeText.day]
-        return styles.lazy.compactMap { try? Date(text, strategy: $0) }.first.map {
-            Int64(($0.timeIntervalSince1970 * 1000).rounded())
-        }
+        DateText.milliseconds(day: text) ?? DateText.milliseconds(text)
     }
 }
 

@@ -11,7 +11,11 @@ struct RecordOptions: ParsableArguments {
     var recordFile: String?
 
     func store(_ database: Database) -> any CheckStore {
-        if let recordFile { FileCheckStore(recordFile) } else { DatabaseCheckStore(database) }
+        if let recordFile {
+            FileCheckStore(recordFile) { try await database.serverTime() }
+        } else {
+            DatabaseCheckStore(database)
+        }
     }
 }
 

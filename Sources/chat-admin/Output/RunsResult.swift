@@ -125,9 +125,6 @@ enum TimeText {
         Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
     }
 
-    /// A day in UTC, as people write it.
-    static let day = Date.ISO8601FormatStyle().year().month().day()
-
     /// The last day before a moment, in UTC, such as `2027-03-31`.
     static func lastDay(_ milliseconds: Int64) -> String { String(iso8601(milliseconds - 1).prefix(10)) }
 }

@@ -20,23 +20,27 @@ extension CommandSession {
     ///   - change: The change's options.
     ///   - asks: Whether the user is asked; seeding a local server isn't.
     ///   - offline: Whether nobody else writes meanwhile.
+    ///   - showsProgress: Whether there is an end to be come to.
     ///   - remark: What the user has to know before the change, whether asked or not.
     ///   - plan: How many documents the change would touch, and the plan in words; computed only when it is needed.
     ///   - body: The change. Where the connection breaks it runs again from its start, so it looks at the data, not at
     ///     what was planned.
     /// - Returns: The run, for its results.
     func change(
-        _ change: ChangeOptions, asks: Bool = true, offline: Bool = false, remark: Remark? = nil,
-        plan: () async throws -> (changes: Int, lines: [String]), _ body: (Run, RunDescription) async throws -> Void
+        _ change: ChangeOptions, asks: Bool = true, offline: Bool = false, showsProgress: Bool = true,
+        remark: Remark? = nil, plan: () async throws -> (changes: Int, lines: [String]),
+        _ body: (Run, RunDescription) async throws -> Void
     ) async throws -> Run {
         try await confirm(change, asks: asks, remark, plan)
         let description = RunDescription(
             command: command, arguments: SecretArguments.recorded(Array(CommandLine.arguments.dropFirst())),
             toolVersion: ToolVersion.current, words: { [words] in words.words($0) })
+        let nothing: ProgressReport = { _ in }
         let lifecycle = RunLifecycle(
             database: database, pool: pool, source: SchemaReferenceSource(database: database, schema: .chat),
             interruption: interruption,
-            throttle: Throttle(maxLag: change.maxLag?.duration, pause: pause), progress: progress,
+            throttle: Throttle(maxLag: change.maxLag?.duration, pause: pause),
+            progress: showsProgress ? progress : nothing,
             remark: { [console] in console.remark($0) }, acquired: { [stop] in stop.release() })
         if change.wait.seconds > 0 { stop.limit(change.wait.duration) }
         return try await lifecycle.perform(description, wait: change.wait.duration, offline: offline) { run in

@@ -1,3 +1,5 @@
+internal import Journal
+
 /// How a command ended that came to no end of its own: by an error, at its deadline, or by a command line that can't be
 /// read.
 struct CommandEnd: Sendable {
@@ -10,6 +12,8 @@ struct CommandEnd: Sendable {
     /// The server and the database; nil where they weren't known yet.
     let place: Place?
     let console: Console
-    /// Whether the process is being ended in the middle of something: there is no time to lose.
-    let isForced: Bool
+    /// When the process ends, whatever is still being told: it is being ended in the middle of something. Nil where it waits.
+    let deadline: ContinuousClock.Instant?
+    /// The request to stop; nil where a signal ends the process as it ends any other.
+    let interruption: Interruption?
 }

@@ -71,15 +71,16 @@ struct CommandSession: Sendable {
         let soFar = ResultSoFar()
         // Where others are to be told there is more to do in the end.
         let stop = StopDeadline(interruption, telling: ended != nil) { reason, grace in
+            let deadline = ContinuousClock.now + grace
             let error = reason.map { EngineError.interrupted($0) }
             let status = error.map { ExitStatus($0) } ?? .unreachable
             Console.showTyping()
             // Nobody may be reading what is printed.
-            StopDeadline.after(grace) { _exit(status.rawValue) }
+            StopDeadline.after(grace) { StopDeadline.end(status.rawValue) }
             let failure = ErrorResult([unanswered(reason, trail)], trail, status, name, words)
-            let code = ended?(failure.end(status, console, isForced: true))
+            let code = ended?(failure.end(status, console, interruption, deadline))
             if !soFar.print(console, options.format) { report(failure, trail, options, console) }
-            _exit(code ?? status.rawValue)
+            StopDeadline.end(code ?? status.rawValue)
         }
         let trap = await SignalTrap(interruption, pause, console)
         defer { trap.cancel() }
@@ -107,7 +108,7 @@ struct CommandSession: Sendable {
             status = ExitStatus(error)
             let lines = sentences(error, words, name, target, hasRun: trail.run != nil)
             let failure = ErrorResult(lines, trail, status, name, words)
-            let end = failure.end(status, console, isForced: false)
+            let end = failure.end(status, console, interruption)
             let code = if let ended { await offPool { ended(end) } } else { status.rawValue }
             report(failure, trail, options, console)
             throw ExitCode(code)
@@ -324,9 +325,12 @@ extension CommandSession.ErrorResult {
         if !trail.steps.isEmpty { steps = trail.steps }
     }
 
-    func end(_ status: ExitStatus, _ console: Console, isForced: Bool) -> CommandEnd {
+    func end(
+        _ status: ExitStatus, _ console: Console, _ interruption: Interruption?,
+        _ deadline: ContinuousClock.Instant? = nil
+    ) -> CommandEnd {
         CommandEnd(
             status: status, sentence: error, json: (try? console.json(self)) ?? "{}", place: console.place,
-            console: console, isForced: isForced)
+            console: console, deadline: deadline, interruption: interruption)
     }
 }

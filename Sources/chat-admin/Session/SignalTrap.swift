@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Journal
 internal import UnixSignals
 
@@ -18,8 +17,7 @@ struct SignalTrap {
                     continue
                 }
                 if interruption.reason != nil {
-                    Console.showTyping()
-                    _exit(128 + signal.rawValue)
+                    StopDeadline.end(128 + signal.rawValue)
                 }
                 interruption.request(.signal(signal.rawValue))
                 console.remark("Stopping at the next batch boundary; once more stops at once.")

@@ -62,6 +62,13 @@ final class StopDeadline: Sendable {
     /// The waiting came to its end.
     func release() { state.withLock { $0.watches += 1 } }
 
+    /// Ends the process at once: the terminal shows what is typed, and no command that is being told goes on by itself.
+    static func end(_ code: Int32) -> Never {
+        Console.showTyping()
+        NotifyCommand.endRunning()
+        _exit(code)
+    }
+
     /// Does something later, on a thread of its own.
     static func after(_ duration: Duration, _ body: @escaping @Sendable () -> Void) {
         let task = Unmanaged.passRetained(Delayed(duration, body))

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Checks
 internal import Consistency
-internal import Glibc
+internal import Dispatch
 internal import InputFiles
 internal import Journal
 internal import Synchronization
@@ -29,6 +29,11 @@ final class CheckTelling: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Entered while somebody is told.
+    private let telling = DispatchGroup()
+
+    /// What is left to print, and to end, where the process ends.
+    private static let lastTime = Duration.milliseconds(150)
 
     /// Tells whom some options name.
     ///
@@ -79,6 +84,7 @@ final class CheckTelling: Sendable {
         _ news: News, _ console: Console, _ interruption: Interruption, print: () throws -> Void
     ) async throws -> ExitStatus? {
         guard claim() else { return nil }
+        defer { telling.leave() }
         let (failed, news) = await offPool { [self] in
             var news = news
             return (writeFiles(&news, console), news)
@@ -96,11 +102,15 @@ final class CheckTelling: Sendable {
 
     /// Tells of a check that came to no end of its own.
     func ended(_ end: CommandEnd) -> Int32 {
-        guard claim() else { return exitCode(end.status.rawValue) }
+        guard claim() else {
+            if let deadline = end.deadline { waitUntilTold(deadline - Self.lastTime) }
+            return exitCode(end.status.rawValue)
+        }
+        defer { telling.leave() }
         var outcome = CheckOutcome(database: end.place?.database ?? database)
         outcome.failure = end.sentence
         outcome.durationMS = (ContinuousClock.now - start).milliseconds
-        let partial = end.isForced ? state.withLock { $0.soFar }?() : nil
+        let partial = end.deadline == nil ? nil : state.withLock { $0.soFar }?()
         var news = partial ?? News(outcome: outcome, json: end.json)
         // What came to no end of its own isn't all, whatever was looked at by then.
         if news.outcome.isComplete { news.outcome.failure = end.sentence }
@@ -112,14 +122,25 @@ final class CheckTelling: Sendable {
                 end.console.error("chat-admin: \(error)")
             }
         }
-        if let notify = options.notify, news.outcome.isNews {
-            // At a deadline there is no time to wait for it.
-            let command = NotifyCommand(command: notify)
-            let input = Array(news.json.utf8)
-            let failure = end.isForced ? command.start(input) : command.runToEnd(input)
-            if let failure { end.console.error("chat-admin: The command of --notify: \(failure).") }
+        // At a deadline it gets the time that is left.
+        let rest = end.deadline.map { $0 - Self.lastTime - .now } ?? NotifyCommand.limit
+        if let notify = options.notify, news.outcome.isNews,
+            let failure = NotifyCommand(command: notify).runToEnd(
+                Array(news.json.utf8), end.interruption, within: max(rest, .zero))
+        {
+            end.console.error("chat-admin: The command of --notify: \(failure).")
         }
         return exitCode(end.status.rawValue)
+    }
+
+    /// Waits for whoever is being told. A command that isn't done by then is ended, which is told, too.
+    private func waitUntilTold(_ deadline: ContinuousClock.Instant) {
+        func wait(until end: ContinuousClock.Instant) -> Bool {
+            telling.wait(timeout: .now() + .milliseconds(Int(max((end - .now).milliseconds, 0)))) == .success
+        }
+        if wait(until: deadline) { return }
+        NotifyCommand.endRunning()
+        _ = wait(until: deadline + Self.lastTime / 2)
     }
 
     /// The exit code that whoever started the check expects.
@@ -130,8 +151,10 @@ final class CheckTelling: Sendable {
 
     private func claim() -> Bool {
         state.withLock { state in
-            defer { state.hasTold = true }
-            return !state.hasTold
+            guard !state.hasTold else { return false }
+            state.hasTold = true
+            telling.enter()
+            return true
         }
     }
 

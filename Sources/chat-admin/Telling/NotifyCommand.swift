@@ -13,6 +13,12 @@ struct NotifyCommand: Sendable {
     /// How long it may take. It is ended then, with what it has started.
     static let limit = Duration.seconds(30)
 
+    /// The one at work, for whoever ends this process: it mustn't go on by itself.
+    private static let running = Mutex<Process?>(nil)
+
+    /// Ends the one at work, with what it has started.
+    static func endRunning() { running.withLock { $0?.kill() } }
+
     /// Runs it to its end, off Swift's cooperative pool.
     ///
     /// - Parameter interruption: A request to stop that comes meanwhile ends it.
@@ -23,27 +29,23 @@ struct NotifyCommand: Sendable {
 
     /// Runs it to its end, and blocks the thread meanwhile.
     ///
-    /// - Returns: As ``run(_:)``.
-    func runToEnd(_ input: [UInt8], _ interruption: Interruption? = nil) -> String? {
+    /// - Parameters:
+    ///   - interruption: As for ``run(_:_:)``.
+    ///   - limit: How long it may take. It is ended then.
+    /// - Returns: As ``run(_:_:)``.
+    func runToEnd(_ input: [UInt8], _ interruption: Interruption?, within limit: Duration = limit) -> String? {
         do throws(SystemError) {
-            let process = try Process(command)
-            StopDeadline.after(Self.limit) { process.kill() }
+            let process = try Self.running.withLock { running throws(SystemError) in
+                let process = try Process(command)
+                running = process
+                return process
+            }
+            defer { Self.running.withLock { $0 = nil } }
+            StopDeadline.after(limit) { process.kill() }
             if let interruption, interruption.reason == nil { interruption.whenRequested { _ in process.kill() } }
             // It may read late, or nothing.
             DispatchQueue.global().async { process.write(input) }
             return process.wait()
-        } catch {
-            return error.description
-        }
-    }
-
-    /// Starts it, and lets it go on by itself when this process has ended.
-    ///
-    /// - Returns: What went wrong, in words.
-    func start(_ input: [UInt8]) -> String? {
-        do throws(SystemError) {
-            try Process(command).write(input)
-            return nil
         } catch {
             return error.description
         }

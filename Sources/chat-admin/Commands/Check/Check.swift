@@ -85,7 +85,7 @@ struct Check: AsyncParsableCommand {
     private func stay() async throws {
         let hasBegun = Atomic(false)
         let ended = { @Sendable (end: CommandEnd) in
-            end.isForced && hasBegun.load(ordering: .relaxed) ? ExitStatus.done.rawValue : end.status.rawValue
+            end.deadline != nil && hasBegun.load(ordering: .relaxed) ? ExitStatus.done.rawValue : end.status.rawValue
         }
         try await CommandSession.run(
             "check", options, requires: .chatDatabase,
@@ -98,9 +98,8 @@ struct Check: AsyncParsableCommand {
                 session, codes, settle: settle.duration, every: watching.interval.duration, options.format,
                 recording.isRecorded ? store : nil
             ) { records in
-                let hello = try await session.database.client.run(["hello": 1], on: "admin", mode: .read)
-                return try await look(
-                    codes, records, since: hello["localTime"]?.date ?? WallClock.milliseconds, CheckSoFar(), session)
+                try await look(
+                    codes, records, since: try await session.database.serverTime(), CheckSoFar(), session)
             }
             let (records, accepted) = (
                 try await store.records(limit: Self.comparedRecords), try await store.acceptances()
@@ -280,8 +279,9 @@ struct Check: AsyncParsableCommand {
         } catch let error as MongoError where error.kind == .unauthorized {
             throw Failure(
                 .notAllowed,
-                "To record a check the user needs the role readWrite, for `\(StateCollection.checks)`: \(error.message). "
-                    + "--record-file FILE keeps records in a file, and needs the role read alone.")
+                "This user may not record a check: that takes find, insert, update and remove in `\(StateCollection.checks)`, "
+                    + "as the role readWrite has them. --record-file FILE keeps records in a file, and needs the role read "
+                    + "alone.")
         }
     }
 

@@ -3,8 +3,8 @@ internal import BSON
 internal import Chat
 internal import Checks
 internal import Consistency
-internal import FoundationEssentials
 internal import Journal
+internal import StepFiles
 
 /// Accepts a finding: it doesn't make a check fail until a date.
 struct CheckAccept: AsyncParsableCommand {
@@ -77,12 +77,12 @@ struct CheckAccept: AsyncParsableCommand {
     /// When it ends, in milliseconds since 1970: with the end of the day, in UTC.
     private func end() throws -> Int64? {
         if until == "forever" { return nil }
-        guard let day = try? Date(until, strategy: TimeText.day) else {
-            throw ValidationError("--until must be a date such as 2027-03-31, or `forever`.")
+        guard let day = DateText.milliseconds(day: until) else {
+            throw ValidationError("--until must be a date such as 2027-03-31, or `forever`; there is no `\(until)`.")
         }
-        let end = day.addingTimeInterval(86_400)
-        guard end > Date() else { throw ValidationError("--until \(until) is over.") }
-        return Int64(end.timeIntervalSince1970 * 1000)
+        let end = day + 86_400_000
+        guard end > WallClock.milliseconds else { throw ValidationError("--until \(until) is over.") }
+        return end
     }
 }
 

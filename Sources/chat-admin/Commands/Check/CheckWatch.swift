@@ -27,6 +27,8 @@ struct CheckWatch {
     private var place: BSONDocument?
     /// The server's clock when the last look began, in milliseconds since 1970.
     private var begun: Int64 = 0
+    /// How far the server's clock is ahead of this machine's.
+    private var clockOffset: Int64 = 0
     private var isKept = true
     private var keptAt = ContinuousClock.now
     private var cataloguedAt = ContinuousClock.now
@@ -85,7 +87,8 @@ struct CheckWatch {
     // MARK: - Looking
 
     private mutating func begin(_ records: [CheckRecord], _ accepted: [Acceptance]) async throws {
-        begun = try await serverTime()
+        begun = try await session.database.serverTime()
+        clockOffset = begun - WallClock.milliseconds
         let looked = try await lookAtAll(records)
         try session.interruption.check()
         let comparison = try CheckComparison(
@@ -100,7 +103,9 @@ struct CheckWatch {
             record.isBaseline = comparison.isBaseline
             self.record = try await store.append(record)
         }
-        if isCounting, let objection = try await counters.objection() { session.console.remark(objection) }
+        if isCounting, let objection = try await counters.objection() {
+            session.console.remark(session.words.text(objection))
+        }
         let known = "\(Readable.count(watched.count)) known"
         session.console.remark("Watching \(session.database.name), \(source): \(known).")
     }
@@ -133,7 +138,7 @@ struct CheckWatch {
     /// - Returns: Whether it can go on.
     private mutating func look(_ follower: inout ChangeFollower) async throws -> Bool {
         try session.interruption.check()
-        let now = try await follower.isStream ? begun : serverTime()
+        let now = try await follower.isStream ? begun : session.database.serverTime()
         switch try await follower.next(waiting: Self.listening, now: now) {
         case .unknown(let reason):
             try await lookAgain(because: reason)
@@ -171,18 +176,18 @@ struct CheckWatch {
     private mutating func update(_ findings: [Finding], _ looked: [Looked]) throws {
         try tell(
             try watched.update(
-                findings.filter { codes.contains($0.code) }, looked, now: WallClock.milliseconds))
+                findings.filter { codes.contains($0.code) }, looked, now: now))
     }
 
     /// Looks at everything again: it isn't known what has changed.
     private mutating func lookAgain(because reason: String) async throws {
         session.console.remark("Looking at everything again: \(reason).")
-        begun = try await serverTime()
+        begun = try await session.database.serverTime()
         let looked = try await lookAtAll([])
         try session.interruption.check()
         try tell(
             try watched.begin(
-                looked.report.findings, nil, now: WallClock.milliseconds))
+                looked.report.findings, nil, now: now))
         (place, isKept) = (looked.basis?.token, false)
         counters = SettlingCounters(session.database, .chat, settle: settle)
         record?.basis = looked.basis
@@ -258,7 +263,7 @@ struct CheckWatch {
     private mutating func tell(_ news: [WatchedFindings.News]) throws {
         isKept = isKept && news.isEmpty
         for item in news {
-            try session.console.printLine(WatchLine(item, session.database.name, at: WallClock.milliseconds), format)
+            try session.console.printLine(WatchLine(item, session.database.name, at: now), format)
         }
     }
 
@@ -269,15 +274,14 @@ struct CheckWatch {
         (record.new, record.resolved) = (watched.new, watched.resolved)
         record.basis?.token = place
         record.basis?.begun = begun
+        record.update(at: now)
         self.record = record
         try await store.replace(record)
         (isKept, keptAt) = (true, .now)
     }
 
-    private func serverTime() async throws -> Int64 {
-        let hello = try await session.database.client.run(["hello": 1], on: "admin", mode: .read)
-        return hello["localTime"]?.date ?? WallClock.milliseconds
-    }
+    /// The time by the server's clock, in milliseconds since 1970.
+    private var now: Int64 { WallClock.milliseconds + clockOffset }
 
     private func wait(_ duration: Duration) async throws {
         try await duration.wait(checking: session.interruption.check) { _ in }
