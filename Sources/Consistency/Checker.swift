@@ -331,9 +331,7 @@ package struct Checker: Sendable {
         for counter in collection.counters {
             let look = state.looks[collection.name].flatMap { $0.field == counter.field ? $0 : nil }
             let scan = try await CounterScan(database: database, collection: collection, counter: counter)
-            let check = CounterCheck(
-                scan: scan, workers: workers, settle: settle, rounds: Self.mostLooks, interruption: interruption,
-                progress: progress)
+            let check = counterCheck(scan, interruption)
             let collected = Mutex(FindingCollector())
             let found: @Sendable ([CounterObservation]) -> Void = { drifts in
                 collected.withLock { $0.add(drifts, counter, collection.name, codes) }
@@ -353,8 +351,15 @@ package struct Checker: Sendable {
         }
     }
 
+    /// How counters are looked at again.
+    func counterCheck(_ scan: CounterScan, _ interruption: Interruption) -> CounterCheck {
+        CounterCheck(
+            scan: scan, workers: workers, settle: settle, rounds: Self.mostLooks, interruption: interruption,
+            progress: progress)
+    }
+
     /// How often counts that look wrong are looked at again: what is still being changed then is told as such.
-    static let mostLooks = 5
+    private static let mostLooks = 5
 
     func checkCatalogue(
         _ present: [String: CollectionDescription], _ codes: Set<FindingCode>, _ findings: inout FindingCollector

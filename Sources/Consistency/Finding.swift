@@ -294,6 +294,13 @@ struct FindingCollector {
         for code in codes { findings[Key(code: code, collection: collection, field: field)] = nil }
     }
 
+    /// The same without what follows from a finding, which may be known from elsewhere.
+    var sortedCauses: [Finding] {
+        var causes = self
+        causes.consequences = [:]
+        return causes.sorted
+    }
+
     /// In the order of the codes, then by collection and field. What follows from a finding is a part of it.
     var sorted: [Finding] {
         var whole = FindingCollector()

@@ -143,10 +143,21 @@ struct IncrementalTests {
             let old = try await Self.check(database)
             #expect(Self.reason(old).contains("was recorded by version 0.1 of this tool"), "\(old)")
 
-            // A place that no server knows, and one that this one hasn't come to.
-            for (data, words) in [("8200000001", "in a way that is known"), ("826FFFFFFF00000001", "hasn't come to")] {
-                let newest = ["number": try await Self.newest(database)["number"] ?? .null] as BSONDocument
-                try await database.update("chat_admin.checks", newest, ["$set": ["basis.token._data": .string(data)]])
+            // A place that the server has forgotten, one that it hasn't come to, and one of a kind that isn't known.
+            let places = [
+                ("820000000100000001", "no longer knows all changes"), ("826FFFFFFF00000001", "hasn't come to"),
+                ("81", "in a way that is known"),
+            ]
+            for (beginning, words) in places {
+                let record = try await Self.newest(database)
+                let token = try #require(record.value(at: "basis", "token", "_data")?.string)
+                try await database.update(
+                    "chat_admin.checks", ["number": record["number"] ?? .null],
+                    [
+                        "$set": [
+                            "basis.token._data": .string(beginning + token.dropFirst(beginning.utf8.count))
+                        ]
+                    ])
                 let lost = try await Self.check(database)
                 #expect(Self.mode(lost) == "full" && Self.reason(lost).contains(words), "\(lost)")
                 try await #expect(Self.mode(Self.check(database)) == "incremental")

@@ -158,9 +158,7 @@ extension Checker {
                 try await checkCounters(collection, codes, interruption, &state)
                 return try looked(.all(Self.counterCodes, collection: collection.name, field: nil))
             }
-            let check = CounterCheck(
-                scan: scan, workers: workers, settle: settle, rounds: Self.mostLooks, interruption: interruption,
-                progress: progress)
+            let check = counterCheck(scan, interruption)
             let collected = Mutex(FindingCollector())
             let found: @Sendable ([CounterObservation]) -> Void = { drifts in
                 collected.withLock { $0.add(drifts, counter, collection.name, codes) }

@@ -54,7 +54,8 @@ extension Checker {
             try await checkUsers(collection, codes, &state.findings)
             look.looked.append(.all(Self.userCodes, collection: collection.name, field: nil))
         }
-        look.findings = state.findings.sorted
+        // An `_id` that is to blame was seen when it came.
+        look.findings = state.findings.sortedCauses
         look.counting = counting.ids.filter { !$0.value.isEmpty }
         look.hasUncounted = schema.collections.contains { collection in
             collection.counters.contains { touched.departed.contains($0.counted) }

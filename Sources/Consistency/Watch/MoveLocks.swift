@@ -94,9 +94,7 @@ struct LockedReferenceSource: ReferenceSource {
     func forEachBatch(
         following moves: [RekeyMove], _ body: ([FollowingChange]) async throws -> Void
     ) async throws {
-        var holders: Set<String> = []
-        try await source.forEachBatch(following: moves) { changes in holders.formUnion(changes.map(\.collection)) }
-        guard !holders.isEmpty else { return }
+        guard try await isAnyReferred(to: moves) else { return }
         // One that has come since is in one of these, or is found by the next look.
         let names = schema.referringFirst.reversed().map(\.name)
         let referring = Set(moves.flatMap { $0.referrers.map(\.collection) })
@@ -106,4 +104,17 @@ struct LockedReferenceSource: ReferenceSource {
     }
 
     func isSameDocument(_ first: BSONDocument, _ second: BSONDocument) -> Bool { source.isSameDocument(first, second) }
+
+    /// Whether anything names one of these documents: as a rule nothing does yet.
+    private func isAnyReferred(to moves: [RekeyMove]) async throws -> Bool {
+        let ids = moves.map(\.oldID).filter { $0.type == .string }
+        guard !ids.isEmpty else { return false }
+        for referrer in Set(moves.flatMap(\.referrers)) {
+            let found = try await source.database.findAll(
+                referrer.collection, filter: [referrer.field: ["$in": .array(BSONArray(ids))]],
+                options: ["projection": ["_id": 1], "limit": 1])
+            if !found.isEmpty { return true }
+        }
+        return false
+    }
 }
