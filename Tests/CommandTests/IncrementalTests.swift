@@ -143,11 +143,8 @@ struct IncrementalTests {
             let old = try await Self.check(database)
             #expect(Self.reason(old).contains("was recorded by version 0.1 of this tool"), "\(old)")
 
-            // A place that the server has forgotten, one that it hasn't come to, and one of a kind that isn't known.
-            let places = [
-                ("820000000100000001", "no longer knows all changes"), ("826FFFFFFF00000001", "hasn't come to"),
-                ("81", "in a way that is known"),
-            ]
+            // A place that the server hasn't come to, and one of a kind that isn't known.
+            let places = [("826FFFFFFF00000001", "hasn't come to"), ("81", "in a way that is known")]
             for (beginning, words) in places {
                 let record = try await Self.newest(database)
                 let token = try #require(record.value(at: "basis", "token", "_data")?.string)
@@ -159,8 +156,16 @@ struct IncrementalTests {
                         ]
                     ])
                 let lost = try await Self.check(database)
-                #expect(Self.mode(lost) == "full" && Self.reason(lost).contains(words), "\(lost)")
+                #expect(Self.mode(lost) == "full" && Self.reason(lost).contains(words), "\(Self.reason(lost))")
                 try await #expect(Self.mode(Self.check(database)) == "incremental")
+            }
+            // "Resume of change stream was not possible": an oplog of the smallest size takes an hour of writing to go on.
+            for command in ["aggregate", "getMore"] {
+                let lost = FailCommand(command, on: "\(database.name).$cmd.aggregate").failing(code: 286)
+                let check = try await database.withFailPoint(lost, mode: .times(1)) { _ in
+                    try await Self.check(database)
+                }
+                #expect(Self.reason(check).contains("no longer knows all changes"), "\(command): \(Self.reason(check))")
             }
             let tooLong = try await Self.newest(database)
             try await database.update(
