@@ -53,6 +53,13 @@ public struct Database: Sendable {
         client.connectionString.isLoopback && server.members.allSatisfy(ConnectionString.isLoopback)
     }
 
+    /// The same, asking the primary alone: for reads that must be as new as something that was told before.
+    package var onPrimary: Database {
+        var database = Database(client: client, name: name, server: server, readPreference: nil, catalog: catalog)
+        database.progress = progress
+        return database
+    }
+
     /// The full name of one of its collections.
     package func namespace(_ collection: String) -> Namespace { Namespace(name, collection) }
 

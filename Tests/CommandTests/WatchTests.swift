@@ -201,6 +201,49 @@ struct WatchTests {
         }
     }
 
+    @Test("leaves to the next one what it hadn't decided when it was stopped")
+    func undecided() async throws {
+        try await withDatabase(on: .replicaSet) { database in
+            try await Self.begin(database)
+            let arguments = [
+                "check", "--watch", "--record", "--settle", "60", "--only", "id,ref,count", "--format", "json",
+            ]
+            _ = try await Tool.start(arguments + target(database)) { tool in
+                try await tool.waitUntilPrinted(Self.began)
+                try await database.update(
+                    "chat_sessions", ["_id": .objectID(Sample.other)], ["$set": ["message_count": 9]])
+                // What comes after it is told at once.
+                try await Self.insert("", ["deleted": true], database)
+                try await tool.waitUntilPrinted(#""id.empty""#)
+                tool.send(SIGTERM)
+                try await tool.waitUntilEnded()
+            }
+            let next = try await Tool.run(
+                ["check", "--incremental", "--record", "--only", "id,ref,count", "--format", "json"] + target(database))
+            let check = try next.json()
+            #expect(check.value(at: "coverage", "mode") == "incremental", "\(check)")
+            #expect(check.counts(of: "findings", "count")["count.wrong"] == ["chat_sessions": 1], "\(check)")
+        }
+    }
+
+    @Test("is quiet about what is accepted, and about guards that nobody has touched", arguments: kinds)
+    func quiet(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            try await Self.begin(database)
+            let accept = ["check", "accept", "ref.empty:messages", "--reason", "known", "--until", "forever"]
+            _ = try await json(accept, on: database, expecting: 0)
+            let result = try await Self.watch(database, []) { tool in
+                try await Self.insert(.objectID(Self.now()), ["session_id": "", "deleted": true], database)
+                try await Self.insert("", ["deleted": true], database)
+                try await tool.waitUntilPrinted(#""id.empty""#)
+                // Some rounds of a small collection.
+                try await Self.insert(.null, ["deleted": true], database)
+                try await tool.waitUntilPrinted(#""id.null""#)
+            }
+            #expect(!result.output.contains("ref.empty") && !result.output.contains("resolved"), "\(result)")
+        }
+    }
+
     @Test("counts again where messages were deleted for good")
     func deleted() async throws {
         try await withDatabase(on: .replicaSet) { database in

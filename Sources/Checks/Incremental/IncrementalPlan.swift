@@ -43,7 +43,14 @@ package struct IncrementalPlan: Sendable {
     ) async throws -> Choice {
         let wanted = codes.map(\.rawValue)
         let complete = records.filter(\.isComplete)
-        guard let record = complete.first(where: { Set(wanted).isSubset(of: $0.codes) }) else {
+        guard
+            let record = complete.first(where: { record in
+                // A check that didn't look for their cause tells what follows from it as findings of their own.
+                let isAlike = record.codes.contains(FindingCode.textID.rawValue) == codes.contains(.textID)
+                return Set(wanted).isSubset(of: record.codes)
+                    && (isAlike || !wanted.contains { $0.hasPrefix("ref.") })
+            })
+        else {
             return .full(
                 because: complete.isEmpty
                     ? "no check is recorded yet" : "no recorded check has looked for all of this")

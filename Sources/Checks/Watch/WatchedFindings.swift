@@ -24,7 +24,7 @@ package struct WatchedFindings: Sendable {
     fileprivate struct Known {
         var severity: Severity
         var repair: String?
-        /// The documents' identities; at most ``Finding/mostSubjects``.
+        /// The documents' identities; at most ``WatchedFindings/mostKnown``.
         var identities: Set<UInt64> = []
         /// Those that were found since the present round of slices began.
         var confirmed: Set<UInt64> = []
@@ -36,6 +36,12 @@ package struct WatchedFindings: Sendable {
     }
 
     private var known: [FindingName: Known] = [:]
+    /// What is accepted: it is known, and no news.
+    private var accepted: [Acceptance] = []
+
+    /// More documents of one finding aren't told apart, nor told of.
+    static let mostKnown = 100_000
+
     /// How many documents were new, and right again, since the watch began.
     package private(set) var new = 0
     package private(set) var resolved = 0
@@ -72,7 +78,8 @@ package struct WatchedFindings: Sendable {
                     name: item.name, severity: code?.severity ?? .error, repair: nil, count: item.count, samples: [],
                     since: now))
         }
-        count(news)
+        // What the first check has found counts as known.
+        if !comparison.isBaseline { count(news) }
         return news
     }
 
@@ -82,6 +89,11 @@ package struct WatchedFindings: Sendable {
     /// - Throws: `ChecksumError`.
     package mutating func update(_ findings: [Finding], _ looked: [Looked], now: Int64) throws -> [News] {
         try update(findings, looked: looked.map { .part($0) }, now: now)
+    }
+
+    /// Takes what is accepted now.
+    package mutating func accept(_ accepted: [Acceptance], now: Int64) {
+        self.accepted = accepted.filter { $0.holds(at: now) }
     }
 
     private enum Scope {
@@ -113,13 +125,21 @@ package struct WatchedFindings: Sendable {
             let name = FindingName(finding)
             var earlier = before[name]?.identities ?? []
             var (count, samples) = (0, [BSONDocument]())
-            if finding.hasAllSubjects {
+            let accepted = accepted.filter { $0.isAbout(name) }
+            if accepted.contains(where: { $0.subjects == nil }) {
+                before[name]?.identities.subtract(try finding.subjects.map(name.identity))
+            } else if finding.hasAllSubjects {
+                let taken = try Set(accepted.flatMap { $0.subjects ?? [] }.map(name.identity))
+                let isFull = (known[name]?.others ?? 0) > 0
                 for subject in finding.subjects {
                     let identity = try name.identity(of: subject)
                     let isKnown = earlier.remove(identity) != nil || known[name]?.identities.contains(identity) ?? false
-                    guard !isKnown else { continue }
+                    guard !isKnown, !isFull, !taken.contains(identity) else { continue }
                     count += 1
-                    samples += finding.samples.filter { $0.elements.contains { $0.value == subject } }.prefix(1)
+                    guard samples.count < Finding.sampleLimit else { continue }
+                    // Of those that are known the samples may be.
+                    let shown = finding.samples.first { $0.elements.contains { $0.value == subject } }
+                    samples.append(shown ?? [finding.code.kind == .document ? "_id" : name.field ?? "_id": subject])
                 }
                 before[name]?.identities = earlier
             } else {
@@ -149,7 +169,9 @@ package struct WatchedFindings: Sendable {
     package mutating func endRound(of collection: String) -> [News] {
         var news: [News] = []
         for (name, item) in known.sorted(by: { $0.key < $1.key }) where name.collection == collection {
-            guard let code = FindingCode(rawValue: name.code), !code.isOfGroups, !code.isOfCounter else { continue }
+            guard let code = FindingCode(rawValue: name.code), !code.isOfGroups, code.kind == .document else {
+                continue
+            }
             let gone = item.identities.subtracting(item.confirmed)
             known[name]?.confirmed = []
             known[name]?.identities.subtract(gone)
@@ -175,7 +197,7 @@ package struct WatchedFindings: Sendable {
         item.documents = finding.code.isOfGroups && isFirst ? finding.count : nil
         if finding.hasAllSubjects {
             let identities = try Set(finding.subjects.map(name.identity)).union(finding.carried)
-            let room = Finding.mostSubjects - item.identities.count
+            let room = Self.mostKnown - item.identities.count
             let fresh = identities.subtracting(item.identities)
             item.identities.formUnion(fresh.prefix(max(room, 0)))
             item.confirmed.formUnion(identities)
@@ -249,13 +271,14 @@ extension WatchedFindings.Known {
 
 extension FindingCode {
     fileprivate enum Kind {
-        case identity, document, counter
+        case identity, document, counter, catalogue
     }
 
     /// What it is found in.
     fileprivate var kind: Kind {
         switch self {
         case .emptyID, .nullID, .textID, .foreignID: .identity
+        case .missingGuard, .missingIndex, .unfinishedRun: .catalogue
         case _ where isOfCounter: .counter
         default: .document
         }

@@ -11,6 +11,8 @@ package struct ChangeEvent: Sendable {
     var kind: String { event["operationType"]?.string ?? "" }
     /// The collection; empty where it is the whole database.
     var collection: String { event.value(at: "ns", "coll")?.string ?? "" }
+    /// The name that a collection has got.
+    var newName: String { event.value(at: "to", "coll")?.string ?? "" }
     /// The document.
     var id: BSONValue { event.value(at: "documentKey", "_id") ?? .null }
 
@@ -26,7 +28,7 @@ package struct ChangeEvent: Sendable {
     /// Leaves of each event what is needed: no contents cross the wire.
     package static func pipeline(_ schema: DatabaseSchema) -> [BSONDocument] {
         var projection: BSONDocument = [
-            "operationType": 1, "ns": 1, "documentKey": 1, "updateDescription.removedFields": 1,
+            "operationType": 1, "ns": 1, "to": 1, "documentKey": 1, "updateDescription.removedFields": 1,
         ]
         let fields = Set(schema.collections.flatMap { $0.references.map(\.field) + [$0.ownerField].compactMap { $0 } })
         for field in fields.sorted() {
@@ -39,6 +41,8 @@ package struct ChangeEvent: Sendable {
                 "$match": [
                     "$or": [
                         ["ns.coll": ["$in": .array(BSONArray(names))]],
+                        // Another collection that takes the name, as `$out` does.
+                        ["to.coll": ["$in": .array(BSONArray(names))]],
                         ["operationType": ["$in": ["dropDatabase", "invalidate"]]],
                     ]
                 ]
@@ -63,7 +67,11 @@ struct ChangeCollector {
     mutating func add(_ event: ChangeEvent) -> String? {
         let (id, name) = (event.id, event.collection)
         switch event.kind {
-        case "drop", "rename": return "the collection \(name) was dropped or renamed since then"
+        case "drop": return "the collection \(name) was dropped or renamed since then"
+        case "rename":
+            let other = event.newName
+            let known = schema.collection(name) == nil ? other : name
+            return "the collection \(known) was dropped or renamed since then"
         case "dropDatabase", "invalidate": return "the database was dropped since then"
         default: break
         }

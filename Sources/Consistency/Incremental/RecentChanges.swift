@@ -22,11 +22,12 @@ package struct RecentChanges: Sendable {
     package init(_ database: Database, _ schema: DatabaseSchema) { (self.database, self.schema) = (database, schema) }
 
     /// The place in the stream of changes from which to look on the next time; nil where there is none: no replica set, or a
-    /// user who may not follow it.
+    /// user who may not follow it; or secondaries are read, which may not have yet what comes before that place.
     ///
     /// - Throws: `MongoError`.
     package func place() async throws -> ResumeToken? {
-        guard database.server.topology == .replicaSet else { return nil }
+        let isOfPrimary = database.readPreference.map { [.primary, .primaryPreferred].contains($0) } ?? true
+        guard database.server.topology == .replicaSet, isOfPrimary else { return nil }
         do {
             return try await database.client.changeStreamToken(
                 database.name, readPreference: database.readPreference)
@@ -56,7 +57,8 @@ package struct RecentChanges: Sendable {
         guard case .timestamp(let now) = reply["operationTime"], let since = token.time else {
             return .unknown("the server doesn't tell its place in the stream of changes in a way that is known")
         }
-        guard since <= now else {
+        // Where nothing has happened since, a stream's place is just behind the last thing that has.
+        guard since <= BSONTimestamp(seconds: now.seconds, increment: now.increment &+ 1) else {
             return .unknown(
                 "the server hasn't come to the last check's place in the stream of changes: an older copy of its data was restored"
             )
@@ -101,7 +103,10 @@ package struct RecentChanges: Sendable {
             guard let place = batch.token.time else {
                 return .unknown("the server doesn't tell its place in the stream of changes in a way that is known")
             }
-            if place >= end { return .touched(collected.touched, batch.token) }
+            // All events of a transaction have one time.
+            if place > end || place == end && batch.events.isEmpty {
+                return .touched(collected.touched, batch.token)
+            }
         }
     }
 

@@ -8,8 +8,13 @@ package struct DamageWatch {
     private let schema: DatabaseSchema
     private let checker: Checker
     private var counters: SettlingCounters
-    /// What was there at the end of a repair that could do nothing about it.
-    private var hopeless: [String: Set<BSONValue>] = [:]
+    /// What was there at the end of a repair that could do nothing about it, until when it is left alone.
+    private var hopeless: [String: [BSONValue: ContinuousClock.Instant]] = [:]
+    /// Documents with an empty `_id` of which the same is true, as they were.
+    private var stuck: [String: [BSONDocument]] = [:]
+    private var empty: [String: [BSONDocument]] = [:]
+    /// How long something is left alone that couldn't be mended.
+    private static let patience = Duration.seconds(60)
     private var lookedAt = ContinuousClock.now
 
     /// What is waited for.
@@ -60,20 +65,26 @@ package struct DamageWatch {
 
     /// Learns that a repair could do nothing about some documents.
     package mutating func giveUp(_ ids: [String: Set<BSONValue>]) {
-        for (collection, ids) in ids where hopeless[collection]?.count ?? 0 < Finding.mostSubjects {
-            hopeless[collection, default: []].formUnion(ids)
+        for (collection, ids) in ids {
+            hopeless[collection] = (hopeless[collection] ?? [:]).filter { $0.value > .now }
+            for id in ids.prefix(Finding.mostSubjects) {
+                hopeless[collection, default: [:]][id] = .now + Self.patience
+            }
         }
+        stuck.merge(empty) { $1 }
     }
 
-    private func emptyIDs() async throws -> [String: Set<BSONValue>] {
+    /// The documents with an empty `_id`, but for those that can't be moved: they stay until somebody changes them.
+    private mutating func emptyIDs() async throws -> [String: Set<BSONValue>] {
         var found: [String: Set<BSONValue>] = [:]
         for collection in schema.collections {
-            let ids = try await database.findAll(
+            let documents = try await database.findAll(
                 collection.name, filter: ["_id": ["$in": ["", .null]]],
-                options: ["projection": ["_id": 1], "collation": .document(ExactMatch.collation)]
-            ).compactMap { $0["_id"] }
-            let new = Set(ids).subtracting(hopeless[collection.name] ?? [])
-            if !new.isEmpty { found[collection.name] = new }
+                options: ["collation": .document(ExactMatch.collation)])
+            empty[collection.name] = documents
+            let known = stuck[collection.name] ?? []
+            let new = documents.filter { !known.contains($0) }.compactMap { $0["_id"] }
+            if !new.isEmpty { found[collection.name] = Set(new) }
         }
         return found
     }
@@ -83,7 +94,8 @@ package struct DamageWatch {
         let outcome = try await counters.look(look.counting)
         var found: [String: Set<BSONValue>] = [:]
         for finding in look.findings + outcome.findings where Self.codes.contains(finding.code) {
-            let new = Set(finding.subjects).subtracting(hopeless[finding.collection] ?? [])
+            let left = hopeless[finding.collection] ?? [:]
+            let new = Set(finding.subjects.filter { left[$0].map { $0 <= .now } ?? true })
             if !new.isEmpty { found[finding.collection, default: []].formUnion(new) }
         }
         return found

@@ -135,7 +135,7 @@ package struct RepairCycle: Sendable {
         let source = LockedReferenceSource(
             source: SchemaReferenceSource(database: database, schema: schema), schema: schema, locks: locks)
         let rekeyer = Rekeyer(run: run, source: source)
-        var refused: [BSONValue: IdentityRepair.Refusal] = [:]
+        var refused: [BSONValue: (document: BSONDocument, refusal: IdentityRepair.Refusal)] = [:]
         var (met, lookedAt) = (ContinuousClock.now, ContinuousClock.now - Self.thorough)
         while !shared.isOver {
             try run.checkpoint()
@@ -144,12 +144,12 @@ package struct RepairCycle: Sendable {
                 options: ["collation": .document(ExactMatch.collation)])
             if found.isEmpty, ContinuousClock.now - lookedAt > Self.thorough {
                 lookedAt = .now
-                let skipped = Set(refused.values)
-                try await repair.forEachBatch(collection, skipping: skipped) { documents in
+                try await repair.forEachBatch(collection, skipping: []) { documents in
                     if found.count < Self.together { found += documents }
                 }
             }
-            found.removeAll { refused[$0["_id"] ?? .undefined] != nil }
+            // Another document may have the `_id` of one that couldn't be moved.
+            found.removeAll { refused[$0["_id"] ?? .undefined]?.document == $0 }
             guard !found.isEmpty else {
                 try await Task.sleep(for: ContinuousClock.now - met < Self.moment ? Self.soon : Self.later)
                 continue
@@ -158,10 +158,14 @@ package struct RepairCycle: Sendable {
             let outcome = try await locks.moving(in: collection.name) {
                 try await repair.repair(found, in: collection, rekeyer, run)
             }
-            for refusal in outcome.refused { refused[refusal.id] = refusal }
+            for document in found { refused[document["_id"] ?? .undefined] = nil }
+            for refusal in outcome.refused {
+                guard let document = found.first(where: { $0["_id"] == refusal.id }) else { continue }
+                refused[refusal.id] = (document, refusal)
+            }
             if !outcome.moved.isEmpty { shared.add(outcome.moved, in: collection.name) }
         }
-        for refusal in refused.values { run.totals.left(refusal.leftover) }
+        for refused in refused.values { run.totals.left(refused.refusal.leftover) }
     }
 
     /// So many documents are moved together.

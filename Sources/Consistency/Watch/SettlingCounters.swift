@@ -11,6 +11,8 @@ package struct SettlingCounters {
         var fingerprint: Int
         /// When it is looked at again.
         var due: ContinuousClock.Instant
+        /// When it was seen wrong first.
+        let since: ContinuousClock.Instant
     }
 
     private let database: Database
@@ -36,6 +38,9 @@ package struct SettlingCounters {
 
     /// How many counters settle.
     package var count: Int { suspects.values.reduce(0) { $0 + $1.count } }
+
+    /// Since when some counter has been settling; nil where none is.
+    package var oldest: ContinuousClock.Instant? { suspects.values.flatMap(\.values).map(\.since).min() }
 
     /// Takes counters that may have changed, and looks again at those that have settled.
     ///
@@ -123,7 +128,9 @@ package struct SettlingCounters {
             part.decided.remove(drift.id)
             // What is touched settles anew, unless it is as it was.
             guard suspects[name]?[drift.id]?.fingerprint != drift.fingerprint else { continue }
-            suspects[name, default: [:]][drift.id] = Suspect(fingerprint: drift.fingerprint, due: .now + settle)
+            let since = suspects[name]?[drift.id]?.since ?? .now
+            suspects[name, default: [:]][drift.id] = Suspect(
+                fingerprint: drift.fingerprint, due: .now + settle, since: since)
         }
         for id in part.decided { suspects[name]?[id] = nil }
     }
@@ -144,8 +151,9 @@ package struct SettlingCounters {
                     part.decided.insert(observation.id)
                     suspects[name]?[observation.id] = nil
                 } else {
+                    let since = suspects[name]?[observation.id]?.since ?? .now
                     suspects[name]?[observation.id] = Suspect(
-                        fingerprint: observation.fingerprint, due: .now + settle)
+                        fingerprint: observation.fingerprint, due: .now + settle, since: since)
                 }
             }
         }

@@ -4,14 +4,17 @@ internal import Chat
 internal import Consistency
 internal import Journal
 internal import MongoDriver
+internal import Synchronization
 
 /// Stays, and mends what an application with the bug writes: each cycle is a recorded run.
-struct RepairWatch {
+final class RepairWatch: Sendable {
     private let session: CommandSession
     private let change: ChangeOptions
     private let format: OutputFormat
     private let settle: Duration
     private let changes: RecentChanges
+    /// Why something was left, as it was told last.
+    private let told = Mutex<[String]>([])
 
     /// A server that is away, or a lease that another run has, is asked for again after so long.
     private static let again = Duration.seconds(1)
@@ -107,8 +110,13 @@ struct RepairWatch {
             }
         }
         follower = following
-        guard run.record.exists else { return 0 }
         let left = run.totals.leftovers.map { ChangeResult.Left($0, session.words) }
+        // What can't be mended is told once.
+        let isTold = told.withLock { told in
+            defer { told = left.map(\.reason) }
+            return told == left.map(\.reason)
+        }
+        guard run.record.exists || !isTold else { return 0 }
         try session.console.printLine(session.result(run, left: left, since: clock), format)
         return run.totals.totalChanged
     }

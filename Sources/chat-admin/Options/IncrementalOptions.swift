@@ -6,7 +6,7 @@ struct IncrementalOptions: ParsableArguments {
     @Flag(
         help: ArgumentHelp(
             "Look at what has changed since the last recorded check alone, and say what that was; at everything where that "
-                + "can't be told."))
+                + "can't be told. --record, or --record-file FILE, keeps what the next one needs."))
     var incremental = false
 
     @Option(

@@ -96,15 +96,14 @@ struct Check: AsyncParsableCommand {
             if recording.isRecorded { try await prune(store) }
             var watch = CheckWatch(
                 session, codes, settle: settle.duration, every: watching.interval.duration, options.format,
-                recording.isRecorded ? store : nil
+                recording.isRecorded ? store : nil, acceptances: store.acceptances
             ) { records in
                 try await look(
                     codes, records, since: try await session.database.serverTime(), CheckSoFar(), session)
             }
-            let (records, accepted) = (
-                try await store.records(limit: Self.comparedRecords), try await store.acceptances()
-            )
-            try await watch.run(records, accepted) { hasBegun.store(true, ordering: .relaxed) }
+            try await watch.run(try await store.records(limit: Self.comparedRecords)) {
+                hasBegun.store(true, ordering: .relaxed)
+            }
             return .done
         }
     }
@@ -196,8 +195,11 @@ struct Check: AsyncParsableCommand {
         let checker = Checker(database: database, schema: .chat, settle: settle.duration, progress: session.progress)
         var coverage: CheckResult.Coverage?
         if increment.incremental || watching.watch {
+            // A secondary may not have yet what the stream of changes has told.
+            let primary = database.onPrimary
+            let checker = Checker(database: primary, schema: .chat, settle: settle.duration, progress: session.progress)
             let choice = try await IncrementalPlan.choose(
-                database, .chat, codes, records, toolVersion: ToolVersion.current, share: increment.slice?.value,
+                primary, .chat, codes, records, toolVersion: ToolVersion.current, share: increment.slice?.value,
                 begun: begun, session.interruption)
             switch choice {
             case .incremental(let plan):

@@ -17,6 +17,8 @@ struct CheckWatch {
     private let store: (any CheckStore)?
     private let checker: Checker
     private let changes: RecentChanges
+    /// Reads what is accepted.
+    private let acceptances: () async throws -> [Acceptance]
     /// Looks at everything, or at what has changed since a recorded check.
     private let lookAtAll: ([CheckRecord]) async throws -> Check.LookedAt
 
@@ -33,7 +35,21 @@ struct CheckWatch {
     private var keptAt = ContinuousClock.now
     private var cataloguedAt = ContinuousClock.now
     private var recount: Recount?
-    private var needsRecount = false
+    /// Since when a count of everything is owed; nil where none is.
+    private var recountSince: ContinuousClock.Instant?
+    /// Since when the one that is going on may have missed something.
+    private var uncountedSince: ContinuousClock.Instant?
+    /// When the present look began.
+    private var looking = ContinuousClock.now
+    /// Where the watch was, and when: whoever goes on from a record looks again at what wasn't decided then.
+    private var places: [Place] = []
+
+    /// A place that the watch has come to.
+    private struct Place {
+        let at: ContinuousClock.Instant
+        let token: BSONDocument?
+        let begun: Int64
+    }
 
     /// Stores are written at most so often, and guards and indexes looked at.
     private static let keeping = Duration.seconds(10)
@@ -48,30 +64,32 @@ struct CheckWatch {
     /// - Parameters:
     ///   - store: Where the watch keeps how far it has come; nil for nowhere.
     ///   - every: How often indexes are asked where there is no stream of changes.
+    ///   - acceptances: Reads what is accepted.
     ///   - lookAtAll: Looks at everything, or at what has changed since one of some records.
     init(
         _ session: CommandSession, _ codes: Set<FindingCode>, settle: Duration, every: Duration,
         _ format: OutputFormat, _ store: (any CheckStore)?,
+        acceptances: @escaping () async throws -> [Acceptance],
         lookAtAll: @escaping ([CheckRecord]) async throws -> Check.LookedAt
     ) {
+        self.acceptances = acceptances
         (self.session, self.settle, self.every) = (session, settle, every)
         (self.codes, self.isCounting) = (codes, !codes.isDisjoint(with: FindingCode.ofCounters))
         (self.format, self.store, self.lookAtAll) = (format, store, lookAtAll)
-        checker = Checker(database: session.database, schema: .chat, settle: settle, progress: session.progress)
-        changes = RecentChanges(session.database, .chat)
-        counters = SettlingCounters(session.database, .chat, settle: settle)
+        let database = session.database.onPrimary
+        checker = Checker(database: database, schema: .chat, settle: settle, progress: session.progress)
+        changes = RecentChanges(database, .chat)
+        counters = SettlingCounters(database, .chat, settle: settle)
     }
 
     /// Watches until a signal comes, or the time is up.
     ///
     /// - Parameter begun: Called when everything was looked at, and the watch begins.
     /// - Throws: What no waiting helps against; ``EngineError/interrupted(_:)`` where the time is up before it begins.
-    mutating func run(
-        _ records: [CheckRecord], _ accepted: [Acceptance], begun: () -> Void
-    ) async throws {
+    mutating func run(_ records: [CheckRecord], begun: () -> Void) async throws {
         var hasBegun = false
         do {
-            try await begin(records, accepted)
+            try await begin(records, try await acceptances())
             hasBegun = true
             begun()
             while true { try await follow() }
@@ -89,15 +107,18 @@ struct CheckWatch {
     private mutating func begin(_ records: [CheckRecord], _ accepted: [Acceptance]) async throws {
         begun = try await session.database.serverTime()
         clockOffset = begun - WallClock.milliseconds
+        let start = ContinuousClock.now
         let looked = try await lookAtAll(records)
         try session.interruption.check()
         let comparison = try CheckComparison(
             looked.report, codes: codes, records: records, accepted: accepted, now: begun)
+        watched.accept(accepted, now: begun)
         try tell(try watched.begin(looked.report.findings, comparison, now: begun))
         place = looked.basis?.token
         if let store {
             var record = try CheckRecord(
-                looked.report, codes: codes, durationMS: 0, toolVersion: ToolVersion.current,
+                looked.report, codes: codes, durationMS: (ContinuousClock.now - start).milliseconds,
+                toolVersion: ToolVersion.current,
                 serverVersion: session.database.server.version, now: begun, coverage: looked.plan?.coverage)
             record.basis = looked.basis
             record.isBaseline = comparison.isBaseline
@@ -138,6 +159,8 @@ struct CheckWatch {
     /// - Returns: Whether it can go on.
     private mutating func look(_ follower: inout ChangeFollower) async throws -> Bool {
         try session.interruption.check()
+        looking = .now
+        notePlace()
         let now = try await follower.isStream ? begun : session.database.serverTime()
         switch try await follower.next(waiting: Self.listening, now: now) {
         case .unknown(let reason):
@@ -156,6 +179,7 @@ struct CheckWatch {
         try recountIfNeeded()
         if ContinuousClock.now - cataloguedAt > Self.cataloguing {
             cataloguedAt = .now
+            watched.accept(try await acceptances(), now: self.now)
             let catalogue = try await checker.lookAtCatalogue(codes)
             try update(catalogue.findings, catalogue.looked)
         }
@@ -170,7 +194,9 @@ struct CheckWatch {
         guard isCounting else { return }
         let outcome = try await counters.look(look.counting)
         try update(outcome.findings, outcome.decided)
-        needsRecount = needsRecount || look.hasUncounted
+        guard look.hasUncounted else { return }
+        recountSince = recountSince ?? looking
+        if recount?.isRunning ?? false { uncountedSince = uncountedSince ?? looking }
     }
 
     private mutating func update(_ findings: [Finding], _ looked: [Looked]) throws {
@@ -203,7 +229,7 @@ struct CheckWatch {
             var ended: ContinuousClock.Instant?
         }
 
-        private let begun = ContinuousClock.now
+        let begun = ContinuousClock.now
         private let state = Mutex(State())
         private let work = Mutex<Task<Void, Never>?>(nil)
 
@@ -244,21 +270,50 @@ struct CheckWatch {
             }
         }
 
+        /// Whether it hasn't come to its end.
+        var isRunning: Bool { state.withLock { $0.ended == nil } }
+
         func cancel() { work.withLock { $0?.cancel() } }
     }
 
     private mutating func recountIfNeeded() throws {
-        if let found = try recount?.take(), !found.isCutShort {
+        let found: CheckReport?
+        do {
+            found = try recount?.take()
+        } catch {
+            // It is owed still.
+            recount = nil
+            throw error
+        }
+        if let found, !found.isCutShort {
             let collections = DatabaseSchema.chat.collections.filter { !$0.counters.isEmpty }
             try update(
                 found.findings,
                 collections.map { .all(FindingCode.ofCounters, collection: $0.name, field: nil) })
+            // What was deleted while it counted is owed still.
+            if let since = recountSince, let begun = recount?.begun, since <= begun { recountSince = uncountedSince }
+            uncountedSince = nil
         }
-        guard needsRecount, recount?.isLongAgo ?? true else { return }
-        (recount, needsRecount) = (Recount(session, settle: settle), false)
+        guard recountSince != nil, recount?.isLongAgo ?? true else { return }
+        recount = Recount(session, settle: settle)
     }
 
     // MARK: - Telling and keeping
+
+    /// Remembers where the watch is, once a second.
+    private mutating func notePlace() {
+        if let last = places.last, looking - last.at < .seconds(1) { return }
+        let needed = safePlace.at
+        places.removeAll { $0.at < needed }
+        places.append(Place(at: looking, token: place, begun: begun))
+    }
+
+    /// The last place before which everything was decided.
+    private var safePlace: Place {
+        let present = Place(at: looking, token: place, begun: begun)
+        guard let owed = [counters.oldest, recountSince].compactMap({ $0 }).min() else { return present }
+        return places.last { $0.at <= owed } ?? places.first ?? present
+    }
 
     private mutating func tell(_ news: [WatchedFindings.News]) throws {
         isKept = isKept && news.isEmpty
@@ -272,8 +327,9 @@ struct CheckWatch {
         guard let store, var record, !isKept, isLast || ContinuousClock.now - keptAt > Self.keeping else { return }
         record.items = watched.items
         (record.new, record.resolved) = (watched.new, watched.resolved)
-        record.basis?.token = place
-        record.basis?.begun = begun
+        let safe = safePlace
+        record.basis?.token = safe.token
+        record.basis?.begun = safe.begun
         record.update(at: now)
         self.record = record
         try await store.replace(record)
