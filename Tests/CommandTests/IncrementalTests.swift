@@ -299,6 +299,12 @@ struct IncrementalTests {
                     ["check", "history", "--record-file", folder + "/records"], on: database, expecting: 0)
                 let modes = (history["checks"]?.array?.values ?? []).compactMap { $0.document?["mode"]?.string }
                 #expect(modes == ["incremental", "incremental", "full"])
+                // Another database's records tell nothing of this one.
+                try await withDatabase { other in
+                    try await other.load("users", [Sample.user()])
+                    let refused = try await Tool.run(arguments + target(other))
+                    #expect(refused.exitCode == 78 && refused.errors.contains(database.name), "\(refused)")
+                }
             }
         }
     }

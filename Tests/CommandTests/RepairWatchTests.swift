@@ -147,6 +147,30 @@ struct RepairWatchTests {
         }
     }
 
+    @Test("says what it can't move, and moves what comes in its place")
+    func stuck() async throws {
+        try await withDatabase { database in
+            let sessions = try await Self.begin(database)
+            var deep: BSONDocument = ["end": 1]
+            for _ in 0..<172 { deep = ["d": .document(deep)] }
+            let ended = try await Tool.start(Self.arguments(database)) { tool in
+                try await tool.waitUntilPrinted("Mending")
+                var message = Self.message(1, in: sessions[0], of: 1)
+                message["deep"] = .document(deep)
+                try await database.load("messages", [message])
+                try await tool.waitUntilPrinted("nested too deeply")
+                try await database.run(["delete": "messages", "deletes": [["q": ["_id": ""], "limit": 1]]])
+                try await Self.insert(Self.message(2, in: sessions[1], of: 2), "messages", database)
+                try await waitUntil("the other is mended") {
+                    try await database.count("messages", ["session_id": .objectID(sessions[1])]) == 1
+                }
+                tool.send(SIGTERM)
+                try await tool.waitUntilEnded()
+            }
+            #expect(ended.result.exitCode == 0, "\(ended.result)")
+        }
+    }
+
     @Test("asks before it begins, and takes no option that is about an end")
     func refused() async throws {
         try await withDatabase { database in

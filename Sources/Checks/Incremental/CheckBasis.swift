@@ -4,6 +4,8 @@ internal import Journal
 
 /// What a later check has to know of a recorded one, to look at what has changed since alone.
 package struct CheckBasis: Sendable {
+    /// The database's name; nil in what an older version has recorded.
+    package let database: String?
     /// When the check began, by the server's clock, in milliseconds since 1970.
     package var begun: Int64
     /// The place in the stream of changes before which it began; nil where there is none.
@@ -14,8 +16,8 @@ package struct CheckBasis: Sendable {
     package var places: [String: BSONValue] = [:]
 
     /// Describes a check that begins.
-    package init(begun: Int64, token: BSONDocument?, collections: [String: BSONValue]) {
-        (self.begun, self.token, self.collections) = (begun, token, collections)
+    package init(database: String, begun: Int64, token: BSONDocument?, collections: [String: BSONValue]) {
+        (self.database, self.begun, self.token, self.collections) = (database, begun, token, collections)
     }
 }
 
@@ -53,6 +55,7 @@ extension CheckBasis {
         var document: BSONDocument = [
             "begun": .date(begun), "collections": .document(Self.document(collections)),
         ]
+        if let database { document.append("database", .string(database)) }
         if let token { document.append("token", .document(token)) }
         if !places.isEmpty { document.append("places", .document(Self.document(places))) }
         return document
@@ -63,6 +66,7 @@ extension CheckBasis {
     }
 
     init(reading fields: StateFields) throws(StateError) {
+        database = try fields.read("database", .text)
         begun = try fields.require("begun", .date)
         token = try fields.read("token", .document)
         collections = Self.values(try fields.require("collections", .document))

@@ -82,7 +82,8 @@ package struct IncrementalPlan: Sendable {
             if share > 0 { touched.slices = try await changes.slices(share, after: basis.places) }
             do {
                 let carried = try CarriedOver(record, codes, schema, touched.slices)
-                var next = CheckBasis(begun: begun, token: token?.document, collections: collections)
+                var next = CheckBasis(
+                    database: database.name, begun: begun, token: token?.document, collections: collections)
                 next.places = touched.slices.compactMapValues(\.upper)
                 return .incremental(
                     IncrementalPlan(
@@ -102,7 +103,7 @@ package struct IncrementalPlan: Sendable {
         _ database: Database, _ schema: DatabaseSchema, begun: Int64
     ) async throws -> CheckBasis {
         CheckBasis(
-            begun: begun, token: try await RecentChanges(database, schema).place()?.document,
+            database: database.name, begun: begun, token: try await RecentChanges(database, schema).place()?.document,
             collections: try await identities(database, schema))
     }
 

@@ -10,6 +10,19 @@ struct RecordOptions: ParsableArguments {
             valueName: "file"))
     var recordFile: String?
 
+    /// The newest records of a database's checks.
+    ///
+    /// - Throws: ``Failure`` where the file's are another's, and what a store throws.
+    func records(_ database: Database, limit: Int) async throws -> [CheckRecord] {
+        let records = try await store(database).records(limit: limit)
+        guard let recordFile, let other = records.lazy.compactMap(\.basis?.database).first, other != database.name
+        else { return records }
+        throw Failure(
+            .configuration,
+            "The records in `\(recordFile)` are of the database `\(other)`, not of `\(database.name)`: give each a file of "
+                + "its own with --record-file.")
+    }
+
     func store(_ database: Database) -> any CheckStore {
         if let recordFile {
             FileCheckStore(recordFile) { try await database.serverTime() }

@@ -101,7 +101,8 @@ struct Check: AsyncParsableCommand {
                 try await look(
                     codes, records, since: try await session.database.serverTime(), CheckSoFar(), session)
             }
-            try await watch.run(try await store.records(limit: Self.comparedRecords)) {
+            let records = try await recording.kept.records(session.database, limit: Self.comparedRecords)
+            try await watch.run(records) {
                 hasBegun.store(true, ordering: .relaxed)
             }
             return .done
@@ -116,7 +117,7 @@ struct Check: AsyncParsableCommand {
         let store = recording.kept.store(database)
         // Before the check, which may take long: what can't be read is said at once.
         if recording.isRecorded { try await prune(store) }
-        let records = try await store.records(limit: Self.comparedRecords)
+        let records = try await recording.kept.records(database, limit: Self.comparedRecords)
         let accepted = try await store.acceptances()
         let freshness = try await Freshness(session, limit: options.maxStaleness)
         let made = try await Self.made(codes, database)
