@@ -26,6 +26,15 @@ package struct FindingName: Hashable, Sendable, Comparable {
         (first.code, first.collection, first.field ?? "") < (second.code, second.collection, second.field ?? "")
     }
 
+    /// By collection, the fields of some findings in which references to what isn't there were found.
+    static func orphaned(_ names: some Sequence<FindingName>) -> [String: Set<String>] {
+        let codes = [FindingCode.orphan, .danglingReference].map(\.rawValue)
+        return names.reduce(into: [:]) { result, name in
+            guard codes.contains(name.code), let field = name.field else { return }
+            result[name.collection, default: []].insert(field)
+        }
+    }
+
     /// A document of the finding as records keep it: the first eight bytes of the SHA-256 of code, collection, field and
     /// `_id`. Of 10,000 documents two have the same once in a hundred billion checks.
     ///

@@ -22,6 +22,13 @@ struct IdentityScan: Sendable {
         return try await database.access(explaining: find) ?? .scan
     }
 
+    /// The documents whose `_id` is empty or null, whole: at most one of each.
+    func emptyOnes(_ collection: String) async throws -> [BSONDocument] {
+        try await database.findAll(
+            collection, filter: ["_id": ["$in": ["", .null]]],
+            options: ["collation": .document(ExactMatch.collation)])
+    }
+
     func forEachBatch(
         _ collection: String, maximum: Int = 1000, _ body: ([BSONValue]) async throws -> Void
     ) async throws {

@@ -59,15 +59,7 @@ package final class CarriedOver: Sendable {
     }
 
     /// By collection, the fields in which references to what isn't there are known.
-    package var orphaned: [String: Set<String>] {
-        items.withLock { items in
-            items.keys.reduce(into: [:]) { result, name in
-                let codes = [FindingCode.orphan, .danglingReference].map(\.rawValue)
-                guard codes.contains(name.code), let field = name.field else { return }
-                result[name.collection, default: []].insert(field)
-            }
-        }
-    }
+    package var orphaned: [String: Set<String>] { items.withLock { FindingName.orphaned($0.keys) } }
 
     /// Forgets what was looked at: what is still wrong of it is found again.
     ///

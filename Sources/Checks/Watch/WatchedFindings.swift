@@ -241,13 +241,7 @@ package struct WatchedFindings: Sendable {
     }
 
     /// By collection, the fields in which references to what isn't there are known.
-    package var orphaned: [String: Set<String>] {
-        known.keys.reduce(into: [String: Set<String>]()) { result, name in
-            guard [FindingCode.orphan, .danglingReference].map(\.rawValue).contains(name.code), let field = name.field
-            else { return }
-            result[name.collection, default: []].insert(field)
-        }
-    }
+    package var orphaned: [String: Set<String>] { FindingName.orphaned(known.keys) }
 
     /// How many documents are known to be wrong.
     package var count: Int { known.values.reduce(0) { $0 + $1.count } }

@@ -59,7 +59,8 @@ extension Checker {
                         return try looked(.all(Set(FindingCode.allCases), collection: collection.name, field: nil))
                     }
                     try await look(
-                        collection, codes, touched, orphaned[collection.name] ?? [], &counting, &state, looked)
+                        collection, codes, touched, orphaned[collection.name] ?? [], &counting, &state, interruption,
+                        looked)
                 })
         }
         for collection in ordinary where !collection.counters.isEmpty {
@@ -89,7 +90,7 @@ extension Checker {
     func look(
         _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ touched: TouchedDocuments,
         _ orphaned: Set<String>, _ counting: inout CountingDocuments, _ state: inout CheckSoFar.State,
-        isAccountsWhole: Bool = true, _ looked: (Looked) throws -> Void
+        _ interruption: Interruption, isAccountsWhole: Bool = true, _ looked: (Looked) throws -> Void
     ) async throws {
         let name = collection.name
         let ids = touched.ids[name] ?? []
@@ -135,7 +136,7 @@ extension Checker {
             outcome.findings.remove(Self.referenceCodes, name, reference.field)
             let scan = ReferenceScan(
                 database: database, collection: collection.referring(by: reference), schema: schema)
-            let whole = try await scan.scan(workers: workers, Interruption())
+            let whole = try await scan.scan(workers: workers, interruption)
             outcome.findings.merge(whole.findings, codes)
             outcome.scanned = max(outcome.scanned, whole.scanned)
             try looked(.all(Self.referenceCodes, collection: name, field: reference.field))

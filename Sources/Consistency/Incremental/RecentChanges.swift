@@ -45,6 +45,8 @@ package struct RecentChanges: Sendable {
             readPreference: database.readPreference)
     }
 
+    func serverTime() async throws -> Int64 { try await database.serverTime() }
+
     /// What has changed, by the stream of changes.
     ///
     /// - Parameters:

@@ -59,13 +59,14 @@ package struct ChangeFollower: Sendable {
     /// Whether changes are told as they come.
     package var isStream: Bool { if case .stream = source { true } else { false } }
 
+    /// Since when changes are wanted that haven't been told, where there is no stream; by the server's clock.
+    package var since: Int64? { if case .index(let since) = source { since } else { nil } }
+
     /// Takes what has changed since the last look; a stream waits for it.
     ///
-    /// - Parameters:
-    ///   - limit: How long to wait where nothing has changed; where there is no stream, not at all.
-    ///   - now: The time, by the server's clock, in milliseconds since 1970.
+    /// - Parameter limit: How long to wait where nothing has changed; where there is no stream, not at all.
     /// - Throws: `MongoError`: a stream can't be followed on then.
-    package mutating func next(waiting limit: Duration, now: Int64) async throws -> Outcome {
+    package mutating func next(waiting limit: Duration) async throws -> Outcome {
         switch source {
         case .stream(let stream):
             var collected = ChangeCollector(schema)
@@ -80,6 +81,7 @@ package struct ChangeFollower: Sendable {
             }
             return .touched(collected.touched, batch.token.document)
         case .index(let since):
+            let now = try await changes.serverTime()
             guard case .touched(var touched, _) = try await changes.byIndex(since: since, margin: Self.margin) else {
                 return .unknown("more than \(RecentChanges.most) documents have come or changed at once")
             }

@@ -44,7 +44,7 @@ extension Checker {
             guard collection.references.isEmpty else {
                 try await self.look(
                     collection, codes, touched, orphaned[collection.name] ?? [], &counting, &state,
-                    isAccountsWhole: false
+                    Interruption(), isAccountsWhole: false
                 ) { look.looked.append($0) }
                 continue
             }

@@ -52,7 +52,7 @@ package struct DamageWatch {
             if !empty.isEmpty { return .damage(empty) }
             if ContinuousClock.now - lookedAt > Self.later {
                 lookedAt = .now
-                switch try await follower.next(waiting: .milliseconds(1), now: WallClock.milliseconds) {
+                switch try await follower.next(waiting: .milliseconds(1)) {
                 case .unknown(let reason): return .unknown(reason)
                 case .touched(let touched, _):
                     let found = try await look(at: touched)
@@ -78,9 +78,7 @@ package struct DamageWatch {
     private mutating func emptyIDs() async throws -> [String: Set<BSONValue>] {
         var found: [String: Set<BSONValue>] = [:]
         for collection in schema.collections {
-            let documents = try await database.findAll(
-                collection.name, filter: ["_id": ["$in": ["", .null]]],
-                options: ["collation": .document(ExactMatch.collation)])
+            let documents = try await IdentityScan(database: database).emptyOnes(collection.name)
             empty[collection.name] = documents
             let known = stuck[collection.name] ?? []
             let new = documents.filter { !known.contains($0) }.compactMap { $0["_id"] }

@@ -139,9 +139,7 @@ package struct RepairCycle: Sendable {
         var (met, lookedAt) = (ContinuousClock.now, ContinuousClock.now - Self.thorough)
         while !shared.isOver {
             try run.checkpoint()
-            var found = try await database.findAll(
-                collection.name, filter: ["_id": ["$in": ["", .null]]],
-                options: ["collation": .document(ExactMatch.collation)])
+            var found = try await IdentityScan(database: database).emptyOnes(collection.name)
             if found.isEmpty, ContinuousClock.now - lookedAt > Self.thorough {
                 lookedAt = .now
                 try await repair.forEachBatch(collection, skipping: []) { documents in
@@ -197,7 +195,7 @@ package struct RepairCycle: Sendable {
             var ids: [String: Set<BSONValue>] = [:]
             if follower.isStream || look - asked > Self.asking {
                 asked = look
-                switch try await follower.next(waiting: settings.every, now: WallClock.milliseconds) {
+                switch try await follower.next(waiting: settings.every) {
                 // Whoever follows looks at everything.
                 case .unknown: return
                 case .touched(let touched, _): ids = touched.ids

@@ -115,12 +115,9 @@ struct RepairOptions: ParsableArguments {
 
     /// Mends what comes until a signal does, or the time is up: an orderly end, also where the server doesn't answer.
     func stay() async throws {
-        let hasBegun = Atomic(false)
-        let ended = { @Sendable (end: CommandEnd) in
-            end.deadline != nil && hasBegun.load(ordering: .relaxed) ? ExitStatus.done.rawValue : end.status.rawValue
-        }
+        let end = OrderlyEnd()
         try await CommandSession.run(
-            "repair all", options, requires: .chatDatabase, changes: true, ended: ended
+            "repair all", options, requires: .chatDatabase, changes: true, ended: end.exitCode
         ) { session in
             let start = ContinuousClock.now
             let watch = RepairWatch(session, change, settle: recount.settle.duration, options.format)
@@ -132,7 +129,7 @@ struct RepairOptions: ParsableArguments {
                     return (
                         max(result.changes.reduce(0) { $0 + $1.changed }, 1), result.lines(TextStyle(usesColor: false))
                     )
-                }, begun: { hasBegun.store(true, ordering: .relaxed) })
+                }, begun: end.begin)
             return .done
         }
     }

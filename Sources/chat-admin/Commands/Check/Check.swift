@@ -8,7 +8,6 @@ import Journal
 internal import MigrationEngine
 internal import Migrations
 internal import MongoDriver
-internal import Synchronization
 
 /// Looks for findings.
 struct Check: AsyncParsableCommand {
@@ -83,13 +82,10 @@ struct Check: AsyncParsableCommand {
 
     /// Watches until a signal comes, or the time is up: an orderly end, also where the server doesn't answer.
     private func stay() async throws {
-        let hasBegun = Atomic(false)
-        let ended = { @Sendable (end: CommandEnd) in
-            end.deadline != nil && hasBegun.load(ordering: .relaxed) ? ExitStatus.done.rawValue : end.status.rawValue
-        }
+        let end = OrderlyEnd()
         try await CommandSession.run(
             "check", options, requires: .chatDatabase,
-            changes: recording.record && recording.kept.recordFile == nil, ended: ended
+            changes: recording.record && recording.kept.recordFile == nil, ended: end.exitCode
         ) { session in
             let codes = try codes()
             let store = recording.kept.store(session.database)
@@ -102,9 +98,7 @@ struct Check: AsyncParsableCommand {
                     codes, records, since: try await session.database.serverTime(), CheckSoFar(), session)
             }
             let records = try await recording.kept.records(session.database, limit: Self.comparedRecords)
-            try await watch.run(records) {
-                hasBegun.store(true, ordering: .relaxed)
-            }
+            try await watch.run(records, begun: end.begin)
             return .done
         }
     }

@@ -9,6 +9,8 @@ internal import Synchronization
 /// Watches a database: tells what is new, and what is right again, until it is asked to stop.
 struct CheckWatch {
     private let session: CommandSession
+    /// Asked at its primary: a secondary may not have yet what the stream of changes has told.
+    private let database: Database
     private let codes: Set<FindingCode>
     private let isCounting: Bool
     private let settle: Duration
@@ -76,7 +78,7 @@ struct CheckWatch {
         (self.session, self.settle, self.every) = (session, settle, every)
         (self.codes, self.isCounting) = (codes, !codes.isDisjoint(with: FindingCode.ofCounters))
         (self.format, self.store, self.lookAtAll) = (format, store, lookAtAll)
-        let database = session.database.onPrimary
+        database = session.database.onPrimary
         checker = Checker(database: database, schema: .chat, settle: settle, progress: session.progress)
         changes = RecentChanges(database, .chat)
         counters = SettlingCounters(database, .chat, settle: settle)
@@ -161,8 +163,7 @@ struct CheckWatch {
         try session.interruption.check()
         looking = .now
         notePlace()
-        let now = try await follower.isStream ? begun : session.database.serverTime()
-        switch try await follower.next(waiting: Self.listening, now: now) {
+        switch try await follower.next(waiting: Self.listening) {
         case .unknown(let reason):
             try await lookAgain(because: reason)
             return false
@@ -173,7 +174,7 @@ struct CheckWatch {
             }
             let outcome = try await counters.look([:])
             try update(outcome.findings, outcome.decided)
-            (place, begun) = (token, now)
+            (place, begun) = (token, follower.since ?? begun)
             isKept = isKept && touched.count == 0
         }
         try recountIfNeeded()
@@ -215,7 +216,7 @@ struct CheckWatch {
             try watched.begin(
                 looked.report.findings, nil, now: now))
         (place, isKept) = (looked.basis?.token, false)
-        counters = SettlingCounters(session.database, .chat, settle: settle)
+        counters = SettlingCounters(database, .chat, settle: settle)
         record?.basis = looked.basis
     }
 
@@ -233,17 +234,13 @@ struct CheckWatch {
         private let state = Mutex(State())
         private let work = Mutex<Task<Void, Never>?>(nil)
 
-        init(_ session: CommandSession, settle: Duration) {
+        init(_ database: Database, settle: Duration, _ interruption: Interruption) {
             let task = Task {
                 do {
-                    let database = session.database
                     // On a connection of its own: the watch's waits for changes.
                     let report = try await database.client.withSibling { client in
-                        let own = Database(
-                            client: client, name: database.name, server: database.server,
-                            readPreference: database.readPreference)
-                        return try await Checker(database: own, schema: .chat, settle: settle) { _ in }.check(
-                            FindingCode.ofCounters, interruption: session.interruption)
+                        try await Checker(database: database.on(client), schema: .chat, settle: settle) { _ in }
+                            .check(FindingCode.ofCounters, interruption: interruption)
                     }
                     state.withLock { ($0.report, $0.ended) = (report, .now) }
                 } catch {
@@ -295,7 +292,7 @@ struct CheckWatch {
             uncountedSince = nil
         }
         guard recountSince != nil, recount?.isLongAgo ?? true else { return }
-        recount = Recount(session, settle: settle)
+        recount = Recount(database, settle: settle, session.interruption)
     }
 
     // MARK: - Telling and keeping
