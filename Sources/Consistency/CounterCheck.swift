@@ -31,18 +31,23 @@ struct CounterCheck: Sendable {
 
     /// Counters that were seen wrong, of which nothing but a fingerprint is held.
     final class Suspects: Sendable {
-        private let seen = Mutex<[BSONValue: Int]>([:])
+        private let seen = Mutex(CounterFingerprints())
 
         /// Adds some, unless there are too many already.
         func add(_ drifts: [CounterObservation]) {
             seen.withLock { seen in
                 guard seen.count <= mostSuspects else { return }
-                for drift in drifts { seen[drift.id] = drift.fingerprint }
+                for drift in drifts { seen.add(drift.id, drift.fingerprint) }
             }
         }
 
-        /// The fingerprints; nil where there are too many.
-        var fingerprints: [BSONValue: Int]? { seen.withLock { $0.count <= mostSuspects ? $0 : nil } }
+        /// Takes the fingerprints; nil where there are too many.
+        func take() -> CounterFingerprints? {
+            seen.withLock { seen in
+                defer { seen = CounterFingerprints() }
+                return seen.count <= mostSuspects ? seen : nil
+            }
+        }
     }
 
     /// Looks at all counters.
@@ -71,14 +76,15 @@ struct CounterCheck: Sendable {
     func look(
         again suspects: Suspects, scanned: Int, _ found: @escaping @Sendable ([CounterObservation]) -> Void
     ) async throws -> Outcome {
-        guard var suspects = suspects.fingerprints else { return Outcome(scanned: try await lookOnce(found)) }
+        guard var suspects = suspects.take() else { return Outcome(scanned: try await lookOnce(found)) }
         var round = 0
-        while !suspects.isEmpty, round < rounds {
+        while suspects.count > 0, round < rounds {
             round += 1
+            suspects.order()
             try await wait(round, suspects.count)
             suspects = try await look(again: suspects, found)
         }
-        return Outcome(scanned: scanned, unsettled: suspects.keys.sorted { $0.precedes($1) })
+        return Outcome(scanned: scanned, unsettled: suspects.ids)
     }
 
     private func lookOnce(_ found: @escaping @Sendable ([CounterObservation]) -> Void) async throws -> Int {
@@ -93,24 +99,23 @@ struct CounterCheck: Sendable {
     ///
     /// - Returns: Those that are wrong, and not as they were.
     private func look(
-        again suspects: [BSONValue: Int], _ found: @escaping @Sendable ([CounterObservation]) -> Void
-    ) async throws -> [BSONValue: Int] {
+        again suspects: CounterFingerprints, _ found: @escaping @Sendable ([CounterObservation]) -> Void
+    ) async throws -> CounterFingerprints {
         let batch = scan.suspectsTogether
-        let ids = Array(suspects.keys)
-        let starts = Mutex(Array(stride(from: 0, to: ids.count, by: batch))[...])
-        let moved = Mutex<[BSONValue: Int]>([:])
+        let starts = Mutex(Array(stride(from: 0, to: suspects.count, by: batch))[...])
+        let moved = Mutex(CounterFingerprints())
         try await scan.database.inWorkers(
             workers, next: { _ in starts.withLock { $0.popFirst() } },
             each: { worker, start in
                 try interruption.check()
                 let scan = scan.on(worker)
-                let some = Array(ids[start..<min(start + batch, ids.count)])
+                let some = suspects.part(from: start, of: batch)
                 var wrong: [CounterObservation] = []
-                for observation in scan.wrong(try await scan.observeAgain(some)) {
-                    if suspects[observation.id] == observation.fingerprint {
+                for observation in scan.wrong(try await scan.observeAgain(Array(some.keys))) {
+                    if some[observation.id] == observation.fingerprint {
                         wrong.append(observation)
                     } else {
-                        moved.withLock { $0[observation.id] = observation.fingerprint }
+                        moved.withLock { $0.add(observation.id, observation.fingerprint) }
                     }
                 }
                 found(wrong)

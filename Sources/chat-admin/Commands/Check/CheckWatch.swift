@@ -45,6 +45,8 @@ struct CheckWatch {
     private var looking = ContinuousClock.now
     /// Where the watch was, and when: whoever goes on from a record looks again at what wasn't decided then.
     private var places: [Place] = []
+    /// Since when the server has been away; nil where it answers.
+    private var awaySince: ContinuousClock.Instant?
 
     /// A place that the watch has come to.
     private struct Place {
@@ -58,8 +60,8 @@ struct CheckWatch {
     private static let cataloguing = Duration.seconds(60)
     /// How long a stream is listened to before anything else is looked at.
     private static let listening = Duration.milliseconds(250)
-    /// A server that is away is asked again after so long.
-    private static let again = Duration.seconds(1)
+    /// A server that is away is asked again after so long: what it has told is to be known within a second.
+    private static let again = Duration.milliseconds(250)
 
     /// Prepares a watch.
     ///
@@ -151,7 +153,8 @@ struct CheckWatch {
             }
             await follower.close()
         } catch let error as MongoError where error.isPassing {
-            session.console.remark("The server is away (\(error.message)); trying again.")
+            if awaySince == nil { session.console.remark("The server is away (\(error.message)); trying again.") }
+            awaySince = awaySince ?? .now
             try await wait(Self.again)
         } catch let error as MongoError where error.isChangeHistoryLost {
             try await lookAgain(because: "the place in the stream of changes is lost")
@@ -163,7 +166,13 @@ struct CheckWatch {
         try session.interruption.check()
         looking = .now
         notePlace()
-        switch try await follower.next(waiting: Self.listening) {
+        let outcome = try await follower.next(waiting: Self.listening)
+        if let since = awaySince {
+            awaySince = nil
+            let time = Readable.duration(milliseconds: (ContinuousClock.now - since).milliseconds)
+            session.console.remark("The server answers again, after \(time).")
+        }
+        switch outcome {
         case .unknown(let reason):
             try await lookAgain(because: reason)
             return false
