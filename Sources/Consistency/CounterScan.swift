@@ -221,28 +221,46 @@ struct CounterScan: Sendable {
 
     /// Those of some documents whose counters look wrong, looked at for the first time.
     ///
-    /// - Parameter fingerprints: As for ``forEachDrift(fingerprints:workers:_:_:_:)``.
-    func drifts(of ids: [BSONValue], fingerprints: Bool) async throws -> [CounterObservation] {
+    /// - Parameters:
+    ///   - fingerprints: As for ``forEachDrift(fingerprints:workers:_:_:_:)``.
+    ///   - workers: How many connections count at once, where there is enough to count.
+    func drifts(of ids: [BSONValue], fingerprints: Bool, workers: Int = 1) async throws -> [CounterObservation] {
         guard case .index(let name) = access else {
             return try await atOneMoment { session in
                 wrong(try await observe(ids, session, fingerprints: fingerprints))
             }
         }
         let others = ids.filter { $0.type != .objectID }
-        let plain = ids.filter { $0.type == .objectID }
-        var drifts = try await atOneMoment { session in
-            wrong(try await observe(others, session, fingerprints: fingerprints))
-        }
-        for start in stride(from: 0, to: plain.count, by: Self.observedTogether) {
-            let part = BSONArray(plain[start..<min(start + Self.observedTogether, plain.count)])
-            drifts += try await atOneMoment { session in
-                try await self.drifts(
-                    where: ["$in": .array(part)], index: name, fingerprints: fingerprints, session
+        // In order, so that each part is one place in the index.
+        let plain = ids.filter { $0.type == .objectID }.sorted { $0.precedes($1) }
+        let drifts = Mutex(
+            try await atOneMoment { session in
+                wrong(try await observe(others, session, fingerprints: fingerprints))
+            })
+        let share = (plain.count + workers - 1) / max(workers, 1)
+        let size = min(max(share, Self.worthAWorker), Self.observedTogether)
+        let parts = Mutex(
+            stride(from: 0, to: plain.count, by: size).map { Array(plain[$0..<min($0 + size, plain.count)]) }[...])
+        let look = { @Sendable (scan: CounterScan, part: [BSONValue]) in
+            let found = try await scan.atOneMoment { session in
+                try await scan.drifts(
+                    where: ["$in": .array(BSONArray(part))], index: name, fingerprints: fingerprints, session
                 ).drifts
             }
+            drifts.withLock { $0 += found }
         }
-        return drifts
+        if workers > 1, plain.count > size {
+            try await database.inWorkers(
+                workers, next: { _ in parts.withLock { $0.popFirst() } },
+                each: { worker, part in try await look(on(worker), part) })
+        } else {
+            while let part = parts.withLock({ $0.popFirst() }) { try await look(self, part) }
+        }
+        return drifts.withLock { $0 }
     }
+
+    /// Fewer than so many aren't worth a connection of their own.
+    private static let worthAWorker = 250
 
     /// Looks at some documents' counters for the first time. On a replica set counter and counted are seen at one moment;
     /// where the server can't show one, both are read from the primary.

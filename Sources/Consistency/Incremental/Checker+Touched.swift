@@ -164,7 +164,7 @@ extension Checker {
             let found: @Sendable ([CounterObservation]) -> Void = { drifts in
                 collected.withLock { $0.add(drifts, counter, collection.name, codes) }
             }
-            let drifts = try await scan.drifts(of: ids, fingerprints: settle > .zero)
+            let drifts = try await scan.drifts(of: ids, fingerprints: settle > .zero, workers: workers)
             var outcome = CounterCheck.Outcome(scanned: ids.count)
             if settle > .zero {
                 let suspects = CounterCheck.Suspects()
