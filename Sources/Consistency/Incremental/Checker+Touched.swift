@@ -38,6 +38,8 @@ extension Checker {
         let ordinary = schema.collections.filter { present[$0.name]?.isOrdinary ?? false }
         // What was touched of a collection that isn't there any more is gone.
         var counting = CountingDocuments(touched, schema)
+        let early = codes.isDisjoint(with: Self.counterCodes) ? [:] : try await countEarly(ordinary, touched)
+        defer { for task in early.values { task.cancel() } }
         var parts = [
             Part(name: "the journal") { state in
                 try await checkJournal(present, codes, interruption, &state.findings)
@@ -67,7 +69,8 @@ extension Checker {
             parts.append(
                 Part(name: "counts of \(collection.name)") { state in
                     guard !codes.isDisjoint(with: Self.counterCodes) else { return }
-                    try await count(collection, codes, touched, counting, interruption, &state, looked)
+                    try await count(
+                        collection, codes, touched, counting, early[collection.name], interruption, &state, looked)
                 })
         }
         parts.append(
@@ -145,11 +148,38 @@ extension Checker {
         state.scanned[name] = outcome.scanned
     }
 
+    /// Begins to count what is known to be touched, on connections of its own, while documents are looked at.
+    ///
+    /// - Returns: By collection, the counters that look wrong; none where that takes another way, or more than one counter
+    ///   counts.
+    private func countEarly(
+        _ collections: [CollectionSchema], _ touched: TouchedDocuments
+    ) async throws -> [String: Task<[CounterObservation], any Error>] {
+        var tasks: [String: Task<[CounterObservation], any Error>] = [:]
+        for collection in collections where collection.counters.count == 1 {
+            guard let counter = collection.counters.first, !touched.departed.contains(counter.counted),
+                let ids = touched.ids[collection.name], !ids.isEmpty
+            else { continue }
+            let scan = try await CounterScan(database: database, collection: collection, counter: counter)
+            guard scan.access != .onePass else { continue }
+            let (workers, settle) = (workers, settle)
+            tasks[collection.name] = Task {
+                try await scan.database.client.withSibling { client in
+                    try await scan.on(scan.database.on(client)).drifts(
+                        of: Array(ids), fingerprints: settle > .zero, workers: workers)
+                }
+            }
+        }
+        return tasks
+    }
+
     /// Looks at the counters of what was touched.
+    ///
+    /// - Parameter early: Counts those already that were known to be touched.
     private func count(
         _ collection: CollectionSchema, _ codes: Set<FindingCode>, _ touched: TouchedDocuments,
-        _ counting: CountingDocuments, _ interruption: Interruption, _ state: inout CheckSoFar.State,
-        _ looked: (Looked) throws -> Void
+        _ counting: CountingDocuments, _ early: Task<[CounterObservation], any Error>?,
+        _ interruption: Interruption, _ state: inout CheckSoFar.State, _ looked: (Looked) throws -> Void
     ) async throws {
         let ids = Array(counting.ids[collection.name] ?? [])
         for counter in collection.counters {
@@ -164,7 +194,11 @@ extension Checker {
             let found: @Sendable ([CounterObservation]) -> Void = { drifts in
                 collected.withLock { $0.add(drifts, counter, collection.name, codes) }
             }
-            let drifts = try await scan.drifts(of: ids, fingerprints: settle > .zero, workers: workers)
+            let counted = early == nil ? [] : touched.ids[collection.name] ?? []
+            let rest = counted.isEmpty ? ids : ids.filter { !counted.contains($0) }
+            let drifts =
+                try await scan.drifts(of: rest, fingerprints: settle > .zero, workers: workers)
+                + (try await early?.value ?? [])
             var outcome = CounterCheck.Outcome(scanned: ids.count)
             if settle > .zero {
                 let suspects = CounterCheck.Suspects()
