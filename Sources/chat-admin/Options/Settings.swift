@@ -9,6 +9,11 @@ struct Settings {
         let text: String
         /// For sentences: a variable with its file, or a key of the YAML file.
         let source: String
+        /// Where it stands in its file, counted from 1; nil where that isn't known.
+        var line: Int?
+
+        /// The source with the line.
+        var place: String { source + (line.map { ", line \($0)" } ?? "") }
     }
 
     private var variables: [String: Value] = [:]
