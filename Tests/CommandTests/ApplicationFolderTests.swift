@@ -48,6 +48,17 @@ struct ApplicationFolderTests {
         }
     }
 
+    @Test("a container that isn't started is named, with what starts it")
+    func stopped() async throws {
+        let port = try LoopbackPort.free()
+        let folder = ApplicationFolder(
+            testDescription: "stopped", files: ["compose.yaml": ApplicationFolder.usual], words: "")
+        let result = try await run(folder, port: port)
+        #expect(result.exitCode == 69, "\(result)")
+        #expect(result.errors.contains("a container's: mongo:27017 -> 127.0.0.1:\(port)"), "\(result)")
+        #expect(result.errors.contains("docker compose up -d"), "\(result)")
+    }
+
     @Test("seeding makes users in the database that the compose file names")
     func seeds() async throws {
         try await withDatabase(on: .standalone) { database in

@@ -168,6 +168,7 @@ struct ComposeSettingsTests {
         #expect(try found.address(of: "host", 27_017)?.mapping == "host:27017 -> 127.0.0.1:27017 (the host's network)")
         #expect(try found.address(of: "host.docker.internal", 27_017)?.host == "127.0.0.1")
         #expect(try found.address(of: "db.example.com", 27_017) == nil)
+        #expect(try found.reachedByName.address(of: "hidden", 27_017) == nil)
         for (name, port, words) in [
             ("replica", 27_019, "line 9: Docker chooses the port"),
             ("hidden", 27_017, "line 10: the service `hidden` doesn't publish its port 27017"),

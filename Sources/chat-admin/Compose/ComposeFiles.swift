@@ -39,7 +39,7 @@ enum ComposeFiles {
             // The last one is the strongest, and what is taken first stays.
             for path in paths.reversed() {
                 let name = try path.filled(interpolation, "a path in `env_file`")
-                guard let variables = try await variables(in: name, namedBy: path) else { continue }
+                guard let variables = try await Self.variables(in: name, namedBy: path) else { continue }
                 services[index].take(variables, from: name)
             }
         }

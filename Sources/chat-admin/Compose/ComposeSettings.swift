@@ -4,6 +4,8 @@ struct ComposeSettings {
     private let interpolation: Interpolation
     /// The services that set the application's variables; those that only a profile starts where there are no others.
     private let concerned: [ComposeService]
+    /// Whether this process is where the services' names are known.
+    private var isInNetwork = false
 
     /// Reads the files.
     ///
@@ -22,6 +24,13 @@ struct ComposeSettings {
         }
         let started = setting.filter { !$0.hasProfiles }
         concerned = started.isEmpty ? setting : started
+    }
+
+    /// The same for a process in the network of the services: their names are used as they are.
+    var reachedByName: ComposeSettings {
+        var settings = self
+        settings.isInNetwork = true
+        return settings
     }
 
     /// One of the application's variables, without the white space around it; nil where no service sets it, or to nothing.
@@ -137,6 +146,7 @@ extension ComposeSettings {
     /// - Returns: nil where the name is no service's: then it is used as it is.
     /// - Throws: ``Failure`` where the port can't be reached, or not be known.
     func address(of host: String, _ port: Int) throws -> Address? {
+        if isInNetwork { return nil }
         if host == "host.docker.internal" { return Address(host, port, "127.0.0.1", port, "this machine") }
         guard let service = self.service(host) else { return nil }
         if service.isOnHostNetwork { return Address(host, port, "127.0.0.1", port, "the host's network") }

@@ -70,7 +70,7 @@ struct Interpolation: Sendable {
         guard !rest.isEmpty else { return try needed(name) }
         let wantsText = rest.first == ":"
         if wantsText { rest = rest.dropFirst() }
-        let value = try value(of: name).flatMap { wantsText && $0.isEmpty ? nil : $0 }
+        let value = try self.value(of: name).flatMap { wantsText && $0.isEmpty ? nil : $0 }
         let word = rest.dropFirst()
         switch rest.first {
         case "-":
@@ -86,7 +86,7 @@ struct Interpolation: Sendable {
     }
 
     private func needed(_ name: String) throws -> String {
-        if let value = try value(of: name) { return value }
+        if let value = try self.value(of: name) { return value }
         throw Problem(
             reason: "the variable \(name) is set neither in the environment nor in .env; set it, or give it a default: "
                 + "${\(name):-…}")

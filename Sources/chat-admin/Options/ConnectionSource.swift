@@ -61,8 +61,10 @@ struct ConnectionSource {
         guard settings.leavesServerOpen, let found = try await ComposeSettings.inFolder(settings.interpolation) else {
             return nil
         }
-        guard let host = settings.variable("MONGO_HOST")?.text else { return found }
-        return found.isService(host) ? found : nil
+        let own = settings.variable("MONGO_HOST")
+        if let own, !found.isService(own.text) { return nil }
+        guard let host = try own ?? found.variable("MONGO_HOST") else { return found }
+        return await ContainerNetwork.knows(host.text) ? found.reachedByName : found
     }
 
     /// Decides.
