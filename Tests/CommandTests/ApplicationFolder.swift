@@ -144,6 +144,9 @@ extension ApplicationFolder {
             files: ["chat-admin.yaml": "database: own", "compose.yaml": nameless],
             words: line("own", "`database` in chat-admin.yaml", "MONGO_HOST in compose.yaml")),
         ApplicationFolder(
+            testDescription: "the compose file before chat-admin.yaml",
+            files: ["chat-admin.yaml": "uri: mongodb://127.0.0.1:9/weaker", "compose.yaml": usual], words: usualLine),
+        ApplicationFolder(
             testDescription: "the application's default",
             files: ["compose.yaml": nameless],
             words: line("database", nil, "MONGO_HOST in compose.yaml")),
@@ -223,7 +226,7 @@ extension ApplicationFolder {
                 "compose.yaml": """
                 services:
                   mongo-express: {environment: {ME_CONFIG_MONGODB_URL: "mongodb://root:hunter2@mongo:27017/"}}
-                  api: {environment: {MONGODB_URL: "mongodb://root:hunter2@mongo:27017/"}}
+                  api: {environment: {MONGODB_URL: "${SCHEME:-mongodb}://root:hunter2@mongo:27017/"}}
                 """
             ],
             words: "The variable MONGODB_URL in compose.yaml, line 3, names a MongoDB, but isn't read."),

@@ -68,7 +68,8 @@ enum ComposeFiles {
     private static func first(_ names: [String]) async throws -> (name: String, text: String)? {
         for name in names {
             do {
-                return (name, try await InputFile.readText(name, limit: limit))
+                let text = try await InputFile.readText(name, limit: limit)
+                return (name: name, text: text)
             } catch {
                 if error.kind == .missing { continue }
                 throw Failure(.configuration, "The file \(name) can't be read: \(error).")

@@ -58,7 +58,8 @@ struct ComposeSettings {
             for (name, text) in service.environment.sorted(by: { $0.key < $1.key }) {
                 // Those of mongo-express, a page to look at databases with.
                 guard let text, !name.hasPrefix("ME_CONFIG_"), !SettingName.application.contains(name) else { continue }
-                guard text.text.hasPrefix("mongodb://") || text.text.hasPrefix("mongodb+srv://") else { continue }
+                let value = (try? text.filled(interpolation, name)) ?? text.text
+                guard value.hasPrefix("mongodb://") || value.hasPrefix("mongodb+srv://") else { continue }
                 return Settings.Value(text: "", source: "\(name) in \(text.file)", line: text.line)
             }
         }
