@@ -168,6 +168,12 @@ extension ApplicationFolder {
             words: "own at 127.0.0.1:<port> (from `uri` in chat-admin.yaml)."),
     ]
 
+    /// The usual file with another text in a place.
+    private static func variant(_ text: String, becomes other: String) -> [String: String] {
+        ["compose.yaml": usual.replacing(text, with: other)]
+    }
+
+    /// A file with one service that sets a host, and what comes behind it.
     private static func api(_ rest: String) -> [String: String] {
         [
             "compose.yaml":
@@ -181,11 +187,11 @@ extension ApplicationFolder {
             words: "compose.yaml, line 2: the service `mongo` doesn't publish its port 27017, so it can't be reached"),
         ApplicationFolder(
             testDescription: "a port that Docker chooses",
-            files: ["compose.yaml": usual.replacing("<port>:27017", with: "27017")],
+            files: variant("<port>:27017", becomes: "27017"),
             words: "docker compose port mongo 27017"),
         ApplicationFolder(
             testDescription: "a port that can't be understood",
-            files: ["compose.yaml": usual.replacing("<port>:27017", with: "27017:mongo")],
+            files: variant("<port>:27017", becomes: "27017:mongo"),
             words: "compose.yaml, line 14: a port of the service `mongo` can't be understood"),
         ApplicationFolder(
             testDescription: "a variable that isn't set", files: api("      MONGO_PASSWORD: ${DB_PASSWORD}\n"),
@@ -217,7 +223,7 @@ extension ApplicationFolder {
             words: "compose.yaml, line 6: the alias `env` names nothing"),
         ApplicationFolder(
             testDescription: "a misspelt variable",
-            files: ["compose.yaml": usual.replacing("MONGO_DATABASE_NAME", with: "MONGO_DB")],
+            files: variant("MONGO_DATABASE_NAME", becomes: "MONGO_DB"),
             words:
                 "compose.yaml, line 2: the service `api` sets MONGO_DB, which isn't read, and no MONGO_DATABASE_NAME."),
         ApplicationFolder(
@@ -232,13 +238,10 @@ extension ApplicationFolder {
             words: "The variable MONGODB_URL in compose.yaml, line 3, names a MongoDB, but isn't read."),
         ApplicationFolder(
             testDescription: "half of the credentials",
-            files: [
-                "compose.yaml": usual.replacing("MONGO_PORT: 27017", with: "MONGO_USERNAME: root")
-            ], words: "no MONGO_PASSWORD"),
+            files: variant("MONGO_PORT: 27017", becomes: "MONGO_USERNAME: root"), words: "no MONGO_PASSWORD"),
         ApplicationFolder(
             testDescription: "a connection string for a host",
-            files: [
-                "compose.yaml": usual.replacing("MONGO_HOST: mongo", with: "MONGO_HOST: 'mongodb://a:hunter2@mongo'")
-            ], words: "MONGO_HOST in compose.yaml, line 6 holds a connection string"),
+            files: variant("MONGO_HOST: mongo", becomes: "MONGO_HOST: 'mongodb://a:hunter2@mongo'"),
+            words: "MONGO_HOST in compose.yaml, line 6 holds a connection string"),
     ]
 }
