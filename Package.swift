@@ -77,7 +77,7 @@ let package = Package(
             name: "chat-admin",
             dependencies: [
                 "BSON", "InputFiles", "MongoDriver", "Journal", "MigrationEngine", "StepFiles", "Consistency", "Chat",
-                "Checks", "Migrations", "ReportPage", logging,
+                "Checks", "Migrations", "ReportPage", "TLSProbe", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],

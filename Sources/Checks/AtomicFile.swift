@@ -1,4 +1,5 @@
 internal import Glibc
+internal import InputFiles
 
 /// Writes a file so that whoever reads it finds the old content or the new, and never half of either.
 package enum AtomicFile {

@@ -2,7 +2,7 @@ internal import CYAML
 
 /// YAML of the simplest shape: one mapping of names to text.
 ///
-/// It is read event by event, so that nothing in it can grow: an alias is an event like any other, and is refused.
+/// Aliases are refused; what is of any other shape is read by ``YAMLNode``.
 package enum FlatYAML {
     /// One setting.
     package struct Entry: Sendable, Equatable {
@@ -14,47 +14,16 @@ package enum FlatYAML {
         package let line: Int
     }
 
-    /// Why a text can't be used.
-    package struct Failure: Error, Sendable, CustomStringConvertible {
-        /// The line and the reason; nothing of the text is in it but keys.
-        package let description: String
-
-        init(_ line: Int, _ reason: String) { description = "line \(line): \(reason)" }
-    }
+    /// Why a text can't be used; nothing of the text is in it but keys.
+    package typealias Failure = YAMLFailure
 
     /// Reads the settings, in their order.
     ///
     /// - Throws: ``Failure``.
     package static func entries(in text: String) throws(Failure) -> [Entry] {
-        guard !text.isEmpty else { return [] }
-        let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
-        defer { parser.deallocate() }
-        guard yaml_parser_initialize(parser) == 1 else { throw Failure(1, "there is no memory to read it") }
-        defer { yaml_parser_delete(parser) }
-        let bytes = Array(text.utf8)
-        let result = bytes.withUnsafeBufferPointer { buffer in
-            Result { () throws(Failure) in
-                // libyaml keeps the pointer; it reads within this closure only.
-                yaml_parser_set_input_string(parser, buffer.baseAddress, buffer.count)
-                yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
-                return try entries(from: parser)
-            }
-        }
-        return try result.get()
-    }
-
-    private static func entries(from parser: UnsafeMutablePointer<yaml_parser_t>) throws(Failure) -> [Entry] {
         var reader = Reader()
-        while true {
-            var event = yaml_event_t()
-            guard yaml_parser_parse(parser, &event) == 1 else {
-                let reason = parser.pointee.problem.map { String(cString: $0) } ?? "it isn't YAML"
-                throw Failure(Int(parser.pointee.problem_mark.line) + 1, reason)
-            }
-            defer { yaml_event_delete(&event) }
-            if event.type == YAML_STREAM_END_EVENT { return reader.entries }
-            try reader.take(event)
-        }
+        try YAMLEvents.forEach(in: text) { (event) throws(Failure) in try reader.take(event) }
+        return reader.entries
     }
 
     /// Takes events, and refuses every one that another shape would have.

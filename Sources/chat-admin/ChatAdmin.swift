@@ -12,7 +12,7 @@ struct ChatAdmin: AsyncParsableCommand {
 
             Every change is journalled before it is made. The connection comes from --uri, or CHAT_ADMIN_URI, or the \
             application's own MONGO_HOST, MONGO_PORT, MONGO_USERNAME, MONGO_PASSWORD and MONGO_DATABASE_NAME (also \
-            from its .env file), or chat-admin.yaml; without any, mongodb://127.0.0.1:27017.
+            from its .env and compose files), or chat-admin.yaml; without any, mongodb://127.0.0.1:27017.
 
             Exit codes: 0 done, nothing wrong left; 1 findings, or some left over; 2 steps are pending; 3 a step \
             failed; 4 not confirmed, refused, or blocked by the data; 5 the time of --max-time is over; 64 usage; 65 \

@@ -12,7 +12,7 @@ struct GlobalOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Work on this database (default: the connection string's, CHAT_ADMIN_DATABASE, MONGO_DATABASE_NAME, or "
-                + "chat).", valueName: "name"))
+                + "database, as the application has it).", valueName: "name"))
     var database: String?
 
     @Option(

@@ -8,7 +8,8 @@ enum SettingName {
     static let keys = ["uri", "database"]
 
     private static let own = ["CHAT_ADMIN_URI", "CHAT_ADMIN_DATABASE"]
-    private static let application = [
+    /// The application's own.
+    static let application = [
         "MONGO_HOST", "MONGO_PORT", "MONGO_USERNAME", "MONGO_PASSWORD", "MONGO_DATABASE_NAME",
     ]
 

@@ -9,12 +9,24 @@ struct Settings {
         let text: String
         /// For sentences: a variable with its file, or a key of the YAML file.
         let source: String
+        /// Where it stands in its file, counted from 1; nil where that isn't known.
+        var line: Int?
+
+        /// The source with the line.
+        var place: String { source + (line.map { ", line \($0)" } ?? "") }
     }
 
     private var variables: [String: Value] = [:]
     private var keys: [String: Value] = [:]
     /// A variable that isn't read and names a MongoDB all the same.
     private(set) var stranger: Value?
+    /// The application's variables that `.env` doesn't set, but another one that is perhaps meant: a mistake, unless a
+    /// compose file sets them with it.
+    private(set) var misspelt: [(known: String, failure: Failure)] = []
+    /// Those that the environment itself sets.
+    private var environmentNames: Set<String> = []
+    /// Replaces variables as Docker Compose would do it here.
+    let interpolation: Interpolation
 
     private static let configurationFile = "chat-admin.yaml"
     /// More is no file of settings.
@@ -27,20 +39,34 @@ struct Settings {
     init(
         file: String?, environment: [String: String] = ProcessInfo.processInfo.environment
     ) async throws {
-        if let dotEnv = try await Self.dotEnv(file) {
+        let dotEnv = try await Self.dotEnv(file)
+        interpolation = Interpolation(environment: environment, dotEnv: dotEnv?.variables ?? [:])
+        if let dotEnv {
             let name = file ?? ".env"
             try take(dotEnv.variables, from: " in \(name)")
             try check(dotEnv, name, isNamed: file != nil)
         }
-        try take(environment.filter { !SettingName.isInjected($0.key, $0.value) }, from: "")
+        let chosen = environment.filter { !SettingName.isInjected($0.key, $0.value) }
+        environmentNames = Set(chosen.filter { !$0.value.trimmed.isEmpty }.keys)
+        try take(chosen, from: "")
         try await readYAML()
     }
 
     /// A variable's value without the white space around it; nil where that is empty.
     func variable(_ name: String) -> Value? { variables[name].flatMap { $0.text.isEmpty ? nil : $0 } }
 
-    /// Whether a variable is set, and to nothing.
-    func isEmpty(_ name: String) -> Bool { variables[name]?.text.isEmpty ?? false }
+    /// Whether a variable is set, to something or to nothing.
+    func isSet(_ name: String) -> Bool { variables[name] != nil }
+
+    /// Whether a compose file may say which server is meant: nothing stronger does, or `.env` names a host that may be a
+    /// service. What the environment says is meant for this process, and taken as it is.
+    var leavesServerOpen: Bool {
+        guard variable("CHAT_ADMIN_URI") == nil, environmentNames.isDisjoint(with: ["MONGO_HOST", "MONGO_PORT"]) else {
+            return false
+        }
+        guard let host = variable("MONGO_HOST")?.text else { return true }
+        return host.lowercased() != "localhost" && !host.contains { $0 == "." || $0 == ":" }
+    }
 
     /// A key's value in `chat-admin.yaml`.
     func key(_ name: String) -> Value? { keys[name] }
@@ -70,7 +96,7 @@ struct Settings {
     }
 
     /// Other lines are the application's own business.
-    private func check(_ dotEnv: DotEnv, _ name: String, isNamed: Bool) throws {
+    private mutating func check(_ dotEnv: DotEnv, _ name: String, isNamed: Bool) throws {
         if let line = dotEnv.malformed.first(where: { SettingName.variables.contains($0.name) }) {
             throw Failure(
                 .configuration,
@@ -90,9 +116,8 @@ struct Settings {
                 guard let known = SettingName.applications(meantBy: other), dotEnv.variables[known] == nil else {
                     continue
                 }
-                throw Failure(
-                    .configuration,
-                    "The file \(name) sets \(other), which isn't read, and no \(known). Write \(known).")
+                let words = "The file \(name) sets \(other), which isn't read, and no \(known). Write \(known)."
+                misspelt.append((known, Failure(.configuration, words)))
             }
         }
         for variable in dotEnv.variables where SettingName.variables.contains(variable.key) {

@@ -4,6 +4,9 @@ struct Place: Encodable, Sendable {
     let hosts: [String]
     /// Where the server was named, such as `--uri`, or `MONGO_HOST in .env`; nil where nothing names one.
     let from: String?
+    /// How it is reached where it was named by a container's name, such as
+    /// `mongo:27017 -> 127.0.0.1:27018 (published port)`; nil elsewhere.
+    let mapping: String?
     /// The database. (Results name it themselves.)
     let database: String
     /// Where the database was named; nil where nothing names one.
@@ -14,15 +17,16 @@ struct Place: Encodable, Sendable {
     var topology: String?
 
     private enum CodingKeys: String, CodingKey {
-        case hosts, from, databaseFrom, version, topology
+        case hosts, from, mapping, databaseFrom, version, topology
     }
 
     /// The first line that a command prints on standard error.
     var line: String {
         let hosts = hosts.joined(separator: ",")
         let source = { (from: String?) in from.map { "from \($0)" } ?? "by default" }
-        guard from != databaseFrom else { return "Database \(database) at \(hosts) (\(source(from)))." }
-        return "Database \(database) (\(source(databaseFrom))) at \(hosts) (\(source(from)))."
+        let server = source(from) + (mapping.map { "; \($0)" } ?? "")
+        guard from != databaseFrom else { return "Database \(database) at \(hosts) (\(server))." }
+        return "Database \(database) (\(source(databaseFrom))) at \(hosts) (\(server))."
     }
 }
 

@@ -4,6 +4,7 @@ internal import Chat
 internal import Checks
 internal import Consistency
 internal import Glibc
+internal import InputFiles
 internal import Journal
 internal import Logging
 internal import Migrations

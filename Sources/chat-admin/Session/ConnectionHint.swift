@@ -28,6 +28,7 @@ struct ConnectionHint {
         switch error.kind {
         case .unreachable, .network:
             if place.from == nil { return [Self.nothingConfigured] }
+            if let mapping = place.mapping { return [Self.notStarted(mapping)] }
             return await looked()
         case .authentication: return [authentication()]
         case .unauthorized where connection.username == nil: return [Self.noUser]
@@ -66,7 +67,15 @@ struct ConnectionHint {
 
     private static let nothingConfigured =
         "Nothing says which server is meant, so this machine's own was tried. Name one with --uri or CHAT_ADMIN_URI, or in "
-        + "the application's .env (MONGO_HOST)."
+        + "the application's .env or compose file (MONGO_HOST)."
+
+    /// What to do where a container's port doesn't answer.
+    ///
+    /// - Parameter mapping: How it was to be reached.
+    private static func notStarted(_ mapping: String) -> String {
+        "The server is a container's: \(mapping). Look with `docker compose ps` whether it runs, and start it with "
+            + "`docker compose up -d`."
+    }
 
     /// What to do where the server asks for a user, and the connection names none.
     static let noUser =

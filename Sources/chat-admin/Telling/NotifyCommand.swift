@@ -2,6 +2,7 @@ internal import Checks
 internal import Dispatch
 internal import FoundationEssentials
 internal import Glibc
+internal import InputFiles
 internal import Journal
 internal import Synchronization
 
