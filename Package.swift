@@ -50,6 +50,8 @@ let package = Package(
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         library("BSON"),
         library("InputFiles", ["CYAML"]),
+        .target(name: "CSpawn"),
+        library("Sandbox", ["BSON", "CSpawn", "InputFiles", "MongoDriver", logging]),
         library("TLSProbe", ["CSSL"]),
         library("MongoDriver", ["BSON", "CMongoC", "InputFiles", "TLSProbe", logging]),
         library("Checksums", ["CCrypto"]),
@@ -77,7 +79,7 @@ let package = Package(
             name: "chat-admin",
             dependencies: [
                 "BSON", "InputFiles", "MongoDriver", "Journal", "MigrationEngine", "StepFiles", "Consistency", "Chat",
-                "Checks", "Migrations", "ReportPage", "TLSProbe", logging,
+                "Checks", "Migrations", "ReportPage", "Sandbox", "TLSProbe", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -105,13 +107,13 @@ let package = Package(
         tests("MigrationsTests", ["Migrations", "MigrationEngine", "Checksums", "TestSupport"]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["chat-admin", "Consistency", "Journal", "MongoDriver", "BSON", "TestSupport"],
+            dependencies: ["chat-admin", "Consistency", "Journal", "MongoDriver", "BSON", "TestSupport", logging],
             exclude: ["Golden"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "FaultTests",
-            dependencies: ["chat-admin", "Journal", "MongoDriver", "BSON", "TestSupport"],
+            dependencies: ["chat-admin", "Journal", "MongoDriver", "BSON", "TestSupport", logging],
             exclude: ["Steps"],
             swiftSettings: settings
         ),

@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// Which `mongod` the tests use.
-enum MongodProgram {
+package enum MongodProgram {
     /// How a version's program is started: its path, with what goes before it.
     ///
     /// - Throws: ``TestSupportError`` when there is none.
@@ -14,7 +14,7 @@ enum MongodProgram {
     }
 
     /// The path of the program: what `CHAT_ADMIN_MONGOD` names, the one on `PATH`, or the one that `make setup` fetched.
-    private static func path() throws -> String {
+    package static func path() throws -> String {
         let environment = ProcessInfo.processInfo.environment
         if let named = environment["CHAT_ADMIN_MONGOD"], !named.isEmpty {
             guard isProgram(named) else { throw TestSupportError("CHAT_ADMIN_MONGOD names no program: \(named)") }

@@ -22,7 +22,7 @@ struct ChatAdmin: AsyncParsableCommand {
         version: ToolVersion.current,
         subcommands: [
             Check.self, Report.self, Explain.self, Doctor.self, Repair.self, Migrate.self, Seed.self, Runs.self,
-            History.self,
+            History.self, SandboxCommand.self,
         ])
 }
 

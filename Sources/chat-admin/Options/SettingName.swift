@@ -16,7 +16,7 @@ enum SettingName {
     /// What this project's scripts and tests read.
     private static let development: Set<String> = [
         "BIN", "FAULTS", "FAULTS_ONLY", "GOLDEN", "MESSAGES", "MONGOD", "MONGOD_CACHE_GB", "PHASES", "PROMTOOL",
-        "PYTHON",
+        "PYTHON", "SANDBOXES",
         "WARNINGS_AS_ERRORS",
     ]
 

@@ -3,6 +3,7 @@ internal import Chat
 internal import Checks
 internal import Journal
 internal import MongoDriver
+internal import Sandbox
 internal import StepFiles
 
 /// What the tool's exit code says.
@@ -37,6 +38,16 @@ struct Failure: Error, CustomStringConvertible {
 }
 
 extension ExitStatus {
+    private init(sandbox kind: SandboxError.Kind) {
+        switch kind {
+        case .usage: self = .usage
+        case .noServer: self = .configuration
+        case .refused: self = .refused
+        case .inputOutput: self = .localIO
+        case .unreachable: self = .unreachable
+        }
+    }
+
     /// The code that an error means.
     init(_ error: any Error) {
         switch error {
@@ -51,6 +62,7 @@ extension ExitStatus {
         case is AtomicFile.Failure: self = .localIO
         case let failure as FileCheckStore.Failure: self = failure.isUnreadable ? .localIO : .badInput
         case is PasswordHash.Failure: self = .badInput
+        case let error as SandboxError: self.init(sandbox: error.kind)
         default: self = .internalError
         }
     }

@@ -1,0 +1,106 @@
+internal import Glibc
+internal import InputFiles
+
+/// Where one sandbox keeps what it has: a folder of its own.
+package struct SandboxFolder: Sendable {
+    /// Its name.
+    package let name: String
+    let path: String
+
+    var recordPath: String { path + "/sandbox.json" }
+    var snapshots: String { path + "/snapshots" }
+    /// Stands there while the server lets nobody write.
+    var writeLockMark: String { path + "/write-locked" }
+
+    /// - Throws: ``SandboxError`` of kind ``SandboxError/Kind/usage``.
+    init(_ name: String, in root: String) throws(SandboxError) {
+        guard Self.isName(name) else {
+            throw SandboxError(
+                .usage,
+                "A sandbox's name begins with a letter or digit and is made of at most 40 letters, digits, - and _: \(name)"
+            )
+        }
+        (self.name, path) = (name, "\(root)/\(name)")
+    }
+
+    static func isName(_ name: String) -> Bool {
+        let isPlain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+        return isPlain && name.count <= 40 && (name.first.map { $0.isLetter || $0.isNumber } ?? false)
+    }
+
+    /// Where one server's data are.
+    func data(_ member: Int, kept: String?) -> String { "\(kept ?? path + "/data")/\(member)" }
+
+    func log(_ member: Int) -> String { "\(path)/log/\(member).log" }
+
+    /// Whether anything is there, if only logs and snapshots.
+    package var isThere: Bool { Folders.exists(path) }
+
+    /// The logs of its servers, in order.
+    package var logs: [String] { Folders.entries(path + "/log").map { "\(path)/log/\($0)" } }
+
+    /// What is known of it; nil where nothing is.
+    package var record: SandboxRecord? { SmallFile.read(recordPath).flatMap(SandboxRecord.init(json:)) }
+
+    /// - Throws: ``SandboxError``.
+    func write(_ record: SandboxRecord) throws(SandboxError) {
+        let temporary = "\(recordPath).\(getpid()).tmp"
+        do {
+            try SmallFile.write(try record.json(), to: temporary)
+        } catch {
+            throw SandboxError(.inputOutput, "\(recordPath) couldn't be written: \(error). Is the disk full?")
+        }
+        try Folders.rename(temporary, to: recordPath)
+    }
+
+    /// The names of its snapshots, in order.
+    package var snapshotNames: [String] { Folders.entries(snapshots).filter(Self.isName) }
+
+    /// Holds the right to change the sandbox, which one process has at a time, until the body has ended or the process has.
+    ///
+    /// - Throws: ``SandboxError`` of kind ``SandboxError/Kind/refused`` where another process has it.
+    func holding<R>(_ body: () async throws -> R) async throws -> R {
+        try Folders.make(path)
+        let descriptor = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw SandboxError(.inputOutput, "\(path)/lock can't be made: \(String(cString: strerror(errno))).")
+        }
+        defer { close(descriptor) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw SandboxError(
+                .refused,
+                "Another process is starting, stopping or copying the sandbox \(name) just now. Try again in a moment, or take another name."
+            )
+        }
+        return try await body()
+    }
+
+    /// Whether nobody is changing it.
+    var isFree: Bool {
+        let descriptor = open(path + "/lock", O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { return true }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_EX | LOCK_NB) == 0
+    }
+}
+
+extension SmallFile {
+    /// Why a file couldn't be written, in the system's words.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Writes a file, and has it on the disk.
+    static func write(_ bytes: [UInt8], to path: String) throws(Failure) {
+        func failure() -> Failure { Failure(description: String(cString: strerror(errno))) }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw failure() }
+        defer { close(descriptor) }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count >= 0 { rest = rest.dropFirst(count) } else if errno != EINTR { throw failure() }
+        }
+        guard fsync(descriptor) == 0 else { throw failure() }
+    }
+}

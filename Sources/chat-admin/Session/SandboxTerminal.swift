@@ -1,0 +1,32 @@
+internal import Glibc
+
+/// What a terminal sends to all programs in its foreground.
+enum SandboxTerminal {
+    /// What Ctrl-C sends.
+    static let interrupt = SIGINT
+
+    /// Whether this process is in the foreground of a terminal.
+    static var isForeground: Bool {
+        let descriptor = open("/dev/tty", O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return tcgetpgrp(descriptor) == getpgrp()
+    }
+}
+
+/// Paths as people give them.
+enum FilePath {
+    /// From the root on.
+    static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let buffer = getcwd(nil, 0) else { return path }
+        defer { free(buffer) }
+        return String(cString: buffer) + "/" + path
+    }
+
+    /// This program's own.
+    static var program: String {
+        guard let path = realpath("/proc/self/exe", nil) else { return "/proc/self/exe" }
+        defer { free(path) }
+        return String(cString: path)
+    }
+}

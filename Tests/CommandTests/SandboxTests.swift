@@ -1,0 +1,307 @@
+import BSON
+import Foundation
+import Logging
+import MongoDriver
+import TestSupport
+import Testing
+
+/// Throwaway servers, started by the built command.
+@Suite("sandbox")
+struct SandboxTests {
+    @Test("runs until it is stopped, on loopback alone, and answers at the address that it prints")
+    func standalone() async throws {
+        try await withSandboxes { sandboxes in
+            let started = try await sandboxes.json("start", "a", "--ttl", "10m")
+            let uri = try #require(started.value(at: "sandbox", "uri")?.string)
+            #expect(started.value(at: "sandbox", "expiresAt")?.string != nil)
+            #expect(try await sandboxes.run("sandbox", "list").output.contains("a  running"))
+            let seeded = try await sandboxes.run("seed", "--uri", uri)
+            #expect(seeded.exitCode == 0, "\(seeded)")
+            let pid = try #require(sandboxes.pids(started).first)
+            let arguments = try #require(try? String(contentsOfFile: "/proc/\(pid)/cmdline", encoding: .utf8))
+            #expect(arguments.contains("--bind_ip\u{0}127.0.0.1\u{0}"))
+            let again = try await sandboxes.run("sandbox", "start", "a")
+            #expect(again.exitCode == 4 && again.errors.contains("runs already: \(uri)"), "\(again)")
+            let stopped = try await sandboxes.run("sandbox", "stop", "a")
+            #expect(stopped.exitCode == 0 && !ProcessState.isRunning(pid), "\(stopped)")
+            #expect(try await sandboxes.run("sandbox", "list").output == "No sandbox runs.\n")
+            #expect(try await sandboxes.run("sandbox", "logs", "a").output.contains("Waiting for connections"))
+            #expect(try await sandboxes.run("sandbox", "stop", "a").exitCode == 4)
+        }
+    }
+
+    @Test("of several members has a primary when it is ready, and goes on from a copy at the same address")
+    func replicaSet() async throws {
+        try await withSandboxes { sandboxes in
+            let started = try await sandboxes.json("start", "set", "--replica-set", "--members", "3")
+            let uri = try #require(started.value(at: "sandbox", "uri")?.string)
+            #expect(sandboxes.pids(started).count == 3)
+            #expect(try await sandboxes.run("seed", "alice", "--uri", uri).exitCode == 0)
+            #expect(try await sandboxes.run("sandbox", "snapshot", "set", "one").exitCode == 0)
+            #expect(try await sandboxes.run("seed", "testuser", "--uri", uri, "--yes").exitCode == 0)
+            #expect(try await sandboxes.users(uri) == 2)
+            let restored = try await sandboxes.run("sandbox", "restore", "set", "one")
+            #expect(restored.exitCode == 0, "\(restored)")
+            #expect(try await sandboxes.users(uri) == 1)
+            #expect(try await sandboxes.run("seed", "testuser", "--uri", uri, "--yes").exitCode == 0)
+            #expect(try await sandboxes.run("sandbox", "stop", "--all", "--purge").exitCode == 0)
+        }
+    }
+
+    @Test("lends itself to a program, whose exit code is its own, and ends with it")
+    func exec() async throws {
+        try await withSandboxes { sandboxes in
+            let script = #"echo "$CHAT_ADMIN_URI $MONGODB_URI $MONGO_HOST:$MONGO_PORT $MONGO_DATABASE_NAME"; exit 7"#
+            let ran = try await sandboxes.run("sandbox", "exec", "--", "sh", "-c", script)
+            #expect(ran.exitCode == 7, "\(ran)")
+            #expect(
+                ran.output.contains(/mongodb:\/\/127\.0\.0\.1:(\d+)\/chat\S* mongodb:\S+ 127\.0\.0\.1:\1 chat/),
+                "\(ran)")
+            #expect(try await sandboxes.servers() == [])
+            let killed = try await sandboxes.run("sandbox", "exec", "--", "sh", "-c", "kill -TERM $$")
+            #expect(killed.exitCode == 143)
+            #expect(try await sandboxes.run("sandbox", "exec", "--", "no-such-program").exitCode == 127)
+            #expect(try await sandboxes.run("sandbox", "exec", "--", "/etc/passwd").exitCode == 126)
+            #expect(try await sandboxes.run("sandbox", "exec").exitCode == 64)
+            // One that runs is used, and stays.
+            let started = try await sandboxes.json("start")
+            let uri = try #require(started.value(at: "sandbox", "uri")?.string)
+            let used = try await sandboxes.run("sandbox", "exec", "--", "sh", "-c", "echo $CHAT_ADMIN_URI")
+            #expect(used.output == uri + "\n")
+            #expect(try await sandboxes.servers().count == 1)
+        }
+    }
+
+    @Test("of an exec that is killed leaves no server, and the next command nothing else")
+    func execKilled() async throws {
+        try await withSandboxes { sandboxes in
+            let ended = try await sandboxes.start("sandbox", "exec", "--", "sh", "-c", "echo ready; sleep 60") {
+                tool in
+                try await tool.waitUntilPrinted("ready")
+                let servers = try await sandboxes.servers()
+                #expect(servers.count == 1)
+                tool.send(SIGKILL)
+                try await tool.waitUntilEnded()
+                for pid in servers { try await waitUntilEnded(pid) }
+            }
+            #expect(ended.exitCode != 0)
+            let listed = try await sandboxes.run("sandbox", "list")
+            #expect(listed.errors.contains("was forgotten, and is ended now"), "\(listed)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: sandboxes.folder) == [])
+        }
+    }
+
+    @Test("passes signals on to its program, and waits for it")
+    func execSignalled() async throws {
+        try await withSandboxes { sandboxes in
+            let script = "trap 'echo heard; exit 9' TERM; echo ready; while :; do sleep 0.05; done"
+            let ended = try await sandboxes.start("sandbox", "exec", "--", "sh", "-c", script) { tool in
+                try await tool.waitUntilPrinted("ready")
+                tool.send(SIGTERM)
+            }
+            #expect(ended.exitCode == 9 && ended.output.contains("heard"), "\(ended)")
+            #expect(try await sandboxes.servers() == [])
+        }
+    }
+
+    @Test("is ended by the kernel when its time is over")
+    func lifetime() async throws {
+        try await withSandboxes { sandboxes in
+            let started = try await sandboxes.json("start", "short", "--ttl", "8s")
+            let pid = try #require(sandboxes.pids(started).first)
+            try await waitUntilEnded(pid)
+            let listed = try await sandboxes.run("sandbox", "list")
+            #expect(listed.errors.contains("short was forgotten"), "\(listed)")
+        }
+    }
+
+    @Test("keeps its data where they are to stay")
+    func kept() async throws {
+        try await withSandboxes { sandboxes in
+            let data = sandboxes.folder + "-data"
+            defer { try? FileManager.default.removeItem(atPath: data) }
+            for expected in [0, 2] {
+                let started = try await sandboxes.json("start", "a", "--keep", data)
+                let uri = try #require(started.value(at: "sandbox", "uri")?.string)
+                #expect(try await sandboxes.users(uri) == expected)
+                #expect(try await sandboxes.run("seed", "--uri", uri).exitCode == 0)
+                #expect(try await sandboxes.run("sandbox", "stop", "a").exitCode == 0)
+            }
+        }
+    }
+
+    @Test("holds the incident, or users, where that is asked for")
+    func contents() async throws {
+        try await withSandboxes { sandboxes in
+            let incident = try await sandboxes.json("start", "broken", "--incident")
+            let uri = try #require(incident.value(at: "sandbox", "uri")?.string)
+            let check = try await sandboxes.run("check", "--settle", "0", "--uri", uri, "--only", "id.empty")
+            #expect(check.exitCode == 1, "\(check)")
+            let seeded = try await sandboxes.json("start", "other", "--seed")
+            #expect(try await sandboxes.users(try #require(seeded.value(at: "sandbox", "uri")?.string)) == 2)
+        }
+    }
+}
+
+/// What is in the way of a sandbox.
+@Suite("A sandbox refuses")
+struct SandboxRefusalTests {
+    @Test("a port that is taken")
+    func port() async throws {
+        let (descriptor, port) = try LoopbackPort.listen()
+        defer { close(descriptor) }
+        try await withSandboxes { sandboxes in
+            let result = try await sandboxes.run("sandbox", "start", "--port", "\(port)")
+            #expect(result.exitCode == 4, "\(result)")
+            #expect(result.errors.contains("The port \(port) of 127.0.0.1 is taken"), "\(result)")
+            #expect(try await sandboxes.servers() == [])
+        }
+    }
+
+    /// A program in mongod's place, and what is said of it.
+    static let programs: [(script: String?, sentence: String)] = [
+        (nil, "is no program that can be run"),
+        ("echo 'db version v3.6.23'", "is MongoDB 3.6.23, and 4.2 or newer is needed"),
+        (
+            "echo I am a teapot; exit 3",
+            "is no mongod: asked for its version, it ended with 3: it says \"I am a teapot\""
+        ),
+        (
+            "echo 'mongod: error while loading shared libraries: libcrypto.so.1.1: cannot open' >&2; exit 127",
+            "the library libcrypto.so.1.1 is missing; the package libssl1.1 has it"
+        ),
+        ("kill -SEGV $$", "is no mongod: asked for its version, it ended with 139"),
+    ]
+
+    @Test("a program that isn't a mongod that can be used, and names three ways to one", arguments: programs)
+    func program(program: (script: String?, sentence: String)) async throws {
+        try await withSandboxes { sandboxes in
+            let path = sandboxes.folder + "-mongod"
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            if let script = program.script {
+                try "#!/bin/sh\n\(script)\n".write(toFile: path, atomically: true, encoding: .utf8)
+                try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+            }
+            let result = try await sandboxes.run("sandbox", "start", "--mongod", path)
+            #expect(result.exitCode == 78 && result.errors.contains(program.sentence), "\(result)")
+            #expect(result.errors.contains("make setup") && result.errors.contains("docker run"), "\(result)")
+        }
+    }
+
+    @Test("to look further where there is no mongod at all")
+    func none() async throws {
+        try await withSandboxes { sandboxes in
+            // The test itself needs a shell.
+            let programs = sandboxes.folder + "/bin"
+            try FileManager.default.createDirectory(atPath: programs, withIntermediateDirectories: true)
+            try FileManager.default.createSymbolicLink(atPath: programs + "/sh", withDestinationPath: "/bin/sh")
+            var bare = sandboxes
+            bare.environment = ["CHAT_ADMIN_SANDBOXES": sandboxes.folder, "PATH": programs]
+            let result = try await bare.run("sandbox", "start")
+            #expect(result.exitCode == 78 && result.errors.contains("There is no mongod on this machine"), "\(result)")
+        }
+    }
+
+    @Test("names that aren't, and snapshots that aren't there")
+    func names() async throws {
+        try await withSandboxes { sandboxes in
+            #expect(try await sandboxes.run("sandbox", "start", "../a").exitCode == 64)
+            #expect(try await sandboxes.run("sandbox", "snapshot", "a", "b").exitCode == 4)
+            #expect(try await sandboxes.run("sandbox", "start", "--members", "3").exitCode == 64)
+            #expect(try await sandboxes.run("sandbox", "stop").exitCode == 64)
+            let nothing = try await sandboxes.run("sandbox", "logs", "a")
+            #expect(nothing.exitCode == 4 && nothing.errors.contains("There is no log of a sandbox a"), "\(nothing)")
+        }
+    }
+
+    @Test("a second one of its name that starts at the same moment")
+    func twice() async throws {
+        try await withSandboxes { sandboxes in
+            async let first = sandboxes.run("sandbox", "start", "a")
+            async let second = sandboxes.run("sandbox", "start", "a")
+            let results = try await [first, second]
+            #expect(results.map(\.exitCode).sorted { ($0 ?? 0) < ($1 ?? 0) } == [0, 4], "\(results)")
+            #expect(try await sandboxes.servers().count == 1)
+        }
+    }
+
+    @Test("to end a process that has got the number of its server")
+    func reusedNumber() async throws {
+        try await withSandboxes { sandboxes in
+            let started = try await sandboxes.json("start", "a")
+            let pid = try #require(sandboxes.pids(started).first)
+            kill(pid, SIGKILL)
+            try await waitUntilEnded(pid)
+            // Somebody else has the number now: the record is made to name this very process, with another start.
+            let path = sandboxes.folder + "/a/sandbox.json"
+            let record = try String(contentsOfFile: path, encoding: .utf8)
+            try record.replacingOccurrences(of: "\"pid\" : \(pid)", with: "\"pid\" : \(getpid())")
+                .write(toFile: path, atomically: true, encoding: .utf8)
+            #expect(try await sandboxes.run("sandbox", "list").output.contains("a  stopped"))
+            // This process lives to see it.
+            #expect(try await sandboxes.run("sandbox", "stop", "a").exitCode == 0)
+        }
+    }
+}
+
+private func waitUntilEnded(_ pid: Int32) async throws {
+    try await waitUntil("the server ends", within: .seconds(60)) { !ProcessState.isRunning(pid) }
+}
+
+/// The sandboxes of one test, in a folder of its own.
+struct TestSandboxes: Sendable {
+    let folder: String
+    var environment: [String: String]
+
+    func run(_ arguments: String...) async throws -> ToolResult {
+        try await Tool.run(arguments, environment: environment)
+    }
+
+    func start(_ arguments: String..., body: (RunningTool) async throws -> Void) async throws -> ToolResult {
+        try await Tool.start(arguments, environment: environment, body).result
+    }
+
+    func json(_ arguments: String...) async throws -> BSONDocument {
+        let result = try await Tool.run(["sandbox"] + arguments + ["--format", "json"], environment: environment)
+        try #require(result.exitCode == 0, "\(result)")
+        return try result.json()
+    }
+
+    func pids(_ started: BSONDocument) -> [Int32] {
+        (started.value(at: "sandbox", "pids")?.array?.values ?? []).compactMap { $0.integer.map(Int32.init) }
+    }
+
+    func users(_ uri: String) async throws -> Int {
+        let pool = try MongoPool(
+            ConnectionString(uri), logger: Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() })
+        KeptPools.keep(pool)
+        let reply = try await pool.withClient { try await $0.run(["count": "users"], on: "chat") }
+        return Int(reply["n"]?.integer ?? -1)
+    }
+
+    /// The servers that run on data in the folder, whoever knows of them.
+    func servers() async throws -> [Int32] {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap(Int32.init).filter { pid in
+            guard ProcessState.isRunning(pid) else { return false }
+            let arguments = (try? String(contentsOfFile: "/proc/\(pid)/cmdline", encoding: .utf8)) ?? ""
+            return arguments.contains("--dbpath\u{0}\(folder)/")
+        }
+    }
+}
+
+/// Lends a folder of sandboxes, and ends what is left in it.
+func withSandboxes(_ body: (TestSandboxes) async throws -> Void) async throws {
+    try await withFolder { folder in
+        let program = try MongodProgram.path()
+        let sandboxes = TestSandboxes(
+            folder: folder, environment: ["CHAT_ADMIN_SANDBOXES": folder, "CHAT_ADMIN_MONGOD": program])
+        do {
+            try await body(sandboxes)
+        } catch {
+            _ = try await sandboxes.run("sandbox", "stop", "--all", "--purge")
+            throw error
+        }
+        _ = try await sandboxes.run("sandbox", "stop", "--all", "--purge")
+        #expect(try await sandboxes.servers() == [])
+    }
+}
