@@ -42,6 +42,7 @@ PREFIX ?= /usr/local
 install: ## Install what `make build` has built: PREFIX=/usr/local, and DESTDIR for packages
 	@test -x .build/release/chat-admin || { echo 'make build comes first' >&2; exit 1; }
 	@install -D --strip .build/release/chat-admin '$(DESTDIR)$(PREFIX)/bin/chat-admin'
+	@install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/chat-admin/incident' fixtures/incident/*.jsonl
 
 demo: build ## Repair a damaged chat database on a throwaway server, and watch it happen
 	@$(TOOLS) scripts/demo.sh
