@@ -12,12 +12,15 @@ package struct ReportData: Sendable {
         package let resolved: Int
         /// The number of documents, by collection.
         package let sizes: [String: Int]
+        /// The codes that it looked for; nil for all.
+        package let codes: Set<String>?
 
         /// Describes a check.
         package init(
             number: Int64, at: Int64, durationMS: Int64, isComplete: Bool, isBaseline: Bool, findings: [Finding],
-            new: Int, resolved: Int, sizes: [String: Int]
+            new: Int, resolved: Int, sizes: [String: Int], codes: Set<String>? = nil
         ) {
+            self.codes = codes
             (self.number, self.at, self.durationMS) = (number, at, durationMS)
             (self.isComplete, self.isBaseline) = (isComplete, isBaseline)
             (self.findings, self.new, self.resolved, self.sizes) = (findings, new, resolved, sizes)
@@ -112,6 +115,18 @@ package struct ReportData: Sendable {
         (self.runs, self.steps, self.accepted) = (runs, steps, accepted)
     }
 
+    /// What is known to be wrong: of each code, what the last check has found that looked for it.
+    var standing: [Finding] {
+        codes.flatMap { code in
+            checks.last { $0.looked(for: code) }?.findings.filter { $0.code == code } ?? []
+        }
+    }
+
+    /// Whether there are codes that no check has looked for, as far as is known: each looked for some alone.
+    var isPartial: Bool {
+        !checks.isEmpty && checks.allSatisfy { $0.codes != nil }
+    }
+
     /// The codes that any of the checks found, with errors first.
     var codes: [String] {
         var errors: [String: Bool] = [:]
@@ -121,6 +136,9 @@ package struct ReportData: Sendable {
 }
 
 extension ReportData.Check {
+    /// Whether it says something of a code.
+    func looked(for code: String) -> Bool { codes?.contains(code) ?? true }
+
     /// How many documents have a finding.
     func count(of code: String) -> Int { findings.reduce(0) { $1.code == code ? $0 + $1.count : $0 } }
 }

@@ -79,9 +79,9 @@ private struct Page {
         let checks = data.checks
         let timeline = Timeline(times: checks.map(\.at), now: data.now)
         hasChecks = !checks.isEmpty
-        (verdict, verdictClass) = Self.verdict(checks.last)
+        (verdict, verdictClass) = Self.verdict(checks.last, data.standing, isPartial: data.isPartial)
         (age, ageClass) = Self.age(checks.last, data.now, isOverdue: timeline.columns.last == .gap)
-        current = (checks.last?.findings ?? []).map { finding in
+        current = data.standing.map { finding in
             Standing(
                 code: finding.code, place: finding.place,
                 count: finding.count.withSeparators
@@ -100,22 +100,27 @@ private struct Page {
         let counts = codes.map { code in checks.map { $0.count(of: code) } }
         let most = counts.joined().max() ?? 0
         heat = zip(codes, counts).map { code, counts in
-            let cells = timeline.columns.map { Self.cell($0, checks, counts) }
+            let cells = timeline.columns.map { Self.cell($0, checks, code, counts) }
+            let last = checks.lastIndex { $0.looked(for: code) }
             return Strip(
                 name: code, chart: Chart.heatStrip(cells, most: most, label: "\(code) by check"),
-                value: (counts.last ?? 0).withSeparators)
+                value: last.map { counts[$0].withSeparators } ?? "–")
         }
         let number = { (value: Double) in Int(value).withSeparators }
-        func strip(_ name: String, _ unit: (Double) -> String, value: (Int) -> Double?) -> Strip {
+        func strip(
+            _ name: String, _ unit: (Double) -> String, isKnown: (Int) -> Bool = { _ in true }, value: (Int) -> Double?
+        ) -> Strip {
             let values = timeline.values(value)
             let most = values.compactMap { $0 }.max() ?? 0
-            let last = checks.indices.last.flatMap(value)
+            let last = checks.indices.last { isKnown($0) }.flatMap(value)
             return Strip(
                 name: name, chart: Chart.line(values, most: most, label: "\(name) by check"),
                 value: (last.map(unit) ?? "–") + " (at most \(unit(most)))")
         }
         lines = zip(codes, counts).map { code, counts in
-            strip(code, number, value: { checks[$0].isComplete ? Double(counts[$0]) : nil })
+            strip(
+                code, number, isKnown: { checks[$0].looked(for: code) },
+                value: { checks[$0].isComplete && checks[$0].looked(for: code) ? Double(counts[$0]) : nil })
         }
         sizes = Set(checks.flatMap(\.sizes.keys)).sorted().map { name in
             strip(name, number, value: { checks[$0].isComplete ? checks[$0].sizes[name].map(Double.init) : nil })
@@ -127,20 +132,23 @@ private struct Page {
         (noRuns, noSteps, noAccepted) = (runs.isEmpty, steps.isEmpty, accepted.isEmpty)
     }
 
-    private static func verdict(_ check: ReportData.Check?) -> (String, String) {
+    private static func verdict(
+        _ check: ReportData.Check?, _ standing: [ReportData.Finding], isPartial: Bool
+    ) -> (String, String) {
         guard let check else { return ("No check was recorded", "unknown") }
         guard check.isComplete else { return ("The last check couldn't look at everything", "unknown") }
-        let errors = check.findings.filter(\.isError).reduce(0) { $0 + $1.count - $1.accepted }
-        let warnings = check.findings.filter { !$0.isError }.reduce(0) { $0 + $1.count - $1.accepted }
+        let errors = standing.filter(\.isError).reduce(0) { $0 + $1.count - $1.accepted }
+        let warnings = standing.filter { !$0.isError }.reduce(0) { $0 + $1.count - $1.accepted }
         func words(_ count: Int, _ noun: String) -> String { "\(count.withSeparators) \(noun)\(count == 1 ? "" : "s")" }
         if errors > 0 {
             return (words(errors, "error") + (check.new > 0 ? ", \(check.new.withSeparators) new" : ""), "bad")
         }
-        return warnings > 0 ? ("Clean, with " + words(warnings, "warning"), "warn") : ("Clean", "good")
+        if warnings > 0 { return ("Clean, with " + words(warnings, "warning"), "warn") }
+        return isPartial ? ("Clean, of what was looked for", "good") : ("Clean", "good")
     }
 
     private static func age(_ last: ReportData.Check?, _ now: Int64, isOverdue: Bool) -> (String, String) {
-        guard let last else { return ("`chat-admin check --record` records one.", "") }
+        guard let last else { return ("chat-admin check --record records one.", "") }
         return (
             "Check \(last.number), \(Moment.length(max(now - last.at, 0))) ago (\(Moment.minute(last.at)))"
                 + (isOverdue ? ": the next one is overdue" : ""), isOverdue ? "warn" : ""
@@ -148,11 +156,14 @@ private struct Page {
     }
 
     private static func cell(
-        _ column: Timeline.Column, _ checks: [ReportData.Check], _ counts: [Int]
+        _ column: Timeline.Column, _ checks: [ReportData.Check], _ code: String, _ counts: [Int]
     ) -> Chart.Cell {
         guard case .checks(let range) = column else { return .gap }
         guard checks[range].allSatisfy(\.isComplete) else { return .failed }
-        let count = counts[range].max() ?? 0
+        // A check that looked for other codes alone says nothing of this one.
+        let looked = range.filter { checks[$0].looked(for: code) }
+        guard !looked.isEmpty else { return .gap }
+        let count = looked.map { counts[$0] }.max() ?? 0
         return .count(count, "\(Moment.minute(checks[range.lowerBound].at)): \(count.withSeparators)")
     }
 }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import BSON
 internal import Checks
+internal import Consistency
 internal import Journal
 internal import MigrationEngine
 internal import Migrations
@@ -104,7 +105,8 @@ struct Report: AsyncParsableCommand {
                     isError: item.severity == "error", count: item.count, accepted: item.accepted,
                     since: item.since)
             },
-            new: record.new, resolved: record.resolved, sizes: record.sizes)
+            new: record.new, resolved: record.resolved, sizes: record.sizes,
+            codes: Set(record.codes) == Set(FindingCode.allCases.map(\.rawValue)) ? nil : Set(record.codes))
     }
 
     private static func row(_ run: RunRecord) -> ReportData.Run {
