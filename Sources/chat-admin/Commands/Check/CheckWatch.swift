@@ -100,6 +100,7 @@ struct CheckWatch {
         } catch EngineError.interrupted(let reason) where hasBegun || reason != .timeIsUp {
             recount?.cancel()
             try await keep(now: true)
+            guard hasBegun else { return session.console.remark("Stopped before everything was looked at.") }
             session.console.remark(
                 "Watched. New: \(Readable.count(watched.new)); right again: \(Readable.count(watched.resolved)); "
                     + "known now: \(Readable.count(watched.count)).")
@@ -117,7 +118,9 @@ struct CheckWatch {
         let comparison = try CheckComparison(
             looked.report, codes: codes, records: records, accepted: accepted, now: begun)
         watched.accept(accepted, now: begun)
-        try tell(try watched.begin(looked.report.findings, comparison, now: begun))
+        let news = try watched.begin(looked.report.findings, comparison, now: begun)
+        // The first record is what others are compared with: all that it holds is known.
+        if store == nil || !comparison.isBaseline { try tell(news) }
         place = looked.basis?.token
         if let store {
             var record = try CheckRecord(
@@ -131,6 +134,7 @@ struct CheckWatch {
         if isCounting, let objection = try await counters.objection() {
             session.console.remark(session.words.text(objection))
         }
+        session.console.clearProgress()
         let known = "\(Readable.count(watched.count)) known"
         session.console.remark("Watching \(session.database.name), \(source): \(known).")
     }
@@ -193,6 +197,8 @@ struct CheckWatch {
             let catalogue = try await checker.lookAtCatalogue(codes)
             try update(catalogue.findings, catalogue.looked)
         }
+        // What was told of a look that is over doesn't stand for the watch.
+        session.console.clearProgress()
         try await keep(now: false)
         if !follower.isStream { try await wait(every) }
         return true
