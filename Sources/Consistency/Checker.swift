@@ -146,14 +146,10 @@ package struct Checker: Sendable {
                 try interruption.check()
                 progress(ProgressUpdate("checking \(part.name)", done: number, total: parts.count))
                 var state = soFar.state.withLock { $0 }
-                do {
-                    try await part.look(&state)
-                } catch let error as MongoError where error.code == MongoError.ServerCode.badValue {
-                    // "hint provided does not correspond to an existing index": it was dropped meanwhile.
-                    database.forgetCatalog()
+                try await database.again(whereIndexIsGone: {
                     state = soFar.state.withLock { $0 }
                     try await part.look(&state)
-                }
+                })
                 state.waiting.removeFirst()
                 soFar.state.withLock { [state] in $0 = state }
             } catch EngineError.interrupted {

@@ -88,7 +88,7 @@ package struct CounterRepair: Sendable {
                 return settings.offline
                     ? try await setAtOnce(scan, run, settings) : try await setSettled(scan, run, settings, deadline)
             } catch let error as MongoError
-                where error.code == MongoError.ServerCode.badValue && attempt < Self.patience
+                where error.isOfLostIndex && attempt < Self.patience
             {
                 // "hint provided does not correspond to an existing index": it was dropped meanwhile.
                 database.forgetCatalog()

@@ -73,7 +73,7 @@ package struct SettlingCounters {
             for counter in collection.counters {
                 guard try await CounterAccess.choose(database, counter) == .onePass else { continue }
                 return
-                    "\(collection.name).\(counter.field) isn't watched: no index tells its \(counter.counted) apart; \(RepairAdvice.migrate)"
+                    "\(collection.name).\(counter.field) isn't watched: no index tells its \(counter.counted) apart; one on \(counter.reference), \(counter.deletedField) and \(counter.createdField) would"
             }
         }
         return nil
@@ -95,13 +95,7 @@ package struct SettlingCounters {
                 let isDue = suspects[collection.name, default: [:]].values.contains { $0.due <= .now }
                 guard !ids.isEmpty || isDue else { continue }
                 var part: Part?
-                do {
-                    part = try await look(collection, counter, ids)
-                } catch let error as MongoError where error.code == MongoError.ServerCode.badValue {
-                    // "hint provided does not correspond to an existing index": it was dropped meanwhile.
-                    database.forgetCatalog()
-                    part = try await look(collection, counter, ids)
-                }
+                try await database.again(whereIndexIsGone: { part = try await look(collection, counter, ids) })
                 guard let part else { continue }
                 parts.append(part)
             }
