@@ -39,7 +39,8 @@ package struct IdentityRepair: Sendable {
             progress.begin(collection.name)
             let moving = Moving()
             try await forEachBatch(collection, skipping: []) { documents in
-                let verdicts = try await judge(documents, in: collection, guesses: false, present)
+                let verdicts = try await judge(
+                    documents, in: collection, guesses: false, areNew: false, present)
                 for (document, verdict) in zip(documents, verdicts) {
                     switch verdict {
                     case .refused(let refusal):
@@ -144,11 +145,15 @@ package struct IdentityRepair: Sendable {
     /// The server takes 180 levels; a document stands a few levels down in its journal entry and in comparisons.
     private static let largestDepth = 170
 
+    /// Gives documents another `_id`.
+    ///
+    /// - Parameter areNew: Whether they have come a moment ago: none of them has moved before, however much it is like another.
     func repair(
-        _ documents: [BSONDocument], in collection: CollectionSchema, _ rekeyer: Rekeyer, _ run: Run
+        _ documents: [BSONDocument], in collection: CollectionSchema, _ rekeyer: Rekeyer, _ run: Run,
+        areNew: Bool = false
     ) async throws -> (refused: Set<Refusal>, tried: Int, moved: [BSONValue]) {
         var (moves, refused) = try await moves(
-            for: documents, in: collection, guesses: run.circumstances.followsUnfinished)
+            for: documents, in: collection, guesses: run.circumstances.followsUnfinished, areNew: areNew)
         let outcomes = try await rekeyer.move(moves.map { ($0.move, $0.code.rawValue) }, in: collection.name)
         var moved: [BSONValue] = []
         for (move, outcome) in zip(moves, outcomes) {
@@ -217,12 +222,12 @@ package struct IdentityRepair: Sendable {
     }
 
     private func judge(
-        _ documents: [BSONDocument], in collection: CollectionSchema, guesses: Bool,
+        _ documents: [BSONDocument], in collection: CollectionSchema, guesses: Bool, areNew: Bool,
         _ present: [String: CollectionDescription]
     ) async throws -> [Verdict] {
         let isCapped = present[collection.name]?.isCapped ?? false
         let source = SchemaReferenceSource(database: database, schema: schema)
-        let old = documents.filter { !isNew($0, collection) }
+        let old = areNew ? [] : documents.filter { !isNew($0, collection) }
         let earlierMoves =
             old.isEmpty
             ? [:]
@@ -247,10 +252,11 @@ package struct IdentityRepair: Sendable {
     }
 
     private func moves(
-        for documents: [BSONDocument], in collection: CollectionSchema, guesses: Bool
+        for documents: [BSONDocument], in collection: CollectionSchema, guesses: Bool, areNew: Bool = false
     ) async throws -> (moves: [(move: RekeyMove, code: FindingCode)], refused: [Refusal]) {
         let present = try await database.collections()
-        let verdicts = try await judge(documents, in: collection, guesses: guesses, present)
+        let verdicts = try await judge(
+            documents, in: collection, guesses: guesses, areNew: areNew, present)
         let referrers = schema.referrers(to: collection.name)
         let wanted = Set(documents.compactMap { Identity.objectID($0["_id"]) })
         var taken = try await existing(wanted, in: collection)

@@ -65,6 +65,36 @@ struct RepairWatchTests {
         return check.exitCode == 0
     }
 
+    /// How a careless application tells when a message was created.
+    enum Created: CaseIterable, Sendable { case never, inWholeSeconds }
+
+    @Test("takes each insert for a new one, however much it is like the one before", arguments: Created.allCases, kinds)
+    func alike(created: Created, kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            let sessions = try await Self.begin(database)
+            let second = BSONValue.date(Int64(Date().timeIntervalSince1970) * 1000)
+            // Twice the same, too: somebody says "message 1" again.
+            let numbers = [1, 2, 1, 1, 3]
+            for _ in 0..<2 {
+                let ended = try await Tool.start(Self.arguments(database)) { tool in
+                    try await tool.waitUntilPrinted("Mending")
+                    for number in numbers {
+                        var message = Self.message(number, in: sessions[0], of: 1)
+                        message["created_at"] = created == .never ? nil : second
+                        try await Self.insert(message, "messages", database)
+                        let id: BSONDocument = ["_id": ["$not": ["$type": "objectId"]]]
+                        try await waitUntil("it has moved") { try await database.count("messages", id) == 0 }
+                    }
+                    tool.send(SIGTERM)
+                    try await tool.waitUntilEnded()
+                }
+                #expect(ended.result.exitCode == 0, "\(ended.result)")
+            }
+            let contents = try await database.all("messages").compactMap { $0["content"]?.string }.sorted()
+            #expect(contents == (numbers + numbers).map { "message \($0)" }.sorted())
+        }
+    }
+
     @Test("loses nothing, puts nothing into the wrong session, and can be undone", arguments: kinds)
     func buggy(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in

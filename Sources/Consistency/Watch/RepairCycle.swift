@@ -91,6 +91,8 @@ package struct RepairCycle: Sendable {
         let present = try await run.database.collections()
         let collections = schema.referringFirst.filter { present[$0.name]?.isOrdinary ?? true }
         var following = follower
+        // Whoever has been watching has seen what there was before.
+        let areNew = if case .documents = start { true } else { false }
         try await run.recording(
             "what came was mended: _id, references, counts", in: names.sorted().joined(separator: ", "),
             isRepeated: true
@@ -99,7 +101,8 @@ package struct RepairCycle: Sendable {
                 for collection in collections {
                     group.addTask {
                         try await run.database.client.withSibling { client in
-                            try await lookAfter(collection, run.on(run.database.on(client)), shared, locks)
+                            try await lookAfter(
+                                collection, run.on(run.database.on(client)), shared, locks, areNew: areNew)
                         }
                     }
                 }
@@ -127,9 +130,13 @@ package struct RepairCycle: Sendable {
     private static let thorough = Duration.milliseconds(250)
 
     /// Moves documents as they come.
+    ///
+    /// - Parameter areNew: Whether all that is found has come since somebody watches; else what there is at first may have
+    ///   moved before, and be there again from a copy.
     private func lookAfter(
-        _ collection: CollectionSchema, _ run: Run, _ shared: Shared, _ locks: MoveLocks
+        _ collection: CollectionSchema, _ run: Run, _ shared: Shared, _ locks: MoveLocks, areNew: Bool
     ) async throws {
+        var areNew = areNew
         let database = run.database
         let repair = IdentityRepair(database: database, schema: schema, watchedSince: begun)
         let source = LockedReferenceSource(
@@ -140,7 +147,8 @@ package struct RepairCycle: Sendable {
         while !shared.isOver {
             try run.checkpoint()
             var found = try await IdentityScan(database: database).emptyOnes(collection.name)
-            if found.isEmpty, ContinuousClock.now - lookedAt > Self.thorough {
+            let isThorough = found.isEmpty && ContinuousClock.now - lookedAt > Self.thorough
+            if isThorough {
                 lookedAt = .now
                 try await repair.forEachBatch(collection, skipping: []) { documents in
                     if found.count < Self.together { found += documents }
@@ -149,12 +157,13 @@ package struct RepairCycle: Sendable {
             // Another document may have the `_id` of one that couldn't be moved.
             found.removeAll { refused[$0["_id"] ?? .undefined]?.document == $0 }
             guard !found.isEmpty else {
+                areNew = areNew || isThorough
                 try await Task.sleep(for: ContinuousClock.now - met < Self.moment ? Self.soon : Self.later)
                 continue
             }
             met = .now
             let outcome = try await locks.moving(in: collection.name) {
-                try await repair.repair(found, in: collection, rekeyer, run)
+                try await repair.repair(found, in: collection, rekeyer, run, areNew: areNew)
             }
             for document in found { refused[document["_id"] ?? .undefined] = nil }
             for refusal in outcome.refused {
