@@ -8,24 +8,18 @@ readonly chat_admin=${CHAT_ADMIN_BIN:-.build/release/chat-admin}
 readonly python=${CHAT_ADMIN_PYTHON:-.tools/venv/bin/python}
 readonly database=chat
 
-# Only what this script says decides where the tool connects.
-unset CHAT_ADMIN_URI CHAT_ADMIN_DATABASE MONGO_HOST MONGO_PORT MONGO_USERNAME MONGO_PASSWORD MONGO_DATABASE_NAME
-
 fail() { printf '\ndemo: FAILED: %s\n' "$*" >&2; exit 1; }
 [[ -x $chat_admin ]] || fail "there is no $chat_admin; run 'make demo', which builds it first"
 
+# Everything below runs beside a throwaway server that holds the incident, and ends with this script. The tool finds it by
+# what `sandbox exec` sets; a name of its own keeps away from a sandbox that runs already.
+if [[ -z ${CHAT_ADMIN_DEMO:-} ]]; then
+    export CHAT_ADMIN_DEMO=$$
+    exec "$chat_admin" sandbox exec "demo-$$" --incident --database "$database" -- scripts/demo.sh
+fi
+
 step=0
 heading() { step=$((step + 1)); printf '\n== %d. %s\n\n' "$step" "$1"; }
-
-server=
-end_server() {
-    [[ -n $server ]] || return 0
-    scripts/mongod.sh stop "${server#* * }"
-    server=
-}
-trap end_server EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 # Runs a command, shows it, and fails unless its exit code is one of those expected (separated by |).
 expect() { # CODES MEANING COMMAND…
@@ -41,14 +35,11 @@ run() { # CODES MEANING ARGUMENT…
     local codes=$1 meaning=$2
     shift 2
     printf '$ chat-admin %s\n' "$*"
-    expect "$codes" "$meaning" "$chat_admin" "$@" "${connection[@]}"
+    expect "$codes" "$meaning" "$chat_admin" "$@"
 }
 
 heading 'A throwaway MongoDB with the damaged database in it'
-server=$(scripts/mongod.sh start)
-readonly uri=mongodb://127.0.0.1:${server%% *}
-readonly connection=(--uri "$uri" --database "$database")
-"$python" scripts/load_fixture.py fixtures/incident "${connection[@]}"
+printf '$ chat-admin sandbox exec --incident -- …\n%s\n' "$CHAT_ADMIN_URI"
 
 heading 'What is wrong? A check looks and changes nothing. Nobody writes here, so no count has to settle'
 run 1 'findings' check --settle 0
@@ -63,7 +54,7 @@ heading 'What is left? Only what cannot be repaired without guessing'
 run 1 'what a person has to decide' check --settle 0
 # The incident has exactly two of these; see fixtures/incident/README.md.
 status=0
-report=$("$chat_admin" check --settle 0 --format json "${connection[@]}" </dev/null) || status=$?
+report=$("$chat_admin" check --settle 0 --format json </dev/null) || status=$?
 ((status == 1)) || fail "check --format json: exit code $status where 1 was expected"
 "$python" -c 'import json, sys
 left = [(f["code"], f["count"]) for f in json.load(sys.stdin)["findings"] if f["severity"] == "error"]
@@ -75,9 +66,8 @@ run 0 'alice and testuser are there' seed
 
 heading 'Can the application log alice in? Asked with its own library for passwords, not with chat-admin'
 for login in alice alice@example.com; do
-    expect 0 'logged in' "$python" scripts/verify_login.py "$login" "${connection[@]}" --users fixtures/users.json
+    expect 0 'logged in' "$python" scripts/verify_login.py "$login" --uri "$CHAT_ADMIN_URI" --database "$database" --users fixtures/users.json
 done
 
-end_server
 printf '\ndemo: ok. The database was found broken, repaired and seeded, and alice can log in by name and by email.\n'
 printf 'demo: left for a person: a message without a session, and one whose session nobody can tell.\n'
