@@ -59,7 +59,7 @@ let package = Package(
         library("MigrationEngine", ["BSON", "MongoDriver", "Journal", logging]),
         library("StepFiles", ["BSON", "InputFiles", "MongoDriver", "Checksums", "Journal", "MigrationEngine"]),
         library("Consistency", ["BSON", "MongoDriver", "Journal"]),
-        library("Chat", ["BSON", "InputFiles", "MongoDriver", "Journal", "Consistency", "CCrypt"]),
+        library("Chat", ["BSON", "InputFiles", "MongoDriver", "Checksums", "Journal", "Consistency", "CCrypt"]),
         library("Checks", ["BSON", "InputFiles", "MongoDriver", "Checksums", "Journal", "Consistency"]),
         .target(
             name: "ReportPage",

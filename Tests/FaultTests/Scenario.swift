@@ -47,7 +47,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         Scenario(
             name: "live repair counts", before: [["repair", "ids", "--yes"], references],
             command: ["repair", "counts", "--settle", "0.2", "--yes"], after: [], goal: .repaired),
-        Scenario(name: "seed", before: [], command: ["seed"], after: [], goal: .seeded),
+        Scenario(name: "seed", before: [], command: ["seed", "--allow-here", "--yes"], after: [], goal: .seeded),
         Scenario(
             name: "runs undo", before: [["repair", "all", "--offline", "--yes"]],
             command: ["runs", "undo", "RUN", "--yes"],

@@ -9,8 +9,9 @@ struct Seed: AsyncParsableCommand {
         abstract: "Make sure that development users are there and can log in.",
         discussion: """
             Without names: alice (alice@example.com, alicepass123) and testuser (test@example.com, testpass123). A \
-            user who is there with that password is left alone. Their passwords are public, so a server that isn't on \
-            this machine is refused unless --allow-remote is given.
+            user who is there and right is left alone. Their passwords are public: a server that isn't on this machine \
+            is refused unless --allow-remote is given, and a database with users that seeding didn't make unless \
+            --allow-here is, for a tunnel looks like this machine.
             """)
 
     @OptionGroup var options: GlobalOptions
@@ -24,11 +25,17 @@ struct Seed: AsyncParsableCommand {
             "Take users from a file like fixtures/users.json; - reads standard input.", valueName: "file"))
     var from: String?
 
+    @Flag(help: "Change what differs: email, full name, role, and whether a user is disabled.")
+    var update = false
+
     @Flag(help: "Change the password of users who have another one.")
     var resetPasswords = false
 
     @Flag(help: "Seed a server that isn't on this machine.")
     var allowRemote = false
+
+    @Flag(help: "Give public passwords to a database that holds users which seeding didn't make.")
+    var allowHere = false
 
     func validate() throws {
         if from == "-" && options.passwordFile == "-" {
@@ -44,34 +51,10 @@ struct Seed: AsyncParsableCommand {
         }
         try await CommandSession.run("seed", options, requires: .nothing, changes: true, beforeConnecting: prepare) {
             session in
-            let start = ContinuousClock.now
-            let users = selection
-            let isLocal = session.database.isLocal
-            guard isLocal || allowRemote || change.dryRun else {
+            guard session.database.isLocal || allowRemote || change.dryRun else {
                 throw Self.remote(session.database.server.members)
             }
-            let seeder = Seeder(database: session.database)
-            let plan = try await seeder.plan(users, resetPasswords: resetPasswords)
-            // What a killed run had begun is finished even where that leaves nothing to seed.
-            let isUnfinished = try await Resumer.isNeeded(session.database)
-            if change.dryRun || (plan.changed == 0 && !isUnfinished) {
-                let result = ChangeResult(
-                    command: session.command, database: session.database.name, run: nil, dryRun: change.dryRun,
-                    changes: plan.changes, left: plan.leftovers.map { ChangeResult.Left($0, session.words) },
-                    durationMS: (ContinuousClock.now - start).milliseconds)
-                try session.console.print(result, options.format)
-                return plan.leftovers.isEmpty || change.dryRun ? .done : .findings
-            }
-            // On this machine seeding asks nothing: it only adds, and is run every day.
-            let run = try await session.change(change, asks: !isLocal || resetPasswords) {
-                (plan.changed, ["This makes or completes \(plan.changed) users."])
-            } _: { run, _ in
-                // Planned again under the lease: another run may have made them just now.
-                try await seeder.apply(seeder.plan(users, resetPasswords: resetPasswords), run)
-            }
-            let left = run.totals.leftovers.map { ChangeResult.Left($0, session.words) }
-            try session.console.print(session.result(run, left: left, since: start), options.format)
-            return session.status(run, isWhole: left.isEmpty)
+            return try await SeedSession(command: self, session: session, users: selection).run()
         }
     }
 
