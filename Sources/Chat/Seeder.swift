@@ -14,13 +14,21 @@ package struct Seeder: Sendable {
     /// What seeding would do.
     package struct Plan: Sendable {
         let users: [UserPlan]
+        let chats: ChatPlan
 
         /// The changes that would be made.
         package var changes: [Change] {
             let totals = Totals()
             for plan in users { if let code = plan.code { totals.changed(code, ChatCollection.users, 1) } }
+            for (collection, documents) in chats.inserts {
+                totals.changed(SeedCode.made(collection), collection, documents.count)
+            }
+            for (collection, code, _) in chats.changes { totals.changed(code, collection, 1) }
             return totals.changes
         }
+
+        /// How many sessions, messages and artifacts are as they should be, by collection.
+        package var kept: [String: Int] { chats.kept }
 
         /// What would be left, and why.
         package var leftovers: [Leftover] {
@@ -30,7 +38,7 @@ package struct Seeder: Sendable {
                         code: SeedCode.user, collection: ChatCollection.users, field: $0.field, count: 1,
                         reason: $0.reason)
                 }
-            }
+            } + chats.leftovers
         }
 
         /// How many documents would be changed or made.
@@ -56,13 +64,18 @@ package struct Seeder: Sendable {
 
     /// Looks what has to be done. Changes nothing.
     ///
-    /// - Parameter users: The users that shall be there.
+    /// - Parameter set: What shall be there.
     /// - Throws: `MongoError`.
-    package func plan(_ users: [SeedUser]) async throws -> Plan {
+    package func plan(_ set: SeedSet) async throws -> Plan {
         let (database, settings, passwords) = (database, settings, passwords)
         // Verifying a password takes as long as hashing it: several at once, on all cores.
-        return Plan(
-            users: try await users.mapTogether { try await UserPlan.make($0, database, settings, passwords) })
+        let users = try await set.users.mapTogether { try await UserPlan.make($0, database, settings, passwords) }
+        // Nobody is given chats who may be somebody else.
+        let owners = users.reduce(into: [String: ObjectID]()) { owners, plan in
+            if !plan.isUnclear { owners[plan.user.username] = plan.id }
+        }
+        let wanted = try set.chats(owners, settings)
+        return Plan(users: users, chats: try await ChatPlan(wanted, database, settings))
     }
 
     /// Does what a plan says.
@@ -70,6 +83,14 @@ package struct Seeder: Sendable {
     /// - Throws: `MongoError`, `EngineError`, ``PasswordHash/Failure``.
     package func apply(_ plan: Plan, _ run: Run) async throws {
         try await apply(users: plan.users, run)
+        // A session before its messages, and its count before what is counted: whoever goes on after a kill counts again.
+        for (collection, documents) in plan.chats.inserts where collection == ChatCollection.sessions {
+            try await insert(documents, collection, run)
+        }
+        for (collection, code, change) in plan.chats.changes { try await apply(change, collection, code, run) }
+        for (collection, documents) in plan.chats.inserts where collection != ChatCollection.sessions {
+            try await insert(documents, collection, run)
+        }
         for left in plan.leftovers { run.totals.left(left) }
     }
 
@@ -84,14 +105,22 @@ package struct Seeder: Sendable {
         for (plan, hash) in zip(users, hashes) {
             guard let code = plan.code else { continue }
             if let change = plan.change(hash: hash, now: settings.now) {
-                let missed = try await run.apply([change], in: ChatCollection.users, code: code)
-                run.totals.left(code, ChatCollection.users, missed.count, reason: "changed while it was looked at")
+                try await apply(change, ChatCollection.users, code, run)
             } else {
                 documents.append(plan.document(hash: hash ?? "", now: settings.now))
             }
         }
+        try await insert(documents, ChatCollection.users, run)
+    }
+
+    private func apply(_ change: FieldChange, _ collection: String, _ code: String, _ run: Run) async throws {
+        let missed = try await run.apply([change], in: collection, code: code)
+        run.totals.left(code, collection, missed.count, reason: "changed while it was looked at")
+    }
+
+    private func insert(_ documents: [BSONDocument], _ collection: String, _ run: Run) async throws {
         for batch in Run.batches(documents) {
-            try await run.insert(batch, into: ChatCollection.users, code: SeedCode.user)
+            try await run.insert(batch, into: collection, code: SeedCode.made(collection))
         }
     }
 }

@@ -151,7 +151,8 @@ struct SeedTests {
         (user("password", #""secret-1\u0000""#), 65, "control"),
         (user("password", "\"secret-1\(String(repeating: "ä", count: 33))\""), 65, "72 bytes"),
         ("[{\"username\": \"bob\"}]", 65, "a list, where {\"users\""), (#"{"user": []}"#, 65, "unknown key `user`"),
-        (#"{"users": {}}"#, 65, "an object, where a list"), (#"{"users": []}"#, 65, "names no user"),
+        (#"{"users": {}}"#, 65, "names no user"), (#"{"users": 7}"#, 65, "a number, where a map or a list"),
+        (#"{"users": []}"#, 65, "names no user"),
     ]
 
     @Test("a file that is half or wrong changes nothing and shows no password", arguments: badFiles)

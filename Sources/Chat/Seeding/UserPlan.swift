@@ -235,4 +235,14 @@ enum SeedCode {
     static let message = "seed.message"
     static let artifact = "seed.artifact"
     static let reset = "seed.reset"
+
+    /// What a document that is made counts as.
+    static func made(_ collection: String) -> String {
+        switch collection {
+        case ChatCollection.users: user
+        case ChatCollection.sessions: session
+        case ChatCollection.messages: message
+        default: artifact
+        }
+    }
 }

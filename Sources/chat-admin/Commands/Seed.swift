@@ -8,7 +8,7 @@ struct Seed: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make sure that development users are there and can log in.",
         discussion: """
-            Without names: alice (alice@example.com, alicepass123) and testuser (test@example.com, testpass123). A \
+            Without names and --from: alice (alice@example.com, alicepass123) and testuser (test@example.com, testpass123). A \
             user who is there and right is left alone. Their passwords are public: a server that isn't on this machine \
             is refused unless --allow-remote is given, and a database with users that seeding didn't make unless \
             --allow-here is, for a tunnel looks like this machine.
@@ -22,8 +22,19 @@ struct Seed: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Take users from a file like fixtures/users.json; - reads standard input.", valueName: "file"))
+            "Take users, sessions and messages from a file in JSON or YAML; - reads standard input.", valueName: "file")
+    )
     var from: String?
+
+    @Option(
+        help: ArgumentHelp("Begin with this number what is made up: the same number, the same bytes.", valueName: "n"))
+    var seed: UInt64 = 0
+
+    @Option(
+        help: ArgumentHelp(
+            "Take this for now, such as 2026-11-20 or 2026-11-20T10:30:00Z, and count times back from it.",
+            valueName: "date"))
+    var now: SeedMoment?
 
     @Flag(help: "Change what differs: email, full name, role, and whether a user is disabled.")
     var update = false
@@ -44,17 +55,18 @@ struct Seed: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var selection: [SeedUser] = []
+        var selection = SeedSet.builtIn
+        let moment = now?.milliseconds ?? WallClock.milliseconds
         let prepare = { (connection: ConnectionString) in
             try refuseRemote(connection)
-            selection = try await selected()
+            selection = try await selected(moment)
         }
         try await CommandSession.run("seed", options, requires: .nothing, changes: true, beforeConnecting: prepare) {
             session in
             guard session.database.isLocal || allowRemote || change.dryRun else {
                 throw Self.remote(session.database.server.members)
             }
-            return try await SeedSession(command: self, session: session, users: selection).run()
+            return try await SeedSession(command: self, session: session, set: selection, now: moment).run()
         }
     }
 
@@ -71,20 +83,31 @@ struct Seed: AsyncParsableCommand {
                 + "Add --allow-remote if that is what you want.")
     }
 
-    /// The users that are meant; a name that isn't among them is an error before anything is done.
-    private func selected() async throws -> [SeedUser] {
-        var users = SeedUser.defaults
-        if let from { users = try await SeedFile.read(from) }
-        guard !names.isEmpty else { return users }
-        return try names.map { name in
-            guard let user = users.first(where: { $0.username == name }) else {
-                let known = users.map(\.username).joined(separator: ", ")
+    /// What is meant; a name that isn't among the users is an error before anything is done.
+    private func selected(_ now: Int64) async throws -> SeedSet {
+        var set = SeedSet.builtIn
+        if let from { set = try await SeedFile.read(from, now: now) }
+        guard !names.isEmpty else { return set }
+        for name in names {
+            guard set.users.contains(where: { $0.username == name }) else {
+                let known = set.users.map(\.username).joined(separator: ", ")
                 throw Failure(
                     .usage,
                     "There is no user `\(name)` \(from.map { "in \($0)" } ?? "to seed without --from"); "
                         + "there are: \(known).")
             }
-            return user
         }
+        return set.only(Set(names))
+    }
+}
+
+/// A moment as an option takes it.
+struct SeedMoment: ExpressibleByArgument {
+    /// Since 1970.
+    let milliseconds: Int64
+
+    init?(argument: String) {
+        guard case .at(let time)? = SeedTime(argument) else { return nil }
+        milliseconds = time
     }
 }

@@ -27,7 +27,18 @@ struct SeedResult: Encodable {
     /// How to log in: names, with passwords that everybody can read in this project.
     let logins: [String: String]
 
-    init(_ users: [SeededUser]) {
+    /// How many sessions, messages and artifacts were there already, and right.
+    let kept: [String: Int]
+    /// What made-up texts, and salts, began with.
+    let seed: UInt64
+    /// What was taken for now.
+    let now: String
+
+    init(_ plan: Seeder.Plan, _ settings: SeedSettings) {
+        let users = plan.seeded
+        kept = plan.kept
+        seed = settings.seed
+        now = TimeText.iso8601(settings.now)
         self.users = users.map(User.init)
         let known = users.filter { $0.canLogIn && SeedUser.publicPasswords.contains($0.user.password) }
         logins = Dictionary(known.map { ($0.user.username, $0.user.password) }, uniquingKeysWith: { first, _ in first })
@@ -55,6 +66,10 @@ struct SeedResult: Encodable {
                 "Log in as "
                     + known.map { PlainText.tied("\($0.username) / \(logins[$0.username] ?? "")") }
                     .joined(separator: ", ") + ".")
+        }
+        if !kept.isEmpty {
+            let counts = kept.sorted { $0.key < $1.key }.map { "\(Readable.count($0.value)) \($0.key)" }
+            lines.append("Kept \(counts.joined(separator: ", ")).")
         }
         return lines
     }

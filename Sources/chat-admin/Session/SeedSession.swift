@@ -6,23 +6,27 @@ internal import MongoDriver
 struct SeedSession {
     let command: Seed
     let session: CommandSession
-    let users: [SeedUser]
+    let set: SeedSet
+    /// What is taken for now, in milliseconds since 1970.
+    let now: Int64
 
     private var change: ChangeOptions { command.change }
 
     /// Looks, asks where that is needed, makes, and prints.
     func run() async throws -> ExitStatus {
         let start = ContinuousClock.now
-        var settings = SeedSettings(now: WallClock.milliseconds)
+        var settings = SeedSettings(now: now)
         settings.resetsPasswords = command.resetPasswords
         settings.updates = command.update
+        settings.seed = command.seed
+        settings.isNowGiven = command.now != nil
         let seeder = Seeder(database: session.database, settings: settings)
-        let plan = try await seeder.plan(users)
+        let plan = try await seeder.plan(set)
         let foreign = plan.makesPublicPasswords ? try await foreignUsers() : 0
         // What a killed run had begun is finished even where that leaves nothing to seed.
         let isUnfinished = try await Resumer.isNeeded(session.database)
         if change.dryRun || (plan.changed == 0 && !isUnfinished) {
-            try session.console.print(result(plan, since: start), command.options.format)
+            try session.console.print(result(plan, settings, since: start), command.options.format)
             return plan.leftovers.isEmpty || change.dryRun ? .done : .findings
         }
         // On this machine seeding asks nothing: it only adds, and is run every day.
@@ -31,21 +35,23 @@ struct SeedSession {
             (plan.changed, question(plan, foreign))
         } _: { run, _ in
             // Planned again under the lease: another run may have made them just now.
-            try await seeder.apply(seeder.plan(users), run)
+            try await seeder.apply(seeder.plan(set), run)
         }
         let left = run.totals.leftovers.map { ChangeResult.Left($0, session.words) }
         var result = session.result(run, left: left, since: start)
-        result.seeded = SeedResult(plan.seeded)
+        result.seeded = SeedResult(plan, settings)
         result.place = session.console.place
         try session.console.print(result, command.options.format)
         return session.status(run, isWhole: left.isEmpty)
     }
 
-    private func result(_ plan: Seeder.Plan, since start: ContinuousClock.Instant) -> ChangeResult {
+    private func result(_ plan: Seeder.Plan, _ settings: SeedSettings, since start: ContinuousClock.Instant)
+        -> ChangeResult
+    {
         ChangeResult(
             command: session.command, database: session.database.name, run: nil, dryRun: change.dryRun,
             changes: plan.changes, left: plan.leftovers.map { ChangeResult.Left($0, session.words) },
-            seeded: SeedResult(plan.seeded), place: session.console.place,
+            seeded: SeedResult(plan, settings), place: session.console.place,
             durationMS: (ContinuousClock.now - start).milliseconds)
     }
 
