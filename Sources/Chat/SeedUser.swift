@@ -38,6 +38,9 @@ package struct SeedUser: Sendable, Equatable {
         SeedUser(username: "testuser", email: "test@example.com", password: "testpass123", fullName: "Test User"),
     ]
 
+    /// The password of the users of demo chats.
+    package static let demoPassword = DemoUsers.password
+
     /// Passwords that everybody can read in this project.
     package static let publicPasswords: Set<String> = Set(defaults.map(\.password)).union([DemoUsers.password])
 

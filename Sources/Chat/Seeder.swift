@@ -1,4 +1,4 @@
-internal import BSON
+package import BSON
 package import Journal
 internal import MongoDriver
 
@@ -47,6 +47,9 @@ package struct Seeder: Sendable {
         /// The users, and how each stands.
         package var seeded: [SeededUser] { users.map(SeededUser.init) }
 
+        /// The `_id`s of all that shall be there, but for demo chats.
+        package let wanted: Set<BSONValue>
+
         /// Whether it gives somebody a password that everybody knows.
         package var makesPublicPasswords: Bool {
             users.contains {
@@ -67,15 +70,15 @@ package struct Seeder: Sendable {
     /// - Parameter set: What shall be there.
     /// - Throws: `MongoError`.
     package func plan(_ set: SeedSet) async throws -> Plan {
-        let (database, settings, passwords) = (database, settings, passwords)
-        // Verifying a password takes as long as hashing it: several at once, on all cores.
-        let users = try await set.users.mapTogether { try await UserPlan.make($0, database, settings, passwords) }
+        let users = try await UserPlan.make(set.users, database, settings, passwords)
         // Nobody is given chats who may be somebody else.
         let owners = users.reduce(into: [String: ObjectID]()) { owners, plan in
             if !plan.isUnclear { owners[plan.user.username] = plan.id }
         }
         let wanted = try set.chats(owners, settings)
-        return Plan(users: users, chats: try await ChatPlan(wanted, database, settings))
+        let chats = try await ChatPlan(wanted, database, settings)
+        let ids = try set.users.map { BSONValue.objectID(try SeedIdentity.id(ChatCollection.users, $0.username)) }
+        return Plan(users: users, chats: chats, wanted: chats.wanted.union(ids))
     }
 
     /// Does what a plan says.

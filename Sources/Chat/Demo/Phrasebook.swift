@@ -9,6 +9,11 @@ struct Phrasebook: Sendable {
     private let emoji: [[UInt8]] = [
         " 🙂", " 👍", " 🎉", " 🤔", " 🙏🏽", " 👩‍💻", " 🇵🇪", " ❤️", " ☕️", " 🏳️‍🌈", " 😅", " 🚀",
     ].map { Array($0.utf8) }
+    private let oddities: [[UInt8]] = [
+        "", " é e\u{301}", " שלום 12 abc", " مرحبا (1) abc", " 👨‍👩‍👧‍👦", " Z̸̨a̵l̶g̷o̴", " ǅ ﬁ ß ẞ İ ı", " 𝒜𝓃𝒹 𝕥𝕙𝕚𝕤", " \u{FEFF}",
+        " \u{1F1E9}\u{1F1EA}",
+        " ความ", " নমস্কার", " 𠜎𠜱", " a\u{200B}b", " \"'`<b>$x</b>${y}%s\\", "\t|\n", " ½ ２ ②", " ﷽",
+    ].map { Array($0.utf8) }
     private let code: [[UInt8]] = [
         "```python\ndef total(rows):\n    return sum(row[\"price\"] * row[\"count\"] for row in rows)\n```",
         "```swift\nlet names = people.filter { $0.age >= 18 }.map(\\.name).sorted()\nprint(names.joined(separator: \", \"))\n```",
@@ -75,4 +80,27 @@ struct Phrasebook: Sendable {
         if number >= 10 { bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / 10)) }
         bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
     }
+
+    /// Appends a message of a hundred thousand bytes, more or less.
+    func appendLong(_ role: SeedRole, _ language: DemoLanguage, _ random: inout DemoRandom, to bytes: inout [UInt8]) {
+        let end = bytes.count + 20_000 + random.below(80_000)
+        while bytes.count < end {
+            appendSentence(role == .assistant, language, &random, to: &bytes)
+            bytes.append(random.happens(200) ? UInt8(ascii: "\n") : UInt8(ascii: " "))
+        }
+    }
+
+    /// What an artifact holds.
+    func artifact(_ language: DemoLanguage, _ random: inout DemoRandom) -> [UInt8] {
+        if random.happens(500) { return code[random.below(code.count)] }
+        var bytes: [UInt8] = []
+        for index in 0..<(3 + random.below(12)) {
+            if index > 0 { bytes.append(UInt8(ascii: "\n")) }
+            appendSentence(true, language, &random, to: &bytes)
+        }
+        return bytes
+    }
+
+    /// Something that is hard to show: combining characters, another direction, signs of several characters.
+    func oddity(_ random: inout DemoRandom) -> [UInt8] { oddities[random.below(oddities.count)] }
 }

@@ -12,6 +12,8 @@ struct ChatPlan: Sendable {
     var leftovers: [Leftover] = []
     /// How many documents are as they should be, by collection.
     var kept: [String: Int] = [:]
+    /// The `_id`s of all that shall be there.
+    var wanted: Set<BSONValue> = []
 
     private static let together = 1_000
 
@@ -21,6 +23,7 @@ struct ChatPlan: Sendable {
     /// Looks what has to be done. Changes nothing.
     init(_ wanted: [WantedDocument], _ database: Database, _ settings: SeedSettings) async throws {
         guard !wanted.isEmpty else { return }
+        self.wanted = Set(wanted.map(\.id))
         // The documents that will be there, and the sessions whose messages, or themselves, are made or changed.
         var final: [(wanted: WantedDocument, document: BSONDocument)] = []
         var touched: Set<BSONValue> = []

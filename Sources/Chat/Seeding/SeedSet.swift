@@ -13,6 +13,19 @@ package struct SeedSet: Sendable, Equatable {
     /// The users that `seed` makes when it is told nothing else.
     package static let builtIn = SeedSet(users: SeedUser.defaults)
 
+    /// How many of its users are those of demo chats alone.
+    package private(set) var demoUsers = 0
+
+    /// The same with users of demo chats, who may be among them already.
+    package func adding(_ others: [SeedUser]) -> SeedSet {
+        var sum = self
+        let names = Set(users.map(\.username))
+        let new = others.filter { !names.contains($0.username) }
+        sum.users += new
+        sum.demoUsers = new.count
+        return sum
+    }
+
     /// The part of it that belongs to some of its users.
     package func only(_ names: Set<String>) -> SeedSet {
         var part = SeedSet(users: users.filter { names.contains($0.username) })

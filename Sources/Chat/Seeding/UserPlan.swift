@@ -59,6 +59,9 @@ struct UserPlan: Sendable {
         }
     }
 
+    /// Whether it has another email, or may be somebody else for another reason.
+    var isSomebodyElse: Bool { isUnclear || differences.contains { $0.field == "email" } || changed.contains("email") }
+
     /// Whether the application lets the user in with this password once the plan is carried out.
     var canLogIn: Bool {
         !isUnclear && !differences.contains { ["hashed_password", "disabled", "email"].contains($0.field) }
@@ -80,12 +83,29 @@ struct UserPlan: Sendable {
 }
 
 extension UserPlan {
-    /// Looks what has to be done about a user. Changes nothing.
+    /// Looks what has to be done about users, several at once. Changes nothing.
     static func make(
-        _ user: SeedUser, _ database: Database, _ settings: SeedSettings, _ passwords: PasswordWork
+        _ users: [SeedUser], _ database: Database, _ settings: SeedSettings, _ passwords: PasswordWork
+    ) async throws -> [UserPlan] {
+        var plans: [UserPlan] = []
+        for start in stride(from: 0, to: users.count, by: together) {
+            let some = Array(users[start..<min(start + together, users.count)])
+            let found = try await candidates(for: some, database)
+            // Verifying a password takes as long as hashing it: on all cores.
+            plans += try await zip(some, found).map { ($0, $1) }.mapTogether { user, found in
+                try await make(user, found, settings, passwords)
+            }
+        }
+        return plans
+    }
+
+    /// So many users are looked for by one question.
+    private static let together = 200
+
+    private static func make(
+        _ user: SeedUser, _ found: [BSONDocument], _ settings: SeedSettings, _ passwords: PasswordWork
     ) async throws -> UserPlan {
         var plan = try UserPlan(user)
-        let found = try await candidates(for: user, plan.id, database)
         guard let document = found.first else { return plan }
         plan.found = document
         guard found.count == 1 else {
@@ -120,19 +140,45 @@ extension UserPlan {
         return plan
     }
 
-    /// The users who have its name, its email or its `_id`.
+    /// For each of some users, those who have its name, its email or its `_id`.
     private static func candidates(
-        for user: SeedUser, _ id: ObjectID, _ database: Database
-    ) async throws -> [BSONDocument] {
-        // The server takes more for equal than case: what is equal but for that alone is sorted out here.
-        try await database.findAll(
+        for users: [SeedUser], _ database: Database
+    ) async throws -> [[BSONDocument]] {
+        let ids = try users.map { BSONValue.objectID(try SeedIdentity.id(ChatCollection.users, $0.username)) }
+        func among(_ values: [BSONValue]) -> BSONValue { ["$in": .array(BSONArray(values))] }
+        let found = try await database.findAll(
             ChatCollection.users,
             filter: [
-                "$or": [["username": .string(user.username)], ["email": .string(user.email)], ["_id": .objectID(id)]]
+                "$or": [
+                    ["username": among(users.map { .string($0.username) })],
+                    ["email": among(users.map { .string($0.email) })], ["_id": among(ids)],
+                ]
             ],
-            options: ["collation": ["locale": "en", "strength": 2]]
-        ).filter {
-            isSame($0["username"], user.username) || isSame($0["email"], user.email) || $0["_id"] == .objectID(id)
+            options: ["collation": ["locale": "en", "strength": 2]])
+        // The server takes more for equal than case: what is equal but for that alone is sorted out here.
+        var positions: [Key: [Int]] = [:]
+        for (index, document) in found.enumerated() {
+            for key in Key.all(document["username"]?.string, document["email"]?.string, document["_id"] ?? .null) {
+                positions[key, default: []].append(index)
+            }
+        }
+        return zip(users, ids).map { user, id in
+            let own = Key.all(user.username, user.email, id).flatMap { positions[$0] ?? [] }
+            return Set(own).sorted().map { found[$0] }
+        }
+    }
+
+    /// What a user is found by.
+    private enum Key: Hashable {
+        case name([UInt8])
+        case email([UInt8])
+        case id(BSONValue)
+
+        static func all(_ name: String?, _ email: String?, _ id: BSONValue) -> [Key] {
+            var keys = [Key.id(id)]
+            if let name { keys.append(.name(SimpleCaseFolding.fold(name))) }
+            if let email { keys.append(.email(SimpleCaseFolding.fold(email))) }
+            return keys
         }
     }
 
@@ -178,10 +224,6 @@ extension UserPlan {
         if setsPassword { after.append("hashed_password", .string(hash ?? "")) }
         let before = BSONDocument(after.keys.compactMap { name in found[name].map { (name, $0) } })
         return FieldChange(id: .objectID(id), before: before, after: after)
-    }
-
-    private static func isSame(_ value: BSONValue?, _ text: String) -> Bool {
-        value?.string.map { SimpleCaseFolding.fold($0) == SimpleCaseFolding.fold(text) } ?? false
     }
 
     private static func isHash(_ text: String) -> Bool {

@@ -27,6 +27,24 @@ struct Seed: AsyncParsableCommand {
     var from: String?
 
     @Option(
+        help: ArgumentHelp(
+            "Make believable chats, too: `usual`, or sizes such as users=100,sessions=1000,messages=100000.",
+            valueName: "sizes"))
+    var demo: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Make the chats of a situation, of its usual size or of --demo's: empty, busy, deleted, long, unicode, or broken "
+                + "as the bug leaves them.", valueName: "name"))
+    var scenario: DemoScenario?
+
+    @Flag(help: "Take away what seeding has made, by its journal, and make what is wanted anew.")
+    var reset = false
+
+    @Flag(help: "Write nothing, and exit with 1 where something is missing or different.")
+    var check = false
+
+    @Option(
         help: ArgumentHelp("Begin with this number what is made up: the same number, the same bytes.", valueName: "n"))
     var seed: UInt64 = 0
 
@@ -52,6 +70,15 @@ struct Seed: AsyncParsableCommand {
         if from == "-" && options.passwordFile == "-" {
             throw ValidationError("--from and --password-file can't both read standard input.")
         }
+        do {
+            _ = try recipe()
+        } catch {
+            throw ValidationError("--demo: \(error).")
+        }
+        guard !check || !(update || resetPasswords || reset || change.dryRun) else {
+            throw ValidationError(
+                "--check writes nothing; leave --update, --reset-passwords, --reset and --dry-run out.")
+        }
     }
 
     func run() async throws {
@@ -63,15 +90,28 @@ struct Seed: AsyncParsableCommand {
         }
         try await CommandSession.run("seed", options, requires: .nothing, changes: true, beforeConnecting: prepare) {
             session in
-            guard session.database.isLocal || allowRemote || change.dryRun else {
+            guard session.database.isLocal || allowRemote || isLook else {
                 throw Self.remote(session.database.server.members)
             }
-            return try await SeedSession(command: self, session: session, set: selection, now: moment).run()
+            return try await SeedSession(self, session, selection, now: moment).run()
         }
     }
 
+    /// Whether nothing is written.
+    var isLook: Bool { change.dryRun || check }
+
+    /// The chats that are wanted; nil for none.
+    ///
+    /// - Throws: ``DemoRecipe/Objection``.
+    func recipe() throws(DemoRecipe.Objection) -> DemoRecipe? {
+        guard demo != nil || scenario != nil else { return nil }
+        var recipe = DemoRecipe(scenario ?? .usual, seed: seed)
+        if let demo, demo != "usual" { try recipe.resize(demo) }
+        return recipe
+    }
+
     private func refuseRemote(_ connection: ConnectionString) throws {
-        guard connection.isLoopback || allowRemote || change.dryRun else {
+        guard connection.isLoopback || allowRemote || isLook else {
             throw Self.remote(connection.hosts)
         }
     }
@@ -100,6 +140,8 @@ struct Seed: AsyncParsableCommand {
         return set.only(Set(names))
     }
 }
+
+extension DemoScenario: ExpressibleByArgument {}
 
 /// A moment as an option takes it.
 struct SeedMoment: ExpressibleByArgument {

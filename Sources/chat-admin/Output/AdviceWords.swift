@@ -56,6 +56,7 @@ struct AdviceWords: Sendable {
         case let advice as RepairAdvice: words(repair: advice)
         case SeedAdvice.resetPasswords: "--reset-passwords changes it"
         case SeedAdvice.update: "--update changes it"
+        case SeedAdvice.reset: "--reset makes it anew"
         default: advice.words
         }
     }

@@ -51,6 +51,7 @@ extension ExitStatus {
         case is AtomicFile.Failure: self = .localIO
         case let failure as FileCheckStore.Failure: self = failure.isUnreadable ? .localIO : .badInput
         case is PasswordHash.Failure: self = .badInput
+        case is DemoSeeder.Objection: self = .refused
         default: self = .internalError
         }
     }

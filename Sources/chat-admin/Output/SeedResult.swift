@@ -34,11 +34,38 @@ struct SeedResult: Encodable {
     /// What was taken for now.
     let now: String
 
-    init(_ plan: Seeder.Plan, _ settings: SeedSettings) {
-        let users = plan.seeded
-        kept = plan.kept
+    /// The chats that were made up; nil for none.
+    let demo: Demo?
+    /// What a check has to find, where the chats are broken; nil where they aren't.
+    let truth: [DemoTruth]?
+
+    /// The sizes of made-up chats, and their kind.
+    struct Demo: Encodable {
+        let scenario: String
+        let users: Int
+        let sessions: Int
+        let messages: Int
+        let artifacts: Int
+        /// Whom to log in as.
+        let login: String?
+    }
+
+    /// - Parameter named: How many of the users are shown one by one; the others are those of demo chats.
+    init(
+        _ plan: Seeder.Plan, _ settings: SeedSettings, named: Int, _ recipe: DemoRecipe?, _ outcome: DemoSeeder.Outcome?
+    ) {
+        let all = plan.seeded
+        let users = Array(all.prefix(named))
+        kept = plan.kept.merging(outcome?.kept ?? [:], uniquingKeysWith: +)
+        truth = outcome.flatMap { $0.truth.isEmpty ? nil : $0.truth }
+        demo = recipe.map { recipe in
+            let first = all.dropFirst(named).first { $0.canLogIn }
+            return Demo(
+                scenario: recipe.scenario.rawValue, users: recipe.users, sessions: recipe.sessions,
+                messages: recipe.messages, artifacts: recipe.artifacts, login: first?.user.username)
+        }
         seed = settings.seed
-        now = TimeText.iso8601(settings.now)
+        now = TimeText.iso8601(outcome?.now ?? settings.now)
         self.users = users.map(User.init)
         let known = users.filter { $0.canLogIn && SeedUser.publicPasswords.contains($0.user.password) }
         logins = Dictionary(known.map { ($0.user.username, $0.user.password) }, uniquingKeysWith: { first, _ in first })
@@ -66,6 +93,13 @@ struct SeedResult: Encodable {
                 "Log in as "
                     + known.map { PlainText.tied("\($0.username) / \(logins[$0.username] ?? "")") }
                     .joined(separator: ", ") + ".")
+        }
+        if let demo {
+            let sizes = [(demo.sessions, "sessions"), (demo.messages, "messages"), (demo.artifacts, "artifacts")]
+            lines.append(
+                "Chats (\(demo.scenario)): " + sizes.map { "\(Readable.count($0.0)) \($0.1)" }.joined(separator: ", ")
+                    + " of \(Readable.count(demo.users)) users"
+                    + (demo.login.map { ", who all log in as \($0) does, with \(SeedUser.demoPassword)." } ?? "."))
         }
         if !kept.isEmpty {
             let counts = kept.sorted { $0.key < $1.key }.map { "\(Readable.count($0.value)) \($0.key)" }
