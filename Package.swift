@@ -112,7 +112,7 @@ let package = Package(
         .testTarget(
             name: "FaultTests",
             dependencies: ["chat-admin", "Journal", "MongoDriver", "BSON", "TestSupport"],
-            exclude: ["Steps"],
+            exclude: ["Steps", "Seeds"],
             swiftSettings: settings
         ),
     ],
