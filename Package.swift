@@ -61,7 +61,7 @@ let package = Package(
         library("MigrationEngine", ["BSON", "MongoDriver", "Journal", logging]),
         library("StepFiles", ["BSON", "InputFiles", "MongoDriver", "Checksums", "Journal", "MigrationEngine"]),
         library("Consistency", ["BSON", "MongoDriver", "Journal"]),
-        library("Chat", ["BSON", "InputFiles", "MongoDriver", "Journal", "Consistency", "CCrypt"]),
+        library("Chat", ["BSON", "InputFiles", "MongoDriver", "Checksums", "Journal", "Consistency", "CCrypt"]),
         library("Checks", ["BSON", "InputFiles", "MongoDriver", "Checksums", "Journal", "Consistency"]),
         .target(
             name: "ReportPage",
@@ -114,7 +114,7 @@ let package = Package(
         .testTarget(
             name: "FaultTests",
             dependencies: ["chat-admin", "Journal", "MongoDriver", "BSON", "TestSupport", logging],
-            exclude: ["Steps"],
+            exclude: ["Steps", "Seeds"],
             swiftSettings: settings
         ),
     ],

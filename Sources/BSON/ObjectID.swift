@@ -80,6 +80,19 @@ public struct ObjectID: Hashable, Comparable, Sendable, CustomStringConvertible,
         return result
     }
 
+    /// The identifier that is so many further, counting by the last four bytes.
+    ///
+    /// - Returns: nil where those don't hold the number.
+    package func advanced(by count: Int) -> ObjectID? {
+        guard let low = UInt32(exactly: Int(low) + count) else { return nil }
+        return ObjectID(high: high, low: low)
+    }
+
+    /// How many further another identifier is, counting by the last four bytes; nil where the others differ.
+    package func distance(to other: ObjectID) -> Int? {
+        high == other.high ? Int(other.low) - Int(low) : nil
+    }
+
     /// The 24 hexadecimal digits in lower case.
     public var hex: String {
         Hexadecimal.string(of: bytes)

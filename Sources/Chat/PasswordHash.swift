@@ -17,15 +17,19 @@ package enum PasswordHash {
         package let description: String
     }
 
-    /// Hashes a password with a fresh salt.
+    /// The bytes of a salt.
+    package static let saltBytes = 16
+
+    /// Hashes a password.
     ///
     /// Takes about a quarter of a second; runs outside Swift's cooperative pool.
     ///
+    /// - Parameter salt: ``saltBytes`` bytes; nil takes fresh ones.
     /// - Throws: ``Failure``.
-    package static func make(_ password: String) async throws -> String {
+    package static func make(_ password: String, salt: [UInt8]? = nil) async throws -> String {
         try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global().async {
-                continuation.resume(with: Result { try hash(password) })
+                continuation.resume(with: Result { try hash(password, salt) })
             }
         }
     }
@@ -39,15 +43,21 @@ package enum PasswordHash {
         }
     }
 
-    private static func hash(_ password: String) throws(Failure) -> String {
+    private static func hash(_ password: String, _ salt: [UInt8]?) throws(Failure) -> String {
         guard password.utf8.count <= maximumBytes, !password.utf8.contains(0), !password.isEmpty else {
             throw Failure(
                 description: "A password must have 1 to \(maximumBytes) bytes and no NUL character.")
         }
         var setting = [CChar](repeating: 0, count: Int(CRYPT_GENSALT_OUTPUT_SIZE))
+        let bytes = salt?.map { CChar(bitPattern: $0) }
         // "If rbytes is NULL, [crypt_gensalt_rn] will obtain random bytes from the operating system" (crypt_gensalt(3)).
-        guard crypt_gensalt_rn("$2b$", cost, nil, 0, &setting, Int32(setting.count)) != nil,
-            let hash = crypt(password, setting: text(setting))
+        let isMade =
+            if let bytes {
+                crypt_gensalt_rn("$2b$", cost, bytes, Int32(bytes.count), &setting, Int32(setting.count)) != nil
+            } else {
+                crypt_gensalt_rn("$2b$", cost, nil, 0, &setting, Int32(setting.count)) != nil
+            }
+        guard isMade, let hash = crypt(password, setting: text(setting))
         else { throw Failure(description: "The system's libcrypt made no bcrypt hash.") }
         return hash
     }

@@ -38,16 +38,25 @@ package struct SeedUser: Sendable, Equatable {
         SeedUser(username: "testuser", email: "test@example.com", password: "testpass123", fullName: "Test User"),
     ]
 
+    /// The password of the users of demo chats.
+    package static let demoPassword = DemoUsers.password
+
+    /// Passwords that everybody can read in this project.
+    package static let publicPasswords: Set<String> = Set(defaults.map(\.password)).union([DemoUsers.password])
+
+    /// What its password's salt is made of: users of demo chats have one hash for all.
+    var saltName: String { password == DemoUsers.password ? "demo" : username }
+
     /// The document that the application's own registration writes.
     ///
     /// - Parameters:
+    ///   - id: Its `_id`.
     ///   - hash: The password's hash.
-    ///   - now: The time of registration.
-    func document(hash: String, now: Date) -> BSONDocument {
+    ///   - now: The time of registration, in milliseconds since 1970.
+    func document(id: ObjectID, hash: String, now: Int64) -> BSONDocument {
         let time = Self.timestamp(now)
-        let seconds = UInt32(clamping: Int64(now.timeIntervalSince1970))
         return [
-            "_id": .objectID(ObjectID(timestamp: seconds)), "username": .string(username), "email": .string(email),
+            "_id": .objectID(id), "username": .string(username), "email": .string(email),
             "full_name": .string(fullName), "birth_date": .null, "phone_number": .null,
             "hashed_password": .string(hash), "created_at": .string(time), "updated_at": .string(time),
             "role": .string(role.rawValue), "disabled": false, "workspaces": [],
@@ -55,11 +64,12 @@ package struct SeedUser: Sendable, Equatable {
     }
 
     /// A time as the application writes it: text in UTC with microseconds.
-    static func timestamp(_ date: Date) -> String {
-        let microseconds = Int64((date.timeIntervalSince1970 * 1_000_000).rounded(.down))
-        let whole = Date(timeIntervalSince1970: Double(microseconds / 1_000_000))
-        let text = whole.formatted(.iso8601).dropLast()
-        let fraction = String(microseconds % 1_000_000)
-        return text + "." + String(repeating: "0", count: 6 - fraction.count) + fraction + "Z"
+    ///
+    /// - Parameter milliseconds: Since 1970.
+    static func timestamp(_ milliseconds: Int64) -> String {
+        let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1000)
+        let text = Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601).dropLast()
+        let fraction = String(rest)
+        return text + "." + String(repeating: "0", count: 3 - fraction.count) + fraction + "000Z"
     }
 }

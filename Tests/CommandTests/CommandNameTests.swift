@@ -25,7 +25,9 @@ struct CommandNameTests {
         #expect(try machine.json()["error"]?.string?.contains(words) == true, "\(machine)")
     }
 
-    @Test("isn't answered with what wasn't meant", arguments: ["seed --demo", "check --all", "repair ids --force-it"])
+    @Test(
+        "isn't answered with what wasn't meant",
+        arguments: ["seed --demonstrate", "check --all", "repair ids --force-it"])
     func notMeant(line: String) async throws {
         let result = try await Tool.run(line.split(separator: " ").map(String.init))
         #expect(result.exitCode == 64 && result.errors.contains("Unknown option"), "\(result)")

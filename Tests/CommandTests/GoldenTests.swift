@@ -32,6 +32,7 @@ struct GoldenTests {
     /// What differs from run to run.
     private static func masked(_ text: String, _ database: TestDatabase) -> String {
         text.replacingOccurrences(of: database.name, with: "chat")
+            .replacing("127.0.0.1:\(database.server.port)", with: "HOST")
             .replacing(/\d+ ms|\d+\.\d s/, with: "N ms").replacing(/as of\s[-0-9T:]+Z/, with: "as of TIME").replacing(
                 /is\s\d+ \w+ old/, with: "is N days old"
             ).replacing(

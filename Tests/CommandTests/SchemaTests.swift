@@ -101,7 +101,8 @@ struct SchemaTests {
             try await run("migrate", "baseline", "6", "--dry-run")
             try await run("migrate", "baseline", "6", "--yes")
             try await run("migrate", "mark", "6", "reverted", "--yes")
-            try await run("seed")
+            try await run("seed", "--allow-here", "--yes")
+            try await run("seed", "--allow-here", "--yes", "--demo", "users=3,sessions=5,messages=50")
             used.formUnion(try await look(at: database))
 
             let soon = BSONValue.date(Int64(Date().timeIntervalSince1970 * 1000) + 30_000)

@@ -15,7 +15,7 @@ struct UndoOrderTests {
             let ids = try await runID(["repair", "ids"], on: database)
             let references = try await runID(["repair", "references"], on: database)
             let seed = try #require(
-                try await json(["seed", "--yes"], on: database, expecting: 0)["run"]?.string)
+                try await json(["seed", "--yes", "--allow-here"], on: database, expecting: 0)["run"]?.string)
             let after = try await application(database)
 
             for arguments in [["--dry-run"], ["--yes"]] {

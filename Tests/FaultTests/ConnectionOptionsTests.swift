@@ -22,7 +22,8 @@ struct ConnectionOptionsTests {
 
     private static let wholeLife: [(command: [String], codes: Set<Int32>)] =
         [
-            (["seed"], [0]), (["repair", "all", "--dry-run"], [0]), (["repair", "ids", "--yes"], [0]),
+            (["seed", "--allow-here", "--yes"], [0]), (["repair", "all", "--dry-run"], [0]),
+            (["repair", "ids", "--yes"], [0]),
             (["repair", "references", "--yes"], [1]), (["repair", "counts", "--offline", "--yes"], [0]),
             (["migrate", "plan"], [2]), (["migrate", "status"], [0]), (["migrate", "validate"], [0, 1]),
             (["migrate", "baseline", "--version", "1", "--dry-run"], [0, 64]), (["migrate", "unlock"], [0]),

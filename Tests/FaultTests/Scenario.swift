@@ -24,6 +24,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         case restored
         /// Alice and testuser are there, once each.
         case seeded
+        /// What is seeded has the bytes that it has in an empty database.
+        case seededAlike
         /// The steps of `Steps` are applied, each once.
         case stepsApplied
     }
@@ -47,7 +49,14 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         Scenario(
             name: "live repair counts", before: [["repair", "ids", "--yes"], references],
             command: ["repair", "counts", "--settle", "0.2", "--yes"], after: [], goal: .repaired),
-        Scenario(name: "seed", before: [], command: ["seed"], after: [], goal: .seeded),
+        Scenario(name: "seed", before: [], command: ["seed", "--allow-here", "--yes"], after: [], goal: .seeded),
+        Scenario(name: "seed --demo", before: [], command: demo, after: [], goal: .seededAlike),
+        Scenario(
+            name: "seed --from", before: [], command: ["seed", "--from", "TEAM", "--allow-here", "--yes"] + moment,
+            after: [], goal: .seededAlike),
+        Scenario(
+            name: "seed --reset", before: [demo, ["seed", "--update", "--allow-here", "--yes"]],
+            command: demo + ["--reset"], after: [], goal: .seededAlike),
         Scenario(
             name: "runs undo", before: [["repair", "all", "--offline", "--yes"]],
             command: ["runs", "undo", "RUN", "--yes"],
@@ -65,6 +74,9 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         command: ["repair", "--watch", "--yes", "--settle", "0.1", "--max-time", "4"], after: [counts],
         goal: .repaired)
 
+    private static let moment = ["--now", "2026-11-20T10:30:00Z"]
+    private static let demo =
+        ["seed", "--demo", "users=3,sessions=5,messages=60", "--allow-here", "--yes"] + moment
     private static let up = ["migrate", "up", "--offline", "--yes"]
     private static let references = ["repair", "references", "--yes"]
     private static let counts = ["repair", "counts", "--offline", "--yes"]
@@ -89,7 +101,8 @@ struct Stage {
             command = scenario.command.map { $0 == "RUN" ? run : $0 }
         } else {
             let steps = try ProjectFiles.path("Tests/FaultTests/Steps")
-            command = scenario.command.map { $0 == "STEPS" ? steps : $0 }
+            let team = try ProjectFiles.path("Tests/FaultTests/Seeds/team.yaml")
+            command = scenario.command.map { $0 == "STEPS" ? steps : $0 == "TEAM" ? team : $0 }
         }
     }
 
@@ -120,11 +133,25 @@ struct Stage {
         case .repaired: return try await IncidentTruth.fixture.verify(database)
         case .restored: return try await Self.application(database) == start ? [] : ["the start isn't restored"]
         case .stepsApplied: return try await StepsTruth(start: start).problems(database)
+        case .seededAlike: return try await seedProblems()
         case .seeded:
             let names = try await database.find("users", ["username": ["$in": ["alice", "testuser"]]])
                 .compactMap { $0["username"]?.string }.sorted()
             return names == ["alice", "testuser"] ? [] : ["seeded users: \(names)"]
         }
+    }
+
+    /// Whether what is there is what was there at the start, and what the command makes of an empty database.
+    private func seedProblems() async throws -> [String] {
+        let expected = try await database.server.withDatabase { reference in
+            try await Self.run(command, reference)
+            return try await Self.application(reference)
+        }
+        let found = try await Self.application(database)
+        return TestDatabase.chatCollections.filter { name in
+            let wanted = (start[name] ?? []) + (expected[name] ?? [])
+            return Set(found[name] ?? []) != Set(wanted) || found[name]?.count != wanted.count
+        }.map { "\($0) differ from what is seeded into an empty database" }
     }
 
     /// Reverts what an undo has left half reverted, as the program advises.

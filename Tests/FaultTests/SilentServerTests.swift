@@ -11,7 +11,7 @@ struct SilentServerTests {
 
     private static let commands = [
         ["check"], ["migrate", "plan"], ["migrate", "status"], ["runs", "list"], ["repair", "all", "--yes"],
-        ["migrate", "up", "--yes"], ["seed"],
+        ["migrate", "up", "--yes"], ["seed", "--allow-here", "--yes"],
     ]
 
     private static func withStoppedServer(_ body: (TestDatabase) async throws -> Void) async throws {

@@ -75,7 +75,7 @@ struct TopologyTests {
                         command.split(separator: " ").map(String.init) + Self.target(database, uri))
                     #expect(result.exitCode == Int32(code), "\(command): \(result)")
                 }
-                for command in ["repair ids --yes", "repair all --yes", "migrate up --yes", "seed --yes"] {
+                for command in ["repair ids --yes", "repair all --yes", "migrate up --yes", "seed --allow-here --yes"] {
                     let result = try await Tool.run(
                         command.split(separator: " ").map(String.init) + Self.target(database, uri))
                     #expect(result.exitCode == 69, "\(command): \(result)")

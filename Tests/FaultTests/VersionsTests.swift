@@ -35,7 +35,7 @@ struct VersionsTests {
             #expect(try await Stage.application(database) == start)
             try await Self.expect(1, "repair all --settle 0.2 --yes", database)
             #expect(try await IncidentTruth.fixture.verify(database) == [])
-            try await Self.expect(0, "seed", database)
+            try await Self.expect(0, "seed --allow-here --yes", database)
             #expect(try await database.count("users", ["username": ["$in": ["alice", "testuser"]]]) == 2)
         }
         let steps = try #require(Scenario.all.first { $0.goal == .stepsApplied })

@@ -60,6 +60,8 @@ package struct JournalEntry: Sendable {
         case rekey(RekeyMove)
         /// Documents that were inserted, as they were inserted.
         case insert([BSONDocument])
+        /// Documents that were inserted under consecutive `_id`s.
+        case range(InsertedRange)
         /// A collection's validator, level and action.
         case validator(before: BSONDocument, after: BSONDocument)
         /// Indexes that were created, as their specifications.
@@ -150,7 +152,9 @@ extension JournalEntry {
     }
 
     /// The kinds of entries that this version writes.
-    static let kinds = ["fields", "rekey", "insert", "validator", "indexes", "collection", "documents", "dropped"]
+    static let kinds = [
+        "fields", "rekey", "insert", "range", "validator", "indexes", "collection", "documents", "dropped",
+    ]
 }
 
 extension JournalEntry.Content {
@@ -159,6 +163,7 @@ extension JournalEntry.Content {
         case .fields: "fields"
         case .rekey: "rekey"
         case .insert: "insert"
+        case .range: "range"
         case .validator: "validator"
         case .indexes: "indexes"
         case .collection: "collection"
@@ -172,6 +177,7 @@ extension JournalEntry.Content {
         case .fields(let changes): ["items": .array(BSONArray(changes.map { .document($0.document) }))]
         case .rekey(let move): move.document
         case .insert(let documents): ["documents": .array(BSONArray(documents.map { .document($0) }))]
+        case .range(let range): range.document
         case .validator(let before, let after): ["before": .document(before), "after": .document(after)]
         case .indexes(let indexes): ["indexes": .array(BSONArray(indexes.map { .document($0) }))]
         case .collection: [:]
@@ -186,6 +192,7 @@ extension JournalEntry.Content {
         case "fields": self = .fields(try Self.each(fields, FieldChange.init(reading:)))
         case "rekey": self = .rekey(try RekeyMove(reading: fields))
         case "insert": self = .insert(try fields.require("documents", .documents))
+        case "range": self = .range(try InsertedRange(reading: fields))
         case "validator":
             self = .validator(
                 before: try fields.require("before", .document), after: try fields.require("after", .document))

@@ -179,6 +179,7 @@ package struct Resumer: Sendable {
             } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
                 run.totals.left(entry.code, entry.collection, 1, reason: "its place was taken: \(error.message)")
             }
+        case .range(let range): try await old.close(range: entry, range)
         case .validator(let before, let after):
             guard try await exists(entry.collection) else { return try await old.setState(.abandoned, of: [entry]) }
             try await attempt(entry, old) {

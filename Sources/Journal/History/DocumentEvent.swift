@@ -87,6 +87,9 @@ extension DocumentEvent {
                 let found = document["_id"] ?? .null
                 return found.isSameID(as: id) && !isMissed(found)
             }.map { event(.inserted, $0["_id"] ?? .null, nil, nil, $0) }
+        case .range(let range):
+            guard let found = id.objectID, (range.first...range.last).contains(found) else { return [] }
+            return [event(.inserted, id, nil, nil, nil)]
         case .documents(let changes):
             return changes.filter { $0.id.isSameID(as: id) && !isMissed($0.id) && $0.after != .same }.map { change in
                 let kind = change.before == nil ? Kind.inserted : .changed

@@ -104,13 +104,15 @@ package struct DocumentHistory {
     /// Matches the entries that are about a document, by its `_id` before or after. Null is named by its type: it would match
     /// what isn't there.
     private static func entries(about id: BSONValue, in collection: String) -> BSONDocument {
+        var range: BSONValue = ["kind": "range", "first": ["$lte": id], "last": ["$gte": id]]
+        if id.objectID == nil { range = ["_id": ["$in": []]] }
         let value: BSONValue = id.isNull ? ["$type": "null"] : ["$eq": id]
         return [
             "collection": .string(collection),
             "state": ["$ne": .string(JournalEntry.State.abandoned.rawValue)],
             "$or": [
                 ["items": ["$elemMatch": ["id": value]]], ["documents": ["$elemMatch": ["_id": value]]],
-                ["oldId": value], ["newId": value],
+                ["oldId": value], ["newId": value], range,
             ],
         ]
     }

@@ -130,7 +130,7 @@ package struct RunRecord: Sendable {
                             "kind": "$kind", "collection": "$collection", "code": "$code", "state": "$state",
                         ],
                         "entries": ["$sum": 1],
-                        "documents": ["$sum": ["$size": items]],
+                        "documents": ["$sum": ["$cond": [["$eq": ["$kind", "range"]], "$count", ["$size": items]]]],
                         "undone": ["$sum": ["$cond": [["$gt": ["$undone", .null]], 1, 0]]],
                     ]
                 ],
@@ -172,7 +172,7 @@ package struct RunRecord: Sendable {
 
 /// What the journal holds of one run, of one kind.
 package struct JournalSummary: Sendable, Codable {
-    /// `fields`, `rekey`, `insert`, `validator`, `indexes`, `collection`, `documents` or `dropped`.
+    /// `fields`, `rekey`, `insert`, `range`, `validator`, `indexes`, `collection`, `documents` or `dropped`.
     package let kind: String
     /// The collection changed.
     package let collection: String

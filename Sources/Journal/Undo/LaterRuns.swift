@@ -78,6 +78,10 @@ package struct LaterRuns {
         case whole
         /// It worked in a collection.
         case within
+        /// It inserted a range of documents.
+        case made
+        /// It touched one of a range.
+        case inside
     }
 
     /// Whether a later run that touched something in one way builds on an older one that had touched it in another.
@@ -85,6 +89,8 @@ package struct LaterRuns {
         switch (first, later) {
         // Another document had come to the place by itself.
         case (.from, .from): false
+        case (.made, .inside): true
+        case (.made, _), (_, .made), (.inside, _), (_, .inside): false
         case (.to, .refers): true
         case (.refers, _), (_, .refers): false
         case (.within, .within): false
@@ -102,7 +108,8 @@ package struct LaterRuns {
     /// Who has touched the same, and how: each way in which several runs came together, once.
     private func sharedTouches(among ids: [ObjectID]) async throws -> [[Touch]] {
         let groups = try await database.aggregateAll(
-            StateCollection.journal, Self.sharing(among: ids) + [["$group": ["_id": "$by"]]])
+            StateCollection.journal,
+            Self.sharing(among: ids, try await ranges(of: ids)) + [["$group": ["_id": "$by"]]])
         return groups.map { group in
             (group["_id"]?.array?.values ?? []).compactMap { touch in
                 guard let fields = touch.document, let run = fields["r"]?.objectID,
@@ -113,8 +120,44 @@ package struct LaterRuns {
         }
     }
 
+    /// Where the documents lie that runs have inserted by ranges: a collection, a run, the first `_id` and the last.
+    private func ranges(of ids: [ObjectID]) async throws -> [BSONDocument] {
+        try await database.aggregateAll(
+            StateCollection.journal, InsertedRange.bounds(Self.entries(of: ids), byRun: true))
+    }
+
+    private static func entries(of ids: [ObjectID]) -> BSONDocument {
+        let runs = ids.map { id -> BSONValue in ["_id": JournalKey.all(of: id)] }
+        return [
+            "$or": .array(BSONArray(runs)), "undone": ["$exists": false],
+            "state": ["$ne": .string(JournalEntry.State.abandoned.rawValue)],
+        ]
+    }
+
+    /// Adds to what an entry has touched the ranges that it made, or that it touched a document of.
+    private static func touchedRanges(_ ranges: [BSONDocument]) -> [BSONDocument] {
+        guard !ranges.isEmpty else { return [] }
+        let each = ranges.map { range -> BSONValue in
+            let id = range["_id"] ?? .null
+            let name = range.value(at: "_id", "collection") ?? .null
+            let isOwn: BSONValue = ["$eq": ["$by.r", range.value(at: "_id", "run") ?? .null]]
+            let isWithin: BSONValue = [
+                "$and": [
+                    ["$eq": ["$$this.of", name]], ["$gte": ["$$this.id", range["first"] ?? .null]],
+                    ["$lte": ["$$this.id", range["last"] ?? .null]],
+                ]
+            ]
+            let touches: BSONValue = ["$anyElementTrue": [["$map": ["input": "$touched", "in": isWithin]]]]
+            let touch: (Role) -> BSONValue = {
+                [["of": ["range": ["$literal": id]], "id": "range", "w": .string($0.rawValue)]]
+            }
+            return ["$cond": [isOwn, touch(.made), ["$cond": [touches, touch(.inside), []]]]]
+        }
+        return [["$set": ["touched": ["$concatArrays": .array(BSONArray(["$touched"] + each))]]]]
+    }
+
     /// Everything that several runs have touched, with who did, and how.
-    private static func sharing(among ids: [ObjectID]) -> [BSONDocument] {
+    private static func sharing(among ids: [ObjectID], _ ranges: [BSONDocument]) -> [BSONDocument] {
         let missed: BSONValue = ["$ifNull": ["$missed", []]]
         func each(_ list: String, _ element: BSONValue) -> BSONValue {
             ["$map": ["input": ["$ifNull": [.string("$" + list), []]], "in": element]]
@@ -186,20 +229,15 @@ package struct LaterRuns {
             "$cond": [isKind(["collection", "dropped"]), .string(Role.whole.rawValue), .string(Role.within.rawValue)]
         ]
         let collection: BSONValue = ["of": part, "id": "collection", "w": role]
-        let ranges = ids.map { id -> BSONValue in ["_id": JournalKey.all(of: id)] }
         return [
-            [
-                "$match": [
-                    "$or": .array(BSONArray(ranges)), "undone": ["$exists": false],
-                    "state": ["$ne": .string(JournalEntry.State.abandoned.rawValue)],
-                ]
-            ],
+            ["$match": .document(entries(of: ids))],
             [
                 "$project": [
                     "by": ["r": "$_id.r", "l": ["$gt": ["$left", .null]]],
                     "touched": ["$concatArrays": [touched, [collection]]],
                 ]
             ],
+        ] + touchedRanges(ranges) + [
             ["$unwind": "$touched"],
             [
                 "$group": [

@@ -50,6 +50,15 @@ struct PreviewedData {
         patched(try await database.fields(of: changes, in: collection), changes.map(\.id), collection)
     }
 
+    /// Documents that stand in a collection, as they would then.
+    func patched(_ found: [BSONDocument], in collection: String) -> [BSONDocument] {
+        guard !changed.isEmpty else { return found }
+        let ids = found.map { $0["_id"] ?? .null }
+        let byID = Dictionary(zip(ids, found), uniquingKeysWith: { first, _ in first })
+        let patched = patched(byID, ids, collection)
+        return ids.compactMap { patched[$0] }
+    }
+
     private func patched(
         _ found: [BSONValue: BSONDocument], _ ids: [BSONValue], _ collection: String
     ) -> [BSONValue: BSONDocument] {
@@ -151,7 +160,37 @@ extension PreviewedData {
             guard let id = document.value(at: "_id", "id") else { continue }
             remembered.insert(Key(collection: document.value(at: "_id", "of")?.string ?? "", id: id))
         }
+        remembered.formUnion(try await Self.within(match, database))
         self.init(database, remembering: remembered, targets: targets, referrers: referrers)
+    }
+
+    /// The documents that lie in a range that was inserted, and that another entry is about.
+    private static func within(_ match: BSONDocument, _ database: Database) async throws -> Set<Key> {
+        var found: Set<Key> = []
+        for group in try await database.aggregateAll(StateCollection.journal, InsertedRange.bounds(match)) {
+            guard let collection = group["_id"]?.string, let first = group["first"], let last = group["last"] else {
+                continue
+            }
+            let touched: BSONValue = [
+                "$setUnion": [["$ifNull": ["$items.id", []]], ["$ifNull": ["$documents._id", []]]]
+            ]
+            let documents = try await database.aggregateAll(
+                StateCollection.journal,
+                [
+                    ["$match": .document(match)],
+                    [
+                        "$match": [
+                            "collection": .string(collection), "kind": ["$in": ["fields", "documents", "insert"]],
+                        ]
+                    ],
+                    ["$project": ["id": touched]], ["$unwind": "$id"],
+                    ["$match": ["id": ["$gte": first, "$lte": last]]], ["$group": ["_id": "$id"]],
+                ])
+            for document in documents {
+                if let id = document["_id"] { found.insert(Key(collection: collection, id: id)) }
+            }
+        }
+        return found
     }
 
     /// The documents of which several entries change the same field, or one of them the whole.

@@ -211,11 +211,13 @@ package struct Undo: Sendable {
         // Of two documents of the same _id the second is no part of it.
         let refused: BSONValue = ["$add": [size("missed"), ["$ifNull": ["$copies", 0]]]]
         let inserted: BSONValue = ["$subtract": [size("documents"), refused]]
+        let isRange: BSONValue = ["$eq": ["$kind", "range"]]
         let isIndexes: BSONValue = ["$eq": ["$kind", "indexes"]]
         // A collection that was dropped has an entry for its indexes, and one for itself.
         let dropped: BSONValue = ["$cond": [["$gt": [size("indexes"), 0]], 0, 1]]
         let others: BSONValue = ["$cond": [isIndexes, size("indexes"), dropped]]
-        return ["$cond": [isFields, fields, ["$cond": [isInsert, inserted, others]]]]
+        let made: BSONValue = ["$cond": [isRange, "$count", ["$cond": [isInsert, inserted, others]]]]
+        return ["$cond": [isFields, fields, made]]
     }
 
     /// The entries to undo, references that followed a document excepted: they go back with it.
@@ -240,6 +242,7 @@ package struct Undo: Sendable {
         case .rekey: return
         case .fields: try await revertFields(entry)
         case .insert(let documents): try await revertInsert(entry, documents)
+        case .range(let range): try await revertRange(entry, range)
         case .validator(let before, let after): try await revertValidator(entry, before, after)
         case .indexes(let indexes): try await revertIndexes(entry, indexes)
         case .collection: try await revertCollection(entry)

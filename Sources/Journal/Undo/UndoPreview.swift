@@ -110,6 +110,7 @@ package final class UndoPreview {
         case .rekey: return
         case .fields: try await previewFields(entry)
         case .insert(let documents): try await previewInsert(entry, documents)
+        case .range(let range): try await previewRange(entry, range)
         case .validator(let before, let after): try await previewValidator(entry, before, after)
         case .indexes(let indexes): try await previewIndexes(entry, indexes)
         case .collection: try await previewCollection(entry)
@@ -169,6 +170,26 @@ package final class UndoPreview {
         }
         totals.changed(entry.code, entry.collection, untouched.count)
         totals.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
+    }
+
+    private func previewRange(_ entry: JournalEntry, _ range: InsertedRange) async throws {
+        let cursor = try await database.client.find(
+            database.namespace(entry.collection), filter: range.filter,
+            options: ["sort": ["_id": 1], "hint": ["_id": 1]])
+        try await database.client.forEachBatch(of: cursor, maximum: Undo.mostTogether, maximumBytes: Undo.mostBytes) {
+            found in
+            var left: [BSONValue] = []
+            for document in data.patched(found, in: entry.collection) {
+                let id = document["_id"] ?? .null
+                guard range.isUntouched(document) else {
+                    left.append(id)
+                    continue
+                }
+                data.replace(id, document, by: nil, in: entry.collection)
+                totals.changed(entry.code, entry.collection, 1)
+            }
+            totals.left(entry.code, entry.collection, left.count, reason: Undo.changedSince, samples: left)
+        }
     }
 
     private func previewDocuments(_ entry: JournalEntry, _ changes: [DocumentChange]) async throws {

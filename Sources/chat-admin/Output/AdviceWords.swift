@@ -55,6 +55,8 @@ struct AdviceWords: Sendable {
         case let advice as StepFileAdvice: words(files: advice)
         case let advice as RepairAdvice: words(repair: advice)
         case SeedAdvice.resetPasswords: "--reset-passwords changes it"
+        case SeedAdvice.update: "--update changes it"
+        case SeedAdvice.reset: "--reset makes it anew"
         default: advice.words
         }
     }

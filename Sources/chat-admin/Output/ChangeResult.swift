@@ -53,6 +53,10 @@ struct ChangeResult: CommandResult {
     var steps: [Step]?
     /// The runs that were undone, in order, for `runs undo`.
     var undone: [UndoResult.Undone]?
+    /// What was seeded, for `seed`.
+    var seeded: SeedResult?
+    /// The server, for `seed`.
+    var place: Place?
     /// The newest damage, for `migrate up`.
     var newestDamage: DamageResult?
     /// Whether the run did something that the journal can't undo.
@@ -62,7 +66,7 @@ struct ChangeResult: CommandResult {
     let durationMS: Int64
 
     private enum CodingKeys: String, CodingKey {
-        case command, database, run, dryRun, changes, left, steps, undone, newestDamage, durationMS
+        case command, database, run, dryRun, changes, left, steps, undone, seeded, newestDamage, durationMS
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -76,6 +80,7 @@ struct ChangeResult: CommandResult {
         try container.encode(left, forKey: .left)
         try container.encodeIfPresent(steps, forKey: .steps)
         try container.encodeIfPresent(undone, forKey: .undone)
+        try container.encodeIfPresent(seeded, forKey: .seeded)
         try container.encodeIfPresent(newestDamage, forKey: .newestDamage)
         try container.encode(durationMS, forKey: .durationMS)
     }
@@ -92,6 +97,10 @@ struct ChangeResult: CommandResult {
                 "Run \(run.run) (\(run.command)): \(Readable.count(run.changed)) "
                     + (dryRun ? "would be changed back" : "changed back")
                     + (run.left == 0 ? "" : ", \(Readable.count(run.left)) left"))
+        }
+        if let seeded {
+            let hosts = place?.hosts.joined(separator: ",") ?? ""
+            lines += seeded.lines("\(database) at \(hosts)", dryRun: dryRun, style)
         }
         if changes.isEmpty {
             lines.append(dryRun ? "Nothing would be changed." : "Nothing to change.")

@@ -114,10 +114,14 @@ extension CommandSession {
     }
 
     /// What a run changed, and what it left; nil for none, because there was nothing to do.
-    func result(_ run: Run?, left: [ChangeResult.Left], since start: ContinuousClock.Instant) -> ChangeResult {
+    ///
+    /// - Parameter changes: What was changed, where that isn't the run's alone.
+    func result(
+        _ run: Run?, changes: [Change]? = nil, left: [ChangeResult.Left], since start: ContinuousClock.Instant
+    ) -> ChangeResult {
         ChangeResult(
             command: command, database: database.name, run: run.flatMap { $0.record.exists ? $0.id.hex : nil },
-            dryRun: false, changes: run?.totals.changes ?? [], left: left,
+            dryRun: false, changes: changes ?? run?.totals.changes ?? [], left: left,
             isUnjournalled: run?.record.isUnjournalled ?? false,
             durationMS: (ContinuousClock.now - start).milliseconds)
     }

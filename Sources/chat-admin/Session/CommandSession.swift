@@ -186,6 +186,7 @@ struct CommandSession: Sendable {
             }
             database.progress = { [console = parts.console] in console.progress($0) }
             parts.console.note(version: database.server.version, topology: database.server.topology.rawValue)
+            if target.place.databaseFrom == nil { try await OtherDatabase(database: database).refuse(name) }
             try await check(database, requirement, name, changes)
             let session = CommandSession(
                 command: name, place: target.place, console: parts.console, pool: pool, database: database,
