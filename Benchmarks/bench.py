@@ -293,6 +293,28 @@ def reference_rows(table, tool, db, ids):
     forget(db)
 
 
+def demo_row(table, tool, client, messages, topology):
+    """Demo chats, journalled, against the same messages sent by pymongo without a journal."""
+    ours, theirs, batch = client.bench_demo, client.bench_insert, 20_000
+    sizes = f"users=100,sessions={messages // 100},messages={messages}"
+    made = lambda: tool.run(ours, "seed", "--demo", sizes, name="seed --demo")[0]
+    client.drop_database(ours.name)
+    made()
+    documents = list(ours.messages.find())
+
+    def clear():
+        client.drop_database(ours.name)
+        client.drop_database(theirs.name)
+
+    def insert():
+        for start in range(0, len(documents), batch):
+            theirs.messages.insert_many(documents[start:start + batch], ordered=False)
+
+    table.add(f"make {messages:,} demo messages, journalled ({topology})",
+              f"pymongo's `insert_many`, unordered, batches of {batch:,}", 2, made, lambda: timed(insert), clear, least=True)
+    clear()
+
+
 def identity_row(table, tool, db, small):
     codes = "id.empty,id.null,id.string,id.foreign"
     find = lambda base: lambda: tool.run(base, "check", "--only", codes)[0]
@@ -409,12 +431,14 @@ def main():
     incremental_rows(table, tool, db, ids, False)
     step_rows(table, tool, client)
     file_rows(table, tool, client)
+    demo_row(table, tool, client, min(messages, MESSAGES), "standalone")
     memory(tool, db)
     if options.replica_set_uri:
         client.drop_database(db.name)
         replicated = replica_set(options.replica_set_uri)
         followed = Tool(options.tool, options.replica_set_uri)
         incremental_rows(table, followed, replicated.bench, load(replicated.bench, sessions, messages), True)
+        demo_row(table, followed, replicated, min(messages, MESSAGES), "a replica set")
         for name, peak in followed.peaks.items():
             tool.peaks[name] = max(tool.peaks.get(name, 0), peak)
     write(options, table, tool, client, sessions, messages)

@@ -123,15 +123,26 @@ struct Stage {
         }
         if scenario.goal != .restored {
             try await takeBack()
-            if try await Self.application(database) != start { problems.append("the start isn't restored") }
+            problems += try await startProblems()
         }
         return problems
+    }
+
+    /// What differs from the start, collection by collection.
+    private func startProblems() async throws -> [String] {
+        let found = try await Self.application(database)
+        return found.keys.sorted().flatMap { name -> [String] in
+            let (now, before) = (found[name] ?? [], start[name] ?? [])
+            guard now != before else { return [] }
+            let (missing, more) = (before.filter { !now.contains($0) }, now.filter { !before.contains($0) })
+            return ["\(name) isn't as at the start; missing: \(missing.prefix(3)); instead: \(more.prefix(3))"]
+        }
     }
 
     private func goalProblems() async throws -> [String] {
         switch scenario.goal {
         case .repaired: return try await IncidentTruth.fixture.verify(database)
-        case .restored: return try await Self.application(database) == start ? [] : ["the start isn't restored"]
+        case .restored: return try await startProblems()
         case .stepsApplied: return try await StepsTruth(start: start).problems(database)
         case .seededAlike: return try await seedProblems()
         case .seeded:

@@ -11,7 +11,7 @@ package struct DemoSeeder: Sendable {
     private let owners: [ObjectID]
 
     /// How many connections work at once: while one waits for its entry of the journal, others send.
-    private static let workers = 4
+    private static let workers = 3
 
     /// Makes a seeder.
     ///

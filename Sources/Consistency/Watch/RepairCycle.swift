@@ -162,8 +162,17 @@ package struct RepairCycle: Sendable {
                 continue
             }
             met = .now
+            // One that couldn't be moved, and has changed since, isn't another.
+            let known = found.filter { document in
+                refused[document["_id"] ?? .undefined].map { source.isSameDocument($0.document, document) } ?? false
+            }
+            let others = found.filter { !known.contains($0) }
             let outcome = try await locks.moving(in: collection.name) {
-                try await repair.repair(found, in: collection, rekeyer, run, areNew: areNew)
+                var outcome = try await repair.repair(known, in: collection, rekeyer, run)
+                let rest = try await repair.repair(others, in: collection, rekeyer, run, areNew: areNew)
+                outcome.refused.formUnion(rest.refused)
+                outcome.moved += rest.moved
+                return outcome
             }
             for document in found { refused[document["_id"] ?? .undefined] = nil }
             for refusal in outcome.refused {
