@@ -122,8 +122,9 @@ struct Stage {
             problems.append("open journal entries")
         }
         if scenario.goal != .restored {
-            try await takeBack()
-            problems += try await startProblems()
+            let left = try await takeBack()
+            let problem = try await startProblems()
+            problems += problem.isEmpty ? [] : problem + left
         }
         return problems
     }
@@ -182,14 +183,20 @@ struct Stage {
         ])
     }
 
-    private func takeBack() async throws {
+    /// - Returns: What the undo of each run has said.
+    private func takeBack() async throws -> [String] {
         if scenario.name == "migrate up" {
             try await Self.run(["migrate", "down", "--to", "0", "--yes"], database)
         } else if scenario.goal == .stepsApplied {
             try await Self.run(["migrate", "down", "--to", "0", "--yes"] + command.suffix(from: 2).prefix(2), database)
         } else {
-            for run in try await Self.runs(database) { try await Self.run(["runs", "undo", run, "--yes"], database) }
+            var said: [String] = []
+            for run in try await Self.runs(database) {
+                said.append(try await Self.run(["runs", "undo", run, "--yes"], database).output)
+            }
+            return said
         }
+        return []
     }
 
     /// The runs that changed something and can be reverted, newest first.
@@ -205,9 +212,11 @@ struct Stage {
         return documents
     }
 
-    private static func run(_ command: [String], _ database: TestDatabase) async throws {
+    @discardableResult
+    private static func run(_ command: [String], _ database: TestDatabase) async throws -> ToolResult {
         let result = try await Tool.run(command + target(database))
         try #require(result.exitCode == 0 || result.exitCode == 1, "\(command)\n\(result)")
+        return result
     }
 
     private static func target(_ database: TestDatabase) -> [String] {
