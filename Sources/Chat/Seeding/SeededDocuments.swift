@@ -47,12 +47,13 @@ package struct SeededDocuments: Sendable {
     /// - Throws: `MongoError`, `EngineError`.
     package func takeAway(except kept: (BSONValue) -> Bool, _ run: Run) async throws {
         for (collection, ids) in insertions.ids.sorted(by: { $0.key < $1.key }) {
+            let ids = Array(ids)
             for start in stride(from: 0, to: ids.count, by: Self.together) {
-                let some = Array(Array(ids)[start..<min(start + Self.together, ids.count)])
+                let some = Array(ids[start..<min(start + Self.together, ids.count)])
                 try await takeAway(["_id": ["$in": .array(BSONArray(some))]], collection, kept, run)
             }
         }
-        for (collection, range) in insertions.ranges { try await takeAway(range.filter, collection, kept, run) }
+        for (collection, filter) in insertions.ranges { try await takeAway(filter, collection, kept, run) }
         try await run.closeAll(of: runs)
     }
 
@@ -93,7 +94,7 @@ package struct SeededDocuments: Sendable {
             let own = BSONArray(insertions.ids[name] ?? [])
             var filter: BSONDocument = ["_id": ["$nin": .array(own)]]
             filter.append(field, ["$in": .array(BSONArray(ids))])
-            let ranges = insertions.ranges.filter { $0.collection == name }.map { BSONValue.document($0.range.filter) }
+            let ranges = insertions.ranges.filter { $0.collection == name }.map { BSONValue.document($0.filter) }
             if !ranges.isEmpty { filter.append("$nor", .array(BSONArray(ranges))) }
             let groups = try await database.aggregateAll(
                 name, [["$match": .document(filter)], ["$group": ["_id": .string("$" + field)]]])

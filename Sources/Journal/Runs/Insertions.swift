@@ -5,8 +5,8 @@ internal import MongoDriver
 package struct Insertions: Sendable {
     /// `_id`s of documents that were inserted one by one, by collection.
     package private(set) var ids: [String: Set<BSONValue>] = [:]
-    /// The others, by collection.
-    package private(set) var ranges: [(collection: String, range: InsertedRange)] = []
+    /// Match the others, by ranges of their `_id`s; a mark of each document would be too much to remember.
+    package private(set) var ranges: [(collection: String, filter: BSONDocument)] = []
     /// The runs, newest first.
     package private(set) var runs: [ObjectID] = []
 
@@ -31,7 +31,7 @@ package struct Insertions: Sendable {
                 ],
                 options: [
                     "projection": [
-                        "kind": 1, "collection": 1, "missed": 1, "documents._id": 1, "first": 1, "marks": 1,
+                        "kind": 1, "collection": 1, "missed": 1, "documents._id": 1, "first": 1, "last": 1,
                     ],
                     "sort": ["_id": 1],
                 ])
@@ -48,7 +48,9 @@ package struct Insertions: Sendable {
             let missed = Set(try fields.read("missed", .array) ?? [])
             let inserted = (entry["documents"]?.array?.values ?? []).compactMap { $0.document?["_id"] }
             ids[collection, default: []].formUnion(inserted.filter { !missed.contains($0) })
-        case "range": ranges.append((collection, try InsertedRange(reading: fields)))
+        case "range":
+            let (first, last) = (try fields.require("first", .objectID), try fields.require("last", .objectID))
+            ranges.append((collection, ["_id": ["$gte": .objectID(first), "$lte": .objectID(last)]]))
         default: break
         }
     }

@@ -98,8 +98,12 @@ struct SeedResult: Encodable {
             let sizes = [(demo.sessions, "sessions"), (demo.messages, "messages"), (demo.artifacts, "artifacts")]
             lines.append(
                 "Chats (\(demo.scenario)): " + sizes.map { "\(Readable.count($0.0)) \($0.1)" }.joined(separator: ", ")
-                    + " of \(Readable.count(demo.users)) users"
-                    + (demo.login.map { ", who all log in as \($0) does, with \(SeedUser.demoPassword)." } ?? "."))
+                    + " of \(Readable.count(demo.users)) users.")
+            if let login = demo.login {
+                lines.append(
+                    "All who are called demo.… have one password: "
+                        + PlainText.tied("\(login) / \(SeedUser.demoPassword)") + ".")
+            }
         }
         if !kept.isEmpty {
             let counts = kept.sorted { $0.key < $1.key }.map { "\(Readable.count($0.value)) \($0.key)" }
