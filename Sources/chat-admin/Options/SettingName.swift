@@ -15,7 +15,8 @@ enum SettingName {
 
     /// What this project's scripts and tests read.
     private static let development: Set<String> = [
-        "BIN", "DEMO", "DRIVER_ONLY", "FAULTS", "FAULTS_ONLY", "GOLDEN", "MESSAGES", "MONGOD", "MONGOD_CACHE_GB", "PHASES",
+        "BIN", "DEMO", "DRIVER_ONLY", "FAULTS", "FAULTS_ONLY", "GOLDEN", "MESSAGES", "MONGOD", "MONGOD_CACHE_GB",
+        "PHASES",
         "PROMTOOL",
         "PYTHON", "SANDBOXES",
         "WARNINGS_AS_ERRORS",

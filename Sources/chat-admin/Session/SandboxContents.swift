@@ -28,7 +28,8 @@ struct SandboxContents {
         let connection = ["--uri", record.uri, "--database", record.database]
         // What it prints is no part of this command's result.
         let start = ChildProcess.Start(
-            FilePath.program, ["seed"] + arguments + connection + quiet + ["--yes", "--allow-here"], output: STDERR_FILENO)
+            FilePath.program, ["seed"] + arguments + connection + quiet + ["--yes", "--allow-here"],
+            output: STDERR_FILENO)
         let child = try ChildProcess(start)
         let ending = await offPool { child.waitBlocking() }
         guard ending == .exited(0) else {
