@@ -63,7 +63,7 @@ if sorted(left) != [("ref.dangling", 1), ("ref.empty", 1)]:
 
 heading 'Users to log in with'
 # The incident has users of its own, and the passwords of these two are known to everybody.
-run 0 'alice and testuser are there' seed --allow-here
+run 0 'alice and testuser are there' seed --allow-here --yes
 
 heading 'Can the application log alice in? Asked with its own library for passwords, not with chat-admin'
 for login in alice alice@example.com; do
