@@ -8,8 +8,11 @@ import Testing
 struct ApplicationFolderTests {
     @Test("the database is found without help", arguments: ApplicationFolder.found)
     func finds(folder: ApplicationFolder) async throws {
-        let server = try await TestServer.shared(.standalone)
+        // Beside another application's database the default one is refused.
+        let isAlone = folder.words.contains("by default")
+        let server = try await isAlone ? TestServer.start(.standalone) : TestServer.shared(.standalone)
         let result = try await run(folder, port: server.port)
+        if isAlone { try await server.stop() }
         #expect(result.exitCode == 78 && result.errors.contains("There is no database `"), "\(result)")
         let line = String(result.errors.prefix { $0 != "\n" })
         #expect(line == "Database " + Self.fill(folder.words, server.port), "\(result)")

@@ -96,12 +96,12 @@ struct SeedPlaceTests {
             try await database.insertJSON("users", #"{"_id": 1}"#)
             let before = try await Tool.run(arguments)
             #expect(before.exitCode == (command == "seed" ? 0 : 78), "a collection of users is anybody's: \(before)")
-            _ = try await database.server.admin.withClient { try await $0.run(["dropDatabase": 1], on: "chat") }
+            _ = try await database.server.admin.withClient { try await $0.run(["dropDatabase": 1], on: "database") }
             try await database.insertJSON("messages", #"{"_id": 1}"#)
             let refused = try await Tool.run(arguments)
             #expect(refused.exitCode == 4, "\(refused)")
             #expect(refused.errors.contains("while `\(database.name)` has them"), "\(refused)")
-            let named = try await Tool.run(arguments + ["--database", "chat"])
+            let named = try await Tool.run(arguments + ["--database", "database"])
             #expect(named.exitCode == (command == "seed" ? 0 : 78), "\(named)")
         }
         try await server.stop()
