@@ -82,8 +82,12 @@ struct UndoLooks {
                 let changes = groups.flatMap { group in group.changes.map { (group.parent, $0) } }
                 let current = try await data.fields(of: changes.map(\.1), in: collection)
                 for (parent, change) in changes {
-                    followed[parent, default: Followed()].count += 1
-                    if !(current[change.id].map(change.isAfter) ?? false) { followed[parent]?.isUnchanged = false }
+                    let (now, reversed) = (current[change.id], change.reversed)
+                    let isAfter = now.map(change.isAfter) ?? false
+                    followed[parent, default: Followed()].count += isAfter ? 1 : 0
+                    // What mended the same reference at the same moment may have been undone already: then it is back.
+                    let isBack = now.map(reversed.isAfter) ?? false
+                    if !isAfter, !isBack { followed[parent]?.isUnchanged = false }
                     guard hadReferences.contains(parent) else { continue }
                     for name in change.names {
                         let referrer = Referrer(collection: collection, field: name)
