@@ -27,6 +27,6 @@ extension Database {
 }
 
 extension MongoError {
-    /// "hint provided does not correspond to an existing index", or "bad hint".
-    var isOfLostIndex: Bool { code == ServerCode.badValue && message.contains("hint") }
+    /// "hint provided does not correspond to an existing index", in the words of each version.
+    var isOfLostIndex: Bool { code == ServerCode.badValue }
 }
