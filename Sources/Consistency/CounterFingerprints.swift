@@ -12,7 +12,7 @@ struct CounterFingerprints: Sendable {
     /// Those of documents whose `_id` is something else.
     private var others: [BSONValue: Int] = [:]
 
-    /// How many there are; one that was added twice counts twice until ``parts(of:)``.
+    /// How many there are; one that was added twice counts twice until ``order()``.
     var count: Int { entries.count + others.count }
 
     /// The documents, in order.

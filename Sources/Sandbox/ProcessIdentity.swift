@@ -45,16 +45,7 @@ package struct ProcessIdentity: Sendable, Equatable, Codable {
 
     /// All processes that there are.
     static var all: [ProcessIdentity] {
-        guard let folder = opendir("/proc") else { return [] }
-        defer { closedir(folder) }
-        var found: [ProcessIdentity] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if let pid = Int32(name), let process = ProcessIdentity(pid) { found.append(process) }
-        }
-        return found
+        Folders.entries("/proc").compactMap { Int32($0) }.compactMap { ProcessIdentity($0) }
     }
 }
 

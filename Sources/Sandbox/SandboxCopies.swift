@@ -10,12 +10,7 @@ package struct SandboxCopies: Sendable {
     package init(_ folder: SandboxFolder) { self.folder = folder }
 
     private func place(_ name: String) throws(SandboxError) -> String {
-        guard SandboxFolder.isName(name) else {
-            throw SandboxError(
-                .usage,
-                "A snapshot's name begins with a letter or digit and is made of at most 40 letters, digits, - and _: \(name)"
-            )
-        }
+        try SandboxFolder.check(name, of: "snapshot")
         return "\(folder.snapshots)/\(name)"
     }
 

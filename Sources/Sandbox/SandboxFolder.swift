@@ -14,13 +14,18 @@ package struct SandboxFolder: Sendable {
 
     /// - Throws: ``SandboxError`` of kind ``SandboxError/Kind/usage``.
     init(_ name: String, in root: String) throws(SandboxError) {
-        guard Self.isName(name) else {
-            throw SandboxError(
-                .usage,
-                "A sandbox's name begins with a letter or digit and is made of at most 40 letters, digits, - and _: \(name)"
-            )
-        }
+        try Self.check(name, of: "sandbox")
         (self.name, path) = (name, "\(root)/\(name)")
+    }
+
+    /// - Parameter thing: What is called so.
+    /// - Throws: ``SandboxError`` of kind ``SandboxError/Kind/usage`` where it is no name.
+    static func check(_ name: String, of thing: String) throws(SandboxError) {
+        guard !isName(name) else { return }
+        throw SandboxError(
+            .usage,
+            "A \(thing)'s name begins with a letter or digit and is made of at most 40 letters, digits, - and _: \(name)"
+        )
     }
 
     static func isName(_ name: String) -> Bool {
