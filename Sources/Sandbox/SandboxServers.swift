@@ -70,8 +70,7 @@ package struct SandboxServers: Sendable {
     private func launchOnce(
         _ record: SandboxRecord, _ program: ServerProgram, count: Int, port: Int?, ports: [Int]
     ) async throws -> [SandboxRecord.Member] {
-        var members: [SandboxRecord.Member] = []
-        var children: [ChildProcess] = []
+        var started: [(child: ChildProcess, port: Int)] = []
         for index in 0..<count {
             guard let chosen = ports.dropFirst(index).first ?? port.map({ $0 + index }) ?? FreePort.any() else {
                 throw SandboxError(.refused, "No port of 127.0.0.1 is free.")
@@ -82,17 +81,18 @@ package struct SandboxServers: Sendable {
             if !Folders.exists(data), Folders.exists(data + ".old") { try Folders.rename(data + ".old", to: data) }
             try Folders.make(data)
             try Folders.make(folder.path + "/log")
-            let child = try await launch(program, record, data: data, log: log, port: chosen)
-            children.append(child)
-            guard let process = ProcessIdentity(child.identifier) else { continue }
-            members.append(SandboxRecord.Member(port: chosen, process: process, dataFolder: data, log: log))
+            started.append((try await launch(program, record, data: data, log: log, port: chosen), chosen))
         }
-        for (index, child) in children.enumerated() {
-            guard
-                let port = ports.dropFirst(index).first
-                    ?? members.first(where: { $0.process.pid == child.identifier })?.port
-            else { throw ended(index, child.waitBlocking()) }
-            try await waitUntilReady(child, index, port)
+        var members: [SandboxRecord.Member] = []
+        for (index, server) in started.enumerated() {
+            try await waitUntilReady(server.child, index, server.port)
+            guard let process = ProcessIdentity(server.child.identifier) else {
+                throw ended(index, server.child.waitBlocking())
+            }
+            members.append(
+                SandboxRecord.Member(
+                    port: server.port, process: process, dataFolder: folder.data(index, kept: record.kept),
+                    log: folder.log(index)))
         }
         return members
     }
