@@ -88,7 +88,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "BSON", "MongoDriver", "Journal", logging,
+                "BSON", "MongoDriver", "Journal", "Sandbox", logging,
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: settings
@@ -124,8 +124,8 @@ let package = Package(
 // What AddressSanitizer looks at: a program of its own, built without all that is above the driver.
 if Context.environment["CHAT_ADMIN_DRIVER_ONLY"] == "1" {
     let kept: Set = [
-        "CMongoC", "CCrypto", "CSSL", "CYAML", "BSON", "InputFiles", "TLSProbe", "MongoDriver", "Checksums", "Journal",
-        "TestSupport", "BSONTests", "MongoDriverTests",
+        "CMongoC", "CCrypto", "CSpawn", "CSSL", "CYAML", "BSON", "InputFiles", "TLSProbe", "MongoDriver", "Checksums",
+        "Journal", "Sandbox", "TestSupport", "BSONTests", "MongoDriverTests",
     ]
     package.targets.removeAll { !kept.contains($0.name) }
     package.products = []

@@ -38,10 +38,19 @@ runs_on() { # PID DIR
     [[ $command_line == *" --dbpath $2/db "* ]]
 }
 
+# A port that nobody listens on, below those that the system lends to outgoing connections.
 free_port() {
-    "$python" -c 'import socket
-with socket.socket() as s:
-    s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    "$python" -c 'import pathlib, random, socket
+lent = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+ports = [random.randrange(20_000, lent) for _ in range(100)] if lent > 20_000 else []
+for port in [*ports, 0]:
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        print(s.getsockname()[1])
+        break'
 }
 
 # Waits until the server on PORT answers a ping and is process PID. Fails when PID ends or the time is over.

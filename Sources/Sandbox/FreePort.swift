@@ -1,12 +1,34 @@
+internal import FoundationEssentials
 internal import Glibc
 
-/// Ports of loopback.
-enum FreePort {
+/// Ports of loopback that servers can listen on.
+package enum FreePort {
     /// One that nobody listens on just now; a moment later somebody may.
-    static func any() -> Int? { bound(0) }
+    ///
+    /// The system lends ports of a range of its own to outgoing connections, and one of those would keep a server that
+    /// is started again from its own port. So a port is chosen below that range, and of the range only in need.
+    package static func any() -> Int? {
+        let lent = lentRange
+        for _ in 0..<100 where lent.lowerBound > lowest {
+            let port = Int.random(in: lowest..<lent.lowerBound)
+            if isFree(port) { return port }
+        }
+        return bound(0)
+    }
 
-    /// Whether nobody listens on a port.
+    /// Whether nobody listens on a port, and no connection goes out from it.
     static func isFree(_ port: Int) -> Bool { bound(port) != nil }
+
+    /// Lower ports belong to services of many kinds.
+    private static let lowest = 20_000
+
+    /// The ports that outgoing connections get, as ip(7) describes it; Linux's own range where it can't be read.
+    private static var lentRange: ClosedRange<Int> {
+        let text = try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)
+        let ends = (text ?? "").split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
+        guard ends.count == 2, ends[0] <= ends[1] else { return 32_768...60_999 }
+        return ends[0]...ends[1]
+    }
 
     private static func bound(_ port: Int) -> Int? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

@@ -1,11 +1,11 @@
 internal import Glibc
+internal import Sandbox
 
 /// Ports of 127.0.0.1.
 package enum LoopbackPort {
     /// A port that nobody listened on a moment ago.
     package static func free() throws -> Int {
-        let (descriptor, port) = try bound()
-        close(descriptor)
+        guard let port = FreePort.any() else { throw TestSupportError("No free port") }
         return port
     }
 
