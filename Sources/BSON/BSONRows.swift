@@ -1,14 +1,38 @@
-/// Many documents, written one behind another into the array that a command carries, without making values of their fields.
+/// A command with many documents, which are written one behind another without making values of their fields.
+///
+/// ``removeAll()`` keeps its room, so that one buffer serves many commands: fresh memory of this size costs the system as
+/// much time as writing it.
 package struct BSONRows: Sendable {
-    /// The array as the document that stores it, without its last byte and its length.
+    /// The command but for its last bytes, and for the lengths of itself and of the array.
     private var storage: [UInt8]
     /// Where each document lies.
     private var ranges: [Range<Int>] = []
+    /// Where the array begins, that is, where the part ends that doesn't change.
+    private let start: Int
+    private var isClosed = false
 
-    /// Makes room for so many bytes.
-    package init(capacity: Int = 0) {
-        storage = [0, 0, 0, 0]
-        storage.reserveCapacity(capacity)
+    /// Begins a command.
+    ///
+    /// - Parameters:
+    ///   - command: All of it but for the documents.
+    ///   - key: The field of the documents.
+    ///   - capacity: The bytes to make room for.
+    package init(in command: BSONDocument, as key: String, capacity: Int = 0) {
+        storage = []
+        storage.reserveCapacity(command.byteCount + capacity)
+        storage.append(contentsOf: command.bytes.dropLast())
+        storage.append(BSONType.array.rawValue)
+        storage.append(contentsOf: key.utf8)
+        storage.append(0)
+        start = storage.count
+        storage.append(contentsOf: [0, 0, 0, 0])
+    }
+
+    /// Takes the documents away.
+    package mutating func removeAll() {
+        storage.removeLast(storage.count - start - 4)
+        ranges.removeAll(keepingCapacity: true)
+        isClosed = false
     }
 
     /// How many documents there are.
@@ -20,6 +44,7 @@ package struct BSONRows: Sendable {
     ///
     /// - Parameter write: Writes its elements.
     package mutating func append(_ write: (inout BSONRowWriter) -> Void) {
+        precondition(!isClosed, "the command is closed")
         storage.append(BSONType.document.rawValue)
         storage.append(contentsOf: String(ranges.count).utf8)
         storage.append(0)
@@ -44,20 +69,20 @@ package struct BSONRows: Sendable {
     /// The documents, one by one.
     package var documents: [BSONDocument] { ranges.map { BSONDocument(trusted: Array(storage[$0])) } }
 
-    /// A document with this array at its end.
-    package func appended(to document: BSONDocument, as key: String) -> BSONDocument {
-        var document = document
-        document.appendElements { output in
-            output.reserveCapacity(output.count + storage.count + key.utf8.count + 8)
-            output.append(BSONType.array.rawValue)
-            output.append(contentsOf: key.utf8)
-            output.append(0)
-            let start = output.count
-            output.append(contentsOf: storage)
-            output.append(0)
-            BSONRowWriter.setLength(of: &output, from: start)
-        }
-        return document
+    /// Ends the command; the next document needs ``removeAll()``.
+    package mutating func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        storage.append(0)
+        BSONRowWriter.setLength(of: &storage, from: start)
+        storage.append(0)
+        BSONRowWriter.setLength(of: &storage, from: 0)
+    }
+
+    /// The command, which has to be closed.
+    package var command: BSONDocument {
+        precondition(isClosed, "the command is still being written")
+        return BSONDocument(trusted: storage)
     }
 }
 

@@ -110,11 +110,7 @@ public struct ObjectID: Hashable, Comparable, Sendable, CustomStringConvertible,
 
     /// Appends the 12 bytes to `output`.
     func appendBytes(to output: inout [UInt8]) {
-        for shift in stride(from: 56, through: 0, by: -8) {
-            output.append(UInt8(truncatingIfNeeded: high >> UInt64(shift)))
-        }
-        for shift in stride(from: 24, through: 0, by: -8) {
-            output.append(UInt8(truncatingIfNeeded: low >> UInt32(shift)))
-        }
+        withUnsafeBytes(of: high.bigEndian) { output.append(contentsOf: $0) }
+        withUnsafeBytes(of: low.bigEndian) { output.append(contentsOf: $0) }
     }
 }

@@ -48,6 +48,17 @@ package enum PasswordHash {
             throw Failure(
                 description: "A password must have 1 to \(maximumBytes) bytes and no NUL character.")
         }
+        guard let hash = crypt(password, setting: try setting(salt)) else { throw notMade }
+        return hash
+    }
+
+    private static let notMade = Failure(description: "The system's libcrypt made no bcrypt hash.")
+
+    /// What a hash begins with: the kind, the cost and the salt.
+    ///
+    /// - Parameter salt: ``saltBytes`` bytes; nil takes fresh ones.
+    /// - Throws: ``Failure``.
+    static func setting(_ salt: [UInt8]?) throws(Failure) -> String {
         var setting = [CChar](repeating: 0, count: Int(CRYPT_GENSALT_OUTPUT_SIZE))
         let bytes = salt?.map { CChar(bitPattern: $0) }
         // "If rbytes is NULL, [crypt_gensalt_rn] will obtain random bytes from the operating system" (crypt_gensalt(3)).
@@ -57,9 +68,8 @@ package enum PasswordHash {
             } else {
                 crypt_gensalt_rn("$2b$", cost, nil, 0, &setting, Int32(setting.count)) != nil
             }
-        guard isMade, let hash = crypt(password, setting: text(setting))
-        else { throw Failure(description: "The system's libcrypt made no bcrypt hash.") }
-        return hash
+        guard isMade else { throw notMade }
+        return text(setting)
     }
 
     /// crypt_rn(3) with a buffer of its own, so that several threads can hash at once; nil when it refuses.

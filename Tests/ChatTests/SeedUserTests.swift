@@ -1,4 +1,4 @@
-import Chat
+@testable import Chat
 import Foundation
 import TestSupport
 import Testing
@@ -20,6 +20,14 @@ struct SeedUserTests {
         #expect(await !PasswordHash.verify("alicepass124", first))
         #expect(await !PasswordHash.verify("alicepass123", "plain"))
         #expect(await !PasswordHash.verify("alicepass123", ""))
+    }
+
+    @Test("the hashes that are known beforehand are those that would be made", arguments: DemoUsers.users(3))
+    func known(user: SeedUser) async throws {
+        let salt = try SeedIdentity.salt(user.saltName, seed: 0)
+        let made = try await PasswordHash.make(user.password, salt: salt)
+        #expect(PasswordWork.known.contains { $0 == (user.password, made) })
+        #expect(try await PasswordWork().hash(user.password, salt: salt) == made)
     }
 
     @Test(

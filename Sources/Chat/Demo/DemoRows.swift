@@ -5,6 +5,15 @@ internal import Journal
 enum DemoPart: CaseIterable, Sendable {
     case sessions, artifacts, messages
 
+    /// About how many bytes a document has.
+    var usualBytes: Int {
+        switch self {
+        case .sessions: 256
+        case .artifacts: 512
+        case .messages: 384
+        }
+    }
+
     var collection: String {
         switch self {
         case .sessions: ChatCollection.sessions
@@ -42,27 +51,23 @@ extension DemoChats {
         }
     }
 
-    /// Documents of a part, by their numbers.
-    func rows(_ part: DemoPart, _ numbers: Range<Int>) -> NumberedDocuments {
-        let rows =
-            switch part {
-            case .sessions: sessionRows(numbers)
-            case .artifacts: artifactRows(numbers)
-            case .messages: messageRows(numbers)
-            }
-        return NumberedDocuments(
-            rows, first: Self.id(first(part), numbers.lowerBound), into: part.collection,
-            code: SeedCode.made(part.collection))
+    /// Writes documents of a part, by their numbers.
+    func write(_ part: DemoPart, _ numbers: Range<Int>, to rows: inout BSONRows) {
+        rows.removeAll()
+        switch part {
+        case .sessions: writeSessions(numbers, to: &rows)
+        case .artifacts: writeArtifacts(numbers, to: &rows)
+        case .messages: writeMessages(numbers, to: &rows)
+        }
+        rows.close()
     }
 
-    private func sessionRows(_ numbers: Range<Int>) -> BSONRows {
-        var rows = BSONRows(capacity: 256 * numbers.count)
+    private func writeSessions(_ numbers: Range<Int>, to rows: inout BSONRows) {
         var block = layout.block(ofSession: numbers.lowerBound)
         for number in numbers {
             if !block.sessions.contains(number) { block = layout.block(ofSession: number) }
             append(session(number, block), to: &rows)
         }
-        return rows
     }
 
     private func append(_ session: Session, to rows: inout BSONRows) {
@@ -96,8 +101,7 @@ extension DemoChats {
         }
     }
 
-    private func messageRows(_ numbers: Range<Int>) -> BSONRows {
-        var rows = BSONRows(capacity: 450 * numbers.count)
+    private func writeMessages(_ numbers: Range<Int>, to rows: inout BSONRows) {
         var block = layout.block(ofMessage: numbers.lowerBound)
         var session = session(block.session(of: numbers.lowerBound), block)
         for number in numbers {
@@ -136,11 +140,9 @@ extension DemoChats {
                 row.date("deleted_at", message.isDeleted ? min(message.created + 60_000, now) : nil)
             }
         }
-        return rows
     }
 
-    private func artifactRows(_ numbers: Range<Int>) -> BSONRows {
-        var rows = BSONRows(capacity: 512 * numbers.count)
+    private func writeArtifacts(_ numbers: Range<Int>, to rows: inout BSONRows) {
         for number in numbers {
             var (sessionNumber, random) = artifact(number)
             let session = session(sessionNumber, layout.block(ofSession: sessionNumber))
@@ -164,6 +166,5 @@ extension DemoChats {
                 row.date("deleted_at", isDeleted ? min(created + 60_000, now) : nil)
             }
         }
-        return rows
     }
 }

@@ -123,6 +123,18 @@ package struct DemoSeeder: Sendable {
         let numbers: Range<Int>
     }
 
+    /// Buffers that wait for the next piece; each worker has one at a time.
+    private final class Buffers: Sendable {
+        private let waiting = Mutex<[BSONRows]>([])
+
+        func take(_ part: DemoPart, _ count: Int) -> BSONRows {
+            waiting.withLock { $0.popLast() }
+                ?? NumberedDocuments.rows(into: part.collection, capacity: part.usualBytes * count)
+        }
+
+        func giveBack(_ rows: BSONRows) { waiting.withLock { $0.append(rows) } }
+    }
+
     private func work(_ run: Run?, _ progress: @escaping ProgressReport) async throws -> Outcome {
         var made = try DemoChats(recipe, owners: owners, now: try await now())
         if run != nil { made.additions = try await additions(made) }
@@ -132,6 +144,7 @@ package struct DemoSeeder: Sendable {
             let total = chats.count(part)
             let done = WorkDone("\(run == nil ? "looking at" : "making") \(part.collection)", of: total, progress)
             let next = Mutex(0)
+            let buffers = Buffers()
             let take: @Sendable () -> Piece? = {
                 next.withLock { next in
                     guard next < total else { return nil }
@@ -144,14 +157,14 @@ package struct DemoSeeder: Sendable {
                 try await run.inWorkers(Self.workers) { _ in
                     take()
                 } each: { run, piece in
-                    try await make(piece, chats, run.database, run, outcome)
+                    try await make(piece, chats, buffers, run.database, run, outcome)
                     done.add(piece.numbers.count)
                 }
             } else {
                 try await database.inWorkers(Self.workers) { _ in
                     take()
                 } each: { database, piece in
-                    try await make(piece, chats, database, nil, outcome)
+                    try await make(piece, chats, buffers, database, nil, outcome)
                     done.add(piece.numbers.count)
                 }
             }
@@ -190,7 +203,8 @@ package struct DemoSeeder: Sendable {
 
     /// Makes what is missing of a piece, or counts it.
     private func make(
-        _ piece: Piece, _ chats: DemoChats, _ database: Database, _ run: Run?, _ outcome: borrowing Mutex<Outcome>
+        _ piece: Piece, _ chats: DemoChats, _ buffers: Buffers, _ database: Database, _ run: Run?,
+        _ outcome: borrowing Mutex<Outcome>
     ) async throws {
         let collection = piece.part.collection
         let first = DemoChats.id(chats.first(piece.part), piece.numbers.lowerBound)
@@ -200,12 +214,20 @@ package struct DemoSeeder: Sendable {
             options: ["sort": ["_id": 1], "hint": ["_id": 1]])
         guard !present.isEmpty else {
             outcome.withLock { $0.missing[collection, default: 0] += piece.numbers.count }
-            if let run { try await run.insert(numbered: chats.rows(piece.part, piece.numbers)) }
+            guard let run else { return }
+            var rows = buffers.take(piece.part, piece.numbers.count)
+            chats.write(piece.part, piece.numbers, to: &rows)
+            try await run.insert(
+                numbered: NumberedDocuments(rows, first: first, into: collection, code: SeedCode.made(collection)))
+            buffers.giveBack(rows)
             return
         }
+        var rows = buffers.take(piece.part, piece.numbers.count)
+        chats.write(piece.part, piece.numbers, to: &rows)
+        defer { buffers.giveBack(rows) }
         let found = Dictionary(present.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
         var missing: [BSONDocument] = []
-        for wanted in chats.rows(piece.part, piece.numbers).pieces.flatMap(\.documents) {
+        for wanted in rows.documents {
             let id = wanted["_id"] ?? .null
             guard let standing = found[id] else {
                 missing.append(wanted)

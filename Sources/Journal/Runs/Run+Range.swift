@@ -9,13 +9,24 @@ package struct NumberedDocuments: Sendable {
     package let code: String
     /// How the journal knows them.
     package let range: InsertedRange
-    /// The documents, in pieces that fit a command each.
-    package let pieces: [BSONRows]
+    /// The command that inserts them.
+    let command: BSONDocument
 
-    /// The most bytes of a piece: a command, as every document, is no larger than 16 MiB.
-    package static let pieceBytes = 8 << 20
+    /// Begins the command that inserts documents; a command, as every document, is no larger than 16 MiB.
+    ///
+    /// - Parameters:
+    ///   - collection: Where to.
+    ///   - capacity: The bytes to make room for.
+    package static func rows(into collection: String, capacity: Int) -> BSONRows {
+        let command: BSONDocument = [
+            "insert": .string(collection), "ordered": false,
+            // The entry's end, which is written after them, is durable no sooner than the documents are.
+            "writeConcern": .document(WriteConcern.acknowledged.document),
+        ]
+        return BSONRows(in: command, as: "documents", capacity: capacity)
+    }
 
-    /// Describes rows that fit one command.
+    /// Describes rows that ``rows(into:capacity:)`` began, and that are closed.
     ///
     /// - Parameters:
     ///   - rows: The documents, whose `_id`s are consecutive.
@@ -26,7 +37,7 @@ package struct NumberedDocuments: Sendable {
         self.collection = collection
         self.code = code
         range = InsertedRange(first: first, rows)
-        pieces = [rows]
+        command = rows.command
     }
 }
 
@@ -39,19 +50,11 @@ extension Run {
         let entry = makeEntries([(documents.collection, documents.code, .range(documents.range), nil)])[0]
         try await append([entry])
         defer { database.catalog.forgetIndexes(of: documents.collection) }
-        for piece in documents.pieces {
-            let command = piece.appended(
-                to: [
-                    "insert": .string(documents.collection), "ordered": false,
-                    // The entry's end, which is written after them, is durable no sooner than the documents are.
-                    "writeConcern": .document(WriteConcern.acknowledged.document),
-                ], as: "documents")
-            do {
-                try await writer.run(command, on: database.name)
-            } catch let error as MongoError where error.isRefusal {
-                _ = try await close(range: entry, documents.range)
-                throw error
-            }
+        do {
+            try await writer.run(documents.command, on: database.name)
+        } catch let error as MongoError where error.isRefusal {
+            _ = try await close(range: entry, documents.range)
+            throw error
         }
         counts.count(entry, documents.range.marks.count)
         try await setState(.done, of: [entry], concern: .acknowledged)
