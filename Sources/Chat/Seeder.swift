@@ -59,6 +59,9 @@ package struct Seeder: Sendable {
         }
     }
 
+    /// Whether the document of a collection with an `_id` is taken for one that isn't there.
+    package typealias Gone = @Sendable (String, BSONValue) -> Bool
+
     /// Makes a seeder.
     package init(database: Database, settings: SeedSettings) {
         self.database = database
@@ -67,16 +70,18 @@ package struct Seeder: Sendable {
 
     /// Looks what has to be done. Changes nothing.
     ///
-    /// - Parameter set: What shall be there.
+    /// - Parameters:
+    ///   - set: What shall be there.
+    ///   - gone: Whether a document is taken for one that isn't there, because it will be taken away before.
     /// - Throws: `MongoError`.
-    package func plan(_ set: SeedSet) async throws -> Plan {
-        let users = try await UserPlan.make(set.users, database, settings, passwords)
+    package func plan(_ set: SeedSet, without gone: Gone = { _, _ in false }) async throws -> Plan {
+        let users = try await UserPlan.make(set.users, database, settings, passwords, without: gone)
         // Nobody is given chats who may be somebody else.
         let owners = users.reduce(into: [String: ObjectID]()) { owners, plan in
             if !plan.isUnclear { owners[plan.user.username] = plan.id }
         }
         let wanted = try set.chats(owners, settings)
-        let chats = try await ChatPlan(wanted, database, settings)
+        let chats = try await ChatPlan(wanted, database, settings, without: gone)
         let ids = try set.users.map { BSONValue.objectID(try SeedIdentity.id(ChatCollection.users, $0.username)) }
         return Plan(users: users, chats: chats, wanted: chats.wanted.union(ids))
     }

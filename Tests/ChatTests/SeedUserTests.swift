@@ -1,7 +1,8 @@
-@testable import Chat
 import Foundation
 import TestSupport
 import Testing
+
+@testable import Chat
 
 @Suite("Users to seed")
 struct SeedUserTests {

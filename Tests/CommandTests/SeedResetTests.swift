@@ -76,6 +76,98 @@ struct SeedResetTests {
         }
     }
 
+    private static let chats = """
+        users:
+          bob: {email: bob@example.com, password: bobpass123}
+        chat_sessions:
+          roadmap: {user: bob, title: Roadmap, created: now - 3d}
+        messages:
+          - {session: roadmap, role: user, content: "What is next?"}
+          - {session: roadmap, role: assistant, content: "The next step."}
+        """
+
+    @Test("takes away what has changed once and for all, and can be undone as a whole")
+    func forGood() async throws {
+        try await withDatabase { database in
+            try await StepFolder.with(["team.yaml": Self.chats]) { folder in
+                let file = folder.path + "/team.yaml"
+                let sizes = ["--demo", "users=2,sessions=5,messages=50"]
+                _ = try await json(["seed", "--from", file] + sizes + Self.now, on: database, expecting: 0)
+                _ = try await json(["migrate", "up", "--offline", "--yes"], on: database, expecting: 0)
+                for name in ["users", "messages"] { try await database.update(name, [:], ["$set": ["x": 1]]) }
+                try await database.update(
+                    "users", ["username": "bob"], ["$set": ["email": "robert@example.com"]])
+                let before = try await application(database)
+                let dry = try await json(["seed", "--reset", "--dry-run"] + Self.now, on: database, expecting: 0)
+                let few = ["seed", "--reset", "--yes", "--max-changes", "3"] + Self.now
+                _ = try await json(few, on: database, expecting: 4)
+                #expect(try await application(database) == before)
+                let reset = ["seed", "--reset", "--yes"] + Self.now
+                let first = try await json(reset, on: database, expecting: 0)
+                #expect(first.counts(of: "changes", "changed") == dry.counts(of: "changes", "changed"))
+                let after = try await application(database)
+                #expect(after["users"]?.count == 2 && after["messages"]?.isEmpty != false, "\(after)")
+                var runs = [first]
+                for _ in 1...2 {
+                    runs.append(try await json(reset, on: database, expecting: 0))
+                    #expect(try await application(database) == after)
+                }
+                for run in runs.reversed() {
+                    let id = try #require(run["run"]?.string)
+                    _ = try await json(["runs", "undo", id, "--yes"], on: database, expecting: 0)
+                }
+                let back = try await application(database)
+                for (name, documents) in before { #expect(Set(back[name] ?? []) == Set(documents), "\(name)") }
+                // And what came back is known as seeded still.
+                _ = try await json(reset, on: database, expecting: 0)
+                #expect(try await application(database) == after)
+            }
+        }
+    }
+
+    @Test("leaves what others refer to, unchanged though it is, with its owner and a count that is right")
+    func referredTo() async throws {
+        try await withDatabase { database in
+            try await StepFolder.with(["team.yaml": Self.chats]) { folder in
+                let file = folder.path + "/team.yaml"
+                _ = try await json(["seed", "--from", file] + Self.now, on: database, expecting: 0)
+                let session = try await database.one("chat_sessions", [:])
+                let (id, owner) = (try #require(session["_id"]), try #require(session["user_id"]))
+                let sent = Sample.message(["session_id": id, "user_id": owner])
+                try await database.run(["insert": "messages", "documents": [.document(sent)]])
+                // The application counts it.
+                try await database.update("chat_sessions", ["_id": id], ["$inc": ["message_count": 1]])
+                let reset = ["seed", "--reset", "--yes"] + Self.now
+                let dry = try await json(["seed", "--reset", "--dry-run"] + Self.now, on: database, expecting: 0)
+                let left: [String: [String: Int]] = ["seed.reset": ["chat_sessions": 1, "users": 1]]
+                #expect(dry.counts(of: "left", "count") == left, "\(dry)")
+                for _ in 1...2 {
+                    let done = try await json(reset, on: database, expecting: 1)
+                    #expect(done.counts(of: "left", "count") == left, "\(done)")
+                    #expect(try await database.all("messages") == [sent])
+                    #expect(try await database.one("chat_sessions", ["_id": id])["message_count"]?.integer == 1)
+                    let names = try await database.all("users").compactMap { $0["username"]?.string }
+                    #expect(names.sorted() == ["alice", "bob", "testuser"])
+                    _ = try await json(["check", "--only", "id,ref,count"], on: database, expecting: 0)
+                }
+            }
+        }
+    }
+
+    @Test("finds what repairs have moved since", arguments: TestServer.Kind.allCases)
+    func moved(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            let sizes = ["--scenario", "broken", "--demo", "users=2,sessions=4,messages=40"]
+            _ = try await json(["seed"] + sizes + Self.now, on: database, expecting: 0)
+            _ = try await json(["repair", "all", "--offline", "--yes"], on: database, expecting: 1)
+            _ = try await json(["seed", "--reset", "--yes"] + Self.now, on: database, expecting: 0)
+            for name in ["chat_sessions", "messages", "artifacts"] {
+                #expect(try await database.all(name) == [], "\(name)")
+            }
+            #expect(try await database.all("users").count == 2)
+        }
+    }
+
     @Test("writes nothing where it only checks, and says what is missing")
     func check() async throws {
         try await withDatabase { database in

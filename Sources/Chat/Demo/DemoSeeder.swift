@@ -103,16 +103,19 @@ package struct DemoSeeder: Sendable {
 
     /// Looks what there is. Changes nothing.
     ///
+    /// - Parameter gone: Whether a document is taken for one that isn't there, because it will be taken away before.
     /// - Throws: `MongoError`, `EngineError`.
-    package func look(_ progress: @escaping ProgressReport) async throws -> Outcome {
-        try await work(nil, progress)
+    package func look(
+        _ progress: @escaping ProgressReport, without gone: @escaping Seeder.Gone = { _, _ in false }
+    ) async throws -> Outcome {
+        try await work(nil, gone, progress)
     }
 
     /// Makes what is missing.
     ///
     /// - Throws: `MongoError`, `EngineError`.
     package func apply(_ run: Run) async throws -> Outcome {
-        let outcome = try await work(run, run.progress)
+        let outcome = try await work(run, { _, _ in false }, run.progress)
         for left in outcome.leftovers { run.totals.left(left) }
         return outcome
     }
@@ -135,8 +138,10 @@ package struct DemoSeeder: Sendable {
         func giveBack(_ rows: BSONRows) { waiting.withLock { $0.append(rows) } }
     }
 
-    private func work(_ run: Run?, _ progress: @escaping ProgressReport) async throws -> Outcome {
-        var made = try DemoChats(recipe, owners: owners, now: try await now())
+    private func work(
+        _ run: Run?, _ gone: @escaping Seeder.Gone, _ progress: @escaping ProgressReport
+    ) async throws -> Outcome {
+        var made = try DemoChats(recipe, owners: owners, now: try await now(gone))
         if run != nil { made.additions = try await additions(made) }
         let chats = made
         let outcome = Mutex(Outcome(now: chats.now))
@@ -157,30 +162,33 @@ package struct DemoSeeder: Sendable {
                 try await run.inWorkers(Self.workers) { _ in
                     take()
                 } each: { run, piece in
-                    try await make(piece, chats, buffers, run.database, run, outcome)
+                    try await make(piece, chats, buffers, run.database, run, gone, outcome)
                     done.add(piece.numbers.count)
                 }
             } else {
                 try await database.inWorkers(Self.workers) { _ in
                     take()
                 } each: { database, piece in
-                    try await make(piece, chats, buffers, database, nil, outcome)
+                    try await make(piece, chats, buffers, database, nil, gone, outcome)
                     done.add(piece.numbers.count)
                 }
             }
         }
-        try await makeStrays(chats, run, outcome)
+        try await makeStrays(chats, run, gone, outcome)
         return outcome.withLock { $0 }
     }
 
     /// Makes what has no number.
-    private func makeStrays(_ chats: DemoChats, _ run: Run?, _ outcome: borrowing Mutex<Outcome>) async throws {
+    private func makeStrays(
+        _ chats: DemoChats, _ run: Run?, _ gone: Seeder.Gone, _ outcome: borrowing Mutex<Outcome>
+    ) async throws {
         let truth = try chats.truth()
         outcome.withLock { $0.truth = truth }
         for (collection, group) in Dictionary(grouping: try DemoStrays(chats).documents, by: \.collection) {
             let wanted = group.map(\.document)
             let ids = BSONArray(wanted.map { $0["_id"] ?? .null })
             let present = try await database.findAll(collection, filter: ["_id": ["$in": .array(ids)]])
+                .filter { !gone(collection, $0["_id"] ?? .null) }
             let found = Dictionary(present.map { ($0["_id"] ?? .null, $0) }, uniquingKeysWith: { first, _ in first })
             let missing = wanted.filter { found[$0["_id"] ?? .null] == nil }
             outcome.withLock { outcome in
@@ -204,14 +212,15 @@ package struct DemoSeeder: Sendable {
     /// Makes what is missing of a piece, or counts it.
     private func make(
         _ piece: Piece, _ chats: DemoChats, _ buffers: Buffers, _ database: Database, _ run: Run?,
-        _ outcome: borrowing Mutex<Outcome>
+        _ gone: Seeder.Gone, _ outcome: borrowing Mutex<Outcome>
     ) async throws {
         let collection = piece.part.collection
         let first = DemoChats.id(chats.first(piece.part), piece.numbers.lowerBound)
         let last = DemoChats.id(chats.first(piece.part), piece.numbers.upperBound - 1)
         let present = try await database.findAll(
             collection, filter: ["_id": ["$gte": .objectID(first), "$lte": .objectID(last)]],
-            options: ["sort": ["_id": 1], "hint": ["_id": 1]])
+            options: ["sort": ["_id": 1], "hint": ["_id": 1]]
+        ).filter { !gone(collection, $0["_id"] ?? .null) }
         guard !present.isEmpty else {
             outcome.withLock { $0.missing[collection, default: 0] += piece.numbers.count }
             guard let run else { return }
@@ -275,17 +284,26 @@ package struct DemoSeeder: Sendable {
     }
 
     /// What is taken for now: what was when the chats were made, where they are there and nothing else is said.
-    private func now() async throws -> Int64 {
+    ///
+    /// Some of them may have been changed since: what most of a few say is taken.
+    private func now(_ gone: Seeder.Gone) async throws -> Int64 {
         guard !settings.isNowGiven, recipe.sessions > 0 else { return settings.now }
         let chats = try DemoChats(recipe, owners: owners, now: 0)
         let last = DemoChats.id(chats.firstSession, recipe.sessions - 1)
         let found = try await database.findAll(
             ChatCollection.sessions,
             filter: ["_id": ["$gte": .objectID(chats.firstSession), "$lte": .objectID(last)]],
-            options: ["sort": ["_id": 1], "limit": 1, "projection": ["created_at": 1]])
-        guard let id = found.first?["_id"]?.objectID, let number = chats.firstSession.distance(to: id),
-            let created = found.first?["created_at"]?.date
-        else { return settings.now }
-        return created + chats.session(number, chats.layout.block(ofSession: number)).age
+            options: ["sort": ["_id": 1], "limit": 25, "projection": ["created_at": 1]])
+        var votes: [Int64: Int] = [:]
+        for session in found {
+            guard let id = session["_id"]?.objectID, !gone(ChatCollection.sessions, .objectID(id)),
+                let number = chats.firstSession.distance(to: id), let created = session["created_at"]?.date
+            else { continue }
+            let age = chats.session(number, chats.layout.block(ofSession: number)).age
+            let (now, isTooLarge) = created.addingReportingOverflow(age)
+            if !isTooLarge { votes[now, default: 0] += 1 }
+        }
+        // The smaller of two that as many say: the same every time.
+        return votes.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? settings.now
     }
 }

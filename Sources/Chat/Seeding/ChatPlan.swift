@@ -21,18 +21,24 @@ struct ChatPlan: Sendable {
     init() {}
 
     /// Looks what has to be done. Changes nothing.
-    init(_ wanted: [WantedDocument], _ database: Database, _ settings: SeedSettings) async throws {
+    ///
+    /// - Parameter gone: Whether a document is taken for one that isn't there.
+    init(
+        _ wanted: [WantedDocument], _ database: Database, _ settings: SeedSettings, without gone: Seeder.Gone
+    ) async throws {
         guard !wanted.isEmpty else { return }
         self.wanted = Set(wanted.map(\.id))
         // The documents that will be there, and the sessions whose messages, or themselves, are made or changed.
         var final: [(wanted: WantedDocument, document: BSONDocument)] = []
         var touched: Set<BSONValue> = []
         var made: Set<BSONValue> = []
+        // Sessions that others own, or that were given to others: nothing is said in them.
+        var foreign: Set<BSONValue> = []
         for (collection, group) in [ChatCollection.sessions, ChatCollection.messages].map({ name in
             (name, wanted.filter { $0.collection == name })
         }) {
-            let found = try await Self.documents(group, in: collection, database)
-            for item in group {
+            let found = try await Self.documents(group, in: collection, database).filter { !gone(collection, $0.key) }
+            for item in group where !foreign.contains(item.session) {
                 guard let document = found[item.id] else {
                     final.append((item, item.document))
                     made.insert(item.id)
@@ -43,12 +49,16 @@ struct ChatPlan: Sendable {
                 kept[collection, default: 0] += fields.isEmpty ? 1 : 0
                 guard settings.updates, !fields.isEmpty else {
                     differ(item, fields)
+                    if collection == ChatCollection.sessions, fields.contains("user_id") {
+                        foreign.insert(item.id)
+                        continue
+                    }
                     final.append((item, document))
                     continue
                 }
-                let names = fields + (fields.contains("deleted") ? ["deleted_at"] : [])
-                update(item, document, names)
-                final.append((item, names.reduce(into: document) { $0[$1] = item.document[$1] }))
+                let after = Self.updated(item, document, fields)
+                update(item, document, after)
+                final.append((item, after.elements.reduce(into: document) { $0[$1.key] = $1.value }))
                 touched.insert(item.session)
             }
         }
@@ -78,9 +88,23 @@ struct ChatPlan: Sendable {
         }
     }
 
-    private mutating func update(_ item: WantedDocument, _ found: BSONDocument, _ names: [String]) {
-        let before = BSONDocument(names.compactMap { name in found[name].map { (name, $0) } })
-        let after = BSONDocument(names.compactMap { name in item.document[name].map { (name, $0) } })
+    /// The fields that an update sets: a time takes those along that can't be before it.
+    private static func updated(_ item: WantedDocument, _ found: BSONDocument, _ fields: [String]) -> BSONDocument {
+        var names = fields
+        if fields.contains("deleted") || (fields.contains("created_at") && found["deleted"] == .bool(true)) {
+            names.append("deleted_at")
+        }
+        var after = BSONDocument(names.compactMap { name in item.document[name].map { (name, $0) } })
+        if fields.contains("created_at"), let wanted = item.document["updated_at"]?.date,
+            wanted > found["updated_at"]?.date ?? .min
+        {
+            after.append("updated_at", .date(wanted))
+        }
+        return after
+    }
+
+    private mutating func update(_ item: WantedDocument, _ found: BSONDocument, _ after: BSONDocument) {
+        let before = BSONDocument(after.keys.compactMap { name in found[name].map { (name, $0) } })
         changes.append(
             (item.collection, SeedCode.update, FieldChange(id: item.id, before: before, after: after)))
     }
@@ -92,29 +116,16 @@ struct ChatPlan: Sendable {
     ) async throws {
         let own = final.filter { touched.contains($0.wanted.session) }
         let messages = own.filter { $0.wanted.collection == ChatCollection.messages }
-        var tallies = try await Self.foreign(Array(touched), messages.map(\.wanted.id), database)
+        var tallies = try await Tally.ofOthers(in: Array(touched), but: messages.map(\.wanted.id), database)
         for (wanted, document) in messages { tallies[wanted.session, default: Tally()].add(document) }
         var sessions: [BSONDocument] = []
         for (wanted, document) in own where wanted.collection == ChatCollection.sessions {
             let tally = tallies[wanted.session] ?? Tally()
-            let values: BSONDocument = [
-                "message_count": .int32(Int32(clamping: tally.live)),
-                "last_message_at": tally.newest.map { .date($0) } ?? .null,
-            ]
-            guard !made.contains(wanted.id) else {
-                sessions.append(values.elements.reduce(into: document) { $0[$1.key] = $1.value })
-                continue
+            if made.contains(wanted.id) {
+                sessions.append(tally.values.elements.reduce(into: document) { $0[$1.key] = $1.value })
+            } else if let change = tally.change(of: document) {
+                changes.append((wanted.collection, SeedCode.session, change))
             }
-            let names = values.keys.filter { document[$0] != values[$0] }
-            guard !names.isEmpty else { continue }
-            changes.append(
-                (
-                    wanted.collection, SeedCode.session,
-                    FieldChange(
-                        id: wanted.id,
-                        before: BSONDocument(names.compactMap { name in document[name].map { (name, $0) } }),
-                        after: BSONDocument(names.compactMap { name in values[name].map { (name, $0) } }))
-                ))
         }
         inserts = [
             (ChatCollection.sessions, sessions),
@@ -134,13 +145,35 @@ struct ChatPlan: Sendable {
             newest = max(newest ?? .min, message["created_at"]?.date ?? .min)
         }
     }
+}
 
-    /// What others have added to sessions.
+extension ChatPlan.Tally {
+    /// The fields that count.
+    var values: BSONDocument {
+        ["message_count": .int32(Int32(clamping: live)), "last_message_at": newest.map { .date($0) } ?? .null]
+    }
+
+    /// What makes a session's counts right; nil where they are. As in the application, a session changes no later than its
+    /// newest message.
+    func change(of session: BSONDocument) -> FieldChange? {
+        var values = values
+        if let newest, let updated = session["updated_at"]?.date, updated < newest {
+            values.append("updated_at", .date(newest))
+        }
+        let names = values.keys.filter { session[$0] != values[$0] }
+        guard !names.isEmpty else { return nil }
+        return FieldChange(
+            id: session["_id"] ?? .null,
+            before: BSONDocument(names.compactMap { name in session[name].map { (name, $0) } }),
+            after: BSONDocument(names.compactMap { name in values[name].map { (name, $0) } }))
+    }
+
+    /// What the messages in sessions amount to.
     ///
     /// - Parameter own: The `_id`s of messages that aren't counted.
-    private static func foreign(
-        _ sessions: [BSONValue], _ own: [BSONValue], _ database: Database
-    ) async throws -> [BSONValue: Tally] {
+    static func ofOthers(
+        in sessions: [BSONValue], but own: [BSONValue], _ database: Database
+    ) async throws -> [BSONValue: ChatPlan.Tally] {
         guard !sessions.isEmpty, try await database.collections()[ChatCollection.messages] != nil else { return [:] }
         let groups = try await database.aggregateAll(
             ChatCollection.messages,
@@ -154,7 +187,7 @@ struct ChatPlan: Sendable {
                 ["$group": ["_id": "$session_id", "n": ["$sum": 1], "newest": ["$max": "$created_at"]]],
             ])
         return groups.reduce(into: [:]) { tallies, group in
-            tallies[group["_id"] ?? .null] = Tally(
+            tallies[group["_id"] ?? .null] = ChatPlan.Tally(
                 live: Int(group["n"]?.integer ?? 0), newest: group["newest"]?.date)
         }
     }

@@ -1,6 +1,7 @@
 package import BSON
 package import Journal
 internal import MongoDriver
+internal import Synchronization
 
 /// What seeding has made in a database, by its journal.
 package struct SeededDocuments: Sendable {
@@ -9,16 +10,19 @@ package struct SeededDocuments: Sendable {
 
     /// Reads it.
     ///
+    /// - Parameter followsMoves: Whether a document that was repaired since is known under its new `_id`.
     /// - Throws: `StateError`, `MongoError`.
-    package init(_ database: Database) async throws {
+    package init(_ database: Database, followsMoves: Bool = false) async throws {
         self.database = database
-        insertions = try await Insertions(by: "seed", database)
+        insertions = try await Insertions(by: "seed", database, followsMoves: followsMoves)
     }
 
-    /// The runs that made it, newest first.
-    package var runs: [ObjectID] { insertions.runs }
-
     private static let together = 1_000
+    /// Documents are taken away through so many connections.
+    private static let workers = 3
+
+    /// Whether seeding made a document, or one that was there before it.
+    package func contains(_ collection: String, _ id: BSONValue) -> Bool { insertions.contains(id, in: collection) }
 
     /// How many users there are that it didn't make.
     ///
@@ -37,69 +41,148 @@ package struct SeededDocuments: Sendable {
         return max(all - standing, 0)
     }
 
-    /// Takes away what stands still of it once its runs are undone: what has changed since, journalled as a whole.
+    /// Whether a document will be made anew, by its `_id`: then others may go on referring to it.
+    package typealias WillBeMade = @Sendable (BSONValue) -> Bool
+
+    /// In this order nothing is taken away that what is still there refers to.
+    private static let order = [
+        ChatCollection.messages, ChatCollection.artifacts, ChatCollection.sessions, ChatCollection.users,
+    ]
+
+    /// The fields that refer to documents of a collection.
+    private static func referrers(_ collection: String) -> [(collection: String, field: String)] {
+        switch collection {
+        case ChatCollection.users:
+            [ChatCollection.sessions, ChatCollection.messages, ChatCollection.artifacts].map { ($0, "user_id") }
+        case ChatCollection.sessions:
+            [ChatCollection.messages, ChatCollection.artifacts].map { ($0, "session_id") }
+        default: []
+        }
+    }
+
+    private static let isReferredTo: Sentence = "others refer to it, and it isn't seeded any more"
+
+    /// What would be taken away, by collection, and what would be left. Changes nothing.
     ///
-    /// A user, or a session, that others refer to, and that isn't to be made anew, is left.
+    /// - Throws: `MongoError`.
+    package func look(_ willBeMade: WillBeMade) async throws -> (changes: [Change], leftovers: [Leftover]) {
+        let totals = Totals()
+        var left: [String: Set<BSONValue>] = [:]
+        for collection in Self.order {
+            left[collection] = try await stays(collection, left, willBeMade)
+            var standing = -(left[collection]?.count ?? 0)
+            for piece in pieces(collection) {
+                let counted = try await database.aggregateAll(
+                    collection, [["$match": .document(piece.filter)], ["$count": "n"]])
+                standing += Int(counted.first?["n"]?.integer ?? 0)
+            }
+            totals.changed(SeedCode.reset, collection, max(standing, 0))
+            note(left[collection] ?? [], collection, totals)
+        }
+        return (totals.changes.filter { $0.changed > 0 }, totals.leftovers)
+    }
+
+    /// Takes away what stands of it, whatever has become of it, journalled as a whole.
     ///
-    /// - Parameters:
-    ///   - kept: Whether the document with an `_id` will be made anew.
-    ///   - run: The run that does it.
+    /// A user, or a session, that others refer to, and that isn't to be made anew, is left, with a count that is right.
+    ///
     /// - Throws: `MongoError`, `EngineError`.
-    package func takeAway(except kept: (BSONValue) -> Bool, _ run: Run) async throws {
-        for (collection, ids) in insertions.ids.sorted(by: { $0.key < $1.key }) {
-            let ids = Array(ids)
-            for start in stride(from: 0, to: ids.count, by: Self.together) {
-                let some = Array(ids[start..<min(start + Self.together, ids.count)])
-                try await takeAway(["_id": ["$in": .array(BSONArray(some))]], collection, kept, run)
+    package func takeAway(_ willBeMade: WillBeMade, _ run: Run) async throws {
+        var left: [String: Set<BSONValue>] = [:]
+        // Sessions that stay, and whose messages go.
+        let shrunk = Mutex<Set<BSONValue>>([])
+        for collection in Self.order {
+            // What refers to others is gone by now, but for what stays.
+            let staying = try await stays(collection, left, willBeMade)
+            left[collection] = staying
+            note(staying, collection, run.totals)
+            let pieces = Mutex(pieces(collection)[...])
+            let total = pieces.withLock { $0.reduce(0) { $0 + $1.count } }
+            let done = WorkDone("taking away \(collection)", of: total, run.progress)
+            try await run.inWorkers(Self.workers) { _ in
+                pieces.withLock { $0.popFirst() }
+            } each: { run, piece in
+                try run.checkpoint()
+                let found = try await run.database.findAll(collection, filter: piece.filter)
+                    .filter { !staying.contains($0["_id"] ?? .null) }
+                let stayed = try await run.remove(found, from: collection, code: SeedCode.reset)
+                run.totals.left(
+                    SeedCode.reset, collection, stayed.count, reason: "changed while it was looked at", samples: stayed)
+                if collection == ChatCollection.messages {
+                    let sessions = found.compactMap { $0["session_id"] }
+                    shrunk.withLock { $0.formUnion(sessions.filter { !contains(ChatCollection.sessions, $0) }) }
+                }
+                done.add(piece.count)
             }
         }
-        for (collection, filter) in insertions.ranges { try await takeAway(filter, collection, kept, run) }
-        try await run.closeAll(of: runs)
+        let recounted = shrunk.withLock { $0 }.union(left[ChatCollection.sessions] ?? [])
+        try await SessionCounts(run).correct(Array(recounted))
     }
 
-    private func takeAway(
-        _ filter: BSONDocument, _ collection: String, _ kept: (BSONValue) -> Bool, _ run: Run
-    ) async throws {
-        let found = try await database.findAll(collection, filter: filter)
-        let unwanted = found.compactMap { $0["_id"] }.filter { !kept($0) }
-        let referred = try await referred(unwanted, collection)
-        run.totals.left(
-            SeedCode.reset, collection, referred.count, reason: "others refer to it, and it isn't seeded any more",
-            samples: referred)
-        let changes = found.filter { !referred.contains($0["_id"] ?? .null) }.map { document in
-            DocumentChange(id: document["_id"] ?? .null, before: document, after: .absent)
-        }
-        for batch in Run.batches(changes) {
-            let missed = try await run.apply(
-                documents: batch, in: collection, code: SeedCode.reset,
-                JournalPosition(position: 0, isRetry: false), RepairSettings())
-            run.totals.left(
-                SeedCode.reset, collection, missed.count, reason: "changed while it was looked at", samples: missed)
-        }
+    private func note(_ staying: Set<BSONValue>, _ collection: String, _ totals: Totals) {
+        totals.left(
+            SeedCode.reset, collection, staying.count, reason: Self.isReferredTo,
+            samples: staying.sorted { "\($0)" < "\($1)" })
     }
 
-    /// Those of some documents that others refer to, which seeding didn't make.
-    private func referred(_ ids: [BSONValue], _ collection: String) async throws -> Set<BSONValue> {
-        let fields: [(String, String)] =
-            switch collection {
-            case ChatCollection.users:
-                [ChatCollection.sessions, ChatCollection.messages, ChatCollection.artifacts].map { ($0, "user_id") }
-            case ChatCollection.sessions:
-                [ChatCollection.messages, ChatCollection.artifacts].map { ($0, "session_id") }
-            default: []
+    /// A number of documents that are looked for together.
+    private struct Piece: Sendable {
+        let filter: BSONDocument
+        let count: Int
+    }
+
+    private func pieces(_ collection: String) -> [Piece] {
+        let ids = Array(insertions.ids[collection] ?? [])
+        return stride(from: 0, to: ids.count, by: Self.together).map { start in
+            let some = ids[start..<min(start + Self.together, ids.count)]
+            return Piece(filter: ["_id": ["$in": .array(BSONArray(some))]], count: some.count)
+        }
+            + (insertions.ranges[collection] ?? []).flatMap { $0.pieces(of: Self.together) }.map {
+                Piece(filter: $0.filter, count: $0.count)
             }
-        guard !ids.isEmpty else { return [] }
-        var referred: Set<BSONValue> = []
-        for (name, field) in fields {
-            let own = BSONArray(insertions.ids[name] ?? [])
-            var filter: BSONDocument = ["_id": ["$nin": .array(own)]]
-            filter.append(field, ["$in": .array(BSONArray(ids))])
-            let ranges = insertions.ranges.filter { $0.collection == name }.map { BSONValue.document($0.filter) }
-            if !ranges.isEmpty { filter.append("$nor", .array(BSONArray(ranges))) }
-            let groups = try await database.aggregateAll(
-                name, [["$match": .document(filter)], ["$group": ["_id": .string("$" + field)]]])
-            referred.formUnion(groups.compactMap { $0["_id"] })
+    }
+
+    /// The documents of a collection that others refer to, which seeding didn't make, and that won't be made anew.
+    ///
+    /// - Parameter left: What stays of the collections before it.
+    private func stays(
+        _ collection: String, _ left: [String: Set<BSONValue>], _ willBeMade: WillBeMade
+    ) async throws -> Set<BSONValue> {
+        guard !pieces(collection).isEmpty else { return [] }
+        var staying: Set<BSONValue> = []
+        for (name, field) in Self.referrers(collection) {
+            var filters = [BSONValue.document(insertions.others(in: name))]
+            if let some = left[name], !some.isEmpty {
+                filters.append(["_id": ["$in": .array(BSONArray(some))]])
+            }
+            let cursor = try await database.client.aggregate(
+                database.namespace(name),
+                pipeline: [["$match": ["$or": .array(BSONArray(filters))]], ["$group": ["_id": .string("$" + field)]]])
+            try await database.client.forEachBatch(of: cursor) { groups in
+                for group in groups {
+                    for id in Self.meant(by: group["_id"]) where contains(collection, id) && !willBeMade(id) {
+                        staying.insert(id)
+                    }
+                }
+            }
         }
-        return referred
+        guard !staying.isEmpty else { return [] }
+        // What isn't there any more doesn't stay.
+        let ids = Array(staying)
+        var standing: Set<BSONValue> = []
+        for start in stride(from: 0, to: ids.count, by: Self.together) {
+            let some = BSONArray(ids[start..<min(start + Self.together, ids.count)])
+            let found = try await database.findAll(
+                collection, filter: ["_id": ["$in": .array(some)]], options: ["projection": ["_id": 1]])
+            standing.formUnion(found.compactMap { $0["_id"] })
+        }
+        return standing
+    }
+
+    /// What a reference may mean: the `_id` that it is, or that its text stands for. The empty text means nothing.
+    private static func meant(by reference: BSONValue?) -> [BSONValue] {
+        guard let reference, reference != "" else { return [] }
+        guard let id = reference.string.flatMap({ ObjectID(hex: $0) }) else { return [reference] }
+        return [reference, .objectID(id)]
     }
 }

@@ -85,12 +85,15 @@ struct UserPlan: Sendable {
 extension UserPlan {
     /// Looks what has to be done about users, several at once. Changes nothing.
     static func make(
-        _ users: [SeedUser], _ database: Database, _ settings: SeedSettings, _ passwords: PasswordWork
+        _ users: [SeedUser], _ database: Database, _ settings: SeedSettings, _ passwords: PasswordWork,
+        without gone: Seeder.Gone
     ) async throws -> [UserPlan] {
         var plans: [UserPlan] = []
         for start in stride(from: 0, to: users.count, by: together) {
             let some = Array(users[start..<min(start + together, users.count)])
-            let found = try await candidates(for: some, database)
+            let found = try await candidates(for: some, database).map { found in
+                found.filter { !gone(ChatCollection.users, $0["_id"] ?? .null) }
+            }
             // Verifying a password takes as long as hashing it: on all cores.
             plans += try await zip(some, found).map { ($0, $1) }.mapTogether { user, found in
                 try await make(user, found, settings, passwords)
@@ -112,7 +115,7 @@ extension UserPlan {
             plan.refuse("\(user.username): its name and its email belong to \(found.count) different users")
             return plan
         }
-        guard document["username"]?.string == user.username else {
+        guard document["username"] == .string(user.username) else {
             let other = document["username"]?.string ?? "without a name"
             plan.refuse("\(user.username): the user `\(other)` has its name in another spelling, its email, or its _id")
             return plan
@@ -130,7 +133,9 @@ extension UserPlan {
         }
         if await !passwords.verify(user.password, hash) {
             plan.setsPassword = settings.resetsPasswords
-            if !settings.resetsPasswords {
+            if settings.resetsPasswords {
+                plan.changed.append("hashed_password")
+            } else {
                 plan.differences.append(
                     Difference(
                         field: "hashed_password",
@@ -186,14 +191,14 @@ extension UserPlan {
         let name = user.username
         if Self.isMissing(found["email"]) {
             after.append("email", .string(user.email))
-        } else if found["email"]?.string != user.email {
+        } else if found["email"] != .string(user.email) {
             differ(
                 "email", .string(user.email), "\(name): has another email than \(user.email) (\(SeedAdvice.update))",
                 settings)
         }
         if Self.isMissing(found["full_name"]) {
             after.append("full_name", .string(user.fullName))
-        } else if found["full_name"]?.string != user.fullName {
+        } else if found["full_name"] != .string(user.fullName) {
             differ(
                 "full_name", .string(user.fullName),
                 "\(name): has another full name than `\(user.fullName)` (\(SeedAdvice.update))", settings)
@@ -262,7 +267,8 @@ package struct SeededUser: Sendable {
     init(_ plan: UserPlan) {
         user = plan.user
         state = plan.state
-        fields = plan.differences.compactMap(\.field) + plan.changed
+        // Of what was updated those fields that were; what stays, though it differs, is told apart.
+        fields = plan.changed.isEmpty ? plan.differences.compactMap(\.field) : plan.changed
         canLogIn = plan.canLogIn
     }
 }

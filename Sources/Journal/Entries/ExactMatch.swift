@@ -43,6 +43,23 @@ package enum ExactMatch {
         return ["$eq": [["$size": ["$setUnion": [found, []]]], ["$size": found]]]
     }
 
+    /// Deletes documents while the whole of each is as given, many by one statement.
+    ///
+    /// As ``document(_:)``, `$eq` ignores the types of numbers, and the size of a document tells most of them apart.
+    static func deleting(_ documents: [BSONDocument]) -> [WriteModel] {
+        stride(from: 0, to: documents.count, by: comparedTogether).map { start in
+            let some = documents[start..<min(start + comparedTogether, documents.count)]
+            let images = BSONArray(some.map { [.document($0), .int32(Int32($0.byteCount))] })
+            return .deleteMany(filter: [
+                "_id": ["$in": .array(BSONArray(some.map { $0["_id"] ?? .null }))],
+                "$expr": ["$in": [["$$ROOT", ["$bsonSize": "$$ROOT"]], ["$literal": .array(images)]]],
+            ])
+        }
+    }
+
+    /// So many documents are deleted by one statement: it compares each with all of them.
+    private static let comparedTogether = 100
+
     /// Matches a document while the whole of it is as given.
     ///
     /// `$eq` ignores the types of numbers; the size of the document tells most of them apart, and the types of the numbers

@@ -75,68 +75,78 @@ struct SeedSession {
         return session.status(run, isWhole: left.isEmpty)
     }
 
+    /// What a reset would do.
+    private struct Reset {
+        let work: Work
+        let taken: (changes: [Change], leftovers: [Leftover])
+
+        var changes: [Change] { (taken.changes + work.changes).sorted() }
+        var changed: Int { changes.reduce(0) { $0 + $1.changed } }
+    }
+
+    /// Looks what a reset would do. Changes nothing.
+    private func lookAtReset(_ seeder: Seeder) async throws -> Reset {
+        let seeded = try await SeededDocuments(database, followsMoves: true)
+        let plan = try await seeder.plan(set, without: seeded.contains)
+        let demo = try demo(plan)
+        return Reset(
+            work: Work(plan: plan, demo: try await demo?.look(session.progress, without: seeded.contains)),
+            taken: try await seeded.look(try willBeMade(plan, demo)))
+    }
+
+    /// Tells the `_id`s of what a reset makes anew from others.
+    private func willBeMade(_ plan: Seeder.Plan, _ demo: DemoSeeder?) throws -> SeededDocuments.WillBeMade {
+        let (wanted, isOfDemo) = (plan.wanted, try demo?.isOwn())
+        return { wanted.contains($0) || isOfDemo?($0) ?? false }
+    }
+
     /// Takes away what seeding has made, and makes what is wanted.
     private func reset() async throws -> ExitStatus {
         let start = ContinuousClock.now
         let seeder = Seeder(database: database, settings: settings)
-        let seeded = try await SeededDocuments(database)
         if change.dryRun {
-            let preview = try await session.preview(undoing: seeded.runs.map { UndoPreview.Selection(run: $0) })
-            let left = preview.all.leftovers.map { ChangeResult.Left($0, session.words) }
+            let looked = try await lookAtReset(seeder)
+            let left = (looked.taken.leftovers + looked.work.leftovers).map { ChangeResult.Left($0, session.words) }
             let result = ChangeResult(
-                command: session.command, database: database.name, run: nil, dryRun: true,
-                changes: Self.takenAway([preview.all]), left: left,
-                seeded: self.result(Work(plan: try await seeder.plan(set), demo: nil)), place: session.console.place,
+                command: session.command, database: database.name, run: nil, dryRun: true, changes: looked.changes,
+                left: left, seeded: self.result(looked.work), place: session.console.place,
                 durationMS: (ContinuousClock.now - start).milliseconds)
             try session.console.print(result, command.options.format)
             return .done
         }
         let makesPublic = set.users.contains { SeedUser.publicPasswords.contains($0.password) }
         let foreign = makesPublic ? try await foreignUsers() : 0
-        var asks = true
-        var undone: [Totals] = []
-        for id in seeded.runs {
-            let run = try await session.change(change, asks: asks) {
-                (1, resetQuestion(foreign))
-            } _: { run, _ in
-                try await Undo(run: run).revert(run: id)
-            }
-            undone.append(run.totals)
-            asks = false
-        }
         var work: Work?
-        let run = try await session.change(change, asks: asks) {
-            (1, resetQuestion(foreign))
+        let run = try await session.change(change) {
+            let looked = try await lookAtReset(seeder)
+            return (looked.changed, resetQuestion(looked, foreign))
         } _: { run, _ in
-            let plan = try await seeder.plan(set)
-            let isDemos = try demo(plan)?.isOwn()
-            try await seeded.takeAway(except: { plan.wanted.contains($0) || isDemos?($0) ?? false }, run)
+            // Read again under the lease: another run may have made something since.
+            let seeded = try await SeededDocuments(database, followsMoves: true)
+            let plan = try await seeder.plan(set, without: seeded.contains)
+            try await seeded.takeAway(try willBeMade(plan, try demo(plan)), run)
             let anew = try await seeder.plan(set)
             try await seeder.apply(anew, run)
             work = Work(plan: anew, demo: try await demo(anew)?.apply(run))
         }
         let left = run.totals.leftovers.map { ChangeResult.Left($0, session.words) }
-        var result = session.result(
-            run, changes: (Self.takenAway(undone) + run.totals.changes).sorted(), left: left, since: start)
+        var result = session.result(run, left: left, since: start)
         result.seeded = work.map { self.result($0) }
         result.place = session.console.place
         try session.console.print(result, command.options.format)
         return session.status(run, isWhole: left.isEmpty)
     }
 
-    private func resetQuestion(_ foreign: Int) -> [String] {
-        var lines = ["This takes away what seeding has made in `\(database.name)` at \(hosts), and makes it anew."]
+    private func resetQuestion(_ looked: Reset, _ foreign: Int) -> [String] {
+        func count(_ changes: [Change]) -> String { Readable.count(changes.reduce(0) { $0 + $1.changed }) }
+        var lines = [
+            "This takes away the \(count(looked.taken.changes)) documents that seeding has made in `\(database.name)` at "
+                + "\(hosts), and makes \(count(looked.work.changes))."
+        ]
         if foreign > 0 {
             lines.append("It holds \(Self.users(foreign)) that seeding didn't make, who stay as they are.")
         }
         return lines
-    }
-
-    /// What undoing has taken away, or would, as one kind of change.
-    private static func takenAway(_ undone: [Totals]) -> [Change] {
-        let sum = Totals()
-        for change in undone.flatMap(\.changes) { sum.changed("seed.reset", change.collection, change.changed) }
-        return sum.changes
     }
 
     /// Who makes the chats that are to be made up.
