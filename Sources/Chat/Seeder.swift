@@ -128,7 +128,9 @@ package struct Seeder: Sendable {
 
     private func insert(_ documents: [BSONDocument], _ collection: String, _ run: Run) async throws {
         for batch in Run.batches(documents) {
-            try await run.insert(batch, into: collection, code: SeedCode.made(collection))
+            try await SeedRefusal.naming(collection) {
+                try await run.insert(batch, into: collection, code: SeedCode.made(collection))
+            }
         }
     }
 }

@@ -9,6 +9,37 @@ struct SeedDemoTests {
     static let sizes = ["--demo", "users=12,sessions=150,messages=9000,artifacts=30"]
     private static let now = ["--now", "2026-11-20T10:30:00Z"]
 
+    @Test("takes for now what most of its sessions say, however odd the others are")
+    func now() async throws {
+        try await withDatabase { database in
+            let sizes = ["seed", "--demo", "users=2,sessions=9,messages=90"]
+            let seeded = try await json(sizes, on: database, expecting: 0)
+            let all = try await database.all("chat_sessions")
+            let odd: [BSONValue] = [.date(.max), .date(.min), "yesterday"]
+            for (session, time) in zip(all, odd) {
+                try await database.update(
+                    "chat_sessions", ["_id": session["_id"] ?? .null], ["$set": ["created_at": time]])
+            }
+            let looked = try await json(sizes + ["--check"], on: database, expecting: 1)
+            #expect(looked.value(at: "seeded", "now") == seeded.value(at: "seeded", "now"))
+            #expect(looked.counts(of: "left", "count") == ["seed.session": ["chat_sessions": 3]], "\(looked)")
+        }
+    }
+
+    @Test("lets those log in whom it names")
+    func logins() async throws {
+        try await withDatabase { database in
+            let file = "users: {bob: {email: bob@example.com, password: s3cret-of-bob}}"
+            let result = try await Tool.run(
+                ["seed", "--from", "-", "--demo", "users=4,sessions=9"] + target(database), input: file)
+            #expect(result.exitCode == 0, "\(result)")
+            #expect(result.output.contains("Log in as alice / alicepass123, testuser / testpass123."), "\(result)")
+            #expect(result.output.contains(/one password: demo\.\S+ \/ demopass123\./), "\(result)")
+            // As many messages for each session as there usually are.
+            #expect(result.output.contains("9 sessions, 900 messages, 0 artifacts of 4 users"), "\(result)")
+        }
+    }
+
     @Test(
         "are clean by `check`, in order, in the past, with lively and quiet sessions",
         arguments: TestServer.Kind.allCases)
@@ -134,7 +165,7 @@ struct SeedDemoTests {
         arguments: [
             "users=-1", "users=1,users=2", "user=1", "users", "users=1;sessions=2", "users=99999999999999999999",
             "users=1e3",
-            "sessions=0", "users=0", "users=200000", "",
+            "sessions=0,messages=5", "users=0", "users=200000", "",
         ])
     func sizes(text: String) async throws {
         let result = try await Tool.run(["seed", "--demo", text, "--uri", "mongodb://127.0.0.1:9/"])

@@ -30,6 +30,42 @@ struct SeedFileTests {
         return try result.json()
     }
 
+    @Test("is compared by bytes, and updated so that no time comes before another")
+    func updated() async throws {
+        try await withDatabase { database in
+            let file = """
+                users: {josé: {email: jose@example.com, password: s3cret-of-jose}}
+                chat_sessions: {old: {user: josé, created: now - 400d, deleted: true}}
+                messages: [{session: old, content: Hello}]
+                """
+            _ = try await seed(file, ["--now", "2026-11-20"], on: database)
+            let later = ["--now", "2026-11-21"]
+            _ = try await seed(file, ["--check"] + later, on: database, expecting: 1)
+            let updated = try await seed(file, ["--update", "--yes"] + later, on: database)
+            #expect(updated["left"]?.array?.isEmpty == true)
+            for name in ["chat_sessions", "messages"] {
+                let document = try await database.one(name, [:])
+                let created = try #require(document["created_at"]?.date)
+                #expect(try #require(document["updated_at"]?.date) >= created, "\(document)")
+                if name == "chat_sessions" { #expect(try #require(document["deleted_at"]?.date) > created) }
+            }
+            try await database.update("users", [:], ["$set": ["full_name": "jose\u{301}"]])
+            let named = try await seed(file, ["--check"] + later, on: database, expecting: 1)
+            let users = try #require(named.value(at: "seeded", "users")?.array?.values.first?.document)
+            #expect(users["fields"] == ["full_name"], "\(named)")
+            // What the application does is no reason to say that another field was written.
+            try await database.update(
+                "users", [:],
+                ["$set": ["hashed_password": "$2b$12$KaYA0LeFDWN7EuFnJMwwfu6uSSEa5vv8pFgxbHkG2loPdDy9JD04a"]])
+            let one = try await seed(file, ["--update", "--yes"] + later, on: database, expecting: 1)
+            #expect(
+                one.value(at: "seeded", "users")?.array?.values.first?.document?["fields"] == ["full_name"], "\(one)")
+            let reset = try await seed(file, ["--reset-passwords", "--yes"] + later, on: database)
+            #expect(
+                reset.value(at: "seeded", "users")?.array?.values.first?.document?["fields"] == ["hashed_password"])
+        }
+    }
+
     @Test("in YAML makes users with sessions and messages, right by `check`", arguments: TestServer.Kind.allCases)
     func makes(kind: TestServer.Kind) async throws {
         try await withDatabase(on: kind) { database in

@@ -168,6 +168,26 @@ struct SeedResetTests {
         }
     }
 
+    @Test("is refused by name where an index of others stands in the way, and can be undone then")
+    func refused() async throws {
+        try await withDatabase { database in
+            _ = try await json(["seed"] + Self.now, on: database, expecting: 0)
+            let before = Set(try await database.all("users"))
+            try await database.update("users", ["username": "alice"], ["$set": ["full_name": "Alicia"]])
+            let other = Sample.user(["full_name": "Alice Example"])
+            try await database.run(["insert": "users", "documents": [.document(other)]])
+            try await database.run([
+                "createIndexes": "users", "indexes": [["key": ["full_name": 1], "name": "own", "unique": true]],
+            ])
+            let result = try await Tool.run(
+                ["seed", "--reset", "--yes", "--allow-here"] + Self.now + target(database))
+            #expect(result.exitCode == 4 && result.errors.contains("`users` refuses a document"), "\(result)")
+            _ = try await json(["runs", "undo", "latest", "--yes"], on: database, expecting: 0)
+            try await database.update("users", ["username": "alice"], ["$set": ["full_name": "Alice Example 2"]])
+            #expect(try await database.all("users").count == before.count + 1)
+        }
+    }
+
     @Test("writes nothing where it only checks, and says what is missing")
     func check() async throws {
         try await withDatabase { database in

@@ -45,6 +45,22 @@ struct SeedScenarioTests {
         }
     }
 
+    @Test("that are broken are made beside the guard, over and over", arguments: TestServer.Kind.allCases)
+    func guarded(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            _ = try await json(["seed"], on: database, expecting: 0)
+            _ = try await json(["migrate", "up", "--offline", "--yes"], on: database, expecting: 0)
+            for _ in 1...2 {
+                let seeded = try await json(
+                    ["seed", "--reset", "--scenario", "broken", "--yes"], on: database, expecting: 0)
+                let found = try await json(
+                    ["check", "--settle", "0", "--only", "id,ref,field,count,last"], on: database, expecting: 1)
+                #expect(Self.counts(seeded.value(at: "seeded", "truth")) == found.counts(of: "findings", "count"))
+                _ = try await json(["repair", "all", "--offline", "--yes"], on: database, expecting: 1)
+            }
+        }
+    }
+
     @Test("that are broken can be repaired as the incident is, and every user of them logs in")
     func practice() async throws {
         try await withDatabase { database in

@@ -31,8 +31,8 @@ package struct DemoRecipe: Sendable, Equatable {
 
     /// Sets sizes as somebody has written them.
     ///
-    /// - Parameter text: Such as `users=100,sessions=1000,messages=100000`; what isn't said stays as it is, artifacts follow
-    ///   the sessions.
+    /// - Parameter text: Such as `users=100,sessions=1000,messages=100000`; messages and artifacts that aren't said
+    ///   follow the sessions, what else isn't said stays as it is.
     /// - Throws: ``Objection``.
     package mutating func resize(_ text: String) throws(Objection) {
         var given: [String: Int] = [:]
@@ -51,8 +51,13 @@ package struct DemoRecipe: Sendable, Equatable {
                 throw Objection(description: "`\(pair[0])` stands there twice")
             }
         }
+        let perSession = (messages: messages, sessions: max(sessions, 1))
         users = given["users"] ?? users
-        sessions = given["sessions"] ?? sessions
+        if let number = given["sessions"] {
+            sessions = number
+            // The largest number of sessions times the most messages that a situation has fits an Int.
+            messages = min(number * perSession.messages / perSession.sessions, Self.most)
+        }
         messages = given["messages"] ?? messages
         artifacts = given["artifacts"] ?? (given["sessions"] == nil ? artifacts : sessions / 10)
         if sessions == 0 && messages + artifacts > 0 {

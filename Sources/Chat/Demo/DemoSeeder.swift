@@ -129,10 +129,14 @@ package struct DemoSeeder: Sendable {
     /// Buffers that wait for the next piece; each worker has one at a time.
     private final class Buffers: Sendable {
         private let waiting = Mutex<[BSONRows]>([])
+        private let isUnvalidated: Bool
+
+        init(isUnvalidated: Bool) { self.isUnvalidated = isUnvalidated }
 
         func take(_ part: DemoPart, _ count: Int) -> BSONRows {
             waiting.withLock { $0.popLast() }
-                ?? NumberedDocuments.rows(into: part.collection, capacity: part.usualBytes * count)
+                ?? NumberedDocuments.rows(
+                    into: part.collection, isUnvalidated: isUnvalidated, capacity: part.usualBytes * count)
         }
 
         func giveBack(_ rows: BSONRows) { waiting.withLock { $0.append(rows) } }
@@ -149,7 +153,7 @@ package struct DemoSeeder: Sendable {
             let total = chats.count(part)
             let done = WorkDone("\(run == nil ? "looking at" : "making") \(part.collection)", of: total, progress)
             let next = Mutex(0)
-            let buffers = Buffers()
+            let buffers = Buffers(isUnvalidated: isDamage)
             let take: @Sendable () -> Piece? = {
                 next.withLock { next in
                     guard next < total else { return nil }
@@ -205,7 +209,7 @@ package struct DemoSeeder: Sendable {
                     }
                 }
             }
-            if let run { try await run.insert(missing, into: collection, code: SeedCode.made(collection)) }
+            if let run { try await insert(missing, collection, run) }
         }
     }
 
@@ -226,8 +230,10 @@ package struct DemoSeeder: Sendable {
             guard let run else { return }
             var rows = buffers.take(piece.part, piece.numbers.count)
             chats.write(piece.part, piece.numbers, to: &rows)
-            try await run.insert(
-                numbered: NumberedDocuments(rows, first: first, into: collection, code: SeedCode.made(collection)))
+            try await SeedRefusal.naming(collection) {
+                try await run.insert(
+                    numbered: NumberedDocuments(rows, first: first, into: collection, code: SeedCode.made(collection)))
+            }
             buffers.giveBack(rows)
             return
         }
@@ -250,8 +256,20 @@ package struct DemoSeeder: Sendable {
         }
         outcome.withLock { $0.missing[collection, default: 0] += missing.count }
         guard let run else { return }
-        for batch in Run.batches(missing) {
-            try await run.insert(batch, into: collection, code: SeedCode.made(collection))
+        for batch in Run.batches(missing) { try await insert(batch, collection, run) }
+    }
+
+    /// Whether what is made is what the guard keeps out: it is there to practise on.
+    private var isDamage: Bool { recipe.scenario == .broken }
+
+    private func insert(_ documents: [BSONDocument], _ collection: String, _ run: Run) async throws {
+        let code = SeedCode.made(collection)
+        try await SeedRefusal.naming(collection) {
+            if isDamage {
+                try await run.insert(unvalidated: documents, into: collection, code: code)
+            } else {
+                try await run.insert(documents, into: collection, code: code)
+            }
         }
     }
 

@@ -102,6 +102,8 @@ package struct JournalEntry: Sendable {
     /// Whether nobody else wrote when it was made. Where nobody does now it may be sent again after all; what a run that has
     /// lost its lease still sends then meets what stands already.
     package var isOffline = false
+    /// Whether what it inserts may be what a validator refuses.
+    package var isUnvalidated = false
     /// What every document has to match still when it is changed, of an entry that sets the fields of all to the same values.
     package var filter: BSONDocument?
     /// The number of the entry, of the run that is undone, that this one undoes.
@@ -122,6 +124,7 @@ extension JournalEntry {
         if isRetry { document.append("retry", true) }
         if isOnce { document.append("once", true) }
         if isOffline { document.append("offline", true) }
+        if isUnvalidated { document.append("unvalidated", true) }
         if let filter { document.append("filter", .document(filter)) }
         if let undoes { document.append("undoes", .int64(undoes)) }
         if !also.isEmpty { document.append("also", .array(BSONArray(also.map { .string($0) }))) }
@@ -147,6 +150,7 @@ extension JournalEntry {
             again: try fields.read("again", .array) ?? [], isUndone: try fields.read("undone", .objectID) != nil,
             isRetry: try fields.read("retry", .flag) ?? false, position: try fields.read("position", .number),
             isOnce: try fields.read("once", .flag) ?? false, isOffline: try fields.read("offline", .flag) ?? false,
+            isUnvalidated: try fields.read("unvalidated", .flag) ?? false,
             filter: try fields.read("filter", .document), undoes: undoes,
             earlier: try fields.read("earlier", .documents) ?? [])
     }

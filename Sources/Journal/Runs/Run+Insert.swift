@@ -13,13 +13,22 @@ extension Run {
         try await insert(documents, into: collection, code: code, nil)
     }
 
+    /// The same of documents that a validator may refuse.
+    package func insert(
+        unvalidated documents: [BSONDocument], into collection: String, code: String
+    ) async throws {
+        try await insert(documents, into: collection, code: code, nil, isUnvalidated: true)
+    }
+
     /// The same, for a command of a step's file.
     package func insert(
-        _ documents: [BSONDocument], into collection: String, code: String, _ position: JournalPosition?
+        _ documents: [BSONDocument], into collection: String, code: String, _ position: JournalPosition?,
+        isUnvalidated: Bool = false
     ) async throws {
         guard !documents.isEmpty else { return }
         var entries = makeEntries([(collection, code, .insert(documents), nil)])
         entries[0].note(position)
+        entries[0].isUnvalidated = isUnvalidated
         try await append(entries)
         // It may make the collection.
         defer { database.catalog.forgetIndexes(of: collection) }
@@ -33,7 +42,8 @@ extension Run {
     func execute(insertion entry: JournalEntry, _ documents: [BSONDocument], isResumed: Bool = false) async throws {
         // Acknowledged only: the entry's end, and the step's or the run's, are durable no sooner than the documents are.
         let result = try await writer.bulkWriteCollectingErrors(
-            database.namespace(entry.collection), documents.map { .insert($0) }, concern: .acknowledged)
+            database.namespace(entry.collection), documents.map { .insert($0) }, concern: .acknowledged,
+            bypassValidation: entry.isUnvalidated)
         let present =
             isResumed && !result.writeErrors.isEmpty
             ? try await self.documents(documents.map { $0["_id"] ?? .null }, in: entry.collection) : [:]
@@ -60,8 +70,6 @@ extension Run {
             counts.count(entry, documents.count - refused.count)
         }
         try await setState(refused.count < documents.count ? .done : .abandoned, of: [entry])
-        throw MongoError(
-            error.code == MongoError.ServerCode.duplicateKey ? .duplicateKey : .server, error.message,
-            code: error.code)
+        throw MongoError(MongoError.kind(ofServerCode: error.code), error.message, code: error.code)
     }
 }

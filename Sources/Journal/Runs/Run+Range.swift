@@ -16,13 +16,15 @@ package struct NumberedDocuments: Sendable {
     ///
     /// - Parameters:
     ///   - collection: Where to.
+    ///   - isUnvalidated: Whether a validator may refuse them.
     ///   - capacity: The bytes to make room for.
-    package static func rows(into collection: String, capacity: Int) -> BSONRows {
-        let command: BSONDocument = [
+    package static func rows(into collection: String, isUnvalidated: Bool = false, capacity: Int) -> BSONRows {
+        var command: BSONDocument = [
             "insert": .string(collection), "ordered": false,
             // The entry's end, which is written after them, is durable no sooner than the documents are.
             "writeConcern": .document(WriteConcern.acknowledged.document),
         ]
+        if isUnvalidated { command.append("bypassDocumentValidation", true) }
         return BSONRows(in: command, as: "documents", capacity: capacity)
     }
 

@@ -63,7 +63,7 @@ extension ExitStatus {
         case let failure as FileCheckStore.Failure: self = failure.isUnreadable ? .localIO : .badInput
         case is PasswordHash.Failure: self = .badInput
         case let error as SandboxError: self.init(sandbox: error.kind)
-        case is DemoSeeder.Objection: self = .refused
+        case is DemoSeeder.Objection, is SeedRefusal: self = .refused
         default: self = .internalError
         }
     }

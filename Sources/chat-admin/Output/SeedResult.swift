@@ -59,7 +59,7 @@ struct SeedResult: Encodable {
         kept = plan.kept.merging(outcome?.kept ?? [:], uniquingKeysWith: +)
         truth = outcome.flatMap { $0.truth.isEmpty ? nil : $0.truth }
         demo = recipe.map { recipe in
-            let first = all.dropFirst(named).first { $0.canLogIn }
+            let first = all.first { $0.canLogIn && $0.user.password == SeedUser.demoPassword }
             return Demo(
                 scenario: recipe.scenario.rawValue, users: recipe.users, sessions: recipe.sessions,
                 messages: recipe.messages, artifacts: recipe.artifacts, login: first?.user.username)
@@ -67,7 +67,9 @@ struct SeedResult: Encodable {
         seed = settings.seed
         now = TimeText.iso8601(outcome?.now ?? settings.now)
         self.users = users.map(User.init)
-        let known = users.filter { $0.canLogIn && SeedUser.publicPasswords.contains($0.user.password) }
+        // Also those whom chats belong to, though nobody named them.
+        let owners = all.dropFirst(named).filter { $0.user.password != SeedUser.demoPassword }
+        let known = (users + owners).filter { $0.canLogIn && SeedUser.publicPasswords.contains($0.user.password) }
         logins = Dictionary(known.map { ($0.user.username, $0.user.password) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -87,11 +89,11 @@ struct SeedResult: Encodable {
                 [user.username, user.email, user.role, state(of: user, dryRun: dryRun)]
             })
         if users.count > Self.mostUsers { lines.append("  and \(Readable.count(users.count - Self.mostUsers)) more") }
-        let known = users.filter { logins[$0.username] != nil }.prefix(Self.mostLogins)
+        let known = logins.keys.sorted().prefix(Self.mostLogins)
         if !known.isEmpty, !dryRun {
             lines.append(
                 "Log in as "
-                    + known.map { PlainText.tied("\($0.username) / \(logins[$0.username] ?? "")") }
+                    + known.map { PlainText.tied("\($0) / \(logins[$0] ?? "")") }
                     .joined(separator: ", ") + ".")
         }
         if let demo {
