@@ -147,6 +147,16 @@ extension ApplicationFolder {
             testDescription: "the compose file before chat-admin.yaml",
             files: ["chat-admin.yaml": "uri: mongodb://127.0.0.1:9/weaker", "compose.yaml": usual], words: usualLine),
         ApplicationFolder(
+            testDescription: "a service that extends another of the same file",
+            files: [
+                "compose.yaml": """
+                services:
+                  base: {environment: {MONGO_HOST: mongo, MONGO_DATABASE_NAME: folder}}
+                  api: {extends: {service: base}, environment: {MONGO_PORT: 27017}}
+                  mongo: {image: mongo, ports: ["<port>:27017"]}
+                """
+            ], words: usualLine),
+        ApplicationFolder(
             testDescription: "the application's default",
             files: ["compose.yaml": nameless],
             words: line("database", nil, "MONGO_HOST in compose.yaml")),
@@ -182,6 +192,26 @@ extension ApplicationFolder {
     }
 
     static let refused: [ApplicationFolder] = [
+        ApplicationFolder(
+            testDescription: "a part of another file",
+            files: ["compose.yaml": "# mongo\ninclude: [base.yaml]\nservices: {web: {image: nginx}}\n"],
+            words: "compose.yaml, line 2: `include`, isn't read, and nothing else says where the database is"),
+        ApplicationFolder(
+            testDescription: "a service of another file",
+            files: ["compose.yaml": "services:\n  mongo:\n    extends: {file: base.yaml, service: mongo}\n"],
+            words: "compose.yaml, line 3: `extends` of the service `mongo`, isn't read"),
+        ApplicationFolder(
+            testDescription: "variables in a file that isn't there",
+            files: ["compose.yaml": "services:\n  api: {env_file: .env.mongo}\n"],
+            words: "compose.yaml, line 2: the file .env.mongo of `env_file`, which isn't there, isn't read"),
+        ApplicationFolder(
+            testDescription: "a MongoDB alone, at a port of its own",
+            files: ["compose.yaml": "services:\n  db: {image: 'mongo:7', ports: ['27999:27017']}\n"],
+            words: "the service `db` is a MongoDB, and no service says with MONGO_HOST"),
+        ApplicationFolder(
+            testDescription: "one of many ports",
+            files: variant("<port>:27017", becomes: "27000-27100:27017"),
+            words: "docker compose port mongo 27017"),
         ApplicationFolder(
             testDescription: "no published port", files: api(""),
             words: "compose.yaml, line 2: the service `mongo` doesn't publish its port 27017, so it can't be reached"),

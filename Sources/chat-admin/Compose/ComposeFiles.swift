@@ -16,16 +16,20 @@ enum ComposeFiles {
     /// Reads the services.
     ///
     /// - Parameter interpolation: Replaces the variables in the names of files.
-    /// - Returns: The services with what their `env_file`s hold, in their order; none where there is no file, or one in
-    ///   which no MongoDB is mentioned: such a one isn't even looked into, whatever is wrong with it.
+    /// - Returns: The services with what their `env_file`s hold, in their order, and what isn't looked into; none where
+    ///   there is no file, or one in which no MongoDB is mentioned: such a one isn't even looked into, whatever is wrong
+    ///   with it.
     /// - Throws: ``Failure``.
-    static func services(_ interpolation: Interpolation) async throws -> [ComposeService] {
-        guard let main = try await first(names) else { return [] }
+    static func services(_ interpolation: Interpolation) async throws -> (all: [ComposeService], unread: [ComposeText])
+    {
+        guard let main = try await first(names) else { return ([], []) }
         var files = [main]
         if let other = try await first(overrideNames) { files.append(other) }
-        guard files.contains(where: { $0.text.lowercased().contains("mongo") }) else { return [] }
+        guard files.contains(where: { $0.text.lowercased().contains("mongo") }) else { return ([], []) }
         var services: [ComposeService] = []
+        var unread: [ComposeText] = []
         for file in files {
+            unread += try includes(in: file.text, file.name)
             for service in try Self.services(in: file.text, file.name) {
                 if let index = services.firstIndex(where: { $0.name == service.name }) {
                     services[index].merge(service)
@@ -34,16 +38,39 @@ enum ComposeFiles {
                 }
             }
         }
+        try extend(&services)
         for index in services.indices {
             let paths = services[index].environmentFiles
             // The last one is the strongest, and what is taken first stays.
             for path in paths.reversed() {
                 let name = try path.filled(interpolation, "a path in `env_file`")
-                guard let variables = try await Self.variables(in: name, namedBy: path) else { continue }
+                guard let variables = try await Self.variables(in: name, namedBy: path) else {
+                    services[index].note(missing: path, name)
+                    continue
+                }
                 services[index].take(variables, from: name)
             }
         }
-        return services
+        return (services, unread + services.flatMap(\.unread))
+    }
+
+    /// Gives services what those have that they extend, and those in turn.
+    private static func extend(_ services: inout [ComposeService]) throws {
+        for index in services.indices {
+            var seen: Set = [services[index].name]
+            var next = services[index].base
+            while let name = next, seen.insert(name).inserted {
+                guard let other = services.first(where: { $0.name == name }) else { break }
+                services[index].extend(other)
+                next = other.base
+            }
+        }
+    }
+
+    /// What a file takes from others, by `include`.
+    private static func includes(in text: String, _ file: String) throws -> [ComposeText] {
+        guard let node = (try? YAMLNode(parsing: text))?["include"], !node.isNull else { return [] }
+        return [ComposeText(text: "`include`", file: file, line: node.line)]
     }
 
     /// Reads a file's services.

@@ -19,6 +19,12 @@ struct ComposeService {
     private(set) var ports: [Port] = []
     /// Other names that it has for other services.
     private(set) var aliases: [ComposeText] = []
+    /// What it is made of that isn't looked into, such as `extends` from another file.
+    private(set) var unread: [ComposeText] = []
+    /// The service of the same file that it begins as.
+    private(set) var base: String?
+    /// The program that it runs, if it is said.
+    private(set) var image: String?
     /// Whether it is started only where a profile is asked for.
     private(set) var hasProfiles = false
     /// Whether it has this machine's ports for its own.
@@ -37,6 +43,13 @@ struct ComposeService {
         environmentFiles = try Self.environmentFiles(node["env_file"], of: name, file)
         ports = try Self.ports(node["ports"], of: name, file)
         aliases = Self.aliases(node, file)
+        image = node["image"]?.text
+        if let extended = node["extends"], !extended.isNull {
+            base = extended.text ?? (extended["file"] == nil ? extended["service"]?.text : nil)
+            if base == nil {
+                unread.append(ComposeText(text: "`extends` of the service `\(name)`", file: file, line: extended.line))
+            }
+        }
         hasProfiles = node["profiles"]?.items?.isEmpty == false
         isOnHostNetwork = node["network_mode"]?.text == "host"
     }
@@ -48,8 +61,35 @@ struct ComposeService {
         environmentFiles += other.environmentFiles
         ports = other.ports + ports
         aliases += other.aliases
+        unread += other.unread
+        base = other.base ?? base
+        image = other.image ?? image
         hasProfiles = hasProfiles || other.hasProfiles
         isOnHostNetwork = isOnHostNetwork || other.isOnHostNetwork
+    }
+
+    /// Takes what it doesn't say itself from the service that it extends
+    /// (https://docs.docker.com/reference/compose-file/services/#extends).
+    mutating func extend(_ other: ComposeService) {
+        environment.merge(other.environment) { own, _ in own }
+        environmentFiles = other.environmentFiles + environmentFiles
+        ports += other.ports
+        unread += other.unread
+        image = image ?? other.image
+    }
+
+    /// Notes that a file of variables isn't there.
+    mutating func note(missing file: ComposeText, _ name: String) {
+        unread.append(
+            ComposeText(text: "the file \(name) of `env_file`, which isn't there", file: file.file, line: file.line))
+    }
+
+    /// Whether it looks like a MongoDB server.
+    var isMongoDB: Bool {
+        guard let image else { return false }
+        let name = image.split(separator: "/").last?.prefix { $0 != ":" && $0 != "@" } ?? ""
+        return ["mongo", "mongodb", "mongodb-community-server", "mongodb-enterprise-server", "percona-server-mongodb"]
+            .contains(String(name))
     }
 
     /// Takes variables of a file that `env_file` names: they are weaker than its own.

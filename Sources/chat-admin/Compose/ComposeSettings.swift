@@ -14,9 +14,27 @@ struct ComposeSettings {
     /// - Returns: nil where there is none about MongoDB.
     /// - Throws: ``Failure``.
     static func inFolder(_ interpolation: Interpolation) async throws -> ComposeSettings? {
-        let services = try await ComposeFiles.services(interpolation)
-        return services.isEmpty ? nil : ComposeSettings(services, interpolation)
+        let (services, unread) = try await ComposeFiles.services(interpolation)
+        guard !services.isEmpty || !unread.isEmpty else { return nil }
+        var settings = ComposeSettings(services, interpolation)
+        settings.unread = unread.first
+        return settings
     }
+
+    /// Something that isn't looked into, and may say where the database is.
+    private(set) var unread: ComposeText?
+
+    /// Where the only MongoDB among the services is published, where that isn't where it is looked for by default.
+    func onlyServer() throws -> (place: String, address: Address)? {
+        let servers = services.filter { $0.isMongoDB && !$0.hasProfiles }
+        guard let server = servers.first, servers.count == 1, !server.ports.isEmpty,
+            let address = try address(of: server.name, Self.port),
+            (address.host, address.port) != ("127.0.0.1", Self.port)
+        else { return nil }
+        return ("\(ComposeText.place(server.file, server.line)): the service `\(server.name)`", address)
+    }
+
+    private static let port = 27_017
 
     /// Takes services as they were read.
     init(_ services: [ComposeService], _ interpolation: Interpolation) {
@@ -162,9 +180,6 @@ extension ComposeSettings {
             case nil: break
             }
         }
-        if let published = ports.first(where: { $0.isPublished(at: port) }) {
-            return Address(host, published.target.lowerBound, published.reachable, port, "published port")
-        }
         let place = ComposeText.place(service.file, service.line)
         if isChosen {
             throw Failure(
@@ -172,6 +187,9 @@ extension ComposeSettings {
                 "\(place): Docker chooses the port at which it publishes \(port) of the service `\(service.name)`. Give it "
                     + "one, such as \"127.0.0.1:\(port):\(port)\", or ask `docker compose port \(service.name) \(port)` "
                     + "and name the server with --uri.")
+        }
+        if let published = ports.first(where: { $0.isPublished(at: port) }) {
+            return Address(host, published.target.lowerBound, published.reachable, port, "published port")
         }
         throw Failure(
             .configuration,

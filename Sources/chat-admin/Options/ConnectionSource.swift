@@ -143,6 +143,18 @@ struct ConnectionSource {
                 "The variable \(stranger.place), names a MongoDB, but isn't read. Name the server as this machine reaches "
                     + "it, with CHAT_ADMIN_URI or --uri.")
         }
+        if let unread = compose?.unread {
+            throw Failure(
+                .configuration,
+                "\(unread.place): \(unread.text), isn't read, and nothing else says where the database is. "
+                    + "Name the server with CHAT_ADMIN_URI or --uri.")
+        }
+        if let (place, address) = try compose?.onlyServer() {
+            throw Failure(
+                .configuration,
+                "\(place) is a MongoDB, and no service says with MONGO_HOST that it is the application's. If it is, name it: "
+                    + "--uri mongodb://\(address.host):\(address.port), and the database with --database.")
+        }
         return Server(connection: try parse("mongodb://127.0.0.1:27017", from: "the default"), source: nil)
     }
 
