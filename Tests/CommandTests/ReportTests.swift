@@ -142,6 +142,12 @@ struct ReportTests {
         #expect(refused.exitCode == 64 && refused.errors.contains("--now must be a date"), "\(refused)")
     }
 
+    @Test("goes back as far as a number with a unit says: without one it would be seconds", arguments: ["90", "0", "1.5"])
+    func unit(since: String) async throws {
+        let refused = try await Tool.run(["report", "-", "--since", since, "--uri", "mongodb://127.0.0.1:1"])
+        #expect(refused.exitCode == 64 && refused.errors.contains("--since needs a unit, such as 90d"), "\(refused)")
+    }
+
     @Test("is of the beginning of a day in UTC, or of a moment with a zone")
     func moments() async throws {
         try await withDatabase { database in

@@ -25,7 +25,7 @@ struct Report: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("Where to write it; - for standard output.", valueName: "file.html"))
     var file: String
 
-    @Option(help: ArgumentHelp("How far back it goes.", valueName: "duration"))
+    @Option(help: ArgumentHelp("How far back it goes, such as 90d or 36h.", valueName: "duration"))
     var since = Span(90 * 86_400)
 
     @Option(
@@ -42,6 +42,10 @@ struct Report: AsyncParsableCommand {
 
     func validate() throws {
         if let objection = Seconds.objection("--since", to: since) { throw ValidationError(objection) }
+        // Of 90 seconds there is no history: whoever leaves the unit out means days.
+        if since.isBare {
+            throw ValidationError("--since needs a unit, such as 90d or 36h: a number alone would be seconds.")
+        }
         if let now, Self.time(now) == nil {
             throw ValidationError(
                 "--now must be a date, such as 2027-03-31 or 2027-03-31T09:00:00Z; there is no `\(now)`.")

@@ -3,6 +3,8 @@ internal import ArgumentParser
 /// A length of time on the command line: seconds (`90`, `0.5`), or numbers with units (`90s`, `5m`, `1h30m`, `2d`).
 struct Span: ExpressibleByArgument, CustomStringConvertible {
     let seconds: Double
+    /// Whether it was given as a number alone.
+    private(set) var isBare = false
 
     /// As libraries take it.
     var duration: Duration { .seconds(seconds) }
@@ -12,6 +14,7 @@ struct Span: ExpressibleByArgument, CustomStringConvertible {
     init?(argument: String) {
         if let seconds = Double(argument), seconds.isFinite {
             self.seconds = seconds
+            isBare = true
             return
         }
         let units: [(name: Character, seconds: Double)] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)]
@@ -32,7 +35,10 @@ struct Span: ExpressibleByArgument, CustomStringConvertible {
         seconds = total
     }
 
+    /// As it can be given: `90d` for whole days, else a number of seconds.
     var description: String {
-        seconds == seconds.rounded() && abs(seconds) < 1e15 ? "\(Int(seconds))" : "\(seconds)"
+        let days = seconds / 86_400
+        if days >= 1, days == days.rounded(), days < 1e9 { return "\(Int(days))d" }
+        return seconds == seconds.rounded() && abs(seconds) < 1e15 ? "\(Int(seconds))" : "\(seconds)"
     }
 }
