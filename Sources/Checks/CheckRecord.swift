@@ -80,7 +80,7 @@ package struct CheckRecord: Sendable {
     ) throws {
         (number, at, durationMS) = (1, now, duration)
         (self.toolVersion, self.serverVersion) = (toolVersion, serverVersion)
-        (mode, self.coverage) = (coverage == nil ? "full" : "incremental", coverage)
+        (mode, self.coverage) = (coverage == nil ? "full" : Self.incrementalMode, coverage)
         self.codes = codes.map(\.rawValue).sorted()
         (isComplete, unchecked) = (report.unchecked.isEmpty, report.unchecked)
         items = try report.findings.map { finding in
@@ -105,6 +105,12 @@ extension CheckRecord {
 
     /// Gives it another time, for what was found meanwhile: what was found before was found when it was.
     package mutating func update(at time: Int64) { at = time }
+
+    /// What ``mode`` is of a check that looked at what has changed alone.
+    package static let incrementalMode = "incremental"
+
+    /// Whether it looked for everything that this version looks for.
+    package var isOfAllCodes: Bool { Set(FindingCode.allCases.map(\.rawValue)).isSubset(of: codes) }
 
     /// What marks a record among the documents of `chat_admin.checks`.
     static let kind = "check"

@@ -1,4 +1,5 @@
 import BSON
+import Consistency
 import Foundation
 import TestSupport
 import Testing
@@ -70,6 +71,26 @@ struct CheckRecordTests {
             #expect(cut.exitCode == 5, "\(cut)")
             let last = try await json(["check", "--record", "--fail-on", "new"], on: database, expecting: 0)
             #expect(last["resolved"]?.array?.isEmpty == true, "\(last)")
+        }
+    }
+
+    @Test("are listed with what they looked for, where that wasn't everything, or what had changed alone")
+    func listed() async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            let more = FindingCode.allCases.map(\.rawValue).filter { $0 != "count.wrong" }.joined(separator: ",")
+            for arguments in [[], ["--only", "ref,id.empty"], ["--only", more], ["--incremental"]] {
+                _ = try await json(["check", "--record"] + arguments, on: database, expecting: 0)
+            }
+            let text = try await Tool.run(["check", "history"] + target(database))
+            let ends = text.output.split(separator: "\n").map { $0.split(separator: "  ").last.map(String.init) ?? "" }
+            #expect(ends == ["incremental", "all but count.wrong", "only id.empty, ref", "baseline"], "\(text)")
+            let result = try await Tool.run(["check", "history", "--format", "json"] + target(database))
+            #expect(try await SchemaTests.objections(to: result.output, "check-history") == "")
+            let checks = try result.json()["checks"]?.array?.values.compactMap(\.document) ?? []
+            #expect(checks.map { $0["mode"]?.string } == ["incremental", "full", "full", "full"])
+            #expect(checks.map { $0["only"] == nil } == [true, false, false, true])
+            #expect(checks[2]["only"]?.array?.values.count == 7, "\(checks[2])")
         }
     }
 

@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import BSON
 internal import Checks
-internal import Consistency
 internal import Journal
 internal import MigrationEngine
 internal import Migrations
@@ -110,7 +109,7 @@ struct Report: AsyncParsableCommand {
                     since: item.since)
             },
             new: record.new, resolved: record.resolved, sizes: record.sizes,
-            codes: Set(record.codes) == Set(FindingCode.allCases.map(\.rawValue)) ? nil : Set(record.codes))
+            codes: record.isOfAllCodes ? nil : Set(record.codes))
     }
 
     private static func row(_ run: RunRecord) -> ReportData.Run {

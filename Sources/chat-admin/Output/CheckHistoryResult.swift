@@ -1,4 +1,5 @@
 internal import Checks
+internal import Consistency
 internal import Journal
 
 /// What `check history` prints.
@@ -7,6 +8,8 @@ struct CheckHistoryResult: CommandResult {
         let number: Int64
         let at: String
         let mode: String
+        /// The codes that it looked for; nil for all.
+        let only: [String]?
         let complete: Bool
         let baseline: Bool
         let findings: Int
@@ -20,6 +23,7 @@ struct CheckHistoryResult: CommandResult {
         init(_ record: CheckRecord) {
             number = record.number
             at = TimeText.iso8601(record.at)
+            only = record.isOfAllCodes ? nil : record.codes
             (mode, complete, baseline) = (record.mode, record.isComplete, record.isBaseline)
             findings = record.items.reduce(0) { $0 + $1.count }
             (new, resolved, exitCode) = (record.new, record.resolved, record.exitCode)
@@ -36,13 +40,45 @@ struct CheckHistoryResult: CommandResult {
         guard !checks.isEmpty else { return ["No check of \(database) was recorded; `check --record` does so."] }
         return TextTable.lines(
             checks.map { check in
-                let state = check.complete ? (check.baseline ? "baseline" : "") : "not everything was looked at"
                 return [
                     "\(check.number)", check.at,
                     PlainText.tied("took \(Readable.duration(milliseconds: check.durationMS))"),
                     PlainText.tied("\(Readable.count(check.findings)) finding\(check.findings == 1 ? "" : "s")"),
-                    "\(Readable.count(check.new)) new", "\(Readable.count(check.resolved)) resolved", state,
+                    "\(Readable.count(check.new)) new", "\(Readable.count(check.resolved)) resolved",
+                    check.remarks.joined(separator: "; "),
                 ]
             }, indent: "")
+    }
+}
+
+extension CheckHistoryResult.Item {
+    /// What tells it from a check that looked at everything, and was compared with another one.
+    fileprivate var remarks: [String] {
+        var remarks: [String] = []
+        if !complete { remarks.append("not everything was looked at") } else if baseline { remarks.append("baseline") }
+        if mode == CheckRecord.incrementalMode { remarks.append("incremental") }
+        if let only { remarks.append(FindingCode.part(only)) }
+        return remarks
+    }
+}
+
+extension FindingCode {
+    /// Which part of all codes some are: `only ref, id.empty`, or, where that is shorter, `all but count.wrong`.
+    fileprivate static func part(_ codes: [String]) -> String {
+        let others = allCases.map(\.rawValue).filter { !codes.contains($0) }
+        return others.count < codes.count
+            ? "all but \(named(others).joined(separator: ", "))" : "only \(named(codes).joined(separator: ", "))"
+    }
+
+    /// Codes as --only takes them: by their kind, such as `ref`, where there are several of it and all are meant.
+    private static func named(_ codes: [String]) -> [String] {
+        var names: [String] = []
+        for code in codes {
+            let kind = String(code.prefix { $0 != "." })
+            let ofKind = allCases.map(\.rawValue).filter { $0.hasPrefix("\(kind).") }
+            let name = ofKind.count > 1 && ofKind.allSatisfy(codes.contains) ? kind : code
+            if !names.contains(name) { names.append(name) }
+        }
+        return names
     }
 }
