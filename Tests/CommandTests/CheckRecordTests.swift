@@ -174,6 +174,47 @@ struct CheckRecordTests {
         }
     }
 
+    @Test("warn of what is accepted and wasn't found: an _id may be misspelt", arguments: [false, true])
+    func notFound(isFile: Bool) async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            try await Self.insert("6909f8dc21be47afd1d83101", database)
+            let path = FileManager.default.temporaryDirectory.path + "/accepted-\(UUID().uuidString).json"
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            let place = isFile ? ["--record-file", path] : []
+            func warnings(_ finding: String, _ ids: String...) async throws -> [String] {
+                let arguments =
+                    ["check", "accept", finding, "--reason", "x", "--until", "forever", "--format", "json"] + place
+                    + ids.flatMap { ["--id", $0] }
+                let result = try await Tool.run(arguments + target(database))
+                #expect(result.exitCode == 0, "\(result)")
+                #expect(try await SchemaTests.objections(to: result.output, "check-accepted") == "")
+                let warnings = try result.json()["warnings"]?.array?.values.compactMap(\.string) ?? []
+                for warning in warnings { #expect(result.errors.contains("chat-admin: \(warning)\n"), "\(result)") }
+                return warnings
+            }
+            let (right, wrong) = ("6909f8dc21be47afd1d83101", "6909f8dc21be47afd1d83109")
+            let unknown = try await warnings("ref.dangling", right)
+            #expect(unknown.first?.contains("No recorded check has looked for ref.dangling:") == true, "\(unknown)")
+
+            // What is accepted is recorded, too.
+            _ = try await json(
+                ["check", "--only", "ref.dangling"] + (isFile ? place : ["--record"]), on: database, expecting: 0)
+            for finding in ["ref.dangling", "ref.dangling:messages", "ref.dangling:messages.session_id"] {
+                try await #expect(warnings(finding, right) == [])
+                try await #expect(warnings(finding) == [])
+            }
+            let one = try await warnings("ref.dangling:messages.session_id", right, wrong)
+            let words = try #require(one.first)
+            #expect(one.count == 1 && words.contains("The last recorded check (1, 2"), "\(one)")
+            #expect(words.contains("found no ref.dangling of messages.session_id with the _id \(wrong): "), "\(one)")
+            let other = try await warnings("ref.dangling:messages.sesion_id")
+            #expect(other.first?.contains("found no ref.dangling of messages.sesion_id; ") == true, "\(other)")
+            let elsewhere = try await warnings("ref.dangling:chat_sessions", right)
+            #expect(elsewhere.first?.contains("of chat_sessions with the _id \(right)") == true, "\(elsewhere)")
+        }
+    }
+
     @Test(
         "refuse what can't be accepted",
         arguments: [

@@ -6,10 +6,12 @@ internal import MongoDriver
 struct DocumentID: ExpressibleByArgument {
     /// The values that may be meant: `6909…` is an ObjectId or its text, `5` a number or a text.
     let values: [BSONValue]
+    /// As it was written.
+    let text: String
 
     /// - Returns: nil for JSON that can't be read.
     init?(argument: String) {
-        let text = argument
+        text = argument
         if text.hasPrefix("{") || text.hasPrefix("\"") {
             guard let document = try? ExtendedJSON.document("{\"_id\": \(text)}"), let value = document["_id"] else {
                 return nil

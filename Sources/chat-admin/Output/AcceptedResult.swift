@@ -44,9 +44,12 @@ struct AcceptedResult: CommandResult {
     let command: String
     let database: String
     let accepted: [Item]
+    /// What may not be as it was meant; nil for nothing.
+    let warnings: [String]?
 
-    init(command: String, database: String, _ accepted: [Acceptance]) {
+    init(command: String, database: String, _ accepted: [Acceptance], warnings: [String] = []) {
         self.command = command
+        self.warnings = warnings.isEmpty ? nil : warnings
         self.database = database
         self.accepted = accepted.map(Item.init)
     }

@@ -12,7 +12,7 @@ struct CheckAccept: AsyncParsableCommand {
         commandName: "accept", abstract: "Accept a finding, so that it doesn't make a check fail until a date.",
         discussion: """
             Without --id all of the finding's documents are accepted, also those to come. Checks show what is accepted \
-            apart. After its date it fails a check again.
+            apart. After its date it fails a check again. It warns where the last recorded check has found no such thing.
             """)
 
     @OptionGroup var options: GlobalOptions
@@ -48,12 +48,38 @@ struct CheckAccept: AsyncParsableCommand {
                 code: code, collection: collection, field: field, subjects: id.isEmpty ? nil : id.flatMap(\.values),
                 reason: reason, until: try end(), at: WallClock.milliseconds,
                 user: RunDescription(command: "", arguments: [], toolVersion: "").user)
+            let records = try await kept.records(session.database, limit: Check.comparedRecords)
+            let match = try AcceptanceMatch(acceptance, documents: id.map(\.values), records: records)
             let made = try await kept.store(session.database).accept(acceptance)
+            let warnings = warnings(match, acceptance)
             try session.console.print(
-                AcceptedResult(command: session.command, database: session.database.name, [made]), options.format)
+                AcceptedResult(
+                    command: session.command, database: session.database.name, [made], warnings: warnings),
+                options.format)
+            for warning in warnings { session.console.error("chat-admin: \(warning)") }
             return .done
         }
     }
+
+    /// What somebody wants to know who has misspelt something: it may be meant for what is to come, so that it is no error.
+    private func warnings(_ match: AcceptanceMatch, _ acceptance: Acceptance) -> [String] {
+        let what =
+            acceptance.code
+            + (acceptance.collection.map { " of \(Readable.place($0, acceptance.field))" } ?? "")
+        guard let check = match.check else {
+            return ["No recorded check has looked for \(what): whether this accepts anything isn't known."]
+        }
+        let last = "The last recorded check (\(check.number), \(TimeText.iso8601(check.at))) found no \(what)"
+        guard !id.isEmpty else { return match.isFound ? [] : ["\(last); this is for what is to come."] }
+        let ids = match.unfound.map { id[$0].text }
+        guard !ids.isEmpty else { return [] }
+        let shown = ids.prefix(Self.mostShown).map { $0.isEmpty ? "\"\"" : $0.excerpt(maximumCharacters: 100) }
+        let rest = ids.count > shown.count ? " and \((ids.count - shown.count).withSeparators) more" : ""
+        return ["\(last) with the _id \(shown.joined(separator: ", "))\(rest): nothing is accepted by that yet."]
+    }
+
+    /// More _ids aren't named one by one.
+    private static let mostShown = 5
 
     /// The finding's code, collection and field.
     private func parts() throws -> (code: String, collection: String?, field: String?) {
