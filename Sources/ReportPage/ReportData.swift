@@ -46,7 +46,8 @@ package struct ReportData: Sendable {
 
     /// A run that changed something.
     package struct Run: Sendable {
-        package let when: String
+        /// When it began; nil where that isn't known.
+        package let at: Int64?
         package let command: String
         package let state: String
         package let changed: String
@@ -54,8 +55,8 @@ package struct ReportData: Sendable {
         package let undo: String?
 
         /// Describes a run.
-        package init(when: String, command: String, state: String, changed: String, undo: String?) {
-            (self.when, self.command, self.state, self.changed) = (when, command, state, changed)
+        package init(at: Int64?, command: String, state: String, changed: String, undo: String?) {
+            (self.at, self.command, self.state, self.changed) = (at, command, state, changed)
             self.undo = undo
         }
     }
@@ -65,11 +66,12 @@ package struct ReportData: Sendable {
         package let version: String
         package let name: String
         package let state: String
-        package let when: String
+        /// Since when it is there; nil where it isn't.
+        package let at: Int64?
 
         /// Describes a step.
-        package init(version: String, name: String, state: String, when: String) {
-            (self.version, self.name, self.state, self.when) = (version, name, state, when)
+        package init(version: String, name: String, state: String, at: Int64?) {
+            (self.version, self.name, self.state, self.at) = (version, name, state, at)
         }
     }
 

@@ -45,8 +45,8 @@ private struct Page {
     let lines: [Strip]
     let sizes: [Strip]
     let durations: [Strip]
-    let runs: [ReportData.Run]
-    let steps: [ReportData.Step]
+    let runs: [Dated<ReportData.Run>]
+    let steps: [Dated<ReportData.Step>]
     let accepted: [ReportData.Accepted]
     let noRuns: Bool
     let noSteps: Bool
@@ -59,6 +59,14 @@ private struct Page {
         let count: String
         let since: String
         let kind: String
+    }
+
+    /// A row of a table, and when it was.
+    struct Dated<Row> {
+        let row: Row
+        let when: String
+
+        init(_ row: Row, at time: Int64?) { (self.row, when) = (row, time.map(Moment.minute) ?? "") }
     }
 
     struct News {
@@ -94,7 +102,13 @@ private struct Page {
                 resolved: $0.resolved > 0 ? "\($0.resolved.withSeparators) right again" : "")
         }
         noNews = news.isEmpty
-        (first, last) = (checks.first.map { Moment.day($0.at) } ?? "", checks.last.map { Moment.day($0.at) } ?? "")
+        // A gap at the end goes on until now.
+        let end = timeline.columns.last == .gap ? data.now : checks.last?.at
+        if let start = checks.first?.at, let end {
+            (first, last) = Moment.ends(start, end)
+        } else {
+            (first, last) = ("", "")
+        }
         let codes = data.codes
         hasCodes = !codes.isEmpty
         let counts = codes.map { code in checks.map { $0.count(of: code) } }
@@ -128,7 +142,8 @@ private struct Page {
         durations =
             checks.isEmpty
             ? [] : [strip("check", { Moment.length(Int64($0)) }, value: { Double(checks[$0].durationMS) })]
-        (runs, steps, accepted) = (data.runs, data.steps, data.accepted)
+        (runs, steps) = (data.runs.map { Dated($0, at: $0.at) }, data.steps.map { Dated($0, at: $0.at) })
+        accepted = data.accepted
         (noRuns, noSteps, noAccepted) = (runs.isEmpty, steps.isEmpty, accepted.isEmpty)
     }
 
@@ -150,7 +165,7 @@ private struct Page {
     private static func age(_ last: ReportData.Check?, _ now: Int64, isOverdue: Bool) -> (String, String) {
         guard let last else { return ("chat-admin check --record records one.", "") }
         return (
-            "Check \(last.number), \(Moment.length(max(now - last.at, 0))) ago (\(Moment.minute(last.at)))"
+            "Check \(last.number.withSeparators), \(Moment.age(now - last.at)) (\(Moment.minute(last.at)))"
                 + (isOverdue ? ": the next one is overdue" : ""), isOverdue ? "warn" : ""
         )
     }

@@ -72,8 +72,8 @@ struct ReportPageTests {
     }
 
     private static func page(_ checks: [ReportData.Check], saying text: String? = nil) throws -> String {
-        let runs = text.map { ReportData.Run(when: $0, command: $0, state: $0, changed: $0, undo: $0) }
-        let steps = text.map { ReportData.Step(version: $0, name: $0, state: $0, when: $0) }
+        let runs = text.map { ReportData.Run(at: 1, command: $0, state: $0, changed: $0, undo: $0) }
+        let steps = text.map { ReportData.Step(version: $0, name: $0, state: $0, at: 1) }
         let accepted = text.map {
             ReportData.Accepted(number: $0, finding: $0, until: $0, reason: $0, user: $0, documents: $0)
         }
@@ -108,6 +108,34 @@ struct ReportPageTests {
         #expect(!html.contains("http") && !html.contains("url(") && !html.contains("src="))
         #expect(!html.contains("<db>"))
     }
+
+    @Test("writes all times alike, and at the ends of its charts those of a day, where it is of one day")
+    func dates() throws {
+        let html = try Self.page([Self.check(1, [Self.error]), Self.check(3, [Self.error])], saying: "x")
+        #expect(html.matches(of: /<td class="number">1970-01-01 00:00<\/td>/).count == 2, "\(html)")
+        #expect(html.contains("<span>1970-01-01 01:00</span><span>1970-01-01 03:00</span>"), "\(html)")
+        #expect(html.contains("Check 3, 1 hour ago (1970-01-01 03:00)"), "\(html)")
+        let days = try Self.page([Self.check(1, [Self.error]), Self.check(25, [Self.error])])
+        #expect(days.contains("<span>1970-01-01</span><span>1970-01-02</span>"), "\(days)")
+        #expect(Moment.ends(60_000, 119_999) == ("1970-01-01 00:01", ""))
+    }
+
+    @Test(
+        "tells how long ago a check was without digits that nobody needs",
+        arguments: [
+            (-5, "just now"), (999, "just now"), (1_000, "1 second ago"), (26_000, "26 seconds ago"),
+            (119_999, "1 minute ago"), (7_199_999, "1 hour ago"), (172_799_999, "47 hours ago"),
+            (172_800_000, "2 days ago"), (86_400_000_000, "1,000 days ago"),
+        ] as [(Int64, String)])
+    func ages(milliseconds: Int64, text: String) { #expect(Moment.age(milliseconds) == text) }
+
+    @Test(
+        "tells how long a check took in two units at most",
+        arguments: [
+            (0, "0 ms"), (842, "842 ms"), (1_040, "1 s"), (1_400, "1.4 s"), (26_900, "26 s"), (60_000, "1 min"),
+            (123_000, "2 min 3 s"), (3_600_000, "1 h"), (3_900_000, "1 h 5 min"), (360_000_000, "100 h"),
+        ] as [(Int64, String)])
+    func lengths(milliseconds: Int64, text: String) { #expect(Moment.length(milliseconds) == text) }
 
     @Test(
         "tells times as they are",

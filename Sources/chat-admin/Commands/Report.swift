@@ -93,7 +93,7 @@ struct Report: AsyncParsableCommand {
             steps: steps.map { step in
                 ReportData.Step(
                     version: "\(step.version)", name: step.name, state: step.state.rawValue,
-                    when: step.row?.work.finishedAt.map(TimeText.iso8601) ?? "")
+                    at: step.row?.work.finishedAt)
             },
             accepted: accepted.map(row))
     }
@@ -116,7 +116,7 @@ struct Report: AsyncParsableCommand {
         let changed = run.changes.reduce(0) { $0 + $1.changed }
         let canUndo = !run.isUndone && !run.isUndo && changed > 0
         return ReportData.Run(
-            when: run.startedAt.map(TimeText.iso8601) ?? "", command: run.command,
+            at: run.startedAt, command: run.command,
             state: run.isUndone ? "\(run.state), undone" : run.state, changed: Readable.count(changed),
             undo: canUndo ? "chat-admin runs undo \(run.id.hex)" : nil)
     }
