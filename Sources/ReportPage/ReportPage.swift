@@ -88,7 +88,7 @@ private struct Page {
         let timeline = Timeline(times: checks.map(\.at), now: data.now)
         hasChecks = !checks.isEmpty
         (verdict, verdictClass) = Self.verdict(checks.last, data.standing, isPartial: data.isPartial)
-        (age, ageClass) = Self.age(checks.last, data.now, isOverdue: timeline.columns.last == .gap)
+        (age, ageClass) = Self.age(checks.last, data.now, isOverdue: timeline.isOverdue)
         current = data.standing.map { finding in
             Standing(
                 code: finding.code, place: finding.place,
@@ -103,7 +103,7 @@ private struct Page {
         }
         noNews = news.isEmpty
         // A gap at the end goes on until now.
-        let end = timeline.columns.last == .gap ? data.now : checks.last?.at
+        let end = timeline.isOverdue ? data.now : checks.last?.at
         if let start = checks.first?.at, let end {
             (first, last) = Moment.ends(start, end)
         } else {

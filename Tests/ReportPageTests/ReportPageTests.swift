@@ -15,8 +15,29 @@ struct TimelineTests {
                 .checks(0..<1), .checks(1..<2), .checks(2..<3), .checks(3..<4), .gap, .gap, .checks(4..<5),
                 .checks(5..<6),
             ])
-        let late = Timeline(times: times, now: times[5] + 3 * Self.hour).columns
-        #expect(late.suffix(2) == [.gap, .gap] && late.count == 10)
+        let late = Timeline(times: times, now: times[5] + 3 * Self.hour)
+        #expect(late.columns.suffix(2) == [.gap, .gap] && late.columns.count == 10 && late.isOverdue)
+    }
+
+    @Test(
+        "misses none, and calls none late, where checks come by no schedule",
+        arguments: [
+            [0, 30, 60, 90], [0, 60, 120], [0, 60, 4_000, 4_200, 90_000], [0, 3_600, 7_200], [0], [],
+        ] as [[Int64]])
+    func byHand(seconds: [Int64]) {
+        let times = seconds.map { $0 * 1000 }
+        let timeline = Timeline(times: times, now: (times.last ?? 0) + 7 * 86_400_000)
+        #expect(timeline.columns == times.indices.map { .checks($0..<$0 + 1) } && !timeline.isOverdue)
+    }
+
+    @Test("waits some minutes for the next check, which may be looking still, and for years doesn't forget that it is late")
+    func late() {
+        let minutes = (0..<5).map { Int64($0) * 60_000 }
+        #expect(!Timeline(times: minutes, now: minutes[4] + 300_000).isOverdue)
+        #expect(Timeline(times: minutes, now: minutes[4] + 361_000).isOverdue)
+        let year = (0..<8_760).map { Int64($0) * Self.hour }
+        #expect(Timeline(times: year, now: year[8_759] + 2 * Self.hour).isOverdue)
+        #expect(!Timeline(times: year, now: year[8_759] + Self.hour).isOverdue)
     }
 
     @Test("is as wide as can be told apart, whatever there is", arguments: [0, 1, 2, 119, 120, 121, 365, 9_600])
