@@ -52,6 +52,11 @@ private struct Page {
     let noSteps: Bool
     let noAccepted: Bool
     let noNews: Bool
+    /// How many checks more had news; nil for none.
+    let earlier: String?
+
+    /// So many checks that had news are shown, the newest.
+    private static let mostNews = 20
 
     struct Standing {
         let code: String
@@ -96,7 +101,10 @@ private struct Page {
                     + (finding.accepted > 0 ? " (\(finding.accepted.withSeparators) accepted)" : ""),
                 since: Moment.day(finding.since), kind: finding.isError ? "error" : "warning")
         }
-        news = checks.filter { !$0.isBaseline && ($0.new > 0 || $0.resolved > 0) }.suffix(20).reversed().map {
+        // A baseline has news where it is a watch's, which goes on.
+        let newsworthy = checks.filter { $0.new > 0 || $0.resolved > 0 }
+        earlier = newsworthy.count > Self.mostNews ? (newsworthy.count - Self.mostNews).withSeparators : nil
+        news = newsworthy.suffix(Self.mostNews).reversed().map {
             News(
                 when: Moment.minute($0.at), new: $0.new > 0 ? "\($0.new.withSeparators) new" : "",
                 resolved: $0.resolved > 0 ? "\($0.resolved.withSeparators) right again" : "")
@@ -156,7 +164,9 @@ private struct Page {
         let warnings = standing.filter { !$0.isError }.reduce(0) { $0 + $1.count - $1.accepted }
         func words(_ count: Int, _ noun: String) -> String { "\(count.withSeparators) \(noun)\(count == 1 ? "" : "s")" }
         if errors > 0 {
-            return (words(errors, "error") + (check.new > 0 ? ", \(check.new.withSeparators) new" : ""), "bad")
+            // Of a watch, what was new may be right again.
+            let news = [(check.new, "new"), (check.resolved, "right again")].filter { $0.0 > 0 }
+            return (words(errors, "error") + news.map { ", \($0.0.withSeparators) \($0.1)" }.joined(), "bad")
         }
         if warnings > 0 { return ("Clean, with " + words(warnings, "warning"), "warn") }
         return isPartial ? ("Clean, of what was looked for", "good") : ("Clean", "good")
@@ -165,7 +175,7 @@ private struct Page {
     private static func age(_ last: ReportData.Check?, _ now: Int64, isOverdue: Bool) -> (String, String) {
         guard let last else { return ("chat-admin check --record records one.", "") }
         return (
-            "Check \(last.number.withSeparators), \(Moment.age(now - last.at)) (\(Moment.minute(last.at)))"
+            "Check \(last.number.withSeparators)\(last.isBaseline ? ", the baseline" : ""), \(Moment.age(now - last.at)) (\(Moment.minute(last.at)))"
                 + (isOverdue ? ": the next one is overdue" : ""), isOverdue ? "warn" : ""
         )
     }

@@ -84,12 +84,12 @@ struct ChartTests {
 
 @Suite("A report's page")
 struct ReportPageTests {
-    private static func check(_ number: Int64, _ findings: [ReportData.Finding], isComplete: Bool = true)
-        -> ReportData.Check
-    {
+    private static func check(
+        _ number: Int64, _ findings: [ReportData.Finding], isComplete: Bool = true, new: Int = 1, resolved: Int = 0
+    ) -> ReportData.Check {
         ReportData.Check(
             number: number, at: number * 3_600_000, durationMS: 1_500, isComplete: isComplete, isBaseline: number == 1,
-            findings: findings, new: 1, resolved: 0, sizes: ["messages": 1_000])
+            findings: findings, new: new, resolved: resolved, sizes: ["messages": 1_000])
     }
 
     private static func page(_ checks: [ReportData.Check], saying text: String? = nil) throws -> String {
@@ -117,6 +117,19 @@ struct ReportPageTests {
         try #expect(Self.page([Self.check(1, [warning])]).contains(">Clean, with 1 warning<"))
         try #expect(Self.page([Self.check(1, [Self.error])]).contains(#"<h1 class="bad">1,234 errors, 1 new</h1>"#))
         try #expect(Self.page([Self.check(1, [], isComplete: false)]).contains("couldn&#39;t look at everything"))
+    }
+
+    @Test("tells of the same news above and below, also of a watch that began with a baseline, and went on")
+    func news() throws {
+        let nothing = "Nothing was new or right again"
+        let watch = try Self.page([Self.check(1, [Self.error], new: 2, resolved: 1)])
+        #expect(watch.contains(">1,234 errors, 2 new, 1 right again</h1>"), "\(watch)")
+        #expect(watch.contains(">2 new</td>") && watch.contains(">1 right again</td>"), "\(watch)")
+        #expect(watch.contains("Check 1, the baseline, 3 hours ago") && !watch.contains(nothing), "\(watch)")
+        let quiet = try Self.page([Self.check(1, [Self.error], new: 0)])
+        #expect(quiet.contains(">1,234 errors</h1>") && quiet.contains(nothing), "\(quiet)")
+        let many = try Self.page((1...23).map { Self.check($0, [Self.error]) })
+        #expect(many.matches(of: />1 new<\/td>/).count == 20 && many.contains(">3 earlier checks since 1970-01-01"))
     }
 
     @Test("escapes whatever comes from a database, and holds no script and no address")
