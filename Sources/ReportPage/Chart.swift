@@ -1,4 +1,4 @@
-/// Charts as SVG. They stretch with the page, so that no text is in them: it stands beside them.
+/// Charts as SVG. They stretch with the page; text stands beside them.
 ///
 /// Pure functions of numbers. Colours are classes, which the page's style gives to light and dark.
 enum Chart {
@@ -6,8 +6,8 @@ enum Chart {
     enum Cell: Sendable, Equatable {
         /// No check was there.
         case gap
-        /// A check didn't look at everything.
-        case failed
+        /// A check didn't look at everything; and what is told when somebody points there.
+        case failed(String)
         /// So many documents, and what is told when somebody points there.
         case count(Int, String)
     }
@@ -19,19 +19,30 @@ enum Chart {
     ///   - most: The largest number in the whole map, which is the darkest.
     ///   - label: What it is, for those who can't see it.
     static func heatStrip(_ cells: [Cell], most: Int, label: String) -> String {
-        let marks = cells.enumerated().map { column, cell -> String in
-            let x = column * 10
+        // By shares of the width: a cross keeps its shape, however narrow its cell is.
+        let width = 100 / Double(max(cells.count, 1))
+        func share(_ columns: Double) -> String { "\((columns * width * 1000).rounded() / 1000)%" }
+        var (marks, crosses) = ("", "")
+        for (column, cell) in cells.enumerated() {
             switch cell {
-            case .gap: return ""
-            case .failed:
-                return "<path class=\"cross\" d=\"M\(x + 2) 5L\(x + 8) 15M\(x + 8) 5L\(x + 2) 15\"/>"
+            case .gap: continue
+            case .failed(let words):
+                let path = "d=\"M-4-4L4 4M4-4L-4 4\"/>"
+                crosses +=
+                    "<svg x=\"\(share(Double(column) + cellWidth / 2))\" y=\"50%\"><title>\(escaped(words))</title>"
+                    + "<path class=\"halo\" \(path)<path class=\"cross\" \(path)</svg>"
             case .count(let count, let words):
-                return "<rect class=\"h\(level(count, of: most))\" x=\"\(x)\" y=\"0\" width=\"9\" height=\"20\">"
-                    + "<title>\(escaped(words))</title></rect>"
+                marks +=
+                    "<rect class=\"h\(level(count, of: most))\" x=\"\(share(Double(column)))\" "
+                    + "width=\"\(share(cellWidth))\" height=\"100%\"><title>\(escaped(words))</title></rect>"
             }
         }
-        return svg("heat", width: max(cells.count, 1) * 10, height: 20, label, marks.joined())
+        // A cross may be wider than its cell: it lies above the others.
+        return svg("class=\"heat\"", label, marks + crosses)
     }
+
+    /// How much of its column a cell takes.
+    private static let cellWidth = 0.9
 
     /// How dark a cell is, from 0 for nothing to 5, by its logarithm: one and a thousand can both be seen.
     static func level(_ count: Int, of most: Int) -> Int {
@@ -84,12 +95,13 @@ enum Chart {
             }
             isDrawing = true
         }
-        return svg("line", width: width, height: 40, label, "<path d=\"\(path)\"/><path class=\"dots\" d=\"\(dots)\"/>")
+        return svg(
+            "class=\"line\" viewBox=\"0 0 \(width) 40\" preserveAspectRatio=\"none\"", label,
+            "<path d=\"\(path)\"/><path class=\"dots\" d=\"\(dots)\"/>")
     }
 
-    private static func svg(_ name: String, width: Int, height: Int, _ label: String, _ content: String) -> String {
-        "<svg class=\"\(name)\" viewBox=\"0 0 \(width) \(height)\" preserveAspectRatio=\"none\" role=\"img\" "
-            + "aria-label=\"\(escaped(label))\">\(content)</svg>"
+    private static func svg(_ attributes: String, _ label: String, _ content: String) -> String {
+        "<svg \(attributes) role=\"img\" aria-label=\"\(escaped(label))\">\(content)</svg>"
     }
 
     private static func escaped(_ text: String) -> String {

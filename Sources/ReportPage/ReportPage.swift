@@ -42,6 +42,8 @@ private struct Page {
     let first: String
     let last: String
     let heat: [Strip]
+    /// So many checks may share a cell; nil where each has its own.
+    let shared: String?
     let lines: [Strip]
     let sizes: [Strip]
     let durations: [Strip]
@@ -128,6 +130,7 @@ private struct Page {
                 name: code, chart: Chart.heatStrip(cells, most: most, label: "\(code) by check"),
                 value: last.map { counts[$0].withSeparators } ?? "–")
         }
+        shared = timeline.checksPerColumn > 1 ? timeline.checksPerColumn.withSeparators : nil
         let number = { (value: Double) in Int(value).withSeparators }
         func strip(
             _ name: String, _ unit: (Double) -> String, isKnown: (Int) -> Bool = { _ in true }, value: (Int) -> Double?
@@ -184,11 +187,13 @@ private struct Page {
         _ column: Timeline.Column, _ checks: [ReportData.Check], _ code: String, _ counts: [Int]
     ) -> Chart.Cell {
         guard case .checks(let range) = column else { return .gap }
-        guard checks[range].allSatisfy(\.isComplete) else { return .failed }
+        let first = Moment.minute(checks[range.lowerBound].at)
+        let times = range.count > 1 ? "\(first) – \(Moment.minute(checks[range.upperBound - 1].at))" : first
+        guard checks[range].allSatisfy(\.isComplete) else { return .failed("\(times): not everything was looked at") }
         // A check that looked for other codes alone says nothing of this one.
         let looked = range.filter { checks[$0].looked(for: code) }
         guard !looked.isEmpty else { return .gap }
         let count = looked.map { counts[$0] }.max() ?? 0
-        return .count(count, "\(Moment.minute(checks[range.lowerBound].at)): \(count.withSeparators)")
+        return .count(count, "\(times): \(range.count > 1 ? "at most " : "")\(count.withSeparators)")
     }
 }

@@ -10,6 +10,8 @@ struct Timeline: Sendable {
 
     /// From the oldest to the newest.
     let columns: [Column]
+    /// So many checks, or missing ones, may share a column.
+    let checksPerColumn: Int
     /// Whether a check ought to have been there since the last one.
     let isOverdue: Bool
 
@@ -44,7 +46,9 @@ struct Timeline: Sendable {
         }
         let late = times.last.map { now - $0 > usual + Self.grace ? missing(now - $0) : 0 } ?? 0
         isOverdue = late > 0
-        self.columns = Self.merged(columns + Array(repeating: .gap, count: late))
+        columns += Array(repeating: .gap, count: late)
+        checksPerColumn = max((columns.count + Self.mostColumns - 1) / Self.mostColumns, 1)
+        self.columns = Self.merged(columns, by: checksPerColumn)
     }
 
     /// The usual distance between two checks, in milliseconds; 0 where most of them come at no usual distance.
@@ -59,8 +63,7 @@ struct Timeline: Sendable {
     }
 
     /// Neighbours share a column where there are too many.
-    private static func merged(_ columns: [Column]) -> [Column] {
-        let size = (columns.count + mostColumns - 1) / mostColumns
+    private static func merged(_ columns: [Column], by size: Int) -> [Column] {
         guard size > 1 else { return columns }
         return stride(from: 0, to: columns.count, by: size).map { start in
             let ranges = columns[start..<min(start + size, columns.count)].compactMap { column -> Range<Int>? in

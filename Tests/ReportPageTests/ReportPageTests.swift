@@ -76,8 +76,11 @@ struct ChartTests {
 
     @Test("mark a failed check with a cross and a missing one with nothing")
     func heat() {
-        let svg = Chart.heatStrip([.gap, .failed, .count(1_000, #"<&">"#)], most: 1_000, label: "x")
-        #expect(svg.contains(#"class="cross" d="M12 5"#) && svg.contains(#"class="h5" x="20""#), "\(svg)")
+        let cells: [Chart.Cell] = [.gap, .failed("<"), .count(1_000, #"<&">"#), .count(0, "")]
+        let svg = Chart.heatStrip(cells, most: 1_000, label: "x")
+        #expect(svg.contains(#"<svg x="36.25%" y="50%"><title>&lt;</title>"#), "\(svg)")
+        #expect(svg.contains(#"class="h5" x="50.0%" width="22.5%""#) && svg.contains(#"class="h0" x="75.0%""#), "\(svg)")
+        #expect(!svg.contains(#"x="0.0%""#), "\(svg)")
         #expect(svg.contains("<title>&lt;&amp;&quot;&gt;</title>"), "\(svg)")
     }
 }
@@ -130,6 +133,19 @@ struct ReportPageTests {
         #expect(quiet.contains(">1,234 errors</h1>") && quiet.contains(nothing), "\(quiet)")
         let many = try Self.page((1...23).map { Self.check($0, [Self.error]) })
         #expect(many.matches(of: />1 new<\/td>/).count == 20 && many.contains(">3 earlier checks since 1970-01-01"))
+    }
+
+    @Test("says how many checks share a cell, and shows the worst of them")
+    func shared() throws {
+        let mild = ReportData.Finding(code: "id.empty", place: "messages._id", isError: true, count: 1, since: 0)
+        let checks = (1...300).map {
+            Self.check($0, [$0 == 100 ? Self.error : mild], isComplete: $0 != 200)
+        }
+        let html = try Self.page(checks)
+        #expect(html.contains("Up to 3 checks share a cell. It shows the most that one of them found"), "\(html)")
+        #expect(html.contains("<title>1970-01-05 04:00 – 1970-01-05 06:00: at most 1,234</title>"), "\(html)")
+        #expect(html.contains("<title>1970-01-09 07:00 – 1970-01-09 09:00: not everything was looked at</title>"))
+        try #expect(!Self.page(Array(checks[..<120])).contains("share a cell"))
     }
 
     @Test("escapes whatever comes from a database, and holds no script and no address")
