@@ -78,7 +78,9 @@ package struct ReportData: Sendable {
     /// What is accepted.
     package struct Accepted: Sendable {
         package let number: String
-        package let finding: String
+        package let code: String
+        /// The collection, or a field of it; nil for all.
+        package let place: String?
         package let until: String
         package let reason: String
         package let user: String
@@ -87,9 +89,10 @@ package struct ReportData: Sendable {
 
         /// Describes an acceptance.
         package init(
-            number: String, finding: String, until: String, reason: String, user: String, documents: String?
+            number: String, code: String, place: String?, until: String, reason: String, user: String,
+            documents: String?
         ) {
-            (self.number, self.finding, self.until) = (number, finding, until)
+            (self.number, self.code, self.place, self.until) = (number, code, place, until)
             (self.reason, self.user, self.documents) = (reason, user, documents)
         }
     }

@@ -42,6 +42,19 @@ struct ReportTests {
         return result.output
     }
 
+    /// What a browser calls a page, once the page's script has run.
+    private static func title(of file: String, in folder: String, width: Int) async throws -> Substring {
+        let shown = try await OtherProgram.run(
+            OtherProgram.chromium(),
+            [
+                "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--allow-file-access-from-files",
+                "--user-data-dir=\(folder)/profile", "--window-size=\(width + 100),1000", "--dump-dom",
+                "file://\(folder)/\(file)",
+            ])
+        return try #require(
+            shown.output.firstMatch(of: /<title>([^<]*)<\/title>/)?.1, "\((shown.output + shown.errors).suffix(300))")
+    }
+
     @Test("fits the width of a telephone and of a desk, without a script and a request", arguments: [0, 12, 8_760])
     func browser(checks: Int) async throws {
         try await withDatabase { database in
@@ -66,18 +79,44 @@ struct ReportTests {
                         w.performance.getEntriesByType('resource').length].join(' ')"></iframe>
                         """
                     try frame.write(toFile: "\(folder)/frame.html", atomically: true, encoding: .utf8)
-                    let shown = try await OtherProgram.run(
-                        OtherProgram.chromium(),
-                        [
-                            "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-                            "--allow-file-access-from-files", "--user-data-dir=\(folder)/profile",
-                            "--window-size=\(width + 100),1000", "--dump-dom", "file://\(folder)/frame.html",
-                        ])
-                    let title = shown.output.firstMatch(of: /<title>([^<]*)<\/title>/)?.1
-                    #expect(
-                        title == "\(width) \(width) \(checks > 0) 0",
-                        "\(width): \((shown.output + shown.errors).suffix(300))")
+                    let title = try await Self.title(of: "frame.html", in: folder, width: width)
+                    #expect(title == "\(width) \(width) \(checks > 0) 0", "\(width): \(title)")
                 }
+            }
+        }
+    }
+
+    @Test("breaks no word of what is accepted, however long a reason is", arguments: [750, 840, 1_400])
+    func accepted(width: Int) async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            let reason = String(
+                repeating: "Their sessions were deleted by hand in March, nobody misses them. ", count: 9)
+            for finding in ["ref.dangling:messages.session_id", "count.wrong:chat_sessions.message_count"] {
+                let accepted = try await Tool.run(
+                    ["check", "accept", finding, "--reason", reason, "--until", "2099-12-31"] + target(database))
+                #expect(accepted.exitCode == 0, "\(accepted)")
+            }
+            let html = try await Tool.run(["report", "-"] + target(database)).output
+            try await withFolder { folder in
+                try html.write(toFile: "\(folder)/page.html", atomically: true, encoding: .utf8)
+                // A word that is broken stands in two rectangles.
+                let script = """
+                    const d = this.contentWindow.document, texts = d.createTreeWalker(d.querySelector('.accepted'), 4);
+                    const broken = [];
+                    let words = 0;
+                    for (let t; t = texts.nextNode();) for (const m of t.data.matchAll(/\\S+/g)) {
+                      const r = d.createRange(); r.setStart(t, m.index); r.setEnd(t, m.index + m[0].length); words++;
+                      if (r.getClientRects().length > 1) broken.push(m[0]);
+                    }
+                    document.title = (words > 150) + ' ' + broken.join(' ');
+                    """
+                let frame = """
+                    <iframe src="page.html" style="border:0;width:\(width)px;height:900px" onload="\(script)"></iframe>
+                    """
+                try frame.write(toFile: "\(folder)/frame.html", atomically: true, encoding: .utf8)
+                let title = try await Self.title(of: "frame.html", in: folder, width: width)
+                #expect(title == "true ", "\(title)")
             }
         }
     }
@@ -142,7 +181,8 @@ struct ReportTests {
         #expect(refused.exitCode == 64 && refused.errors.contains("--now must be a date"), "\(refused)")
     }
 
-    @Test("goes back as far as a number with a unit says: without one it would be seconds", arguments: ["90", "0", "1.5"])
+    @Test(
+        "goes back as far as a number with a unit says: without one it would be seconds", arguments: ["90", "0", "1.5"])
     func unit(since: String) async throws {
         let refused = try await Tool.run(["report", "-", "--since", since, "--uri", "mongodb://127.0.0.1:1"])
         #expect(refused.exitCode == 64 && refused.errors.contains("--since needs a unit, such as 90d"), "\(refused)")

@@ -30,7 +30,9 @@ struct TimelineTests {
         #expect(timeline.columns == times.indices.map { .checks($0..<$0 + 1) } && !timeline.isOverdue)
     }
 
-    @Test("waits some minutes for the next check, which may be looking still, and for years doesn't forget that it is late")
+    @Test(
+        "waits some minutes for the next check, which may be looking still, and for years doesn't forget that it is late"
+    )
     func late() {
         let minutes = (0..<5).map { Int64($0) * 60_000 }
         #expect(!Timeline(times: minutes, now: minutes[4] + 300_000).isOverdue)
@@ -79,7 +81,8 @@ struct ChartTests {
         let cells: [Chart.Cell] = [.gap, .failed("<"), .count(1_000, #"<&">"#), .count(0, "")]
         let svg = Chart.heatStrip(cells, most: 1_000, label: "x")
         #expect(svg.contains(#"<svg x="36.25%" y="50%"><title>&lt;</title>"#), "\(svg)")
-        #expect(svg.contains(#"class="h5" x="50.0%" width="22.5%""#) && svg.contains(#"class="h0" x="75.0%""#), "\(svg)")
+        #expect(
+            svg.contains(#"class="h5" x="50.0%" width="22.5%""#) && svg.contains(#"class="h0" x="75.0%""#), "\(svg)")
         #expect(!svg.contains(#"x="0.0%""#), "\(svg)")
         #expect(svg.contains("<title>&lt;&amp;&quot;&gt;</title>"), "\(svg)")
     }
@@ -99,7 +102,8 @@ struct ReportPageTests {
         let runs = text.map { ReportData.Run(at: 1, command: $0, state: $0, changed: $0, undo: $0) }
         let steps = text.map { ReportData.Step(version: $0, name: $0, state: $0, at: 1) }
         let accepted = text.map {
-            ReportData.Accepted(number: $0, finding: $0, until: $0, reason: $0, user: $0, documents: $0)
+            ReportData.Accepted(
+                number: $0, code: $0, place: $0, until: $0, reason: $0, user: $0, documents: $0)
         }
         return try ReportPage(
             ReportData(

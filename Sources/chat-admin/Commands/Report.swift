@@ -126,7 +126,8 @@ struct Report: AsyncParsableCommand {
             samples ? subjects.map { JSONValue(of: $0).text }.joined(separator: ", ") : "\(subjects.count) by _id"
         }
         return ReportData.Accepted(
-            number: "\(acceptance.number)", finding: acceptance.subject,
+            number: "\(acceptance.number)", code: acceptance.code,
+            place: acceptance.collection.map { Readable.place($0, acceptance.field) },
             until: acceptance.until.map(TimeText.lastDay) ?? "for ever",
             reason: acceptance.reason, user: acceptance.user, documents: documents)
     }
