@@ -109,12 +109,15 @@ package struct ReportData: Sendable {
     package let runs: [Run]
     package let steps: [Step]
     package let accepted: [Accepted]
+    /// The command that records a check where these are.
+    package let recording: String
 
     /// Collects what a report tells.
     package init(
         database: String, server: String, now: Int64, since: Int64, checks: [Check], runs: [Run], steps: [Step],
-        accepted: [Accepted]
+        accepted: [Accepted], recording: String
     ) {
+        self.recording = recording
         (self.database, self.server, self.now, self.since) = (database, server, now, since)
         self.checks = checks.sorted { $0.number < $1.number }
         (self.runs, self.steps, self.accepted) = (runs, steps, accepted)

@@ -95,7 +95,7 @@ private struct Page {
         let timeline = Timeline(times: checks.map(\.at), now: data.now)
         hasChecks = !checks.isEmpty
         (verdict, verdictClass) = Self.verdict(checks.last, data.standing, isPartial: data.isPartial)
-        (age, ageClass) = Self.age(checks.last, data.now, isOverdue: timeline.isOverdue)
+        (age, ageClass) = Self.age(checks.last, data, isOverdue: timeline.isOverdue)
         current = data.standing.map { finding in
             Standing(
                 code: finding.code, place: finding.place,
@@ -175,10 +175,10 @@ private struct Page {
         return isPartial ? ("Clean, of what was looked for", "good") : ("Clean", "good")
     }
 
-    private static func age(_ last: ReportData.Check?, _ now: Int64, isOverdue: Bool) -> (String, String) {
-        guard let last else { return ("chat-admin check --record records one.", "") }
+    private static func age(_ last: ReportData.Check?, _ data: ReportData, isOverdue: Bool) -> (String, String) {
+        guard let last else { return ("\(data.recording) records one.", "") }
         return (
-            "Check \(last.number.withSeparators)\(last.isBaseline ? ", the baseline" : ""), \(Moment.age(now - last.at)) (\(Moment.minute(last.at)))"
+            "Check \(last.number.withSeparators)\(last.isBaseline ? ", the baseline" : ""), \(Moment.age(data.now - last.at)) (\(Moment.minute(last.at)))"
                 + (isOverdue ? ": the next one is overdue" : ""), isOverdue ? "warn" : ""
         )
     }

@@ -151,6 +151,23 @@ struct ReportTests {
         }
     }
 
+    @Test("names what records a check in the place that was given, where there is none")
+    func empty() async throws {
+        try await withDatabase { database in
+            try await database.run(["create": "users"])
+            try await withFolder { folder in
+                for (place, words) in [
+                    ([], "--record"), (["--record-file", "\(folder)/c.json"], "--record-file \(folder)/c.json"),
+                ] {
+                    let page = try await Tool.run(["report", "-"] + place + target(database))
+                    #expect(page.output.contains("chat-admin check \(words) records one."), "\(page)")
+                    let history = try await Tool.run(["check", "history"] + place + target(database))
+                    #expect(history.output.contains("`check \(words)` does so."), "\(history)")
+                }
+            }
+        }
+    }
+
     @Test("is a file, whole or not at all, and says what it has written")
     func file() async throws {
         try await withDatabase { database in

@@ -109,7 +109,8 @@ struct ReportPageTests {
             ReportData(
                 database: "<db>", server: "s&s", now: 4 * 3_600_000, since: 0, checks: checks,
                 runs: [runs].compactMap { $0 },
-                steps: [steps].compactMap { $0 }, accepted: [accepted].compactMap { $0 })
+                steps: [steps].compactMap { $0 }, accepted: [accepted].compactMap { $0 },
+                recording: "chat-admin check --record-file 'a b'")
         ).html
     }
 
@@ -120,6 +121,7 @@ struct ReportPageTests {
     func verdicts() throws {
         let warning = ReportData.Finding(code: "index.missing", place: "users", isError: false, count: 1, since: 0)
         try #expect(Self.page([]).contains(#"<h1 class="unknown">No check was recorded</h1>"#))
+        try #expect(Self.page([]).contains("chat-admin check --record-file &#39;a b&#39; records one."))
         try #expect(Self.page([Self.check(1, [])]).contains(#"<h1 class="good">Clean</h1>"#))
         try #expect(Self.page([Self.check(1, [warning])]).contains(">Clean, with 1 warning<"))
         try #expect(Self.page([Self.check(1, [Self.error])]).contains(#"<h1 class="bad">1,234 errors, 1 new</h1>"#))

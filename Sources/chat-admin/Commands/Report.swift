@@ -95,7 +95,7 @@ struct Report: AsyncParsableCommand {
                     version: "\(step.version)", name: step.name, state: step.state.rawValue,
                     at: step.row?.work.finishedAt)
             },
-            accepted: accepted.map(row))
+            accepted: accepted.map(row), recording: "chat-admin check \(kept.arguments)")
     }
 
     private static func check(_ record: CheckRecord) -> ReportData.Check {

@@ -23,6 +23,9 @@ struct RecordOptions: ParsableArguments {
                 + "its own with --record-file.")
     }
 
+    /// What a check is recorded by in the same place.
+    var arguments: String { recordFile.map { "--record-file \(AdviceWords.quoted($0))" } ?? "--record" }
+
     func store(_ database: Database) -> any CheckStore {
         if let recordFile {
             FileCheckStore(recordFile) { try await database.serverTime() }

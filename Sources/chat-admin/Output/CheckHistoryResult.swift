@@ -35,9 +35,20 @@ struct CheckHistoryResult: CommandResult {
     let command = "check history"
     let database: String
     let checks: [Item]
+    /// What records a check where these are.
+    fileprivate let recording: String
+
+    private enum CodingKeys: String, CodingKey {
+        case command, database, checks
+    }
+
+    init(database: String, _ records: [CheckRecord], recording: String) {
+        (self.database, self.recording) = (database, recording)
+        checks = records.map(Item.init)
+    }
 
     func lines(_ style: TextStyle) -> [String] {
-        guard !checks.isEmpty else { return ["No check of \(database) was recorded; `check --record` does so."] }
+        guard !checks.isEmpty else { return ["No check of \(database) was recorded; `check \(recording)` does so."] }
         return TextTable.lines(
             checks.map { check in
                 return [

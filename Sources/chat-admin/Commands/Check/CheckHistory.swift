@@ -21,8 +21,7 @@ struct CheckHistory: AsyncParsableCommand {
         try await CommandSession.run("check history", options, requires: .chatDatabase) { session in
             let records = try await kept.store(session.database).records(limit: limit)
             try session.console.print(
-                CheckHistoryResult(database: session.database.name, checks: records.map(CheckHistoryResult.Item.init)),
-                options.format)
+                CheckHistoryResult(database: session.database.name, records, recording: kept.arguments), options.format)
             return .done
         }
     }
