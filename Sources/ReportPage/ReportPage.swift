@@ -38,6 +38,7 @@ private struct Page {
     let hasChecks: Bool
     let hasCodes: Bool
     let current: [Standing]
+    let noCurrent: Bool
     let news: [News]
     let first: String
     let last: String
@@ -56,6 +57,9 @@ private struct Page {
     let noNews: Bool
     /// How many checks more had news; nil for none.
     let earlier: String?
+
+    /// So many documents are the darkest in a heat map, or more where more were found: one alone isn't many.
+    private static let many = 10
 
     /// So many checks that had news are shown, the newest.
     private static let mostNews = 20
@@ -103,6 +107,7 @@ private struct Page {
                     + (finding.accepted > 0 ? " (\(finding.accepted.withSeparators) accepted)" : ""),
                 since: Moment.day(finding.since), kind: finding.isError ? "error" : "warning")
         }
+        noCurrent = current.isEmpty
         // A baseline has news where it is a watch's, which goes on.
         let newsworthy = checks.filter { $0.new > 0 || $0.resolved > 0 }
         earlier = newsworthy.count > Self.mostNews ? (newsworthy.count - Self.mostNews).withSeparators : nil
@@ -122,7 +127,7 @@ private struct Page {
         let codes = data.codes
         hasCodes = !codes.isEmpty
         let counts = codes.map { code in checks.map { $0.count(of: code) } }
-        let most = counts.joined().max() ?? 0
+        let most = max(counts.joined().max() ?? 0, Self.many)
         heat = zip(codes, counts).map { code, counts in
             let cells = timeline.columns.map { Self.cell($0, checks, code, counts) }
             let last = checks.lastIndex { $0.looked(for: code) }
@@ -140,7 +145,7 @@ private struct Page {
             let last = checks.indices.last { isKnown($0) }.flatMap(value)
             return Strip(
                 name: name, chart: Chart.line(values, most: most, label: "\(name) by check"),
-                value: (last.map(unit) ?? "–") + " (at most \(unit(most)))")
+                value: (last.map(unit) ?? "–") + (last == most ? "" : " (at most \(unit(most)))"))
         }
         lines = zip(codes, counts).map { code, counts in
             strip(

@@ -141,6 +141,14 @@ struct ReportPageTests {
         #expect(many.matches(of: />1 new<\/td>/).count == 20 && many.contains(">3 earlier checks since 1970-01-01"))
     }
 
+    @Test("doesn't paint a single document as many, and says so where the last check found nothing any more")
+    func single() throws {
+        let one = ReportData.Finding(code: "id.empty", place: "messages._id", isError: true, count: 1, since: 0)
+        let html = try Self.page([Self.check(1, [one]), Self.check(2, [])])
+        #expect(html.contains(#"class="h1" x="0.0%""#) && !html.contains(#"class="h5""#), "\(html)")
+        #expect(html.contains(#"<p class="faint">Nothing.</p>"#) && html.contains("0 (at most 1)"), "\(html)")
+    }
+
     @Test("says how many checks share a cell, and shows the worst of them")
     func shared() throws {
         let mild = ReportData.Finding(code: "id.empty", place: "messages._id", isError: true, count: 1, since: 0)

@@ -123,7 +123,8 @@ struct Report: AsyncParsableCommand {
 
     private func row(_ acceptance: Acceptance) -> ReportData.Accepted {
         let documents = acceptance.documents.map { subjects in
-            samples ? subjects.map { JSONValue(of: $0).text }.joined(separator: ", ") : "\(subjects.count) by _id"
+            samples
+                ? subjects.map { JSONValue(of: $0).text }.joined(separator: ", ") : "\(subjects.count)\u{A0}by\u{A0}_id"
         }
         return ReportData.Accepted(
             number: "\(acceptance.number)", code: acceptance.code,
