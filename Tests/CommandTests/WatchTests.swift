@@ -244,6 +244,46 @@ struct WatchTests {
         }
     }
 
+    @Test("keeps since when what it knows was found, and how much of it is accepted, as a check does")
+    func kept() async throws {
+        try await withDatabase { database in
+            try await Self.begin(database)
+            try await Self.insert(.objectID(Self.now()), ["deleted": "no"], database)
+            try await Self.insert("", [:], database)
+            let only = ["--record", "--only", "id,field"]
+            let past = BSONValue.date(Int64(Date().timeIntervalSince1970 - 30 * 86_400) * 1000)
+            _ = try await json(["check"] + only, on: database, expecting: 1)
+            try await database.update("chat_admin.checks", ["kind": "check"], ["$set": ["at": past]])
+            _ = try await json(
+                ["check", "accept", "field.type", "--reason", "x", "--until", "forever"], on: database, expecting: 0)
+            func found() async throws -> [String: BSONDocument] {
+                let records = try await database.all("chat_admin.checks").filter { $0["number"]?.integer == 2 }
+                let found = records.first { $0["kind"] == "check" }?["findings"]?.array?.values ?? []
+                return found.compactMap(\.document).reduce(into: [:]) { $0[$1["code"]?.string ?? ""] = $1 }
+            }
+            func expectKept() async throws {
+                let found = try await found()
+                #expect(found["field.type"]?["accepted"]?.integer == 1, "\(found)")
+                #expect(found["id.empty"]?["accepted"] == nil && found["id.empty"]?["since"] == past, "\(found)")
+            }
+            for hasNews in [false, true] {
+                _ = try await Self.watch(database, only) { tool in
+                    if hasNews {
+                        try await Self.insert("6909f8dc21be47afd1d83101", [:], database)
+                        try await tool.waitUntilPrinted(#""id.string""#)
+                    }
+                    // As it began.
+                    try await waitUntil("it is kept") { try await !found().isEmpty }
+                    try await expectKept()
+                }
+                try await expectKept()
+                try await database.run([
+                    "delete": "chat_admin.checks", "deletes": [["q": ["_id": "check/2"], "limit": 1]],
+                ])
+            }
+        }
+    }
+
     @Test("counts again where messages were deleted for good")
     func deleted() async throws {
         try await withDatabase(on: .replicaSet) { database in

@@ -247,15 +247,28 @@ package struct WatchedFindings: Sendable {
     package var count: Int { known.values.reduce(0) { $0 + $1.count } }
 
     /// What is known, as a record keeps it.
-    package var items: [CheckRecord.Item] {
-        known.sorted { $0.key < $1.key }.map { name, item in
+    ///
+    /// - Returns: By name.
+    /// - Throws: `ChecksumError`.
+    package func items() throws -> [CheckRecord.Item] {
+        try known.sorted { $0.key < $1.key }.map { name, item in
             let isOfGroups = FindingCode(rawValue: name.code)?.isOfGroups ?? false
             // A later check can go on from what is told apart alone.
             let isExact = item.others == 0 && (item.documents != nil || !isOfGroups)
-            return CheckRecord.Item(
+            var kept = CheckRecord.Item(
                 name: name, severity: item.severity.rawValue, count: item.count,
                 identities: isExact ? item.identities.sorted() : nil, since: item.since)
+            kept.accepted = try acceptedCount(item, name)
+            return kept
         }
+    }
+
+    /// How many documents of a finding are accepted, as a check counts them.
+    private func acceptedCount(_ item: Known, _ name: FindingName) throws -> Int {
+        let accepted = accepted.filter { $0.isAbout(name) }
+        if accepted.contains(where: { $0.subjects == nil }) { return item.count }
+        let taken = try Set(accepted.flatMap { $0.subjects ?? [] }.map(name.identity)).intersection(item.identities)
+        return taken.count == item.identities.count && item.others == 0 ? item.count : taken.count
     }
 }
 

@@ -128,6 +128,8 @@ struct CheckWatch {
                 toolVersion: ToolVersion.current,
                 serverVersion: session.database.server.version, now: begun, coverage: looked.plan?.coverage)
             record.basis = looked.basis
+            record.items = try watched.items()
+            (record.new, record.resolved) = (watched.new, watched.resolved)
             record.isBaseline = comparison.isBaseline
             self.record = try await store.append(record)
         }
@@ -337,7 +339,7 @@ struct CheckWatch {
     /// Keeps how far the watch has come, for another one to go on from there.
     private mutating func keep(now isLast: Bool) async throws {
         guard let store, var record, !isKept, isLast || ContinuousClock.now - keptAt > Self.keeping else { return }
-        record.items = watched.items
+        record.items = try watched.items()
         (record.new, record.resolved) = (watched.new, watched.resolved)
         let safe = safePlace
         record.basis?.token = safe.token
