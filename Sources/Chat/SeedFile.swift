@@ -53,7 +53,7 @@ package enum SeedFile {
         do {
             root = try isYAML ? JSONNode(parsingYAML: text) : JSONNode(parsing: text)
         } catch {
-            throw SeedObjection(error.line, "it isn't whole, valid \(isYAML ? "YAML" : "JSON"): \(error.reason)")
+            throw SeedObjection(error.line, "it can't be read as \(isYAML ? "YAML" : "JSON"): \(error.reason)")
         }
         let example = isYAML ? yamlExample : jsonExample
         guard case .object(let members) = root.value else {

@@ -9,6 +9,7 @@ internal import MongoDriver
 package struct Seeder: Sendable {
     let database: Database
     let settings: SeedSettings
+    let progress: ProgressReport
     let passwords = PasswordWork()
 
     /// What seeding would do.
@@ -63,9 +64,12 @@ package struct Seeder: Sendable {
     package typealias Gone = @Sendable (String, BSONValue) -> Bool
 
     /// Makes a seeder.
-    package init(database: Database, settings: SeedSettings) {
+    ///
+    /// - Parameter progress: Where it is shown how far it is: a password takes a quarter of a second.
+    package init(database: Database, settings: SeedSettings, progress: @escaping ProgressReport) {
         self.database = database
         self.settings = settings
+        self.progress = progress
     }
 
     /// Looks what has to be done. Changes nothing.
@@ -75,7 +79,7 @@ package struct Seeder: Sendable {
     ///   - gone: Whether a document is taken for one that isn't there, because it will be taken away before.
     /// - Throws: `MongoError`.
     package func plan(_ set: SeedSet, without gone: Gone = { _, _ in false }) async throws -> Plan {
-        let users = try await UserPlan.make(set.users, database, settings, passwords, without: gone)
+        let users = try await UserPlan.make(set.users, self, without: gone)
         // Nobody is given chats who may be somebody else.
         let owners = users.reduce(into: [String: ObjectID]()) { owners, plan in
             if !plan.isUnclear { owners[plan.user.username] = plan.id }
@@ -104,7 +108,9 @@ package struct Seeder: Sendable {
 
     private func apply(users: [UserPlan], _ run: Run) async throws {
         let (seed, passwords) = (settings.seed, passwords)
+        let done = WorkDone("hashing passwords", of: users.count, progress)
         let hashes = try await users.mapTogether { plan -> String? in
+            defer { done.add(1) }
             guard plan.code != nil, plan.found == nil || plan.setsPassword else { return nil }
             let salt = try SeedIdentity.salt(plan.user.saltName, seed: seed)
             return try await passwords.hash(plan.user.password, salt: salt)

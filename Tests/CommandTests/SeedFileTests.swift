@@ -151,7 +151,7 @@ struct SeedFileTests {
         ),
         (
             "users:\n  12: {email: bob@example.com, password: s3cret}",
-            "line 2: it isn't whole, valid YAML: the key `12` is a number"
+            "line 2: it can't be read as YAML: the key `12` is a number"
         ),
         (
             "users:\n  bob: {email: bob@example.com, password: 12}",
@@ -164,7 +164,7 @@ struct SeedFileTests {
         ("users:\n  bob: {email: bob@example.com, password: \(String(repeating: "s3cret", count: 13))}", "72 bytes"),
         (
             "users:\n  bob: {email: b@example.com, password: s3cret}\n  bob: {}",
-            "line 3: it isn't whole, valid YAML: the key `bob` stands there twice"
+            "line 3: it can't be read as YAML: the key `bob` stands there twice"
         ),
         (file("chat_sessions: []"), "line 3: `chat_sessions` is a list, where a map from names to sessions is wanted"),
         (
@@ -197,7 +197,7 @@ struct SeedFileTests {
         ),
         (
             "a: &a [x, x, x, x]\nb: &b [*a, *a, *a, *a]\nusers: *b",
-            "line 2: it isn't whole, valid YAML: aliases aren't taken"
+            "line 2: it can't be read as YAML: aliases aren't taken"
         ),
         ("users: !!python/object:os.system {}", "tags aren't taken"),
         ("users: {}\n---\nusers: {}", "a second document"),

@@ -126,8 +126,8 @@ struct SeedTests {
     }
 
     static let badFiles: [(String, Int32, String)] = [
-        (#"{"users": [{"username": "bob", "email": "bob@exam"#, 65, "valid JSON"),
-        ("", 65, "valid JSON"),
+        (#"{"users": [{"username": "bob", "email": "bob@exam"#, 65, "as JSON"),
+        ("", 65, "as JSON"),
         (
             "{\"users\": [\n{\"username\": \"bob\", \"password\": \"secret-1\"}]}", 65,
             "line 2: `users[0]` lacks `email`"

@@ -85,18 +85,20 @@ struct UserPlan: Sendable {
 extension UserPlan {
     /// Looks what has to be done about users, several at once. Changes nothing.
     static func make(
-        _ users: [SeedUser], _ database: Database, _ settings: SeedSettings, _ passwords: PasswordWork,
-        without gone: Seeder.Gone
+        _ users: [SeedUser], _ seeder: Seeder, without gone: Seeder.Gone
     ) async throws -> [UserPlan] {
+        let (settings, passwords) = (seeder.settings, seeder.passwords)
+        let done = WorkDone("looking at users", of: users.count, seeder.progress)
         var plans: [UserPlan] = []
         for start in stride(from: 0, to: users.count, by: together) {
             let some = Array(users[start..<min(start + together, users.count)])
-            let found = try await candidates(for: some, database).map { found in
+            let found = try await candidates(for: some, seeder.database).map { found in
                 found.filter { !gone(ChatCollection.users, $0["_id"] ?? .null) }
             }
             // Verifying a password takes as long as hashing it: on all cores.
             plans += try await zip(some, found).map { ($0, $1) }.mapTogether { user, found in
-                try await make(user, found, settings, passwords)
+                defer { done.add(1) }
+                return try await make(user, found, settings, passwords)
             }
         }
         return plans

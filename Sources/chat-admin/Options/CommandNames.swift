@@ -22,7 +22,7 @@ enum CommandNames {
         let elsewhere = leaves(of: root, []).first { $0.last == word }?.joined(separator: " ")
         let advice =
             (known ?? elsewhere).map { "Did you mean `\($0)`?" }
-            ?? "\(path.isEmpty ? "There" : "Of `\(path.joined(separator: " "))` there") are \(list(names))."
+            ?? "\(path.isEmpty ? "There" : "Of `\(path.joined(separator: " "))` there") are \(Readable.list(names))."
         return "There is no command `\((path + [word]).joined(separator: " "))`. \(advice)"
     }
 
@@ -67,9 +67,5 @@ enum CommandNames {
     private static func leaves(of command: any ParsableCommand.Type, _ path: [String]) -> [[String]] {
         let subcommands = command.configuration.subcommands
         return subcommands.isEmpty ? [path] : subcommands.flatMap { leaves(of: $0, path + [name(of: $0)]) }
-    }
-
-    private static func list(_ names: [String]) -> String {
-        names.dropLast().joined(separator: ", ") + " and " + (names.last ?? "")
     }
 }

@@ -31,7 +31,7 @@ enum SettingName {
         guard name.uppercased().hasPrefix(prefix), !own.contains(name) else { return nil }
         let rest = String(name.dropFirst(prefix.count))
         if development.contains(rest) && name.hasPrefix(prefix) { return nil }
-        let near = nearest(to: name).map { "Write \($0)." } ?? "Known are \(own.joined(separator: " and "))."
+        let near = nearest(to: name).map { "Write \($0)." } ?? "Known are \(Readable.list(own))."
         return "isn't known. \(near)"
     }
 

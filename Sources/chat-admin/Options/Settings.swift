@@ -155,7 +155,7 @@ struct Settings {
                 throw Failure(
                     .configuration,
                     "The file \(name), line \(entry.line): the key `\(entry.key)` isn't known.\(near) Known "
-                        + "are \(SettingName.keys.map { "`\($0)`" }.joined(separator: " and ")).")
+                        + "are \(Readable.list(SettingName.keys.map { "`\($0)`" })).")
             }
             guard let text = entry.value?.trimmed, !text.isEmpty else { continue }
             keys[entry.key] = Value(text: text, source: "`\(entry.key)` in \(name)")

@@ -3,6 +3,12 @@ internal import Journal
 
 /// Values as people read them.
 enum Readable {
+    /// Several names as a sentence has them: `a`, `a and b`, `a, b and c`.
+    static func list(_ names: [String]) -> String {
+        guard names.count > 1, let last = names.last else { return names.first ?? "" }
+        return names.dropLast().joined(separator: ", ") + " and " + last
+    }
+
     /// A number with separators: `300,000`.
     static func count(_ number: some BinaryInteger) -> String { number.withSeparators }
 

@@ -97,21 +97,26 @@ struct SeedResult: Encodable {
                     .joined(separator: ", ") + ".")
         }
         if let demo {
-            let sizes = [(demo.sessions, "sessions"), (demo.messages, "messages"), (demo.artifacts, "artifacts")]
+            let sizes = [(demo.sessions, "session"), (demo.messages, "message"), (demo.artifacts, "artifact")]
             lines.append(
-                "Chats (\(demo.scenario)): " + sizes.map { "\(Readable.count($0.0)) \($0.1)" }.joined(separator: ", ")
-                    + " of \(Readable.count(demo.users)) users.")
+                "Chats (\(demo.scenario)): " + sizes.map(Self.counted).joined(separator: ", ")
+                    + " of \(Self.counted(demo.users, "user")).")
             if let login = demo.login {
                 lines.append(
                     "All who are called demo.… have one password: "
                         + PlainText.tied("\(login) / \(SeedUser.demoPassword)") + ".")
             }
         }
+        let kept = kept.filter { $0.value > 0 }
         if !kept.isEmpty {
             let counts = kept.sorted { $0.key < $1.key }.map { "\(Readable.count($0.value)) \($0.key)" }
             lines.append("Kept \(counts.joined(separator: ", ")).")
         }
         return lines
+    }
+
+    private static func counted(_ count: Int, _ what: String) -> String {
+        "\(Readable.count(count)) \(what)\(count == 1 ? "" : "s")"
     }
 
     /// So many logins are enough to begin with.

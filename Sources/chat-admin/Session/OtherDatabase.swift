@@ -33,9 +33,17 @@ struct OtherDatabase {
         throw Failure(
             .refused,
             "No database was named, and `\(database.name)` at \(hosts) has none of the application's collections, while "
-                + "\(found.joined(separator: " and ")) \(found.count == 1 ? "has" : "have") them. Name the one that is "
+                + "\(Self.list(found)) \(found.count == 1 ? "has" : "have") them. Name the one that is "
                 + "meant with --database.")
     }
+
+    private static func list(_ names: [String]) -> String {
+        guard names.count > mostNamed else { return Readable.list(names) }
+        return names.prefix(mostNamed).joined(separator: ", ") + " and \(names.count - mostNamed) more"
+    }
+
+    /// More aren't named one by one.
+    private static let mostNamed = 5
 
     /// The names of the databases that this user may see; none where that may not be asked.
     private func names() async throws -> [String] {

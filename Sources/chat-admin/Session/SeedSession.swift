@@ -40,7 +40,7 @@ struct SeedSession {
     func run() async throws -> ExitStatus {
         if command.reset { return try await reset() }
         let start = ContinuousClock.now
-        let seeder = Seeder(database: database, settings: settings)
+        let seeder = Seeder(database: database, settings: settings, progress: session.progress)
         let plan = try await seeder.plan(set)
         let work = Work(plan: plan, demo: try await demo(plan)?.look(session.progress))
         let foreign = plan.makesPublicPasswords ? try await foreignUsers() : 0
@@ -103,7 +103,7 @@ struct SeedSession {
     /// Takes away what seeding has made, and makes what is wanted.
     private func reset() async throws -> ExitStatus {
         let start = ContinuousClock.now
-        let seeder = Seeder(database: database, settings: settings)
+        let seeder = Seeder(database: database, settings: settings, progress: session.progress)
         if change.dryRun {
             let looked = try await lookAtReset(seeder)
             let left = (looked.taken.leftovers + looked.work.leftovers).map { ChangeResult.Left($0, session.words) }
