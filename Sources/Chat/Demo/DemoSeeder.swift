@@ -49,7 +49,7 @@ package struct DemoSeeder: Sendable {
 
         package var description: String {
             "Demo chats would belong to `\(user)`, and there is a user of that name, or with its email, who is somebody "
-                + "else. Take another database, with --database. Nothing was changed."
+                + "else. Nothing was changed; another database can be seeded instead."
         }
     }
 
