@@ -3,9 +3,13 @@ internal import MongoDriver
 
 /// Moving documents on a server without transactions, and finishing what a killed run had begun on any.
 ///
-/// The journal's state is written durably before each act:
+/// The journal's state is written before each act:
 /// `planned` → copy inserted, references moved → `deleting` → original deleted → `done`. Each state is a compare-and-set
 /// under the run's lease: where another run has taken over, nothing more is done.
+///
+/// The entry, the copy and the deletion are waited for until they are durable; states that follow the entry aren't. Where one
+/// is lost in a crash, whoever resumes the run goes by what stands of the document, and waiting for the disk twice more would
+/// keep the `_id` of a document that the application inserts from the next one.
 ///
 /// The two rules that keep a document from being lost, whatever the journal says of it: an original is deleted only where
 /// its copy was seen, and a copy is taken away only by the run that made it, or where its original was seen.
@@ -34,7 +38,7 @@ extension Rekeyer {
         if isUndo { try await withdrawStuck(&items) }
         try await recheckOriginals(&items)
         let deleting = items.indices.filter { items[$0].needsDeletion }
-        try await advance(deleting, of: &items, to: .deleting)
+        try await advance(deleting, of: &items, to: .deleting, concern: .acknowledged)
         try await deleteTogether(deleting, &items)
         for index in deleting where items[index].needsDeletion {
             try run.checkpoint()
@@ -320,9 +324,11 @@ extension Rekeyer {
         item.entry.state = state
     }
 
-    private func advance(_ indices: [Int], of items: inout [Item], to state: JournalEntry.State) async throws {
+    private func advance(
+        _ indices: [Int], of items: inout [Item], to state: JournalEntry.State, concern: WriteConcern
+    ) async throws {
         let behind = indices.filter { items[$0].entry.state != state }
-        try await run.setState(state, of: behind.map { items[$0].entry })
+        try await run.setState(state, of: behind.map { items[$0].entry }, concern: concern)
         for index in behind { items[index].entry.state = state }
     }
 
@@ -330,7 +336,7 @@ extension Rekeyer {
         let done = items.indices.filter { items[$0].isOpen && items[$0].isDeleted }
         for index in done { items[index].outcome = .moved }
         count(done.map { items[$0] })
-        try await run.setState(.done, of: done.map { items[$0].entry })
+        try await run.setState(.done, of: done.map { items[$0].entry }, concern: .acknowledged)
     }
 }
 
