@@ -382,7 +382,7 @@ def memory(tool, db):
         tool.run(db, "runs", "undo", result["run"], "--yes", name=f"runs undo ({command[-1]})")
 
     forget(db)
-    tool.run(db, "seed", "--yes")
+    tool.run(db, "seed", "--yes", "--allow-here")
     db.chat_sessions.update_many({}, {"$inc": {"message_count": 1}})
     undone(("repair", "counts"), "--offline")
     rebuild(db)
