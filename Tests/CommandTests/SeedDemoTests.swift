@@ -37,6 +37,11 @@ struct SeedDemoTests {
             #expect(result.output.contains(/one password: demo\.\S+ \/ demopass123\./), "\(result)")
             // As many messages for each session as there usually are.
             #expect(result.output.contains("9 sessions, 900 messages, 0 artifacts of 4 users"), "\(result)")
+            let again = try await json(["seed", "--demo", "users=4,sessions=9"], on: database, expecting: 0)
+            let logins = try #require(again.value(at: "seeded", "logins")?.document)
+            #expect(logins.keys.count == 3 && logins["alice"] == "alicepass123", "\(again)")
+            let login = try #require(again.value(at: "seeded", "demo", "login")?.string)
+            #expect(login.hasPrefix("demo.") && logins[login] == "demopass123", "\(again)")
         }
     }
 

@@ -70,7 +70,10 @@ struct SeedResult: Encodable {
         // Also those whom chats belong to, though nobody named them.
         let owners = all.dropFirst(named).filter { $0.user.password != SeedUser.demoPassword }
         let known = (users + owners).filter { $0.canLogIn && SeedUser.publicPasswords.contains($0.user.password) }
-        logins = Dictionary(known.map { ($0.user.username, $0.user.password) }, uniquingKeysWith: { first, _ in first })
+        var logins = Dictionary(
+            known.map { ($0.user.username, $0.user.password) }, uniquingKeysWith: { first, _ in first })
+        if let login = demo?.login { logins[login] = SeedUser.demoPassword }
+        self.logins = logins
     }
 
     /// More users aren't named one by one to people.
@@ -89,7 +92,7 @@ struct SeedResult: Encodable {
                 [user.username, user.email, user.role, state(of: user, dryRun: dryRun)]
             })
         if users.count > Self.mostUsers { lines.append("  and \(Readable.count(users.count - Self.mostUsers)) more") }
-        let known = logins.keys.sorted().prefix(Self.mostLogins)
+        let known = logins.keys.filter { $0 != demo?.login }.sorted().prefix(Self.mostLogins)
         if !known.isEmpty, !dryRun {
             lines.append(
                 "Log in as "
