@@ -18,6 +18,8 @@ package struct SeededDocuments: Sendable {
     }
 
     private static let together = 1_000
+    /// No more of them are in memory at once through one connection, but for one that is larger alone.
+    private static let togetherBytes = 2 << 20
     /// Documents are taken away through so many connections.
     private static let workers = 3
 
@@ -102,13 +104,17 @@ package struct SeededDocuments: Sendable {
             try await run.inWorkers(Self.workers) { _ in
                 pieces.withLock { $0.popFirst() }
             } each: { run, piece in
-                try run.checkpoint()
-                let found = try await run.database.findAll(collection, filter: piece.filter)
-                    .filter { !staying.contains($0["_id"] ?? .null) }
-                let stayed = try await run.remove(found, from: collection, code: SeedCode.reset)
-                run.totals.left(
-                    SeedCode.reset, collection, stayed.count, reason: "changed while it was looked at", samples: stayed)
-                if collection == ChatCollection.messages {
+                let client = run.database.client
+                let cursor = try await client.find(run.database.namespace(collection), filter: piece.filter)
+                try await client.forEachBatch(of: cursor, maximum: Self.together, maximumBytes: Self.togetherBytes) {
+                    documents in
+                    try run.checkpoint()
+                    let found = documents.filter { !staying.contains($0["_id"] ?? .null) }
+                    let stayed = try await run.remove(found, from: collection, code: SeedCode.reset)
+                    run.totals.left(
+                        SeedCode.reset, collection, stayed.count, reason: "changed while it was looked at",
+                        samples: stayed)
+                    guard collection == ChatCollection.messages else { return }
                     let sessions = found.compactMap { $0["session_id"] }
                     shrunk.withLock { $0.formUnion(sessions.filter { !contains(ChatCollection.sessions, $0) }) }
                 }
