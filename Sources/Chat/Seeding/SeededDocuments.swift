@@ -20,6 +20,8 @@ package struct SeededDocuments: Sendable {
     private static let together = 1_000
     /// No more of them are in memory at once through one connection, but for one that is larger alone.
     private static let togetherBytes = 2 << 20
+    /// So often a document that changes meanwhile is looked at again.
+    private static let attempts = 10
     /// Documents are taken away through so many connections.
     private static let workers = 3
 
@@ -110,10 +112,7 @@ package struct SeededDocuments: Sendable {
                     documents in
                     try run.checkpoint()
                     let found = documents.filter { !staying.contains($0["_id"] ?? .null) }
-                    let stayed = try await run.remove(found, from: collection, code: SeedCode.reset)
-                    run.totals.left(
-                        SeedCode.reset, collection, stayed.count, reason: "changed while it was looked at",
-                        samples: stayed)
+                    try await remove(found, collection, run)
                     guard collection == ChatCollection.messages else { return }
                     let sessions = found.compactMap { $0["session_id"] }
                     shrunk.withLock { $0.formUnion(sessions.filter { !contains(ChatCollection.sessions, $0) }) }
@@ -123,6 +122,18 @@ package struct SeededDocuments: Sendable {
         }
         let recounted = shrunk.withLock { $0 }.union(left[ChatCollection.sessions] ?? [])
         try await SessionCounts(run).correct(Array(recounted))
+    }
+
+    /// Deletes documents, also those that the application changes meanwhile.
+    private func remove(_ documents: [BSONDocument], _ collection: String, _ run: Run) async throws {
+        var rest = documents
+        for _ in 1...Self.attempts where !rest.isEmpty {
+            let stayed = try await run.remove(rest, from: collection, code: SeedCode.reset)
+            rest = stayed.isEmpty ? [] : Array(try await run.documents(stayed, in: collection).values)
+        }
+        let ids = rest.compactMap { $0["_id"] }
+        run.totals.left(
+            SeedCode.reset, collection, ids.count, reason: "changed while it was looked at", samples: ids)
     }
 
     private func note(_ staying: Set<BSONValue>, _ collection: String, _ totals: Totals) {
