@@ -11,7 +11,8 @@ package struct ProcessIdentity: Sendable, Equatable, Codable {
 
     /// The process that has a number now; nil where there is none, or it has ended and nobody has noticed yet.
     package init?(_ pid: Int32) {
-        guard let status = Self.status(pid), status.state != "Z", let boot = Self.bootIdentifier else { return nil }
+        guard let status = Self.status("/proc/\(pid)"), let boot = Self.bootIdentifier else { return nil }
+        guard !Self.hasEnded(status.state) || Self.hasLiveThread(pid) else { return nil }
         (self.pid, startTime, self.boot) = (pid, status.startTime, boot)
     }
 
@@ -30,8 +31,18 @@ package struct ProcessIdentity: Sendable, Equatable, Codable {
         return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    private static func status(_ pid: Int32) -> (state: Substring, startTime: UInt64)? {
-        guard let bytes = SmallFile.read("/proc/\(pid)/stat") else { return nil }
+    private static func hasEnded(_ state: Substring) -> Bool { state == "Z" || state == "X" }
+
+    /// Whether one of its threads hasn't ended. A process that is killed shows the state of its first thread, and that may
+    /// have ended some milliseconds before the others, which hold ports and locks until then.
+    private static func hasLiveThread(_ pid: Int32) -> Bool {
+        Folders.entries("/proc/\(pid)/task").contains { thread in
+            status("/proc/\(pid)/task/\(thread)").map { !hasEnded($0.state) } ?? false
+        }
+    }
+
+    private static func status(_ folder: String) -> (state: Substring, startTime: UInt64)? {
+        guard let bytes = SmallFile.read("\(folder)/stat") else { return nil }
         // The program's name stands in parentheses, and may have any character in it.
         guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
         let fields = String(decoding: bytes[(end + 1)...], as: UTF8.self).split(separator: " ")

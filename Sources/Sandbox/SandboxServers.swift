@@ -11,6 +11,8 @@ package struct SandboxServers: Sendable {
     private static let patience = Duration.seconds(20)
     /// A cold start takes about a second; a busy machine may need many times that.
     private static let starting = Duration.seconds(60)
+    /// So long a port is tried again that the sandbox has had itself: what had it may just be ending.
+    private static let releasing = Duration.seconds(5)
 
     /// Looks after a sandbox.
     package init(_ folder: SandboxFolder) { self.folder = folder }
@@ -50,17 +52,22 @@ package struct SandboxServers: Sendable {
     func launch(_ record: inout SandboxRecord, _ program: ServerProgram, count: Int, port: Int?) async throws {
         let ports = record.members.map(\.port)
         record.members = []
-        // A port that was free may be taken a moment later.
-        for attempt in 1...3 {
+        let deadline = ContinuousClock.now + Self.releasing
+        var attempts = 0
+        while true {
             do {
                 record.members = try await launchOnce(record, program, count: count, port: port, ports: ports)
                 return
             } catch let error as PortTaken {
                 try await end(atOnce: true)
-                guard port == nil, ports.isEmpty, attempt < 3 else {
+                attempts += 1
+                // A port that was free may be taken a moment later, and one's own still be held.
+                let isWorthIt = ports.isEmpty ? port == nil && attempts < 3 : ContinuousClock.now < deadline
+                guard isWorthIt else {
                     throw SandboxError(
                         .refused, "The port \(error.port) of 127.0.0.1 is taken by another program. Take another one.")
                 }
+                if !ports.isEmpty { try await Task.sleep(for: .milliseconds(50)) }
             }
         }
     }

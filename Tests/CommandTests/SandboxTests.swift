@@ -51,6 +51,20 @@ struct SandboxTests {
         }
     }
 
+    @Test("goes back to a copy again and again, at the same address")
+    func restoredOften() async throws {
+        try await withSandboxes { sandboxes in
+            let uri = try #require(try await sandboxes.json("start", "a").value(at: "sandbox", "uri")?.string)
+            #expect(try await sandboxes.run("seed", "alice", "--uri", uri).exitCode == 0)
+            #expect(try await sandboxes.run("sandbox", "snapshot", "a", "one").exitCode == 0)
+            for _ in 1...10 {
+                let restored = try await sandboxes.run("sandbox", "restore", "a", "one")
+                try #require(restored.exitCode == 0, "\(restored)")
+            }
+            #expect(try await sandboxes.users(uri) == 1)
+        }
+    }
+
     @Test("lends itself to a program, whose exit code is its own, and ends with it")
     func exec() async throws {
         try await withSandboxes { sandboxes in
