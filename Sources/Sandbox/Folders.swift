@@ -2,7 +2,7 @@ internal import Glibc
 internal import InputFiles
 
 /// Folders and files by the system's own calls.
-enum Folders {
+package enum Folders {
     /// The working directory, and those above it.
     static var upwards: [String] {
         guard let buffer = getcwd(nil, 0) else { return [] }
@@ -13,6 +13,25 @@ enum Folders {
             folder = String(folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)])
         }
         return all
+    }
+
+    /// The one path of a file or folder, from the root on and without symbolic links, whether it is there or not: servers are
+    /// known by it.
+    package static func absolute(_ path: String) -> String {
+        var (existing, rest) = (path[...], Substring())
+        while true {
+            let place = existing.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : String(existing)
+            if let real = realpath(place, nil) {
+                defer { free(real) }
+                let names = rest.split(separator: "/").filter { $0 != "." }
+                let root = String(cString: real)
+                return names.isEmpty ? root : ([root == "/" ? "" : root] + names.map(String.init)).joined(separator: "/")
+            }
+            // Neither the working directory is there, nor the root.
+            guard !existing.isEmpty else { return path }
+            existing = existing.lastIndex(of: "/").map { existing[..<$0] } ?? ""
+            rest = path[existing.endIndex...]
+        }
     }
 
     /// The names in a folder, in order; none where it isn't there.

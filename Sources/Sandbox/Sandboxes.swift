@@ -11,7 +11,8 @@ package struct Sandboxes: Sendable {
     package init(environment: [String: String] = Environment.own) {
         let state = environment["XDG_STATE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
         let home = environment["HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp"
-        root = environment["CHAT_ADMIN_SANDBOXES"] ?? "\(state ?? "\(home)/.local/state")/chat-admin/sandboxes"
+        let named = environment["CHAT_ADMIN_SANDBOXES"].flatMap { $0.isEmpty ? nil : $0 }
+        root = Folders.absolute(named ?? "\(state ?? "\(home)/.local/state")/chat-admin/sandboxes")
     }
 
     /// One of them, whether it is there or not.

@@ -160,6 +160,51 @@ struct SandboxTests {
     }
 }
 
+/// Where sandboxes are.
+@Suite("The folder of sandboxes")
+struct SandboxFolderTests {
+    @Test("is one's own, also where two projects call it the same, relative to themselves")
+    func relative() async throws {
+        try await withFolder { folder in
+            let program = try MongodProgram.path()
+            var projects: [(folder: String, environment: [String: String])] = []
+            for name in ["one", "two"] {
+                try FileManager.default.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
+                projects.append(
+                    ("\(folder)/\(name)", ["CHAT_ADMIN_SANDBOXES": "boxes", "CHAT_ADMIN_MONGOD": program]))
+            }
+            var running: [String] = []
+            for project in projects {
+                let started = try await Tool.run(
+                    ["sandbox", "start", "a"], environment: project.environment, in: project.folder)
+                #expect(started.exitCode == 0, "\(started)")
+                let listed = try await Tool.run(
+                    ["sandbox", "list"], environment: projects[0].environment, in: projects[0].folder)
+                running.append(listed.output)
+            }
+            #expect(running.count == 2 && running[0] == running[1] && running[0].contains("a  running"), "\(running)")
+            for project in projects {
+                let stopped = try await Tool.run(
+                    ["sandbox", "stop", "a", "--purge"], environment: project.environment, in: project.folder)
+                #expect(stopped.exitCode == 0, "\(stopped)")
+            }
+        }
+    }
+
+    @Test("is the usual one where the variable says nothing")
+    func empty() async throws {
+        try await withFolder { folder in
+            let program = try MongodProgram.path()
+            let environment = ["CHAT_ADMIN_SANDBOXES": "", "HOME": folder, "CHAT_ADMIN_MONGOD": program]
+            let started = try await Tool.run(["sandbox", "start", "a"], environment: environment)
+            #expect(started.exitCode == 0, "\(started)")
+            let path = "\(folder)/.local/state/chat-admin/sandboxes/a/sandbox.json"
+            #expect(FileManager.default.fileExists(atPath: path))
+            #expect(try await Tool.run(["sandbox", "stop", "a"], environment: environment).exitCode == 0)
+        }
+    }
+}
+
 /// What is in the way of a sandbox.
 @Suite("A sandbox refuses")
 struct SandboxRefusalTests {

@@ -59,7 +59,7 @@ struct SandboxStartOptions: ParsableArguments {
         options.members = replicaSet ? (members ?? 1) : nil
         options.port = port
         options.lifetime = ttl.map { Int64($0.seconds.rounded(.up)) }
-        options.kept = keep.map(FilePath.absolute)
+        options.kept = keep.map(Folders.absolute)
         options.database = database
         options.isOwned = isOwned
         return options
