@@ -89,6 +89,41 @@ struct SandboxTests {
         }
     }
 
+    @Test("gives its program no user of another server, from the environment or from the application's file")
+    func execUser() async throws {
+        try await withSandboxes { sandboxes in
+            let folder = sandboxes.folder + "-application"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            try "MONGO_USERNAME=app\nMONGO_PASSWORD=secret\n".write(
+                toFile: folder + "/.env", atomically: true, encoding: .utf8)
+            // The names that the application has, without this tool's own: they are to be enough.
+            let script = """
+                echo "${MONGO_USERNAME-unset}.${MONGO_PASSWORD-unset}"
+                env -u CHAT_ADMIN_URI -u CHAT_ADMIN_DATABASE "$0" doctor --format json
+                """
+            let result = try await Tool.run(
+                ["sandbox", "exec", "--seed", "-q", "--", "sh", "-c", script, ToolProgram.path()],
+                environment: sandboxes.environment.merging(["MONGO_USERNAME": "other"]) { $1 }, in: folder)
+            #expect(result.output.hasPrefix(".\n"), "\(result)")
+            #expect(!result.output.contains("app") && result.output.contains("\"reachable\""), "\(result)")
+        }
+    }
+
+    @Test("gives its program an empty input where it has none itself")
+    func closedInput() async throws {
+        try await withSandboxes { sandboxes in
+            let result = try await OtherProgram.run(
+                "/bin/sh",
+                [
+                    "-c",
+                    "CHAT_ADMIN_SANDBOXES=$1 CHAT_ADMIN_MONGOD=$2 $0 sandbox exec -- readlink /proc/self/fd/0 <&-",
+                    ToolProgram.path(), sandboxes.folder, MongodProgram.path(),
+                ])
+            #expect(result.code == 0 && result.output == "/dev/null\n", "\(result)")
+        }
+    }
+
     @Test("of an exec that is killed leaves no server, and the next command nothing else")
     func execKilled() async throws {
         try await withSandboxes { sandboxes in

@@ -49,8 +49,9 @@ struct SandboxExec: AsyncParsableCommand {
     private func run(with record: SandboxRecord, _ session: SandboxSession) async throws -> Int32 {
         session.console.remark("Sandbox \(record.name): \(record.uri)")
         var environment = Environment.own
-        // Those of another server would be sent to this one.
-        for variable in ["MONGO_USERNAME", "MONGO_PASSWORD"] { environment[variable] = nil }
+        // Those of another server would be sent to this one. Empty ones, for an application may read `.env`, too, which has
+        // a say where the environment has none.
+        for variable in ["MONGO_USERNAME", "MONGO_PASSWORD"] { environment[variable] = "" }
         environment.merge(record.environment) { $1 }
         guard let program = Self.program(command[0]) else {
             session.console.error("chat-admin: There is no program `\(command[0])`.")
