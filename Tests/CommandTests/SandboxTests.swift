@@ -39,6 +39,10 @@ struct SandboxTests {
             let started = try await sandboxes.json("start", "set", "--replica-set", "--members", "3")
             let uri = try #require(started.value(at: "sandbox", "uri")?.string)
             #expect(sandboxes.pids(started).count == 3)
+            // To be copied from a narrow terminal, too.
+            let narrow = sandboxes.environment.merging(["COLUMNS": "80"]) { $1 }
+            let listed = try await Tool.run(["sandbox", "list"], environment: narrow)
+            #expect(listed.output.split(whereSeparator: \.isWhitespace).contains { $0 == uri }, "\(listed)")
             #expect(try await sandboxes.run("seed", "alice", "--uri", uri).exitCode == 0)
             #expect(try await sandboxes.run("sandbox", "snapshot", "set", "one").exitCode == 0)
             #expect(try await sandboxes.run("seed", "testuser", "--uri", uri, "--yes").exitCode == 0)

@@ -12,6 +12,14 @@ struct WrappingTests {
         #expect(Wrapped.line("fits", width: 4) == ["fits"])
     }
 
+    @Test("never break an address, nor a command with one")
+    func address() {
+        let address = "mongodb://127.0.0.1:20001,127.0.0.1:20002/chat?replicaSet=sandbox"
+        #expect(Wrapped.line("It is at \(address) now.", width: 40) == ["It is at", address, "now."])
+        let command = "  export CHAT_ADMIN_URI='\(address)'"
+        #expect(Wrapped.line(PlainText.tied(command), width: 40).map(PlainText.line) == [command])
+    }
+
     @Test("go on behind the last gap between columns, or a little further in than they begin")
     func hanging() {
         let row = "  code  place  because it is so long that it doesn't fit into one line of forty-eight columns"

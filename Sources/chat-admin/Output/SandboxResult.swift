@@ -74,7 +74,7 @@ struct SandboxListResult: CommandResult {
         return TextTable.lines(
             sandboxes.map { item in
                 let snapshots = item.snapshots.isEmpty ? "" : "snapshots: \(item.snapshots.joined(separator: ", "))"
-                return [item.name, item.state, item.version ?? "", item.uri.map(PlainText.tied) ?? "", snapshots]
+                return [item.name, item.state, item.version ?? "", item.uri ?? "", snapshots]
             }, indent: "")
     }
 }

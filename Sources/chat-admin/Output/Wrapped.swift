@@ -1,6 +1,6 @@
 /// Text in lines of a width.
 enum Wrapped {
-    /// Breaks a text between words. A word that is longer than a line is broken too.
+    /// Breaks a text between words. A word that is longer than a line is broken too, unless an address is in it.
     ///
     /// - Parameters:
     ///   - text: The text, without line breaks.
@@ -58,12 +58,12 @@ enum Wrapped {
             lines.append(line)
             (line, column, isEmpty) = (String(repeating: " ", count: hanging), hanging, true)
         }
-        for word in words(text).flatMap({ TextWidth.of($0) > width - hanging ? PlainText.untied($0) : [$0] }) {
+        for word in words(text).flatMap({ mayBreak($0, width - hanging) ? PlainText.untied($0) : [$0] }) {
             let isSpace = word.first == " "
             if isSpace, isEmpty, !lines.isEmpty { continue }
             let length = TextWidth.of(word)
             if !isSpace, column + length > width, !isEmpty { end() }
-            if column + length <= width || isSpace {
+            if column + length <= width || isSpace || isAddress(word) {
                 line += word
                 column += length
             } else {
@@ -80,6 +80,14 @@ enum Wrapped {
         if !isEmpty || lines.isEmpty { end() }
         return lines
     }
+
+    /// Whether a word is longer than a line, and may become several lines.
+    private static func mayBreak(_ word: Substring, _ width: Int) -> Bool {
+        !isAddress(word) && TextWidth.of(word) > width
+    }
+
+    /// What is there to be copied, as a whole: it sticks out.
+    private static func isAddress(_ word: Substring) -> Bool { word.contains("://") }
 
     /// Words, and the spaces between them.
     private static func words(_ text: String) -> [Substring] {
