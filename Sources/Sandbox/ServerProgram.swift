@@ -21,10 +21,11 @@ package struct ServerProgram: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - given: The one that is named, and where its name comes from.
+    ///   - naming: What a user can name one with, in words.
     ///   - environment: Where PATH stands.
     /// - Throws: ``SandboxError`` of kind ``SandboxError/Kind/noServer``.
     package static func find(
-        _ given: (path: String, origin: String)?, environment: [String: String] = Environment.own
+        _ given: (path: String, origin: String)?, naming: String, environment: [String: String] = Environment.own
     ) async throws(SandboxError) -> ServerProgram {
         if let given {
             guard access(given.path, X_OK) == 0, !isFolder(given.path) else {
@@ -37,7 +38,12 @@ package struct ServerProgram: Sendable, Equatable {
         if let path = folders.first(where: { access($0, X_OK) == 0 && !isFolder($0) }) {
             return try await ask(path, libraryPath: nil)
         }
-        guard let path = fetched() else { throw SandboxError(.noServer, "There is no mongod on this machine. \(ways)") }
+        guard let path = fetched() else {
+            throw SandboxError(
+                .noServer,
+                "There is no mongod in PATH, nor in .tools here or above. Name one with \(naming), where there is one "
+                    + "elsewhere. \(ways)")
+        }
         return try await ask(path, libraryPath: libraries(beside: path))
     }
 

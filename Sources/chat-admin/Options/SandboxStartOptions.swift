@@ -69,8 +69,9 @@ struct SandboxStartOptions: ParsableArguments {
     ///
     /// - Throws: `SandboxError`.
     func program() async throws -> ServerProgram {
-        if let mongod { return try await ServerProgram.find((mongod, "--mongod")) }
-        let named = Environment.own["CHAT_ADMIN_MONGOD"].flatMap { $0.isEmpty ? nil : $0 }
-        return try await ServerProgram.find(named.map { ($0, "CHAT_ADMIN_MONGOD") })
+        let variable = "CHAT_ADMIN_MONGOD"
+        let named = Environment.own[variable].flatMap { $0.isEmpty ? nil : $0 }
+        let given = mongod.map { ($0, "--mongod") } ?? named.map { ($0, variable) }
+        return try await ServerProgram.find(given, naming: "--mongod or \(variable)")
     }
 }
