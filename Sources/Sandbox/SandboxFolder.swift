@@ -60,33 +60,6 @@ package struct SandboxFolder: Sendable {
 
     /// The names of its snapshots, in order.
     package var snapshotNames: [String] { Folders.entries(snapshots).filter(Self.isName) }
-
-    /// Holds the right to change the sandbox, which one process has at a time, until the body has ended or the process has.
-    ///
-    /// - Throws: ``SandboxError`` of kind ``SandboxError/Kind/refused`` where another process has it.
-    func holding<R>(_ body: () async throws -> R) async throws -> R {
-        try Folders.make(path)
-        let descriptor = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw SandboxError(.inputOutput, "\(path)/lock can't be made: \(String(cString: strerror(errno))).")
-        }
-        defer { close(descriptor) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            throw SandboxError(
-                .refused,
-                "Another process is starting, stopping or copying the sandbox \(name) just now. Try again in a moment, or take another name."
-            )
-        }
-        return try await body()
-    }
-
-    /// Whether nobody is changing it.
-    var isFree: Bool {
-        let descriptor = open(path + "/lock", O_RDWR | O_CLOEXEC)
-        guard descriptor >= 0 else { return true }
-        defer { close(descriptor) }
-        return flock(descriptor, LOCK_EX | LOCK_NB) == 0
-    }
 }
 
 extension SmallFile {

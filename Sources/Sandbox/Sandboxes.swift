@@ -78,7 +78,11 @@ extension SandboxFolder {
     func clean(isWhole: Bool) throws(SandboxError) {
         try Folders.remove(recordPath)
         for name in ["data", "write-locked"] { try Folders.remove("\(path)/\(name)") }
-        if isWhole { try Folders.remove(path) }
+        guard isWhole else { return }
+        for name in Folders.entries(path) where name != "lock" { try Folders.remove("\(path)/\(name)") }
+        // Last: from then on another process may make it anew, and then the folder stays.
+        try Folders.remove(lockPath)
+        rmdir(path)
     }
 }
 

@@ -305,6 +305,30 @@ struct SandboxRefusalTests {
         }
     }
 
+    @Test("nothing because somebody has looked at it for a moment")
+    func lookedAt() async throws {
+        try await withSandboxes { sandboxes in
+            let lock = sandboxes.folder + "/a/lock"
+            try FileManager.default.createDirectory(
+                atPath: sandboxes.folder + "/a", withIntermediateDirectories: true)
+            let descriptor = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            try #require(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+            let watch = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
+            defer { close(watch) }
+            try #require(inotify_add_watch(watch, lock, UInt32(IN_OPEN)) >= 0)
+            let started = try await sandboxes.start("sandbox", "start", "a") { tool in
+                var event = [UInt8](repeating: 0, count: 4096)
+                var times = 0
+                try await waitUntil("the lock is asked for again", within: .seconds(60), every: .milliseconds(5)) {
+                    if read(watch, &event, event.count) > 0 { times += 1 }
+                    return times > 2 || !tool.isRunning
+                }
+                close(descriptor)
+            }
+            #expect(started.exitCode == 0, "\(started)")
+        }
+    }
+
     @Test("names that aren't, and snapshots that aren't there")
     func names() async throws {
         try await withSandboxes { sandboxes in
@@ -372,6 +396,12 @@ struct TestSandboxes: Sendable {
 
     func pids(_ started: BSONDocument) -> [Int32] {
         (started.value(at: "sandbox", "pids")?.array?.values ?? []).compactMap { $0.integer.map(Int32.init) }
+    }
+
+    /// The address of one that runs, as `list` tells it.
+    func uri(_ name: String) async throws -> String {
+        let listed = try await json("list")["sandboxes"]?.array?.values.compactMap(\.document) ?? []
+        return try #require(listed.first { $0["name"]?.string == name }?["uri"]?.string)
     }
 
     func users(_ uri: String) async throws -> Int {
