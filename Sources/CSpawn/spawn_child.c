@@ -23,7 +23,8 @@ static void become(
     sigemptyset(&none);
     for (int signal_number = 1; signal_number < NSIG; signal_number++) signal(signal_number, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    int failed = options->has_own_session && setsid() < 0;
+    // What lives on by itself holds nobody's folder, and doesn't mind when that is removed.
+    int failed = options->has_own_session && (setsid() < 0 || chdir("/") != 0);
     if (options->parent_death_signal != 0) {
         failed = failed || prctl(PR_SET_PDEATHSIG, options->parent_death_signal) != 0;
         // The parent may have ended before the kernel knew what to do then.

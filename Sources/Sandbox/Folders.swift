@@ -34,6 +34,13 @@ package enum Folders {
         }
     }
 
+    /// A path from the root on, as it is otherwise.
+    static func fromRoot(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let buffer = getcwd(nil, 0) else { return path }
+        defer { free(buffer) }
+        return String(cString: buffer) + "/" + path
+    }
+
     /// The names in a folder, in order; none where it isn't there.
     static func entries(_ path: String) -> [String] {
         guard let folder = opendir(path) else { return [] }

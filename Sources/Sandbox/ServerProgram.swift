@@ -32,11 +32,12 @@ package struct ServerProgram: Sendable, Equatable {
                 throw SandboxError(
                     .noServer, "\(given.path) (from \(given.origin)) is no program that can be run. \(ways)")
             }
-            return try await ask(given.path, libraryPath: libraries(beside: given.path))
+            let path = Folders.fromRoot(given.path)
+            return try await ask(path, libraryPath: libraries(beside: path))
         }
         let folders = (environment["PATH"] ?? "").split(separator: ":").map { String($0) + "/mongod" }
         if let path = folders.first(where: { access($0, X_OK) == 0 && !isFolder($0) }) {
-            return try await ask(path, libraryPath: nil)
+            return try await ask(Folders.fromRoot(path), libraryPath: nil)
         }
         guard let path = fetched() else {
             throw SandboxError(

@@ -20,6 +20,8 @@ struct SandboxTests {
             let pid = try #require(sandboxes.pids(started).first)
             let arguments = try #require(try? String(contentsOfFile: "/proc/\(pid)/cmdline", encoding: .utf8))
             #expect(arguments.contains("--bind_ip\u{0}127.0.0.1\u{0}"))
+            let folder = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/cwd")
+            #expect(folder == "/", "it holds the folder that it was started in")
             let lent = try String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)
             let lowest = try #require(lent.split(separator: "\t").first.flatMap { Int($0) })
             #expect(try #require(URL(string: uri)?.port) < lowest, "an outgoing connection may take its port")

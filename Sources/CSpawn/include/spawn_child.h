@@ -7,7 +7,7 @@
 struct spawn_options {
     /// Descriptors that become the child's standard input, output and error.
     int input, output, error;
-    /// Whether it gets a session of its own, without a terminal.
+    /// Whether it gets a session of its own, without a terminal, and works in the root folder: paths are whole then.
     int has_own_session;
     /// The signal that the kernel sends it when the thread that started it ends; 0 for none (prctl(2), PR_SET_PDEATHSIG).
     int parent_death_signal;
