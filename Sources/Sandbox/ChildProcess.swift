@@ -16,6 +16,8 @@ package struct ChildProcess: Sendable {
         package var environment: [String: String]
         /// Where what it prints goes; nil for where this process's own goes, with this process's input.
         package var output: Int32?
+        /// Where its complaints go, where that is elsewhere.
+        package var errors: Int32?
         /// Whether it lives on without this process, in a session of its own.
         package var isDetached = false
         /// Whether the kernel ends it when the thread that started it ends, by this signal.
@@ -58,7 +60,7 @@ package struct ChildProcess: Sendable {
         var options = spawn_options()
         options.input = isQuiet ? nothing : STDIN_FILENO
         options.output = start.output ?? (start.isDetached ? nothing : STDOUT_FILENO)
-        options.error = start.output ?? (start.isDetached ? nothing : STDERR_FILENO)
+        options.error = start.errors ?? start.output ?? (start.isDetached ? nothing : STDERR_FILENO)
         options.has_own_session = start.isDetached ? 1 : 0
         options.parent_death_signal = start.deathSignal
         options.seconds = start.seconds

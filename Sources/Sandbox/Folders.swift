@@ -25,7 +25,8 @@ package enum Folders {
                 defer { free(real) }
                 let names = rest.split(separator: "/").filter { $0 != "." }
                 let root = String(cString: real)
-                return names.isEmpty ? root : ([root == "/" ? "" : root] + names.map(String.init)).joined(separator: "/")
+                return names.isEmpty
+                    ? root : ([root == "/" ? "" : root] + names.map(String.init)).joined(separator: "/")
             }
             // Neither the working directory is there, nor the root.
             guard !existing.isEmpty else { return path }
@@ -58,12 +59,21 @@ package enum Folders {
     /// Whether something has this name.
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+    /// The path of the folder that something is in; empty for the root.
+    static func parent(_ path: String) -> String { String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) }
+
+    /// Whether a path is a folder's.
+    static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
     /// Makes a folder, and those above it.
     ///
     /// - Throws: ``SandboxError`` of kind ``SandboxError/Kind/inputOutput``.
     static func make(_ path: String) throws(SandboxError) {
         guard !exists(path) else { return }
-        let parent = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+        let parent = parent(path)
         if !parent.isEmpty { try make(parent) }
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure("made", path) }
     }

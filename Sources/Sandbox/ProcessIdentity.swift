@@ -26,8 +26,13 @@ package struct ProcessIdentity: Sendable, Equatable, Codable {
     package func send(_ signal: Int32) { if isAlive { kill(pid, signal) } }
 
     /// Its command line.
-    package var arguments: [String] {
-        guard let bytes = SmallFile.read("/proc/\(pid)/cmdline") else { return [] }
+    package var arguments: [String] { strings("cmdline") }
+
+    /// The variables of the environment that it began with, each as `NAME=value`; none where it is another user's.
+    var variables: [String] { strings("environ") }
+
+    private func strings(_ file: String) -> [String] {
+        guard let bytes = SmallFile.read("/proc/\(pid)/\(file)") else { return [] }
         return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     }
 

@@ -13,14 +13,12 @@ enum Program {
         let words: String
     }
 
-    /// - Parameter limit: How long it may take; then it is killed.
+    /// - Parameter limit: How long it may take; then it is killed, and so it is where this task is cancelled.
     static func run(
         _ path: String, _ arguments: [String], environment: [String: String] = Environment.own, within limit: Duration
     ) async -> Answer {
-        let file = unnamed_file()
-        guard file >= 0 else { return Answer(output: "", ending: nil, words: "couldn't be asked") }
-        defer { close(file) }
-        let start = ChildProcess.Start(path, arguments, environment: environment, output: file)
+        guard let file = MemoryFile() else { return Answer(output: "", ending: nil, words: "couldn't be asked") }
+        let start = ChildProcess.Start(path, arguments, environment: environment, output: file.descriptor)
         let child: ChildProcess
         do {
             child = try ChildProcess(start)
@@ -29,7 +27,7 @@ enum Program {
         }
         let deadline = ContinuousClock.now + limit
         var ending = child.endingNow()
-        while ending == nil, ContinuousClock.now < deadline {
+        while ending == nil, ContinuousClock.now < deadline, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(5))
             ending = child.endingNow()
         }
@@ -37,8 +35,26 @@ enum Program {
             child.send(SIGKILL)
             _ = await offPool { child.waitBlocking() }
         }
-        let output = String(decoding: SmallFile.read("/proc/self/fd/\(file)") ?? [], as: UTF8.self)
-        let words = ending.map { "ended with \($0.code)" } ?? "didn't answer in time"
+        let output = String(decoding: file.bytes, as: UTF8.self)
+        let stopped = Task.isCancelled ? "was interrupted" : "didn't answer in time"
+        let words = ending.map { "ended with \($0.code)" } ?? stopped
         return Answer(output: output, ending: ending, words: words)
     }
+}
+
+/// A file without a name, in memory, which a child can print into.
+package final class MemoryFile: Sendable {
+    /// Where to print; children don't inherit it by themselves.
+    package let descriptor: Int32
+
+    /// Nil where the system has no memory, or no descriptor.
+    package init?() {
+        descriptor = unnamed_file()
+        if descriptor < 0 { return nil }
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// What was printed.
+    package var bytes: [UInt8] { SmallFile.read("/proc/self/fd/\(descriptor)") ?? [] }
 }

@@ -50,12 +50,14 @@ package struct SandboxCopies: Sendable {
                 _ = try await SandboxClient(port: port).run(["fsync": 1, "lock": true])
                 try await Folders.copy(member.dataFolder, to: part)
             } catch {
-                try await unlock()
+                // Also where this task is cancelled.
+                try await Task { try await unlock() }.value
                 throw error
             }
             try await unlock()
             try Folders.remove("\(part)/mongod.lock")
             if isReplacing { try Folders.remove(place) }
+            try folder.write(record, to: folder.snapshotRecordPath(name))
             try Folders.rename(part, to: place)
         }
     }
@@ -76,38 +78,117 @@ package struct SandboxCopies: Sendable {
 
     // MARK: - Bringing back
 
-    /// Has the sandbox go on from a copy, on the ports that it had. It is made beside the data before the servers are ended:
-    /// a process that is killed leaves the one or the other.
+    /// Has the sandbox go on from a copy, on the ports that it has. One that doesn't run is started as it was when the copy
+    /// was taken.
     ///
-    /// - Throws: ``SandboxError``, `MongoError`.
+    /// The copy is made beside the data before the servers are ended, and the data that it replaces stay until the servers are
+    /// ready: what fails, or is killed, is taken back.
+    ///
+    /// - Throws: ``SandboxError``, `MongoError`; then the sandbox has the data that it had, and runs if it did, where that
+    ///   can be.
     package func restore(_ name: String) async throws -> SandboxRecord {
         let place = try place(name)
         return try await folder.holding {
-            var record = try running()
             guard Folders.exists(place) else {
                 let names = folder.snapshotNames
                 let known = names.isEmpty ? "It has none." : "It has: \(names.joined(separator: ", "))."
                 throw SandboxError(.refused, "The sandbox \(folder.name) has no snapshot \(name). \(known)")
             }
-            let program = ServerProgram(path: record.program, version: record.version, libraryPath: nil).completed
-            let places = record.members.map(\.dataFolder)
-            for data in places {
-                try Folders.remove(data + ".new")
-                try await Folders.copy(place, to: data + ".new")
+            let taken = SmallFile.read(folder.snapshotRecordPath(name)).flatMap(SandboxRecord.init(json:))
+            let before = folder.record
+            guard var record = before ?? taken?.anew(at: Clock.milliseconds) else {
+                throw SandboxError(
+                    .refused, "The sandbox \(folder.name) doesn't run, and it isn't known how it ran. Start it first.")
             }
-            let servers = SandboxServers(folder)
-            try await servers.end(atOnce: true)
-            for data in places {
-                try Folders.remove(data + ".old")
-                try Folders.rename(data, to: data + ".old")
-                try Folders.rename(data + ".new", to: data)
-                try Folders.remove(data + ".old")
+            try await prepare(place, record)
+            let isRunning = before?.isRunning ?? false
+            do {
+                try await exchange(&record, isRunning: isRunning)
+            } catch {
+                // Also where this task is cancelled.
+                await Task { await goBack(to: before, isRunning: isRunning) }.value
+                throw error
             }
-            try await servers.launch(&record, program, count: places.count, port: nil)
-            if record.replicaSet != nil { try await ReplicaSetStart(record).wait() }
-            try folder.write(record)
+            for data in places(record) { try Folders.remove(data + ".old") }
             return record
         }
+    }
+
+    private func places(_ record: SandboxRecord) -> [String] {
+        record.members.indices.map { folder.data($0, kept: record.kept) }
+    }
+
+    /// Makes the copy of a copy, beside the data. From here on what stands there as old is what the data were.
+    private func prepare(_ place: String, _ record: SandboxRecord) async throws {
+        let places = places(record)
+        for data in places {
+            for name in [data + ".old", data + ".new"] { try Folders.remove(name) }
+        }
+        do {
+            for data in places {
+                try Folders.make(Folders.parent(data))
+                try await Folders.copy(place, to: data + ".new")
+            }
+        } catch {
+            for data in places { try? Folders.remove(data + ".new") }
+            throw error
+        }
+    }
+
+    /// Puts the new data in the place of the old ones, and has the servers go on with them.
+    private func exchange(_ record: inout SandboxRecord, isRunning: Bool) async throws {
+        let servers = SandboxServers(folder)
+        let ports = record.members.map(\.port)
+        (record.phase, record.formerMembers) = (.restoring, record.members)
+        try folder.write(record)
+        try await servers.end(atOnce: true)
+        for data in places(record) {
+            if Folders.exists(data) { try Folders.rename(data, to: data + ".old") }
+            try Folders.rename(data + ".new", to: data)
+        }
+        try await servers.launch(
+            &record, record.serverProgram, count: ports.count, isRunning ? .own(ports) : .preferred(ports))
+        if record.replicaSet != nil { try await ReplicaSetStart(record).wait() }
+        (record.phase, record.formerMembers) = (nil, nil)
+        try folder.write(record)
+    }
+
+    /// Takes back what was begun, and has the servers go on as they did, if that can be.
+    private func goBack(to before: SandboxRecord?, isRunning: Bool) async {
+        do {
+            try await takeBack()
+            guard var record = before else { return try folder.clean(isWhole: false) }
+            guard isRunning else { return }
+            let servers = SandboxServers(folder)
+            let ports = record.members.map(\.port)
+            do {
+                (record.phase, record.formerMembers) = (.restoring, record.members)
+                try await servers.launch(&record, record.serverProgram, count: ports.count, .own(ports))
+                if record.replicaSet != nil { try await ReplicaSetStart(record).wait() }
+                (record.phase, record.formerMembers) = (nil, nil)
+                try folder.write(record)
+            } catch {
+                try await servers.end(atOnce: true)
+                try folder.write(before ?? record)
+            }
+        } catch {
+            // What made it fail is what is told; the next command tries to take it back again.
+        }
+    }
+
+    /// Has a sandbox whose restoring was cut short have its old data again. It doesn't run then.
+    func takeBack() async throws {
+        guard var record = folder.record, record.phase == .restoring else { return }
+        try await SandboxServers(folder).end(atOnce: true)
+        record.members = record.formerMembers ?? record.members
+        for data in places(record) {
+            try Folders.remove(data + ".new")
+            guard Folders.exists(data + ".old") else { continue }
+            try Folders.remove(data)
+            try Folders.rename(data + ".old", to: data)
+        }
+        (record.phase, record.formerMembers) = (nil, nil)
+        try folder.write(record)
     }
 }
 

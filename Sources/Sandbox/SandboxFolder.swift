@@ -33,6 +33,23 @@ package struct SandboxFolder: Sendable {
         return isPlain && name.count <= 40 && (name.first.map { $0.isLetter || $0.isNumber } ?? false)
     }
 
+    /// Begins the name of a sandbox that nobody has named.
+    private static let namelessPrefix = "exec-"
+
+    /// The name of a sandbox that nobody has named, and that ends with a process.
+    package static func namelessName(of process: Int32) -> String { namelessPrefix + String(process) }
+
+    /// Whether nobody has named it.
+    var isNameless: Bool {
+        name.hasPrefix(Self.namelessPrefix) && Int32(name.dropFirst(Self.namelessPrefix.count)) != nil
+    }
+
+    /// Whether its folder goes with its servers: nobody asks for logs of what nobody has named.
+    var goesWhole: Bool { isNameless && snapshotNames.isEmpty }
+
+    /// The folder of all sandboxes.
+    var root: String { String(path.dropLast(name.utf8.count + 1)) }
+
     /// Where one server's data are.
     func data(_ member: Int, kept: String?) -> String { "\(kept ?? path + "/data")/\(member)" }
 
@@ -48,18 +65,24 @@ package struct SandboxFolder: Sendable {
     package var record: SandboxRecord? { SmallFile.read(recordPath).flatMap(SandboxRecord.init(json:)) }
 
     /// - Throws: ``SandboxError``.
-    func write(_ record: SandboxRecord) throws(SandboxError) {
-        let temporary = "\(recordPath).\(getpid()).tmp"
+    func write(_ record: SandboxRecord) throws(SandboxError) { try write(record, to: recordPath) }
+
+    /// - Throws: ``SandboxError``.
+    func write(_ record: SandboxRecord, to place: String) throws(SandboxError) {
+        let temporary = "\(place).\(getpid()).tmp"
         do {
             try SmallFile.write(try record.json(), to: temporary)
         } catch {
-            throw SandboxError(.inputOutput, "\(recordPath) couldn't be written: \(error). Is the disk full?")
+            throw SandboxError(.inputOutput, "\(place) couldn't be written: \(error). Is the disk full?")
         }
-        try Folders.rename(temporary, to: recordPath)
+        try Folders.rename(temporary, to: place)
     }
 
     /// The names of its snapshots, in order.
     package var snapshotNames: [String] { Folders.entries(snapshots).filter(Self.isName) }
+
+    /// What is known of the sandbox that a snapshot was taken of: it stands beside the data.
+    func snapshotRecordPath(_ snapshot: String) -> String { "\(snapshots)/\(snapshot).json" }
 }
 
 extension SmallFile {

@@ -35,10 +35,43 @@ package struct SandboxRecord: Sendable, Codable, Equatable {
     /// The folder that its data stay in when it is stopped; nil where they go.
     package let kept: String?
     /// The process whose end is its own; nil where it lives until it is stopped.
-    package let owner: ProcessIdentity?
+    package internal(set) var owner: ProcessIdentity?
 
-    /// Whether all of its servers run.
-    package var isRunning: Bool { !members.isEmpty && members.allSatisfy(\.isAlive) }
+    /// What it is in the middle of; nil where it is ready.
+    var phase: Phase?
+    /// Its servers as they were before it was restored, while it is.
+    var formerMembers: [Member]?
+
+    /// What a process that holds the sandbox's lock is doing. Where nobody holds it, that was cut short.
+    enum Phase: String, Sendable, Codable {
+        /// Its first servers are started, and filled with what was asked for.
+        case starting
+        /// Its data are replaced by those of a copy; the old ones stand beside them.
+        case restoring
+    }
+
+    /// Whether it is being started for the first time, or that was cut short.
+    package var isStarting: Bool { phase == .starting }
+
+    /// Whether one of its servers runs at least, also while it is being started or restored.
+    package var isAlive: Bool { members.contains(where: \.isAlive) }
+
+    /// Whether it is ready, and one of its servers runs at least: of a replica set some may have been ended for a test.
+    package var isRunning: Bool { phase == nil && isAlive }
+
+    /// What it is, in words.
+    package var kind: String { replicaSet == nil ? "standalone server" : "replica set of \(members.count)" }
+
+    /// The server's program, with the libraries that stand beside it.
+    var serverProgram: ServerProgram { ServerProgram(path: program, version: version, libraryPath: nil).completed }
+
+    /// One that is started now as this one was.
+    func anew(at now: Int64) -> SandboxRecord {
+        var record = self
+        record.expiresAt = expiresAt.map { now + $0 - startedAt }
+        (record.startedAt, record.owner, record.phase) = (now, nil, nil)
+        return record
+    }
 
     /// How clients connect.
     package var uri: String {

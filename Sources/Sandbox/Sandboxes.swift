@@ -15,6 +15,8 @@ package struct Sandboxes: Sendable {
         root = Folders.absolute(named ?? "\(state ?? "\(home)/.local/state")/chat-admin/sandboxes")
     }
 
+    init(root: String) { self.root = root }
+
     /// One of them, whether it is there or not.
     ///
     /// - Throws: ``SandboxError`` of kind ``SandboxError/Kind/usage``.
@@ -38,43 +40,94 @@ package struct Sandboxes: Sendable {
         throw SandboxError(.refused, "No sandbox \(name) runs. \(known)")
     }
 
-    /// Ends what was forgotten: servers whose owner is gone, whose time is over, or that nothing is known of; and removes what
-    /// they have left.
-    ///
-    /// - Returns: The names of the sandboxes that were ended.
-    package func sweep() async throws -> [String] {
-        var swept: [String] = []
-        let now = Clock.milliseconds
-        for folder in folders where folder.isFree {
-            let record = folder.record
-            let isForgotten = record.map { record in
-                record.owner.map { !$0.isAlive } ?? (record.expiresAt.map { $0 <= now } ?? false)
-            }
-            switch isForgotten {
-            case true?:
-                try await folder.holding {
-                    try await SandboxServers(folder).end(atOnce: true)
-                    try folder.clean(isWhole: record?.owner != nil)
-                }
-                swept.append(folder.name)
-            case false?:
-                if Folders.exists(folder.writeLockMark) { try await SandboxCopies(folder).unlock() }
-            case nil:
-                // A start that was killed before anything was written.
-                guard !SandboxServers.strays(in: folder).isEmpty else { continue }
-                try await folder.holding {
-                    try await SandboxServers(folder).end(atOnce: true)
-                    try folder.clean(isWhole: false)
-                }
-                swept.append(folder.name)
+    /// What was swept up.
+    package enum Swept: Sendable {
+        /// A sandbox was ended that nobody would have ended any more.
+        case forgotten(String)
+        /// A sandbox has the data again that it had before it was restored, for that was cut short; it doesn't run.
+        case halfRestored(String)
+    }
+
+    /// Ends what was forgotten: servers whose owner is gone, whose time is over, or that nothing is known of; takes back what
+    /// was cut short; and removes what all of them have left.
+    package func sweep() async throws -> [Swept] {
+        var swept: [Swept] = []
+        for folder in folders where Leftover(folder) != nil {
+            try await folder.holdingIfFree {
+                // Another process may have swept it up, or begun something, a moment ago.
+                guard let leftover = Leftover(folder) else { return }
+                if let done = try await leftover.sweep(folder) { swept.append(done) }
             }
         }
         return swept
     }
 }
 
+/// What a sandbox that nobody is changing has left over.
+private enum Leftover {
+    /// Servers whose owner is gone, whose time is over, or whose start was cut short.
+    case forgotten
+    /// Data that were on the way back from a copy.
+    case halfRestored
+    /// Servers that aren't the record's.
+    case strays
+    /// A lock that lets nobody write.
+    case writeLock
+    /// A folder of an `exec` that was killed before anything was in it.
+    case shell
+
+    init?(_ folder: SandboxFolder) {
+        guard let record = folder.record else {
+            guard SandboxServers.strays(in: folder).isEmpty else {
+                self = .forgotten
+                return
+            }
+            guard folder.isNameless, folder.snapshotNames.isEmpty else { return nil }
+            self = .shell
+            return
+        }
+        let isOver = record.expiresAt.map { $0 <= Clock.milliseconds } ?? false
+        if record.owner.map({ !$0.isAlive }) ?? isOver {
+            self = .forgotten
+            return
+        }
+        switch record.phase {
+        case .starting?: self = .forgotten
+        case .restoring?: self = .halfRestored
+        case nil:
+            if !record.isRunning, !SandboxServers.strays(in: folder).isEmpty {
+                self = .strays
+            } else if Folders.exists(folder.writeLockMark) {
+                self = .writeLock
+            } else {
+                return nil
+            }
+        }
+    }
+
+    func sweep(_ folder: SandboxFolder) async throws -> Sandboxes.Swept? {
+        let servers = SandboxServers(folder)
+        switch self {
+        case .forgotten, .shell:
+            try await servers.end(atOnce: true)
+            try folder.clean(isWhole: folder.goesWhole)
+            if case .shell = self { return nil }
+            return .forgotten(folder.name)
+        case .halfRestored:
+            try await SandboxCopies(folder).takeBack()
+            return .halfRestored(folder.name)
+        case .strays:
+            try await servers.end(atOnce: true)
+            return .forgotten(folder.name)
+        case .writeLock:
+            try await SandboxCopies(folder).unlock()
+            return nil
+        }
+    }
+}
+
 extension SandboxFolder {
-    /// Removes its data and what is known of it; logs and snapshots stay, unless all goes.
+    /// Removes its data and what is known of it; logs and snapshots stay, unless all goes. Whoever calls holds its lock.
     func clean(isWhole: Bool) throws(SandboxError) {
         try Folders.remove(recordPath)
         for name in ["data", "write-locked"] { try Folders.remove("\(path)/\(name)") }

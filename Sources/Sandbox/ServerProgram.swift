@@ -28,7 +28,7 @@ package struct ServerProgram: Sendable, Equatable {
         _ given: (path: String, origin: String)?, naming: String, environment: [String: String] = Environment.own
     ) async throws(SandboxError) -> ServerProgram {
         if let given {
-            guard access(given.path, X_OK) == 0, !isFolder(given.path) else {
+            guard access(given.path, X_OK) == 0, !Folders.isFolder(given.path) else {
                 throw SandboxError(
                     .noServer, "\(given.path) (from \(given.origin)) is no program that can be run. \(ways)")
             }
@@ -36,7 +36,7 @@ package struct ServerProgram: Sendable, Equatable {
             return try await ask(path, libraryPath: libraries(beside: path))
         }
         let folders = (environment["PATH"] ?? "").split(separator: ":").map { String($0) + "/mongod" }
-        if let path = folders.first(where: { access($0, X_OK) == 0 && !isFolder($0) }) {
+        if let path = folders.first(where: { access($0, X_OK) == 0 && !Folders.isFolder($0) }) {
             return try await ask(Folders.fromRoot(path), libraryPath: nil)
         }
         guard let path = fetched() else {
@@ -72,12 +72,7 @@ package struct ServerProgram: Sendable, Equatable {
     private static func libraries(beside path: String) -> String? {
         guard let tools = path.firstRange(of: "/.tools/mongodb/") else { return nil }
         let folder = path[..<tools.lowerBound] + "/.tools/openssl-1.1"
-        return isFolder(String(folder)) ? String(folder) : nil
-    }
-
-    private static func isFolder(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        return Folders.isFolder(String(folder)) ? String(folder) : nil
     }
 
     /// The same, with the libraries that stand beside it.

@@ -112,7 +112,7 @@ struct SandboxTests {
                 ["sandbox", "exec", "--seed", "-q", "--", "sh", "-c", script, ToolProgram.path()],
                 environment: sandboxes.environment.merging(["MONGO_USERNAME": "other"]) { $1 }, in: folder)
             #expect(result.output.hasPrefix(".\n"), "\(result)")
-            #expect(!result.output.contains("app") && result.output.contains("\"reachable\""), "\(result)")
+            #expect(result.output.contains("User: none."), "\(result)")
         }
     }
 
@@ -159,6 +159,26 @@ struct SandboxTests {
             }
             #expect(ended.exitCode == 9 && ended.output.contains("heard"), "\(ended)")
             #expect(try await sandboxes.servers() == [])
+        }
+    }
+
+    @Test("that exec was given by name keeps its snapshots when it ends")
+    func execNamed() async throws {
+        try await withSandboxes { sandboxes in
+            _ = try await sandboxes.json("start", "a", "--seed")
+            #expect(try await sandboxes.run("sandbox", "snapshot", "a", "one").exitCode == 0)
+            #expect(try await sandboxes.run("sandbox", "stop", "a").exitCode == 0)
+            #expect(try await sandboxes.run("sandbox", "exec", "a", "--", "true").exitCode == 0)
+            #expect(try await sandboxes.run("sandbox", "list").output.contains("snapshots: one"))
+            // Also where it is killed, and the next command ends what is left.
+            _ = try await sandboxes.start("sandbox", "exec", "a", "--", "sh", "-c", "echo ready; sleep 60") { tool in
+                try await tool.waitUntilPrinted("ready")
+                tool.send(SIGKILL)
+                try await tool.waitUntilEnded()
+            }
+            #expect(try await sandboxes.run("sandbox", "list").output.contains("snapshots: one"))
+            #expect(try await sandboxes.run("sandbox", "restore", "a", "one").exitCode == 0)
+            #expect(try await sandboxes.users(sandboxes.uri("a")) == 2)
         }
     }
 
@@ -304,6 +324,38 @@ struct SandboxRefusalTests {
             #expect(result.exitCode == 78, "\(result)")
             #expect(result.errors.contains("There is no mongod in PATH, nor in .tools here or above"), "\(result)")
             #expect(result.errors.contains("--mongod or CHAT_ADMIN_MONGOD") && result.errors.contains("make setup"))
+        }
+    }
+
+    @Test("what can't be had before any server is started")
+    func lookedAtFirst() async throws {
+        let cases: [(arguments: [String], environment: [String: String], code: Int32)] = [
+            (["start", "--demo", "5"], [:], 64), (["exec", "--demo", "users=x", "--", "true"], [:], 64),
+            (["start", "--seed"], ["CHAT_ADMIN_DATABSE": "x"], 78), (["exec", "--", "no-such-program"], [:], 127),
+            (["exec", "--", "/etc/passwd"], [:], 126),
+        ]
+        try await withSandboxes { sandboxes in
+            for (arguments, environment, code) in cases {
+                let result = try await Tool.run(
+                    ["sandbox"] + arguments, environment: sandboxes.environment.merging(environment) { $1 })
+                #expect(result.exitCode == code, "\(arguments): \(result)")
+            }
+            try "wrong: 1\n".write(toFile: sandboxes.folder + "/chat-admin.yaml", atomically: true, encoding: .utf8)
+            let result = try await Tool.run(
+                ["sandbox", "start", "--seed"], environment: sandboxes.environment, in: sandboxes.folder)
+            #expect(result.exitCode == 78 && result.errors.contains("chat-admin.yaml"), "\(result)")
+            // Where neither a clone nor an installation is near, there is no incident.
+            let alone = sandboxes.folder + "-program"
+            try FileManager.default.createDirectory(atPath: alone, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: alone) }
+            try FileManager.default.copyItem(atPath: ToolProgram.path(), toPath: alone + "/chat-admin")
+            let environment = sandboxes.environment.map { "\($0)=\($1)" }
+            let incident = try await OtherProgram.run(
+                "/usr/bin/env",
+                environment + ["sh", "-c", "cd \(alone) && ./chat-admin sandbox start --incident"])
+            #expect(incident.code == 78 && incident.errors.contains("aren't found"), "\(incident)")
+            // No server has ever left a log.
+            #expect(try FileManager.default.contentsOfDirectory(atPath: sandboxes.folder) == ["chat-admin.yaml"])
         }
     }
 

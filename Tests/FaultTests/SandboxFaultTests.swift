@@ -91,6 +91,7 @@ struct SandboxFaultTests {
             }
             #expect(ended.result.exitCode == 130, "\(ended.result)")
             #expect(sandbox.servers.isEmpty)
+            #expect(!FileManager.default.fileExists(atPath: sandbox.folder + "/a/data"))
         }
     }
 
@@ -129,58 +130,4 @@ private final class Numbers: Sendable {
     var last: Int64 { state.withLock { $0.done } }
 
     func done(_ number: Int64) { state.withLock { $0.done = number } }
-}
-
-/// A sandbox of one test, called `a`.
-private struct FaultSandbox: Sendable {
-    let folder: String
-    let environment: [String: String]
-
-    func expect(_ code: Int32, _ arguments: String...) async throws {
-        let result = try await Tool.run(["sandbox"] + arguments, environment: environment)
-        #expect(result.exitCode == code, "\(result)")
-    }
-
-    /// The servers that run on data in the folder, whoever knows of them.
-    var servers: [Int32] {
-        let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-        return entries.compactMap { Int32($0) }.filter { pid in
-            guard ProcessState.isRunning(pid) else { return false }
-            let arguments = (try? String(contentsOfFile: "/proc/\(pid)/cmdline", encoding: .utf8)) ?? ""
-            return arguments.contains("--dbpath\u{0}\(folder)/")
-        }
-    }
-
-    func withClient<R: Sendable>(_ body: (MongoClient) async throws -> R) async throws -> R {
-        let listed = try await Tool.run(["sandbox", "list", "--format", "json"], environment: environment)
-        let uri = try #require(try listed.json()["sandboxes"]?.array?.values.first?.document?["uri"]?.string)
-        let pool = try MongoPool(
-            ConnectionString(uri), logger: Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() })
-        KeptPools.keep(pool)
-        return try await pool.withClient(body)
-    }
-}
-
-private func withSandboxFolder(_ body: (FaultSandbox) async throws -> Void) async throws {
-    let folder = FileManager.default.temporaryDirectory.path + "/chat-admin-sandbox-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    let environment = ["CHAT_ADMIN_SANDBOXES": folder, "CHAT_ADMIN_MONGOD": try MongodProgram.path()]
-    let sandbox = FaultSandbox(folder: folder, environment: environment)
-    let result: Result<Void, any Error>
-    do {
-        result = .success(try await body(sandbox))
-    } catch {
-        result = .failure(error)
-    }
-    _ = try await Tool.run(["sandbox", "stop", "--all", "--purge"], environment: environment)
-    for pid in sandbox.servers { kill(pid, SIGKILL) }
-    try result.get()
-}
-
-private func withSandbox(_ body: (FaultSandbox) async throws -> Void) async throws {
-    try await withSandboxFolder { sandbox in
-        try await sandbox.expect(0, "start", "a")
-        try await body(sandbox)
-    }
 }

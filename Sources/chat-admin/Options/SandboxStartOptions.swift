@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Chat
 internal import Sandbox
 
 /// How a sandbox is started, and what is put into it.
@@ -37,8 +38,8 @@ struct SandboxStartOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Start this mongod (default: CHAT_ADMIN_MONGOD, PATH, .tools).", valueName: "program"))
     var mongod: String?
 
-    @Option(help: ArgumentHelp("The database that it is for.", valueName: "name"))
-    var database = "chat"
+    @Option(help: ArgumentHelp("The database that it is for (default: chat).", valueName: "name"))
+    var database: String?
 
     func validate() throws {
         if let members, !(1...7).contains(members) { throw ValidationError("--members must be from 1 to 7.") }
@@ -50,7 +51,15 @@ struct SandboxStartOptions: ParsableArguments {
         if let ttl, !(ttl.seconds >= 1 && ttl.seconds <= 30 * 86_400) {
             throw ValidationError("--ttl must be from 1s to 30d.")
         }
-        if let reason = DatabaseName.objection(to: database) { throw ValidationError("--database \(reason)") }
+        if let reason = database.flatMap(DatabaseName.objection) { throw ValidationError("--database: \(reason)") }
+        if let demo, demo != "usual" {
+            var recipe = DemoRecipe()
+            do {
+                try recipe.resize(demo)
+            } catch {
+                throw ValidationError("--demo: \(error).")
+            }
+        }
     }
 
     /// As the sandbox takes them.
@@ -60,7 +69,7 @@ struct SandboxStartOptions: ParsableArguments {
         options.port = port
         options.lifetime = ttl.map { Int64($0.seconds.rounded(.up)) }
         options.kept = keep.map(Folders.absolute)
-        options.database = database
+        if let database { options.database = database }
         options.isOwned = isOwned
         return options
     }

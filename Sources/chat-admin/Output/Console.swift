@@ -101,6 +101,14 @@ final class Console: Sendable {
     /// - Throws: ``Failure``, as for people.
     func result(raw text: String) throws { try print(text) }
 
+    /// Prints a part of a long text, as it is.
+    ///
+    /// - Throws: ``Failure``, as for people.
+    func pass(_ bytes: ArraySlice<UInt8>) throws {
+        line.clear()
+        try Self.write(bytes, to: STDOUT_FILENO)
+    }
+
     /// A result as it is printed for machines.
     ///
     /// - Throws: An encoding error.
@@ -254,7 +262,11 @@ final class Console: Sendable {
     func clearProgress() { line.clear() }
 
     private static func write(_ text: String, to descriptor: Int32) throws {
-        var rest = Array(text.utf8)[...]
+        try write(Array(text.utf8)[...], to: descriptor)
+    }
+
+    private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) throws {
+        var rest = bytes
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count >= 0 {

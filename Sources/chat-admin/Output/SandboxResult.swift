@@ -25,8 +25,9 @@ struct SandboxResult: CommandResult {
         /// Nil where nothing is known of it.
         init?(_ folder: SandboxFolder) {
             let record = folder.record
-            guard record != nil || !folder.snapshotNames.isEmpty else { return nil }
-            self.init(record.flatMap { $0.isRunning ? $0 : nil }, folder)
+            let alive = record.flatMap { $0.isAlive ? $0 : nil }
+            guard alive != nil || record?.isStarting == false || !folder.snapshotNames.isEmpty else { return nil }
+            self.init(alive, folder)
         }
 
         init(_ record: SandboxRecord?, _ folder: SandboxFolder) {
@@ -34,7 +35,7 @@ struct SandboxResult: CommandResult {
             state = record == nil ? "stopped" : "running"
             uri = record?.uri
             ports = record?.members.map(\.port)
-            pids = record?.members.map(\.process.pid)
+            pids = record?.members.filter(\.isAlive).map(\.process.pid)
             (version, replicaSet, database) = (record?.version, record?.replicaSet, record?.database)
             startedAt = (record?.startedAt).map(TimeText.iso8601)
             expiresAt = (record?.expiresAt).map(TimeText.iso8601)
@@ -102,13 +103,17 @@ struct SandboxCopyResult: CommandResult {
     let command: String
     let name: String
     let snapshot: String
+    /// How clients connect.
+    let uri: String
+
+    private enum CodingKeys: String, CodingKey { case command, name, snapshot }
 
     func lines(_ style: TextStyle) -> [String] {
         let isTaken = command == "sandbox snapshot"
         return [
             isTaken
                 ? "The sandbox \(name) has the snapshot \(snapshot): `chat-admin sandbox restore \(name) \(snapshot)` brings it back."
-                : "The sandbox \(name) is as it was in the snapshot \(snapshot)."
+                : "The sandbox \(name) is as it was in the snapshot \(snapshot), at \(uri)"
         ]
     }
 }

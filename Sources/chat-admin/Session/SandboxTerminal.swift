@@ -4,6 +4,8 @@ internal import Glibc
 enum SandboxTerminal {
     /// What Ctrl-C sends.
     static let interrupt = SIGINT
+    /// What asks a program to end.
+    static let termination = SIGTERM
 
     /// Whether this process is in the foreground of a terminal.
     static var isForeground: Bool {

@@ -8,9 +8,10 @@ struct SandboxExec: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "exec", abstract: "Run a program with a sandbox, which ends with it unless it ran before.",
         discussion: """
-            The program finds the sandbox by CHAT_ADMIN_URI, MONGODB_URI, MONGO_HOST, MONGO_PORT and \
-            MONGO_DATABASE_NAME. The exit code is the program's; 126 where it can't be run, 127 where there is none. If \
-            this command is killed, the kernel kills the servers.
+            The program finds the sandbox by CHAT_ADMIN_URI, CHAT_ADMIN_DATABASE, MONGODB_URI, MONGO_HOST, MONGO_PORT \
+            and MONGO_DATABASE_NAME; MONGO_USERNAME and MONGO_PASSWORD are empty. The exit code is the program's; 126 \
+            where it can't be run, 127 where there is none, 128 and the number where a signal ended it. If this command \
+            is killed, the kernel kills the servers.
             """)
 
     @OptionGroup var options: PlainOptions
@@ -28,16 +29,30 @@ struct SandboxExec: AsyncParsableCommand {
 
     func run() async throws {
         try await SandboxSession.run("sandbox exec", options) { [self] session in
+            let program: String
+            switch ProgramPath(command[0]) {
+            case .found(let path): program = path
+            case .notRunnable(let reason):
+                session.console.error("chat-admin: `\(command[0])` can't be run: \(reason).")
+                return ProgramPath.notRunnableCode
+            case .missing:
+                session.console.error("chat-admin: There is no program `\(command[0])`.")
+                return ProgramPath.missingCode
+            }
+            let contents = try await SandboxContents(start, session)
             let standing = try session.sandboxes.folder(name ?? SandboxCommand.usualName)
-            if let record = standing.record, record.isRunning { return try await run(with: record, session) }
+            if let record = standing.record, record.isRunning {
+                return try await run(program, with: record, session)
+            }
             // One of its own: nobody else knows its name.
-            let folder = try session.sandboxes.folder(name ?? "exec-\(getpid())")
+            let folder = try session.sandboxes.folder(name ?? SandboxFolder.namelessName(of: getpid()))
             let servers = SandboxServers(folder)
-            let record = try await servers.start(try await start.program(), start.options(isOwned: true))
+            let record = try await servers.start(try await start.program(), start.options(isOwned: true)) {
+                try await contents.fill($0)
+            }
             let result: Result<Int32, any Error>
             do {
-                try await SandboxContents(start, record, session).fill()
-                result = .success(try await run(with: record, session))
+                result = .success(try await run(program, with: record, session))
             } catch {
                 result = .failure(error)
             }
@@ -46,17 +61,14 @@ struct SandboxExec: AsyncParsableCommand {
         }
     }
 
-    private func run(with record: SandboxRecord, _ session: SandboxSession) async throws -> Int32 {
+    private func run(_ program: String, with record: SandboxRecord, _ session: SandboxSession) async throws -> Int32 {
         session.console.remark("Sandbox \(record.name): \(record.uri)")
         var environment = Environment.own
         // Those of another server would be sent to this one. Empty ones, for an application may read `.env`, too, which has
         // a say where the environment has none.
         for variable in ["MONGO_USERNAME", "MONGO_PASSWORD"] { environment[variable] = "" }
         environment.merge(record.environment) { $1 }
-        guard let program = Self.program(command[0]) else {
-            session.console.error("chat-admin: There is no program `\(command[0])`.")
-            return 127
-        }
+        try Task.checkCancellation()
         var start = ChildProcess.Start(program, Array(command.dropFirst()), environment: environment)
         start.deathSignal = SIGTERM
         switch await ChildProcess.lasting(start) {
@@ -65,15 +77,38 @@ struct SandboxExec: AsyncParsableCommand {
             return await offPool { child.waitBlocking() }.code
         case .failure(let failure):
             session.console.error("chat-admin: `\(command[0])` can't be run: \(failure).")
-            return failure.isMissing ? 127 : 126
+            return failure.isMissing ? ProgramPath.missingCode : ProgramPath.notRunnableCode
+        }
+    }
+}
+
+/// Where a program is, as shells look for it.
+private enum ProgramPath {
+    case found(String)
+    case notRunnable(String)
+    case missing
+
+    /// What shells end with where there is a file, and it can't be run.
+    static let notRunnableCode: Int32 = 126
+    /// What they end with where there is none.
+    static let missingCode: Int32 = 127
+
+    init(_ name: String) {
+        let folders = (Environment.own["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
+        let paths = name.contains("/") ? [name] : folders.map { "\($0)/\(name)" }
+        if let path = paths.first(where: { Self.isProgram($0) }) {
+            self = .found(path)
+        } else if let path = paths.first(where: { access($0, F_OK) == 0 }) {
+            self = .notRunnable(Self.isFolder(path) ? "it is a folder" : String(cString: strerror(EACCES)))
+        } else {
+            self = .missing
         }
     }
 
-    /// As shells look for it.
-    private static func program(_ name: String) -> String? {
-        guard !name.contains("/") else { return access(name, F_OK) == 0 ? name : nil }
-        let folders = (Environment.own["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
-        let paths = folders.map { "\($0)/\(name)" }
-        return paths.first { access($0, X_OK) == 0 } ?? paths.first { access($0, F_OK) == 0 }
+    private static func isProgram(_ path: String) -> Bool { access(path, X_OK) == 0 && !isFolder(path) }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 }

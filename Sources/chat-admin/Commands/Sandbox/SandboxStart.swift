@@ -15,15 +15,11 @@ struct SandboxStart: AsyncParsableCommand {
     func run() async throws {
         try await SandboxSession.run("sandbox start", options) { [self] session in
             let folder = try session.sandboxes.folder(name)
+            let contents = try await SandboxContents(start, session)
+            // A sandbox that lacks what was asked for is none.
             let record = try await SandboxServers(folder).start(
-                try await start.program(), start.options(isOwned: false))
-            do {
-                try await SandboxContents(start, record, session).fill()
-            } catch {
-                // A sandbox that lacks what was asked for is none.
-                try await Task { try await SandboxServers(folder).stop(isWhole: false) }.value
-                throw error
-            }
+                try await start.program(), start.options(isOwned: false)
+            ) { try await contents.fill($0) }
             try session.console.print(SandboxResult("sandbox start", record, folder), options.format)
             return 0
         }
