@@ -41,21 +41,75 @@ struct ReplicaSetStart {
     /// How long a set may take to elect its primary.
     private static let patience = Duration.seconds(60)
 
+    /// A server that has just begun reads the configuration of its set by and by.
+    private static let reading = Duration.seconds(10)
+
+    /// Makes the servers a set where they are none, and has a set that was elsewhere go on here; waits for its primary.
+    ///
     /// - Throws: ``SandboxError``, `MongoError`.
-    func initiate() async throws {
+    func begin() async throws {
         guard let first = ports.first else { return }
-        let members = ports.enumerated().map { index, port -> BSONValue in
-            .document(["_id": .int32(Int32(index)), "host": .string("127.0.0.1:\(port)")])
+        let server = SandboxClient(port: first)
+        let deadline = ContinuousClock.now + Self.reading
+        while true {
+            do {
+                try await configure(server)
+                break
+            } catch let error as MongoError {
+                guard ContinuousClock.now < deadline else { throw error }
+                try await Task.sleep(for: .milliseconds(50))
+            }
         }
-        _ = try await SandboxClient(port: first).run(
-            [
+        try await wait()
+    }
+
+    private func configure(_ server: SandboxClient) async throws {
+        let known: BSONDocument?
+        do {
+            known = try await server.run(["replSetGetConfig": 1])["config"]?.document
+        } catch let error as MongoError where error.code == Self.notInitialized {
+            known = nil
+        }
+        guard let known else {
+            _ = try await server.run([
                 "replSetInitiate": [
-                    "_id": .string(name), "members": .array(BSONArray(members)),
+                    "_id": .string(name), "members": .array(members(after: [:])),
                     // By itself a set takes ten seconds to notice that its primary is gone.
                     "settings": ["electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 250],
                 ]
             ])
-        try await wait()
+            return
+        }
+        let hosts = Dictionary(
+            (known["members"]?.array?.values ?? []).compactMap { member in
+                (member.document?["host"]?.string).map { ($0, Int(member.document?["_id"]?.integer ?? 0)) }
+            }, uniquingKeysWith: { first, _ in first })
+        guard Set(hosts.keys) != Set(ports.map(Self.host)) else { return }
+        // None of them is a primary, for none finds itself in the configuration; so it is forced on one, and the others take it
+        // over (https://www.mongodb.com/docs/manual/reference/command/replSetReconfig).
+        let version = (known["version"]?.integer ?? 0) + 1
+        let new = known.replacing("members", with: .array(members(after: hosts)))
+            .replacing("version", with: .int32(Int32(clamping: version)))
+        _ = try await server.run(["replSetReconfig": .document(new), "force": true])
+    }
+
+    /// The server's code for a set that isn't initialized, or whose configuration it hasn't read yet.
+    private static let notInitialized: Int32 = 94
+
+    private static func host(_ port: Int) -> String { "127.0.0.1:\(port)" }
+
+    /// The members of the set: one that it has had keeps its number, and no other gets that.
+    private func members(after known: [String: Int]) -> BSONArray {
+        var next = (known.values.max() ?? -1) + 1
+        // The most that the server takes.
+        if next + ports.count > 256 { next = 0 }
+        return BSONArray(
+            ports.map { port in
+                let host = Self.host(port)
+                let number = known[host] ?? next
+                if known[host] == nil { next += 1 }
+                return .document(["_id": .int32(Int32(clamping: number)), "host": .string(host)])
+            })
     }
 
     /// Waits until there is a primary, and all others follow it.

@@ -100,6 +100,11 @@ package struct SandboxCopies: Sendable {
                 throw SandboxError(
                     .refused, "The sandbox \(folder.name) doesn't run, and it isn't known how it ran. Start it first.")
             }
+            if let taken { try check(taken, fits: record) }
+            if let kept = record.kept {
+                let members = record.replicaSet.map { _ in record.members.count }
+                try KeptFolder(kept).check(for: folder, members: members)
+            }
             try await prepare(place, record)
             let isRunning = before?.isRunning ?? false
             do {
@@ -111,6 +116,15 @@ package struct SandboxCopies: Sendable {
             }
             for data in places(record) { try Folders.remove(data + ".old") }
             return record
+        }
+    }
+
+    private func check(_ taken: SandboxRecord, fits record: SandboxRecord) throws(SandboxError) {
+        guard taken.members.count == record.members.count, taken.replicaSet == record.replicaSet else {
+            throw SandboxError(
+                .refused,
+                "The snapshot is of a \(taken.kind), and the sandbox \(folder.name) is a \(record.kind). Nothing was changed."
+            )
         }
     }
 
@@ -148,7 +162,7 @@ package struct SandboxCopies: Sendable {
         }
         try await servers.launch(
             &record, record.serverProgram, count: ports.count, isRunning ? .own(ports) : .preferred(ports))
-        if record.replicaSet != nil { try await ReplicaSetStart(record).wait() }
+        if record.replicaSet != nil { try await ReplicaSetStart(record).begin() }
         (record.phase, record.formerMembers) = (nil, nil)
         try folder.write(record)
     }
@@ -164,7 +178,7 @@ package struct SandboxCopies: Sendable {
             do {
                 (record.phase, record.formerMembers) = (.restoring, record.members)
                 try await servers.launch(&record, record.serverProgram, count: ports.count, .own(ports))
-                if record.replicaSet != nil { try await ReplicaSetStart(record).wait() }
+                if record.replicaSet != nil { try await ReplicaSetStart(record).begin() }
                 (record.phase, record.formerMembers) = (nil, nil)
                 try folder.write(record)
             } catch {

@@ -141,9 +141,18 @@ extension SandboxServers {
     private func failure(
         _ index: Int, _ record: SandboxRecord, _ program: ServerProgram, _ ending: ChildProcess.Ending, _ port: Int
     ) -> any Error {
+        let data = folder.data(index, kept: record.kept)
         let log = "Its log is \(folder.log(index))."
         switch ending {
         case .exited(48): return PortTaken(port: port)
+        case .exited(62):
+            return SandboxError(
+                .refused,
+                "The data in \(data) are of another version of MongoDB, which \(program.version) (\(program.path)) can't go on "
+                    + "from. Take the mongod that they are of, or other data. \(log)")
+        case .exited(100):
+            return SandboxError(
+                .refused, "The data in \(data) are in use by another server, or can't be written. \(log)")
         default: break
         }
         // What a full disk keeps from being written is also its reason.

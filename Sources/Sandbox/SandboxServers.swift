@@ -27,6 +27,7 @@ package struct SandboxServers: Sendable {
                 throw SandboxError(
                     .refused, "The sandbox \(folder.name) runs already: \(record.uri). Stop it, or take another name.")
             }
+            if let kept = options.kept { try KeptFolder(kept).check(for: folder, members: options.members) }
             try await end(atOnce: true)
             try folder.clean(isWhole: false)
             let now = Clock.milliseconds
@@ -38,7 +39,7 @@ package struct SandboxServers: Sendable {
             do {
                 try await launch(
                     &record, program, count: options.members ?? 1, options.port.map { .from($0) } ?? .any)
-                if record.replicaSet != nil { try await ReplicaSetStart(record).initiate() }
+                if record.replicaSet != nil { try await ReplicaSetStart(record).begin() }
                 try await fill(record)
                 try Task.checkCancellation()
                 record.phase = nil

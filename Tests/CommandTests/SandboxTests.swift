@@ -193,18 +193,47 @@ struct SandboxTests {
         }
     }
 
-    @Test("keeps its data where they are to stay")
-    func kept() async throws {
+    @Test(
+        "keeps its data where they are to stay, also those of a set, at whatever ports",
+        arguments: [[], ["--replica-set"], ["--replica-set", "--members", "3"]])
+    func kept(kind: [String]) async throws {
         try await withSandboxes { sandboxes in
             let data = sandboxes.folder + "-data"
             defer { try? FileManager.default.removeItem(atPath: data) }
             for expected in [0, 2] {
-                let started = try await sandboxes.json("start", "a", "--keep", data)
-                let uri = try #require(started.value(at: "sandbox", "uri")?.string)
+                let started = try await Tool.run(
+                    ["sandbox", "start", "a", "--keep", data] + kind, environment: sandboxes.environment)
+                #expect(started.exitCode == 0, "\(started)")
+                let uri = try await sandboxes.uri("a")
                 #expect(try await sandboxes.users(uri) == expected)
-                #expect(try await sandboxes.run("seed", "--uri", uri).exitCode == 0)
+                #expect(try await sandboxes.run("seed", "--uri", uri, "--database", "chat").exitCode == 0)
                 #expect(try await sandboxes.run("sandbox", "stop", "a").exitCode == 0)
             }
+            guard kind.count > 1 else { return }
+            let smaller = try await sandboxes.run("sandbox", "start", "a", "--keep", data)
+            #expect(smaller.exitCode == 4 && smaller.errors.contains("a replica set of 3 servers"), "\(smaller)")
+        }
+    }
+
+    @Test("of a set goes on from a copy that was taken at other ports, and from none of another shape")
+    func copiesOfSets() async throws {
+        try await withSandboxes { sandboxes in
+            _ = try await sandboxes.json("start", "a", "--replica-set", "--members", "3", "--seed")
+            let first = try await sandboxes.uri("a")
+            #expect(try await sandboxes.run("sandbox", "snapshot", "a", "set").exitCode == 0)
+            #expect(try await sandboxes.run("sandbox", "stop", "a").exitCode == 0)
+            _ = try await sandboxes.json("start", "a", "--replica-set", "--members", "3")
+            #expect(try await sandboxes.uri("a") != first)
+            let restored = try await sandboxes.run("sandbox", "restore", "a", "set")
+            #expect(restored.exitCode == 0, "\(restored)")
+            #expect(try await sandboxes.users(sandboxes.uri("a")) == 2)
+            #expect(try await sandboxes.run("sandbox", "stop", "a").exitCode == 0)
+            _ = try await sandboxes.json("start", "a", "--incident")
+            let uri = try await sandboxes.uri("a")
+            let users = try await sandboxes.users(uri)
+            let refused = try await sandboxes.run("sandbox", "restore", "a", "set")
+            #expect(refused.exitCode == 4 && refused.errors.contains("is of a replica set of 3"), "\(refused)")
+            #expect(try await sandboxes.users(uri) == users)
         }
     }
 
@@ -356,6 +385,34 @@ struct SandboxRefusalTests {
             #expect(incident.code == 78 && incident.errors.contains("aren't found"), "\(incident)")
             // No server has ever left a log.
             #expect(try FileManager.default.contentsOfDirectory(atPath: sandboxes.folder) == ["chat-admin.yaml"])
+        }
+    }
+
+    @Test("a folder that another one has its data in, one with other files, and data of another version")
+    func keptFolder() async throws {
+        try await withSandboxes { sandboxes in
+            let data = sandboxes.folder + "-data"
+            defer { try? FileManager.default.removeItem(atPath: data) }
+            _ = try await sandboxes.json("start", "a", "--keep", data, "--incident")
+            let used = try await sandboxes.run("sandbox", "start", "b", "--keep", data)
+            #expect(used.exitCode == 4 && used.errors.contains("\(data) is in use by the sandbox a."), "\(used)")
+            // Also one of a folder of sandboxes that nothing is known of here.
+            let elsewhere = sandboxes.environment.merging(["CHAT_ADMIN_SANDBOXES": sandboxes.folder + "/x"]) { $1 }
+            let other = try await Tool.run(["sandbox", "start", "b", "--keep", data], environment: elsewhere)
+            #expect(other.exitCode == 4 && other.errors.contains("in use by another server"), "\(other)")
+            #expect(try await sandboxes.run("sandbox", "list").output.contains("a  running"))
+            #expect(try await sandboxes.run("sandbox", "stop", "a").exitCode == 0)
+            let twice = try await sandboxes.run("sandbox", "start", "a", "--keep", data, "--incident")
+            #expect(twice.exitCode == 4 && twice.errors.contains("has users already"), "\(twice)")
+            let older = try ProjectFiles.root() + "/.tools/mongodb/4.4.2/mongod"
+            let version = try await sandboxes.run("sandbox", "start", "a", "--keep", data, "--mongod", older)
+            #expect(version.exitCode == 4 && version.errors.contains("are of another version"), "\(version)")
+            let foreign = sandboxes.folder + "/notes"
+            try FileManager.default.createDirectory(atPath: foreign, withIntermediateDirectories: true)
+            try "x".write(toFile: foreign + "/diary.txt", atomically: true, encoding: .utf8)
+            let refused = try await sandboxes.run("sandbox", "start", "b", "--keep", foreign)
+            #expect(refused.exitCode == 4 && refused.errors.contains("holds diary.txt"), "\(refused)")
+            #expect(try await sandboxes.servers() == [])
         }
     }
 
