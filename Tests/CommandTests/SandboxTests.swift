@@ -248,6 +248,31 @@ struct SandboxTests {
             #expect(try await sandboxes.users(try #require(seeded.value(at: "sandbox", "uri")?.string)) == 2)
         }
     }
+
+    @Test("that runs is given what exec asks for, and nothing twice")
+    func execContents() async throws {
+        try await withSandboxes { sandboxes in
+            _ = try await sandboxes.json("start")
+            let uri = try await sandboxes.uri("default")
+            var counts: [Int] = []
+            for _ in 1...2 {
+                let demo = ["--demo", "users=3,sessions=4,messages=5"]
+                let seeded = try await Tool.run(
+                    ["sandbox", "exec", "--seed"] + demo + ["--", "true"], environment: sandboxes.environment)
+                #expect(seeded.exitCode == 0 && seeded.errors.contains("alice / alicepass123"), "\(seeded)")
+                // What goes with the server nobody undoes.
+                #expect(!(seeded.output + seeded.errors).contains("runs undo"), "\(seeded)")
+                counts.append(try await sandboxes.users(uri))
+            }
+            let made = try #require(counts.first)
+            #expect(made > 2 && counts == [made, made])
+            let incident = try await sandboxes.run("sandbox", "exec", "--incident", "--", "true")
+            #expect(incident.exitCode == 4 && incident.errors.contains("has users already"), "\(incident)")
+            #expect(try await sandboxes.users(uri) == made)
+            let quiet = try await sandboxes.run("sandbox", "exec", "-q", "--seed", "--", "true")
+            #expect(quiet.exitCode == 0 && quiet.output + quiet.errors == "", "\(quiet)")
+        }
+    }
 }
 
 /// Where sandboxes are.
@@ -353,6 +378,23 @@ struct SandboxRefusalTests {
             #expect(result.exitCode == 78, "\(result)")
             #expect(result.errors.contains("There is no mongod in PATH, nor in .tools here or above"), "\(result)")
             #expect(result.errors.contains("--mongod or CHAT_ADMIN_MONGOD") && result.errors.contains("make setup"))
+        }
+    }
+
+    @Test(
+        "to be lent where it isn't as it is asked for",
+        arguments: [
+            ["--replica-set"], ["--port", "20001"], ["--keep", "data"], ["--database", "other"], ["--ttl", "1h"],
+            ["--mongod", "/bin/true"],
+        ])
+    func otherShape(options: [String]) async throws {
+        try await withSandboxes { sandboxes in
+            // Its record alone: what it is refused for stands there.
+            _ = try await sandboxes.json("start", "--port", "\(try LoopbackPort.free())")
+            let result = try await Tool.run(
+                ["sandbox", "exec"] + options + ["--", "echo", "ran"], environment: sandboxes.environment)
+            #expect(result.exitCode == 4 && !result.output.contains("ran"), "\(result)")
+            #expect(result.errors.contains("isn't as \(options[0]) wants it"), "\(result)")
         }
     }
 

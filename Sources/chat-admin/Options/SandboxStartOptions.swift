@@ -84,3 +84,36 @@ struct SandboxStartOptions: ParsableArguments {
         return try await ServerProgram.find(given, naming: "--mongod or \(variable)")
     }
 }
+
+extension SandboxStartOptions {
+    /// Refuses a sandbox that runs, and isn't as was asked for. What is to be put into it isn't looked at.
+    ///
+    /// - Throws: ``Failure``.
+    func check(running record: SandboxRecord) throws {
+        let ports = record.members.map(\.port)
+        let isOtherSet = record.replicaSet == nil || members.map { $0 != record.members.count } ?? false
+        let objections: [(isOther: Bool, option: String, sentence: String)] = [
+            (replicaSet && isOtherSet, "--replica-set", "it is a \(record.kind)"),
+            (port.map { $0 != ports.first } ?? false, "--port", "it listens on \(ports.first ?? 0)"),
+            (
+                keep.map { Folders.absolute($0) != record.kept } ?? false, "--keep",
+                record.kept.map { "its data stay in \($0)" } ?? "its data go with it"
+            ),
+            (
+                database.map { $0 != record.database } ?? false, "--database",
+                "it is for the database \(record.database)"
+            ),
+            (ttl != nil, "--ttl", "how long it runs was said when it was started"),
+            (
+                mongod.map { Folders.absolute($0) != Folders.absolute(record.program) } ?? false, "--mongod",
+                "it runs \(record.program)"
+            ),
+        ]
+        guard let objection = objections.first(where: \.isOther) else { return }
+        throw Failure(
+            .refused,
+            "The sandbox \(record.name) runs already, and isn't as \(objection.option) wants it: \(objection.sentence). Take "
+                + "another name, leave \(objection.option) out, or stop it: "
+                + "\(PlainText.tied("`chat-admin sandbox stop \(record.name)`")).")
+    }
+}

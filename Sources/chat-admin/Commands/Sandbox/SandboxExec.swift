@@ -12,6 +12,9 @@ struct SandboxExec: AsyncParsableCommand {
             and MONGO_DATABASE_NAME; MONGO_USERNAME and MONGO_PASSWORD are empty. The exit code is the program's; 126 \
             where it can't be run, 127 where there is none, 128 and the number where a signal ended it. If this command \
             is killed, the kernel kills the servers.
+
+            A sandbox of that name that runs already is used: what --seed, --demo and --incident ask for is put into it, \
+            and options that it doesn't fit are refused.
             """)
 
     @OptionGroup var options: PlainOptions
@@ -42,6 +45,8 @@ struct SandboxExec: AsyncParsableCommand {
             let contents = try await SandboxContents(start, session)
             let standing = try session.sandboxes.folder(name ?? SandboxCommand.usualName)
             if let record = standing.record, record.isRunning {
+                try start.check(running: record)
+                try await contents.fill(record)
                 return try await run(program, with: record, session)
             }
             // One of its own: nobody else knows its name.
