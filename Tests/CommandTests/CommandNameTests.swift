@@ -14,6 +14,7 @@ struct CommandNameTests {
             ("up --yes", "There is no command `up`. Did you mean `migrate up`?"),
             ("undo latest", "There is no command `undo`. Did you mean `runs undo`?"),
             ("backup", "There is no command `backup`. There are check, "),
+            ("sandbox status", "There is no command `sandbox status`. Did you mean `sandbox list`?"),
             ("runs watch", "There is no command `runs watch`. Of `runs` there are list, show, undo, pause and resume."),
             ("check --onli id", "Unknown option '--onli'. Did you mean '--only'?"),
         ])

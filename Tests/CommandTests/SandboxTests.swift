@@ -35,6 +35,31 @@ struct SandboxTests {
         }
     }
 
+    @Test("rests with its snapshots when it is stopped, and goes on from one")
+    func resting() async throws {
+        try await withSandboxes { sandboxes in
+            for name in ["a", "b", "c"] { _ = try await sandboxes.json("start", name, "--ttl", "1h") }
+            let uri = try await sandboxes.uri("a")
+            #expect(try await sandboxes.run("seed", "alice", "--uri", uri).exitCode == 0)
+            #expect(try await sandboxes.run("sandbox", "snapshot", "a", "one").exitCode == 0)
+            let taken = try await sandboxes.run("sandbox", "snapshot", "a", "one")
+            #expect(taken.exitCode == 4 && taken.errors.contains("--replace"), "\(taken)")
+            let unknown = try await sandboxes.run("sandbox", "stop", "a", "nobody")
+            #expect(unknown.exitCode == 4 && unknown.errors.contains("There is no sandbox nobody"), "\(unknown)")
+            #expect(try await sandboxes.servers().count == 3)
+            let stopped = try await sandboxes.run("sandbox", "stop", "a", "b", "c")
+            #expect(stopped.exitCode == 0 && stopped.output.contains("The sandbox c has ended."), "\(stopped)")
+            let again = try await sandboxes.run("sandbox", "stop", "a")
+            #expect(again.exitCode == 0 && again.output.contains("is stopped already"), "\(again)")
+            let restored = try await sandboxes.run("sandbox", "restore", "a", "one")
+            #expect(restored.exitCode == 0, "\(restored)")
+            #expect(try await sandboxes.uri("a") == uri)
+            #expect(try await sandboxes.users(uri) == 1)
+            let listed = try await sandboxes.run("sandbox", "list", "--format", "json").json()
+            #expect(listed["sandboxes"]?.array?.values.first?.document?["expiresAt"]?.string != nil)
+        }
+    }
+
     @Test("of several members has a primary when it is ready, and goes on from a copy at the same address")
     func replicaSet() async throws {
         try await withSandboxes { sandboxes in
@@ -489,6 +514,7 @@ struct SandboxRefusalTests {
             #expect(try await sandboxes.run("sandbox", "snapshot", "a", "b").exitCode == 4)
             #expect(try await sandboxes.run("sandbox", "start", "--members", "3").exitCode == 64)
             #expect(try await sandboxes.run("sandbox", "stop").exitCode == 64)
+            #expect(try await sandboxes.run("sandbox", "restore", "nobody", "b").exitCode == 4)
             let nothing = try await sandboxes.run("sandbox", "logs", "a")
             #expect(nothing.exitCode == 4 && nothing.errors.contains("There is no log of a sandbox a"), "\(nothing)")
         }

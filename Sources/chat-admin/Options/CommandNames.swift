@@ -15,7 +15,8 @@ enum CommandNames {
             word != "help", word.allSatisfy({ $0.isLetter || $0 == "-" })
         else { return nil }
         let names = subcommands.map(name)
-        let known = NearestName.of(word, among: names).map { (path + [$0]).joined(separator: " ") }
+        let meant = otherWords[path]?[word] ?? NearestName.of(word, among: names)
+        let known = meant.map { (path + [$0]).joined(separator: " ") }
         // Of a command that does something by itself a word behind it may be anything.
         if known == nil, doesSomething(path) { return nil }
         // One of another command's, such as `up`.
@@ -33,6 +34,14 @@ enum CommandNames {
         if doesSomething(path), NearestName.of(word, among: subcommands.map(name)) == nil { return path.count }
         return path.count + 1
     }
+
+    /// What other tools call a command, where one of this tool's has its name elsewhere, or a name near to it.
+    private static let otherWords = [
+        [name(of: SandboxCommand.self)]: [
+            "status": "list", "ps": "list", "ls": "list", "show": "list", "up": "start", "run": "exec", "down": "stop",
+            "rm": "stop", "remove": "stop", "delete": "stop", "kill": "stop",
+        ]
+    ]
 
     /// Whether a command with commands of its own does something without one.
     private static func doesSomething(_ path: [String]) -> Bool { path == [name(of: Check.self)] }

@@ -84,9 +84,19 @@ struct SandboxListResult: CommandResult {
 struct SandboxStopResult: CommandResult {
     let command = "sandbox stop"
     let stopped: [String]
+    /// Those that didn't run any more, and keep their snapshots.
+    let resting: [String]
+
+    private enum CodingKeys: String, CodingKey { case command, stopped }
 
     func lines(_ style: TextStyle) -> [String] {
-        stopped.isEmpty ? ["No sandbox runs."] : stopped.map { "The sandbox \($0) has ended." }
+        let lines =
+            stopped.map { "The sandbox \($0) has ended." }
+            + resting.map { name in
+                "The sandbox \(name) is stopped already, and its snapshots stay. "
+                    + "\(PlainText.tied("`chat-admin sandbox stop \(name) --purge`")) removes them."
+            }
+        return lines.isEmpty ? ["No sandbox runs."] : lines
     }
 }
 

@@ -22,6 +22,11 @@ struct SandboxSnapshot: AsyncParsableCommand {
         try await SandboxSession.run("sandbox snapshot", options) { [self] session in
             let folder = try session.sandboxes.folder(name)
             let record = try session.sandboxes.running(name)
+            if !replace, folder.snapshotNames.contains(snapshot) {
+                throw Failure(
+                    .refused,
+                    "The sandbox \(name) has a snapshot \(snapshot) already. Take another name, or add --replace.")
+            }
             try await SandboxCopies(folder).take(snapshot, isReplacing: replace)
             let result = SandboxCopyResult(
                 command: "sandbox snapshot", name: name, snapshot: snapshot, uri: record.uri)

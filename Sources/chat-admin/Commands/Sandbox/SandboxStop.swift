@@ -8,8 +8,8 @@ struct SandboxStop: AsyncParsableCommand {
 
     @OptionGroup var options: PlainOptions
 
-    @Argument(help: SandboxCommand.nameHelp)
-    var name: String?
+    @Argument(help: ArgumentHelp("The sandboxes' names.", valueName: "name"))
+    var names: [String] = []
 
     @Flag(help: "End all of them.")
     var all = false
@@ -18,23 +18,28 @@ struct SandboxStop: AsyncParsableCommand {
     var purge = false
 
     func validate() throws {
-        if (name == nil) != all { throw ValidationError("Name one sandbox, or give --all.") }
+        if names.isEmpty != all { throw ValidationError("Name the sandboxes, or give --all.") }
     }
 
     func run() async throws {
         try await SandboxSession.run("sandbox stop", options) { [self] session in
-            let folders = try name.map { [try session.sandboxes.folder($0)] } ?? session.sandboxes.folders
-            var ended: [String] = []
-            for folder in folders {
-                let isThere = folder.record != nil || purge && folder.isThere
-                guard isThere else {
-                    guard all else { throw Failure(.refused, "There is no sandbox \(folder.name).") }
-                    continue
+            let folders = all ? session.sandboxes.folders : try names.map { try session.sandboxes.folder($0) }
+            // Before any is ended.
+            for folder in folders where !all {
+                guard folder.record != nil || purge && folder.isThere || !folder.snapshotNames.isEmpty else {
+                    throw Failure(.refused, "There is no sandbox \(folder.name).")
                 }
-                try await SandboxServers(folder).stop(isWhole: purge)
-                ended.append(folder.name)
             }
-            try session.console.print(SandboxStopResult(stopped: ended), options.format)
+            var (ended, resting) = ([String](), [String]())
+            for folder in folders {
+                if folder.record != nil || purge && folder.isThere {
+                    try await SandboxServers(folder).stop(isWhole: purge)
+                    ended.append(folder.name)
+                } else if !all, !ended.contains(folder.name) {
+                    resting.append(folder.name)
+                }
+            }
+            try session.console.print(SandboxStopResult(stopped: ended, resting: resting), options.format)
             return 0
         }
     }
