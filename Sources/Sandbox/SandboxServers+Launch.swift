@@ -150,9 +150,8 @@ extension SandboxServers {
                 .refused,
                 "The data in \(data) are of another version of MongoDB, which \(program.version) (\(program.path)) can't go on "
                     + "from. Take the mongod that they are of, or other data. \(log)")
-        case .exited(100):
-            return SandboxError(
-                .refused, "The data in \(data) are in use by another server, or can't be written. \(log)")
+        case .exited(100) where ServerLog(folder.log(index)).isOfDataInUse:
+            return SandboxError(.refused, "The data in \(data) are in use by another server. \(log)")
         default: break
         }
         // What a full disk keeps from being written is also its reason.
