@@ -15,7 +15,10 @@ fail() { printf '\ndemo: FAILED: %s\n' "$*" >&2; exit 1; }
 # what `sandbox exec` sets; a name of its own keeps away from a sandbox that runs already.
 if [[ -z ${CHAT_ADMIN_DEMO:-} ]]; then
     export CHAT_ADMIN_DEMO=$$
-    exec "$chat_admin" sandbox exec "demo-$$" --incident --database "$database" -- scripts/demo.sh
+    status=0
+    "$chat_admin" sandbox exec "demo-$$" --incident --database "$database" -- scripts/demo.sh || status=$?
+    "$chat_admin" sandbox stop "demo-$$" --purge >/dev/null
+    exit "$status"
 fi
 
 step=0
