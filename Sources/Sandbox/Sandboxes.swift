@@ -35,6 +35,9 @@ package struct Sandboxes: Sendable {
     package func running(_ name: String) throws(SandboxError) -> SandboxRecord {
         let folder = try folder(name)
         if let record = folder.record, record.isRunning { return record }
+        if folder.record?.isAlive ?? false {
+            throw SandboxError(.refused, "The sandbox \(name) is being started or restored just now.")
+        }
         let others = folders.compactMap(\.record).filter(\.isRunning).map(\.name)
         let known = others.isEmpty ? "None runs." : "There are: \(others.joined(separator: ", "))."
         throw SandboxError(.refused, "No sandbox \(name) runs. \(known)")
