@@ -31,7 +31,7 @@ package enum FreePort {
     }
 
     private static func bound(_ port: Int) -> Int? {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         // As the server does: what a server that has ended leaves behind for a minute is in nobody's way.
