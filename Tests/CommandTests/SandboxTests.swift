@@ -66,6 +66,9 @@ struct SandboxTests {
             let started = try await sandboxes.json("start", "set", "--replica-set", "--members", "3")
             let uri = try #require(started.value(at: "sandbox", "uri")?.string)
             #expect(sandboxes.pids(started).count == 3)
+            // All of it, of all members.
+            let logs = try await sandboxes.run("sandbox", "logs", "set")
+            #expect(logs.output.matches(of: /Waiting for connections/).count == 3)
             // To be copied from a narrow terminal, too.
             let narrow = sandboxes.environment.merging(["COLUMNS": "80"]) { $1 }
             let listed = try await Tool.run(["sandbox", "list"], environment: narrow)
