@@ -17,7 +17,8 @@ if [[ -z ${CHAT_ADMIN_DEMO:-} ]]; then
     export CHAT_ADMIN_DEMO=$$
     status=0
     "$chat_admin" sandbox exec "demo-$$" --incident --database "$database" -- scripts/demo.sh || status=$?
-    "$chat_admin" sandbox stop "demo-$$" --purge >/dev/null
+    # Where it couldn't be started there is nothing to remove.
+    "$chat_admin" sandbox stop "demo-$$" --purge >/dev/null 2>&1 || true
     exit "$status"
 fi
 
