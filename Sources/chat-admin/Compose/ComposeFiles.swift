@@ -29,8 +29,9 @@ enum ComposeFiles {
         var services: [ComposeService] = []
         var unread: [ComposeText] = []
         for file in files {
-            unread += try includes(in: file.text, file.name)
-            for service in try Self.services(in: file.text, file.name) {
+            let root = try root(of: file.text, file.name)
+            unread += includes(root, file.name)
+            for service in try Self.services(root, file.name) {
                 if let index = services.firstIndex(where: { $0.name == service.name }) {
                     services[index].merge(service)
                 } else {
@@ -38,7 +39,7 @@ enum ComposeFiles {
                 }
             }
         }
-        try extend(&services)
+        extend(&services)
         for index in services.indices {
             let paths = services[index].environmentFiles
             // The last one is the strongest, and what is taken first stays.
@@ -55,7 +56,7 @@ enum ComposeFiles {
     }
 
     /// Gives services what those have that they extend, and those in turn.
-    private static func extend(_ services: inout [ComposeService]) throws {
+    private static func extend(_ services: inout [ComposeService]) {
         for index in services.indices {
             var seen: Set = [services[index].name]
             var next = services[index].base
@@ -68,8 +69,8 @@ enum ComposeFiles {
     }
 
     /// What a file takes from others, by `include`.
-    private static func includes(in text: String, _ file: String) throws -> [ComposeText] {
-        guard let node = (try? YAMLNode(parsing: text))?["include"], !node.isNull else { return [] }
+    private static func includes(_ root: YAMLNode, _ file: String) -> [ComposeText] {
+        guard let node = root["include"], !node.isNull else { return [] }
         return [ComposeText(text: "`include`", file: file, line: node.line)]
     }
 
@@ -77,12 +78,18 @@ enum ComposeFiles {
     ///
     /// - Throws: ``Failure``.
     static func services(in text: String, _ file: String) throws -> [ComposeService] {
-        let root: YAMLNode
+        try services(root(of: text, file), file)
+    }
+
+    private static func root(of text: String, _ file: String) throws -> YAMLNode {
         do {
-            root = try YAMLNode(parsing: text)
+            return try YAMLNode(parsing: text)
         } catch {
             throw Failure(.configuration, "The file \(file), \(error).")
         }
+    }
+
+    private static func services(_ root: YAMLNode, _ file: String) throws -> [ComposeService] {
         guard let node = root["services"], !node.isNull else { return [] }
         guard let members = node.members else {
             throw Failure(
