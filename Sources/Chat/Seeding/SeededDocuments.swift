@@ -165,7 +165,7 @@ package struct SeededDocuments: Sendable {
     private func stays(
         _ collection: String, _ left: [String: Set<BSONValue>], _ willBeMade: WillBeMade
     ) async throws -> Set<BSONValue> {
-        guard !pieces(collection).isEmpty else { return [] }
+        guard !insertions.isEmpty(collection) else { return [] }
         var staying: Set<BSONValue> = []
         for (name, field) in Self.referrers(collection) {
             var filters = [BSONValue.document(insertions.others(in: name))]

@@ -7,10 +7,6 @@ package struct Insertions: Sendable {
     package private(set) var ids: [String: Set<BSONValue>] = [:]
     /// The others, by ranges of their `_id`s, in order and apart from each other.
     package private(set) var ranges: [String: [Range]] = [:]
-    /// When each of the runs was begun, by its number.
-    private var order: [ObjectID: Int] = [:]
-    /// The place, in that order, of the run that inserted a document under an `_id`; the first one's.
-    private var inserted: [String: [BSONValue: Int]] = [:]
 
     /// Consecutive `_id`s.
     package struct Range: Sendable, Equatable {
@@ -46,11 +42,13 @@ package struct Insertions: Sendable {
         let records = try await database.findAll(
             StateCollection.runs, filter: ["undoes": ["$exists": false]],
             options: ["projection": ["_id": 1, "command": 1], "sort": ["startedAt": 1, "_id": 1]])
-        for (place, record) in records.enumerated() {
-            if let id = record["_id"]?.objectID { order[id] = place }
+        let runs = records.compactMap { record in
+            record["_id"]?.objectID.map { (id: $0, isOfCommand: record["command"]?.string == command) }
         }
-        for record in records where record["command"]?.string == command {
-            guard let id = record["_id"]?.objectID else { continue }
+        // The place of the first run that inserted a document under an `_id`.
+        var inserted: [String: [BSONValue: Int]] = [:]
+        for (place, run) in runs.enumerated() where run.isOfCommand {
+            let id = run.id
             let entries = try await database.findAll(
                 StateCollection.journal,
                 filter: [
@@ -63,26 +61,34 @@ package struct Insertions: Sendable {
                     ],
                     "sort": ["_id": 1],
                 ])
-            for entry in entries { try take(entry, order[id] ?? 0) }
+            for entry in entries {
+                guard let (collection, new) = try take(entry), followsMoves else { continue }
+                for id in new where inserted[collection]?[id] == nil { inserted[collection, default: [:]][id] = place }
+            }
         }
         for (collection, some) in ranges { ranges[collection] = Self.joined(some) }
-        if followsMoves, !ids.isEmpty { try await follow(database) }
+        if !inserted.isEmpty {
+            let places = Dictionary(runs.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
+            try await follow(database, places, inserted)
+        }
     }
 
-    private mutating func take(_ entry: BSONDocument, _ place: Int) throws {
+    /// Takes an entry in.
+    ///
+    /// - Returns: The `_id`s that it inserted one by one; nil for a range.
+    private mutating func take(_ entry: BSONDocument) throws -> (collection: String, ids: [BSONValue])? {
         let fields = StateFields(StateCollection.journal, entry)
         let collection = try fields.require("collection", .text)
         if try fields.require("kind", .text) == "range" {
             let (first, last) = (try fields.require("first", .objectID), try fields.require("last", .objectID))
             ranges[collection, default: []].append(Range(first: first, last: last))
-        } else {
-            let missed = Set(try fields.read("missed", .array) ?? [])
-            for id in (entry["documents"]?.array?.values ?? []).compactMap({ $0.document?["_id"] })
-            where !missed.contains(id) {
-                ids[collection, default: []].insert(id)
-                if inserted[collection]?[id] == nil { inserted[collection, default: [:]][id] = place }
-            }
+            return nil
         }
+        let missed = Set(try fields.read("missed", .array) ?? [])
+        let new = (entry["documents"]?.array?.values ?? []).compactMap { $0.document?["_id"] }
+            .filter { !missed.contains($0) }
+        ids[collection, default: []].formUnion(new)
+        return (collection, new)
     }
 
     private static func joined(_ ranges: [Range]) -> [Range] {
@@ -96,7 +102,13 @@ package struct Insertions: Sendable {
     }
 
     /// Takes the `_id`s in that repairs have given to documents since they were inserted.
-    private mutating func follow(_ database: Database) async throws {
+    ///
+    /// - Parameters:
+    ///   - places: The runs' places, in the order in which they were begun.
+    ///   - inserted: The place of the run that inserted a document, by collection and `_id`.
+    private mutating func follow(
+        _ database: Database, _ places: [ObjectID: Int], _ inserted: [String: [BSONValue: Int]]
+    ) async throws {
         let cursor = try await database.client.find(
             database.namespace(StateCollection.journal),
             filter: [
@@ -106,7 +118,7 @@ package struct Insertions: Sendable {
         var moves: [(place: Int, collection: String, from: BSONValue, to: BSONValue)] = []
         try await database.client.forEachBatch(of: cursor) { entries in
             for entry in entries {
-                guard let run = JournalKey(entry["_id"])?.run, let place = order[run],
+                guard let run = JournalKey(entry["_id"])?.run, let place = places[run],
                     let collection = entry["collection"]?.string, let from = entry["oldId"], let to = entry["newId"],
                     contains(from, in: collection)
                 else { continue }
@@ -120,6 +132,11 @@ package struct Insertions: Sendable {
             guard left.insert([.string(move.collection), move.from]).inserted else { continue }
             ids[move.collection, default: []].insert(move.to)
         }
+    }
+
+    /// Whether none of the runs inserted anything into a collection.
+    package func isEmpty(_ collection: String) -> Bool {
+        ids[collection]?.isEmpty ?? true && ranges[collection]?.isEmpty ?? true
     }
 
     /// Whether a document of a collection was inserted by one of the runs.
