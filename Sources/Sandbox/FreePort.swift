@@ -19,6 +19,9 @@ package enum FreePort {
     /// Whether nobody listens on a port, and no connection goes out from it.
     static func isFree(_ port: Int) -> Bool { bound(port) != nil }
 
+    /// So many connections may wait to be taken.
+    private static let backlog: Int32 = 16
+
     /// Lower ports belong to services of many kinds.
     private static let lowest = 20_000
 
@@ -31,9 +34,15 @@ package enum FreePort {
     }
 
     private static func bound(_ port: Int) -> Int? {
+        guard let listener = listen(port) else { return nil }
+        close(listener.descriptor)
+        return listener.port
+    }
+
+    /// Listens on a port, or on any that is free, where it is 0; the caller closes the socket.
+    package static func listen(_ port: Int = 0) -> (descriptor: Int32, port: Int)? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
         // As the server does: what a server that has ended leaves behind for a minute is in nobody's way.
         var yes: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
@@ -44,9 +53,14 @@ package enum FreePort {
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isDone = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, size) == 0 && listen(descriptor, 1) == 0 && getsockname(descriptor, $0, &size) == 0
+                bind(descriptor, $0, size) == 0 && Glibc.listen(descriptor, backlog) == 0
+                    && getsockname(descriptor, $0, &size) == 0
             }
         }
-        return isDone ? Int(UInt16(bigEndian: address.sin_port)) : nil
+        guard isDone else {
+            close(descriptor)
+            return nil
+        }
+        return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
     }
 }
