@@ -4,13 +4,14 @@ internal import InputFiles
 /// Folders and files by the system's own calls.
 package enum Folders {
     /// The working directory, and those above it.
-    static var upwards: [String] {
-        guard let buffer = getcwd(nil, 0) else { return [] }
-        defer { free(buffer) }
-        var (folder, all) = (String(cString: buffer), [String]())
-        while !folder.isEmpty {
-            all.append(folder)
-            folder = String(folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)])
+    static var upwards: [String] { above(fromRoot("x")).filter { !$0.isEmpty } }
+
+    /// The folders that a path from the root on lies in, the nearest first; the root is empty.
+    package static func above(_ path: String) -> [String] {
+        var (rest, all) = (path[...], [String]())
+        while let slash = rest.lastIndex(of: "/") {
+            rest = rest[..<slash]
+            all.append(String(rest))
         }
         return all
     }
@@ -36,7 +37,7 @@ package enum Folders {
     }
 
     /// A path from the root on, as it is otherwise.
-    static func fromRoot(_ path: String) -> String {
+    package static func fromRoot(_ path: String) -> String {
         guard !path.hasPrefix("/"), let buffer = getcwd(nil, 0) else { return path }
         defer { free(buffer) }
         return String(cString: buffer) + "/" + path

@@ -153,8 +153,7 @@ struct ReportResult: CommandResult {
 
     func lines(_ style: TextStyle) -> [String] {
         [
-            "Wrote \(file): \(Readable.count(checks)) recorded check\(checks == 1 ? "" : "s"), \(Readable.count(runs)) "
-                + "run\(runs == 1 ? "" : "s") of \(database)."
+            "Wrote \(file): \(Readable.counted(checks, "recorded check")), \(Readable.counted(runs, "run")) of \(database)."
         ]
     }
 }

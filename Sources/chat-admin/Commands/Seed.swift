@@ -106,7 +106,7 @@ struct Seed: AsyncParsableCommand {
     func recipe() throws(DemoRecipe.Objection) -> DemoRecipe? {
         guard demo != nil || scenario != nil else { return nil }
         var recipe = DemoRecipe(scenario ?? .usual, seed: seed)
-        if let demo, demo != "usual" { try recipe.resize(demo) }
+        if let demo { try recipe.resize(demo) }
         return recipe
     }
 

@@ -52,7 +52,7 @@ struct SandboxStartOptions: ParsableArguments {
             throw ValidationError("--ttl must be from 1s to 30d.")
         }
         if let reason = database.flatMap(DatabaseName.objection) { throw ValidationError("--database: \(reason)") }
-        if let demo, demo != "usual" {
+        if let demo {
             var recipe = DemoRecipe()
             do {
                 try recipe.resize(demo)

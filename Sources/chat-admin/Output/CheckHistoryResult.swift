@@ -54,7 +54,7 @@ struct CheckHistoryResult: CommandResult {
                 return [
                     "\(check.number)", check.at,
                     PlainText.tied("took \(Readable.duration(milliseconds: check.durationMS))"),
-                    PlainText.tied("\(Readable.count(check.findings)) finding\(check.findings == 1 ? "" : "s")"),
+                    PlainText.tied(Readable.counted(check.findings, "finding")),
                     "\(Readable.count(check.new)) new", "\(Readable.count(check.resolved)) resolved",
                     check.remarks.joined(separator: "; "),
                 ]

@@ -237,7 +237,7 @@ struct CheckResult: CommandResult {
         let heading =
             errors == 0 && complete
             ? style.good("\(database) is clean, with warnings:")
-            : style.bold("\(database) has \(Readable.count(errors)) error\(errors == 1 ? "" : "s"):")
+            : style.bold("\(database) has \(Readable.counted(errors, "error")):")
         return [heading] + lines + footer
     }
 }

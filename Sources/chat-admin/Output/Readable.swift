@@ -12,6 +12,11 @@ enum Readable {
     /// A number with separators: `300,000`.
     static func count(_ number: some BinaryInteger) -> String { number.withSeparators }
 
+    /// So many of something: `1 user`, `2,000 users`.
+    static func counted(_ number: some BinaryInteger, _ what: String) -> String {
+        "\(count(number)) \(what)\(number == 1 ? "" : "s")"
+    }
+
     /// A collection, or a field of it: `messages.session_id`.
     static func place(_ collection: String, _ field: String?) -> String {
         collection + (field.map { ".\($0)" } ?? "")
@@ -36,7 +41,7 @@ enum Readable {
             size /= 1000
             if size < 1000 || unit == "TB" { return "\(Double(Int(size * 10)) / 10) \(unit)" }
         }
-        return "\(count(bytes)) byte\(bytes == 1 ? "" : "s")"
+        return counted(bytes, "byte")
     }
 
     /// A time: `842 ms`, `12.3 s`, `2 min 3 s`, `1 h 5 min`.

@@ -102,8 +102,8 @@ struct SeedResult: Encodable {
         if let demo {
             let sizes = [(demo.sessions, "session"), (demo.messages, "message"), (demo.artifacts, "artifact")]
             lines.append(
-                "Chats (\(demo.scenario)): " + sizes.map(Self.counted).joined(separator: ", ")
-                    + " of \(Self.counted(demo.users, "user")).")
+                "Chats (\(demo.scenario)): " + sizes.map(Readable.counted).joined(separator: ", ")
+                    + " of \(Readable.counted(demo.users, "user")).")
             if let login = demo.login {
                 lines.append(
                     "All who are called demo.… have one password: "
@@ -116,10 +116,6 @@ struct SeedResult: Encodable {
             lines.append("Kept \(counts.joined(separator: ", ")).")
         }
         return lines
-    }
-
-    private static func counted(_ count: Int, _ what: String) -> String {
-        "\(Readable.count(count)) \(what)\(count == 1 ? "" : "s")"
     }
 
     /// So many logins are enough to begin with.

@@ -104,16 +104,8 @@ struct SandboxContents {
     ///
     /// - Throws: ``Failure`` where it is nowhere, or not as a whole.
     private static func incidentFolder() throws -> String {
-        func upwards(_ path: String) -> [String] {
-            var (rest, all) = (path[...], [String]())
-            while let slash = rest.lastIndex(of: "/") {
-                rest = rest[..<slash]
-                all.append(String(rest))
-            }
-            return all
-        }
-        let beside = upwards(FilePath.program)
-        let clones = upwards(FilePath.absolute("x")) + beside
+        let beside = Folders.above(FilePath.program)
+        let clones = Folders.above(Folders.fromRoot("x")) + beside
         let folders =
             clones.map { $0 + "/fixtures/incident" }
             + beside.dropFirst().prefix(1).map { $0 + "/share/chat-admin/incident" }
@@ -164,10 +156,10 @@ private struct SeededContents: Decodable {
         let logins = seeded.logins.sorted { $0.key < $1.key }.map { PlainText.tied("\($0.key) / \($0.value)") }
         if !logins.isEmpty { lines.append("Log in as \(logins.joined(separator: ", ")).") }
         if let demo = seeded.demo {
-            let sizes = [(demo.sessions, "sessions"), (demo.messages, "messages"), (demo.artifacts, "artifacts")]
+            let sizes = [(demo.sessions, "session"), (demo.messages, "message"), (demo.artifacts, "artifact")]
             lines.append(
-                "Chats: \(sizes.map { "\(Readable.count($0.0)) \($0.1)" }.joined(separator: ", ")) of "
-                    + "\(Readable.count(demo.users)) users.")
+                "Chats: \(sizes.map(Readable.counted).joined(separator: ", ")) of \(Readable.counted(demo.users, "user"))."
+            )
         }
         return lines
     }

@@ -16,15 +16,8 @@ enum SandboxTerminal {
     }
 }
 
-/// Paths as people give them.
+/// Paths of files.
 enum FilePath {
-    /// From the root on.
-    static func absolute(_ path: String) -> String {
-        guard !path.hasPrefix("/"), let buffer = getcwd(nil, 0) else { return path }
-        defer { free(buffer) }
-        return String(cString: buffer) + "/" + path
-    }
-
     /// This program's own.
     static var program: String {
         guard let path = realpath("/proc/self/exe", nil) else { return "/proc/self/exe" }

@@ -144,7 +144,8 @@ struct SeedSession {
                 + "\(hosts), and makes \(count(looked.work.changes))."
         ]
         if foreign > 0 {
-            lines.append("It holds \(Self.users(foreign)) that seeding didn't make, who stay as they are.")
+            lines.append(
+                "It holds \(Readable.counted(foreign, "user")) that seeding didn't make, who stay as they are.")
         }
         return lines
     }
@@ -164,7 +165,8 @@ struct SeedSession {
         var lines = ["This makes or changes \(Readable.count(work.changed)) documents in \(place)."]
         if foreign > 0 {
             lines.append(
-                "It holds \(Self.users(foreign)) that seeding didn't make, and everybody knows the new passwords.")
+                "It holds \(Readable.counted(foreign, "user")) that seeding didn't make, and everybody knows the new passwords."
+            )
         }
         return lines
     }
@@ -175,12 +177,10 @@ struct SeedSession {
         guard foreign > 0, !command.allowHere, !command.isLook else { return foreign }
         throw Failure(
             .refused,
-            "`\(database.name)` at \(hosts) holds \(Self.users(foreign)) that seeding didn't make, and everybody "
+            "`\(database.name)` at \(hosts) holds \(Readable.counted(foreign, "user")) that seeding didn't make, and everybody "
                 + "knows the passwords of the users to be seeded. Add --allow-here if it is a database for development; "
                 + "it may be another machine's, behind a tunnel.")
     }
-
-    private static func users(_ count: Int) -> String { "\(Readable.count(count)) user\(count == 1 ? "" : "s")" }
 
     private var hosts: String { database.client.connectionString.hosts.joined(separator: ",") }
 }
