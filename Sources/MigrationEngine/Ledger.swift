@@ -218,11 +218,10 @@ package struct Ledger: Sendable {
     private func write(_ statements: [BSONValue], _ run: Run) async throws -> Int64 {
         let command: BSONDocument = [
             "update": .string(namespace.collection), "updates": .array(BSONArray(statements)), "ordered": true,
-            "writeConcern": .document(WriteConcern.majorityJournaled.document),
         ]
         let reply: BSONDocument
         do {
-            reply = try await run.writer.run(command, on: namespace.database)
+            reply = try await run.writer.run(command, on: namespace.database, concern: .majorityJournaled)
         } catch let error as MongoError where error.kind == .duplicateKey {
             throw EngineError.leaseLost
         }

@@ -25,7 +25,7 @@ extension MongoClient {
     ) throws -> BulkWriteResult {
         guard !writes.isEmpty else { return BulkWriteResult() }
         var options: BSONDocument = ["ordered": .bool(ordered)]
-        if session?.isTransaction != true { options.append("writeConcern", .document(concern.document)) }
+        if session?.isTransaction != true { options.append("writeConcern", .document(document(concern))) }
         options = self.options(options, session: session)
         let itemOptions: BSONDocument? = collation.map { ["collation": .document($0)] }
         var result = BulkWriteResult()
@@ -43,7 +43,10 @@ extension MongoClient {
                 for write in writes[part] { try Self.add(write, to: bulk, itemOptions) }
             }
             for bulk in bulks {
-                try Self.execute(bulk.handle, from: bulk.start, &result)
+                try onSameConnection { () throws(MongoError) in
+                    try Self.execute(bulk.handle, from: bulk.start, &result)
+                }
+                wrote(concern, session)
                 if ordered, !result.writeErrors.isEmpty { break }
             }
         }

@@ -57,9 +57,8 @@ extension MongoClient {
         let command: BSONDocument = [
             "createIndexes": .string(namespace.collection),
             "indexes": .array(BSONArray(indexes.map { .document($0) })),
-            "writeConcern": .document(WriteConcern.majorityJournaled.document),
         ]
-        try run(command, on: namespace.database)
+        try run(command, on: namespace.database, concern: .majorityJournaled)
     }
 
     /// Drops an index by its name.
@@ -69,8 +68,7 @@ extension MongoClient {
         try run(
             [
                 "dropIndexes": .string(namespace.collection), "index": .string(name),
-                "writeConcern": .document(WriteConcern.majorityJournaled.document),
-            ], on: namespace.database)
+            ], on: namespace.database, concern: .majorityJournaled)
     }
 
     /// Creates a collection.
@@ -79,8 +77,7 @@ extension MongoClient {
     package func createCollection(_ namespace: Namespace, options: BSONDocument = [:]) throws {
         var command: BSONDocument = ["create": .string(namespace.collection)]
         for element in options.rawElements { command.append(raw: element) }
-        command.append("writeConcern", .document(WriteConcern.majorityJournaled.document))
-        try run(command, on: namespace.database)
+        try run(command, on: namespace.database, concern: .majorityJournaled)
     }
 
     /// Changes a collection's options, such as its validator.
@@ -89,7 +86,6 @@ extension MongoClient {
     package func collMod(_ namespace: Namespace, _ changes: BSONDocument) throws {
         var command: BSONDocument = ["collMod": .string(namespace.collection)]
         for element in changes.rawElements { command.append(raw: element) }
-        command.append("writeConcern", .document(WriteConcern.majorityJournaled.document))
-        try run(command, on: namespace.database)
+        try run(command, on: namespace.database, concern: .majorityJournaled)
     }
 }

@@ -19,18 +19,22 @@ extension MongoClient {
     ///   - database: The database to run it on.
     ///   - mode: Whether it reads or writes.
     ///   - readPreference: Which members may answer; nil means the primary.
+    ///   - concern: How durable its writes must be; nil where it writes nothing, or says so itself.
     ///   - session: The session or transaction it belongs to.
     /// - Returns: The server's reply.
     /// - Throws: ``MongoError``.
     @discardableResult
     package func run(
         _ command: BSONDocument, on database: String, mode: CommandMode = .plain,
-        readPreference: ReadPreference? = nil, session: ClientSession? = nil
+        readPreference: ReadPreference? = nil, concern: WriteConcern? = nil, session: ClientSession? = nil
     ) throws -> BSONDocument {
+        var command = command
+        if let concern, session?.isTransaction != true { command.append("writeConcern", .document(document(concern))) }
         let reply = try send(
             command, on: database, mode: mode, readPreference: readPreference, options([:], session: session))
         if mode == .read { pool.reads.note(reply) }
         try Self.checkWrites(in: reply)
+        if let concern { wrote(concern, session) }
         return reply
     }
 
@@ -43,6 +47,15 @@ extension MongoClient {
         _ options: BSONDocument
     ) throws(MongoError) -> BSONDocument {
         try Self.checkName(database)
+        return try onSameConnection { () throws(MongoError) in
+            try exchange(command, on: database, mode: mode, readPreference: readPreference, options)
+        }
+    }
+
+    private func exchange(
+        _ command: BSONDocument, on database: String, mode: CommandMode, readPreference: ReadPreference?,
+        _ options: BSONDocument
+    ) throws(MongoError) -> BSONDocument {
         let client = try client()
         var error = bson_error_t()
         let isQuick = CommandTime.isQuick(command)
@@ -101,7 +114,7 @@ extension MongoClient {
     ) throws -> BSONDocument? {
         var command: BSONDocument = ["findAndModify": .string(namespace.collection), "query": .document(query)]
         for element in arguments.rawElements { command.append(raw: element) }
-        if session?.isTransaction != true { command.append("writeConcern", .document(concern.document)) }
-        return try run(command, on: namespace.database, mode: .write, session: session)["value"]?.document
+        return try run(command, on: namespace.database, mode: .write, concern: concern, session: session)["value"]?
+            .document
     }
 }

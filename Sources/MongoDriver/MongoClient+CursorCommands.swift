@@ -88,10 +88,15 @@ extension MongoClient {
     private func selectServer(_ request: CursorRequest) throws(MongoError) -> UInt32 {
         let client = try client()
         var error = bson_error_t()
-        let found = ReadPreference.withPointer(request.isWriting ? nil : request.readPreference, connectionString) {
-            mongoc_client_select_server(client, request.isWriting, $0, &error)
+        let found = try onSameConnection { () throws(MongoError) in
+            let found = ReadPreference.withPointer(
+                request.isWriting ? nil : request.readPreference, connectionString
+            ) {
+                mongoc_client_select_server(client, request.isWriting, $0, &error)
+            }
+            guard let found else { throw MongoError(error) }
+            return found
         }
-        guard let found else { throw MongoError(error) }
         defer { mongoc_server_description_destroy(found) }
         return mongoc_server_description_id(found)
     }

@@ -58,6 +58,7 @@ package actor MongoClient {
         for identifier in Array(cursors.keys) { closeCursor(identifier) }
         for session in sessions.values { mongoc_client_session_destroy(session) }
         sessions = [:]
+        watched?.mayLose = false
         if let handle { pool.push(handle) }
         handle = nil
         watched = nil
@@ -67,6 +68,37 @@ package actor MongoClient {
     func waiting<R, E: Error>(isQuick: Bool, _ body: () throws(E) -> R) throws(E) -> R {
         guard let watched, isQuick else { return try body() }
         return try watched.within(pool.quickCommandTimeout, body)
+    }
+
+    /// Whether the server may still lose what it has acknowledged (``WriteConcern/inOrder``): nothing has been durable since.
+    package var mayLoseWrites: Bool { watched?.mayLose ?? false }
+
+    /// Lets another connection be made in the place of a broken one. Whoever asks for it goes by nothing that was written
+    /// before, and looks at everything again.
+    package func beginAnew() { watched?.mayLose = false }
+
+    /// Sends something, unless what was written before may be lost with its connection (``WriteConcern/inOrder``).
+    func onSameConnection<R>(_ body: () throws(MongoError) -> R) throws(MongoError) -> R {
+        if watched?.isCutOff == true { throw MongoError(.network, WatchedClient.cutOff) }
+        do {
+            return try body()
+        } catch {
+            if error.kind == .network || error.kind == .unreachable { watched?.noteBreak() }
+            throw error
+        }
+    }
+
+    /// The document that commands carry for a write concern.
+    func document(_ concern: WriteConcern) -> BSONDocument { concern.document(isStandalone: pool.isStandalone) }
+
+    /// Takes note of a write that was acknowledged, as its concern asks.
+    func wrote(_ concern: WriteConcern, _ session: ClientSession?) {
+        guard session?.isTransaction != true else { return }
+        switch concern {
+        case .majorityJournaled: watched?.mayLose = false
+        case .inOrder: watched?.mayLose = true
+        case .acknowledged: break
+        }
     }
 
     /// The C client, while it is lent.

@@ -42,6 +42,17 @@ extension bson_error_t {
         }
     }
 
+    /// Says what is wrong, as libmongoc's `bson_set_error` does.
+    mutating func fill(_ domain: mongoc_error_domain_t, _ code: mongoc_error_code_t, _ text: String) {
+        self.domain = domain.rawValue
+        self.code = code.rawValue
+        withUnsafeMutableBytes(of: &message) { room in
+            let bytes = text.utf8.prefix(room.count - 1)
+            room.copyBytes(from: bytes)
+            room[bytes.count] = 0
+        }
+    }
+
     /// Whether DNS doesn't know a name, or doesn't answer as it must.
     var isOfName: Bool {
         domain == MONGOC_ERROR_STREAM.rawValue && code == MONGOC_ERROR_STREAM_NAME_RESOLUTION.rawValue

@@ -37,6 +37,8 @@ package final class MongoPool: @unchecked Sendable {
     private let watch: LivenessWatch
     /// How long a quick command may take (``CommandTime``).
     let quickCommandTimeout: Duration
+    /// Whether a standalone server has answered (``MongoClient/describeServer()``).
+    private let foundStandalone = Atomic(false)
     /// When the data were true that the pool's clients have read.
     let reads = ReadMoments()
     /// libmongoc points at it without retaining it; it must be released after the pool is destroyed.
@@ -105,6 +107,12 @@ package final class MongoPool: @unchecked Sendable {
             throw MongoError(.timeout, "No connection of the pool became free in time.")
         }
         return (client, watch.watch(client))
+    }
+
+    /// Whether a standalone server has answered (``MongoClient/describeServer()``).
+    var isStandalone: Bool {
+        get { foundStandalone.load(ordering: .relaxed) }
+        set { foundStandalone.store(newValue, ordering: .relaxed) }
     }
 
     func push(_ client: OpaquePointer) { mongoc_client_pool_push(pool, client) }

@@ -23,6 +23,13 @@ package struct ServerDescription: Sendable {
     /// The members of its replica set, as they name themselves.
     package let members: [String]
 
+    /// Whether it is a standalone server that a crash leaves with a beginning of what it had acknowledged
+    /// (``WriteConcern/inOrder``).
+    ///
+    /// WiredTiger's log is written in the order of the commits, and recovery ends at the first record that isn't whole. Before
+    /// WT-9251 (4.4.20, 5.0.10, 6.0.0) a checkpoint could hold a write without the log's records of those before it.
+    package let keepsOrder: Bool
+
     /// Whether several documents can be changed in one transaction.
     package var hasTransactions: Bool { topology != .standalone }
 }
@@ -79,10 +86,24 @@ extension MongoClient {
                 code: MongoError.ServerCode.notPrimaryOrSecondary)
         }
         let build = try send(["buildInfo": 1], on: "admin", mode: .plain, readPreference: nil, [:])
+        pool.isStandalone = topology == .standalone
         return ServerDescription(
             version: build["version"]?.string ?? "unknown", topology: topology,
             wireVersion: hello["maxWireVersion"]?.integer ?? 0,
-            members: Self.members(hello))
+            members: Self.members(hello), keepsOrder: topology == .standalone && Self.keepsOrder(build))
+    }
+
+    /// Whether a server that says this of itself has WT-9251.
+    private nonisolated static func keepsOrder(_ build: BSONDocument) -> Bool {
+        let engines = build["storageEngines"]?.array?.values ?? []
+        guard engines.contains("wiredTiger"),
+            let version = build["versionArray"]?.array?.values.compactMap(\.integer), version.count >= 3
+        else { return false }
+        return switch (version[0], version[1]) {
+        case (4, 4): version[2] >= 20
+        case (5, 0): version[2] >= 10
+        case (let major, _): major >= 6
+        }
     }
 
     /// Whether `hello` is a primary's; servers before 5.0 have another word for it.

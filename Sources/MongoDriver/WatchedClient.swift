@@ -9,6 +9,10 @@ final class WatchedClient: Sendable {
         var connections: [WatchedConnection] = []
         /// Until when the command that runs must be answered, and how long it was given; nil where none runs.
         var command: (deadline: ContinuousClock.Instant, limit: Duration)?
+        /// Whether the server may still lose what it has acknowledged (``WriteConcern/inOrder``).
+        var mayLose = false
+        /// Whether the connection that this was acknowledged on has broken.
+        var isBroken = false
     }
 
     /// The C client; only ever handed to libmongoc on the client's own thread.
@@ -42,6 +46,26 @@ final class WatchedClient: Sendable {
     /// Begins to count the time of a command.
     func begin(_ limit: Duration) { state.withLock { $0.command = (ContinuousClock.now + limit, limit) } }
 
+    /// Whether the server may still lose what it has acknowledged: then no other connection is made.
+    var mayLose: Bool {
+        get { state.withLock { $0.mayLose } }
+        set { state.withLock { ($0.mayLose, $0.isBroken) = (newValue, false) } }
+    }
+
+    /// Whether nothing may be sent any more: the server may have lost what it acknowledged, on a connection that has broken.
+    var isCutOff: Bool {
+        state.withLock { state in
+            guard state.mayLose else { return false }
+            if !state.connections.isEmpty, state.connections.allSatisfy(\.isBroken) { state.isBroken = true }
+            return state.isBroken
+        }
+    }
+
+    /// Takes note of a command whose connection broke.
+    func noteBreak() { state.withLock { $0.isBroken = $0.mayLose } }
+
+    static let cutOff = "The connection broke before what had been written was known to be on the server's disk."
+
     /// Breaks what won't be answered, and forgets what libmongoc has closed.
     func look(_ now: ContinuousClock.Instant, silentSince: [String: ContinuousClock.Instant], grace: Duration) {
         state.withLock { state in
@@ -63,6 +87,12 @@ final class WatchedClient: Sendable {
     private func connect(
         _ uri: OpaquePointer, _ host: UnsafePointer<mongoc_host_list_t>, _ error: UnsafeMutablePointer<bson_error_t>?
     ) -> UnsafeMutablePointer<mongoc_stream_t>? {
+        if mayLose {
+            // libmongoc takes this for a failure of the server, and waits for it: so it is asked as seldom as can be.
+            noteBreak()
+            error?.pointee.fill(MONGOC_ERROR_STREAM, MONGOC_ERROR_STREAM_CONNECT, Self.cutOff)
+            return nil
+        }
         guard
             let stream = mongoc_client_default_stream_initiator(uri, host, UnsafeMutableRawPointer(client), error)
         else { return nil }

@@ -39,9 +39,17 @@ final class WatchedConnection: Sendable {
     func breakOff() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     /// Whether the connection has been shut down here; libmongoc shuts down what it closes.
-    var isOver: Bool {
-        var state = pollfd(fd: descriptor, events: 0, revents: 0)
-        return poll(&state, 1, 0) > 0 && state.revents & Int16(POLLHUP | POLLNVAL) != 0
+    var isOver: Bool { has(POLLHUP | POLLNVAL) }
+
+    /// Whether the connection has been shut down here or by the server, or the server's machine has said that there is none.
+    var isBroken: Bool { has(POLLHUP | POLLNVAL | POLLERR | Self.farEndIsShut) }
+
+    /// `POLLRDHUP` (poll(2)), which is declared for programs of `_GNU_SOURCE` alone.
+    private static let farEndIsShut: Int32 = 0x2000
+
+    private func has(_ events: Int32) -> Bool {
+        var state = pollfd(fd: descriptor, events: Int16(events & Self.farEndIsShut), revents: 0)
+        return poll(&state, 1, 0) > 0 && state.revents & Int16(events) != 0
     }
 
     /// The time that the next socket is marked by, in seconds: far from any that somebody would set.

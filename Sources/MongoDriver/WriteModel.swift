@@ -19,17 +19,28 @@ package enum WriteModel: Sendable {
 /// How durable a write must be before the server answers
 /// (https://www.mongodb.com/docs/manual/reference/write-concern/).
 package enum WriteConcern: Sendable {
-    /// Acknowledged by a majority of the members, and in their journals on disk.
+    /// Acknowledged by a majority of the members, and in their journals on disk; in that of a standalone server.
     case majorityJournaled
     /// Acknowledged by the server that took the write.
     case acknowledged
+    /// For a standalone server: acknowledged by it, and kept by a crash only with all that came before.
+    ///
+    /// Such a server writes one journal, in order, and begins again from a beginning of it: what a write builds on need not
+    /// be on the disk before the write is sent, as long as the same process of the server takes both. A client sees to that:
+    /// once a write in order is acknowledged, and until one is durable, its connection isn't replaced by another. If it
+    /// breaks, all commands fail as with a broken connection until ``MongoClient/beginAnew()``.
+    case inOrder
 
     /// The document that commands carry.
-    package var document: BSONDocument {
+    ///
+    /// - Parameter isStandalone: Whether the server is known to be no member of anything. Newer ones (8.0, by their source) take
+    ///   "majority" for a wait for other members, of which they have none, and don't wait for their own journal.
+    func document(isStandalone: Bool) -> BSONDocument {
         switch self {
+        case .majorityJournaled where isStandalone: ["w": 1, "j": true]
         // A majority that can't be reached is an error after this many milliseconds, not a wait for ever.
         case .majorityJournaled: ["w": "majority", "j": true, "wtimeout": 60_000]
-        case .acknowledged: ["w": 1]
+        case .acknowledged, .inOrder: ["w": 1]
         }
     }
 }

@@ -58,8 +58,7 @@ struct ConnectionOptionTests {
     private func write(_ client: MongoClient, _ database: TestDatabase) async throws {
         let namespace = database.namespace("things")
         try await client.createCollection(namespace)
-        for concern in [WriteConcern.majorityJournaled, .acknowledged] {
-            let start: Int32 = concern.document == WriteConcern.acknowledged.document ? 10 : 0
+        for (start, concern) in [(Int32(0), WriteConcern.majorityJournaled), (10, .acknowledged)] {
             let writes = (start..<start + 3).map { WriteModel.insert(["_id": .int32($0), "n": 0]) }
             let result = try await client.bulkWrite(namespace, writes, concern: concern)
             #expect(result.inserted == 3)

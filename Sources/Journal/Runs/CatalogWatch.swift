@@ -51,9 +51,6 @@ package final class CatalogWatch: Sendable {
         isLengthy = CatalogCommand.lengthy.contains(command.keys.first ?? "")
         var complete = command.removing("comment")
         complete.append("comment", comment)
-        if complete["writeConcern"] == nil {
-            complete.append("writeConcern", .document(WriteConcern.majorityJournaled.document))
-        }
         // Unless told otherwise a build waits for every member that votes, also for one that is down.
         if command.keys.first == "createIndexes", command["commitQuorum"] == nil,
             run.database.server.topology == .replicaSet
@@ -73,7 +70,8 @@ package final class CatalogWatch: Sendable {
             group.addTask { await self.look() }
             defer { group.cancelAll() }
             do {
-                try await writer.run(command, on: run.database.name)
+                try await writer.run(
+                    command, on: run.database.name, concern: command["writeConcern"] == nil ? .majorityJournaled : nil)
                 return true
             } catch let error as MongoError where error.code == Self.interrupted {
                 let (stop, hasGivenWay) = state.withLock { ($0.stop, $0.hasGivenWay) }

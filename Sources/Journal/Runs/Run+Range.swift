@@ -22,7 +22,7 @@ package struct NumberedDocuments: Sendable {
         var command: BSONDocument = [
             "insert": .string(collection), "ordered": false,
             // The entry's end, which is written after them, is durable no sooner than the documents are.
-            "writeConcern": .document(WriteConcern.acknowledged.document),
+            "writeConcern": ["w": 1],
         ]
         if isUnvalidated { command.append("bypassDocumentValidation", true) }
         return BSONRows(in: command, as: "documents", capacity: capacity)

@@ -1,0 +1,75 @@
+internal import Foundation
+internal import MongoDriver
+internal import Synchronization
+
+/// A standalone `mongod` that can be killed and comes back on what it kept, at the same port.
+///
+/// It loses what it had acknowledged a moment before, as servers do: its journal waits in its own memory, and here half a second
+/// before it goes to the disk.
+package final class KillableServer: Sendable {
+    /// The server, as tests connect to it; its process only keeps the folder.
+    package let server: TestServer
+    private let folder: String
+    private let direct: MongoPool
+    private let process: Mutex<SupervisedProcess?> = Mutex(nil)
+
+    /// Starts one, and runs a closure with it.
+    package static func with<R: Sendable>(
+        version: ServerVersion = .standard, _ body: (KillableServer) async throws -> R
+    ) async throws -> R {
+        let killable = try await KillableServer(version)
+        do {
+            try await killable.start()
+            let result = try await body(killable)
+            try await killable.end()
+            return result
+        } catch {
+            try await killable.end()
+            throw error
+        }
+    }
+
+    /// The same, with a fresh database.
+    package static func withDatabase(_ body: (KillableServer, TestDatabase) async throws -> Void) async throws {
+        try await with { killable in try await killable.server.withDatabase { try await body(killable, $0) } }
+    }
+
+    private init(_ version: ServerVersion) async throws {
+        folder = try TestServer.makeFolder()
+        let port = try LoopbackPort.free()
+        let keeper = try await SupervisedProcess(["/bin/sleep", "infinity"], folder: folder)
+        server = try TestServer(
+            model: TestServer.Model(kind: .standalone, version: version), port: port, process: keeper)
+        direct = try TestServer.makePool(
+            "mongodb://127.0.0.1:\(port)/?serverSelectionTimeoutMS=500&connectTimeoutMS=500", appName: "tests")
+    }
+
+    /// Starts it on the data that it has.
+    package func start() async throws {
+        let data = folder + "/data"
+        try FileManager.default.createDirectory(atPath: data + "/db", withIntermediateDirectories: true)
+        let command = try TestServer.command(server.model, port: server.port, folder: data)
+        let started = try await SupervisedProcess(
+            command + ["--journalCommitInterval", "500"], folder: TestServer.makeFolder())
+        process.withLock { $0 = started }
+        try await waitUntil("an answer of the server", within: TestServer.readyWithin) {
+            guard started.isRunning else { throw TestSupportError("mongod ended") }
+            return await TestServer.answers(direct)
+        }
+    }
+
+    /// Kills it; its data stays.
+    package func kill() async throws {
+        let running = process.withLock { process in
+            defer { process = nil }
+            return process
+        }
+        try await running?.end()
+    }
+
+    private func end() async throws {
+        try await kill()
+        KeptPools.keep(direct)
+        try await server.kill()
+    }
+}
