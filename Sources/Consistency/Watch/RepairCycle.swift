@@ -129,11 +129,23 @@ package struct RepairCycle: Sendable {
     /// How often all `_id`s are looked at, not only the one that keeps others out.
     private static let thorough = Duration.milliseconds(250)
 
-    /// Moves documents as they come.
+    /// Moves documents as they come, and sees to it that they have moved for good, however that ends.
     ///
     /// - Parameter areNew: Whether all that is found has come since somebody watches; else what there is at first may have
     ///   moved before, and be there again from a copy.
     private func lookAfter(
+        _ collection: CollectionSchema, _ run: Run, _ shared: Shared, _ locks: MoveLocks, areNew: Bool
+    ) async throws {
+        do {
+            try await moveWhatComes(collection, run, shared, locks, areNew: areNew)
+        } catch EngineError.interrupted(let reason) {
+            try await run.makeDurable()
+            throw EngineError.interrupted(reason)
+        }
+        try await run.makeDurable()
+    }
+
+    private func moveWhatComes(
         _ collection: CollectionSchema, _ run: Run, _ shared: Shared, _ locks: MoveLocks, areNew: Bool
     ) async throws {
         var areNew = areNew
@@ -141,7 +153,8 @@ package struct RepairCycle: Sendable {
         let repair = IdentityRepair(database: database, schema: schema, watchedSince: begun)
         let source = LockedReferenceSource(
             source: SchemaReferenceSource(database: database, schema: schema), schema: schema, locks: locks)
-        let rekeyer = Rekeyer(run: run, source: source)
+        // A document mustn't keep the empty `_id` for as long as the disk needs for the one before.
+        let rekeyer = Rekeyer(run: run, source: source, isDurable: false)
         var refused: [BSONValue: (document: BSONDocument, refusal: IdentityRepair.Refusal)] = [:]
         var (met, lookedAt) = (ContinuousClock.now, ContinuousClock.now - Self.thorough)
         while !shared.isOver {

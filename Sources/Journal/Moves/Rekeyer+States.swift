@@ -7,9 +7,9 @@ internal import MongoDriver
 /// `planned` → copy inserted, references moved → `deleting` → original deleted → `done`. Each state is a compare-and-set
 /// under the run's lease: where another run has taken over, nothing more is done.
 ///
-/// The entry, the copy and the deletion are waited for until they are durable; states that follow the entry aren't. Where one
-/// is lost in a crash, whoever resumes the run goes by what stands of the document, and waiting for the disk twice more would
-/// keep the `_id` of a document that the application inserts from the next one.
+/// On a standalone server none of this waits for the disk: each act comes after what it builds on in the server's one journal
+/// (``WriteConcern/inOrder``), and waiting would keep the `_id` of a document that the application inserts from the next one.
+/// Whoever resumes a run goes by what stands of the document. On any other server each act is durable before the next.
 ///
 /// The two rules that keep a document from being lost, whatever the journal says of it: an original is deleted only where
 /// its copy was seen, and a copy is taken away only by the run that made it, or where its original was seen.
@@ -22,9 +22,11 @@ extension Rekeyer {
 
     /// Takes items from wherever they are to the end, new ones from the start.
     func moveByStates(_ items: [Item]) async throws -> [Item] {
-        try await run.append(items.filter { !$0.isResumed }.map(\.entry))
+        try await run.append(items.filter { !$0.isResumed }.map(\.entry), concern: run.inOrder)
         // Original and copy stand side by side until the batch is through: a request to stop waits for that.
-        return try await run.gate.uninterrupted { try await finishByStates(items) }
+        let finished = try await run.gate.uninterrupted { try await finishByStates(items) }
+        if isDurable { try await run.makeDurable() }
+        return finished
     }
 
     private func finishByStates(_ items: [Item]) async throws -> [Item] {
@@ -38,7 +40,7 @@ extension Rekeyer {
         if isUndo { try await withdrawStuck(&items) }
         try await recheckOriginals(&items)
         let deleting = items.indices.filter { items[$0].needsDeletion }
-        try await advance(deleting, of: &items, to: .deleting, concern: .acknowledged)
+        try await advance(deleting, of: &items, to: .deleting)
         try await deleteTogether(deleting, &items)
         for index in deleting where items[index].needsDeletion {
             try run.checkpoint()
@@ -112,7 +114,7 @@ extension Rekeyer {
         guard !indices.isEmpty else { return }
         let result = try await run.writer.bulkWriteCollectingErrors(
             namespace(items[indices[0]]), indices.map { .insert(items[$0].move.copy) },
-            bypassValidation: isUndo)
+            concern: run.inOrder, bypassValidation: isUndo)
         for index in indices { items[index].needsCopy = false }
         for error in result.writeErrors { try await handle(error, &items[indices[error.index]]) }
     }
@@ -204,7 +206,7 @@ extension Rekeyer {
         try await run.confirmLease()
         let result = try await run.writer.bulkWrite(
             namespace(items[first]), indices.map { .deleteOne(filter: ExactMatch.document(items[$0].move.image)) },
-            collation: ExactMatch.collation)
+            concern: run.inOrder, collation: ExactMatch.collation)
         guard result.removed < indices.count else {
             for index in indices { items[index].isDeleted = true }
             return
@@ -325,10 +327,10 @@ extension Rekeyer {
     }
 
     private func advance(
-        _ indices: [Int], of items: inout [Item], to state: JournalEntry.State, concern: WriteConcern
+        _ indices: [Int], of items: inout [Item], to state: JournalEntry.State
     ) async throws {
         let behind = indices.filter { items[$0].entry.state != state }
-        try await run.setState(state, of: behind.map { items[$0].entry }, concern: concern)
+        try await run.setState(state, of: behind.map { items[$0].entry }, concern: run.inOrder)
         for index in behind { items[index].entry.state = state }
     }
 
@@ -336,7 +338,7 @@ extension Rekeyer {
         let done = items.indices.filter { items[$0].isOpen && items[$0].isDeleted }
         for index in done { items[index].outcome = .moved }
         count(done.map { items[$0] })
-        try await run.setState(.done, of: done.map { items[$0].entry }, concern: .acknowledged)
+        try await run.setState(.done, of: done.map { items[$0].entry }, concern: run.inOrder)
     }
 }
 

@@ -25,6 +25,9 @@ package struct Rekeyer: Sendable {
     /// An undo restores what was there: it may write what a validator refuses, and a document's references go back with
     /// it or it stays.
     let isUndo: Bool
+    /// Whether what has moved is on the disk before more is moved; else whoever moves sees to that in the end
+    /// (``Run/makeDurable()``).
+    let isDurable: Bool
     /// Told how many more documents came to their end, moved or not, and how many more references followed them.
     let advanced: @Sendable (_ documents: Int, _ references: Int) -> Void
     private let pace = MovePace()
@@ -34,22 +37,25 @@ package struct Rekeyer: Sendable {
     /// - Parameters:
     ///   - run: The run.
     ///   - source: Knows which references follow.
+    ///   - isDurable: Whether what has moved is on the disk before more is moved; else whoever moves sees to that in the end
+    ///     (``Run/makeDurable()``).
     ///   - advanced: Told how many more documents came to their end, moved or not, and how many more references followed
     ///     them.
     package init(
-        run: Run, source: any ReferenceSource,
+        run: Run, source: any ReferenceSource, isDurable: Bool = true,
         advanced: @escaping @Sendable (_ documents: Int, _ references: Int) -> Void = { _, _ in }
     ) {
-        self.init(run: run, source: source, isUndo: false, advanced: advanced)
+        self.init(run: run, source: source, isUndo: false, isDurable: isDurable, advanced: advanced)
     }
 
     init(
-        run: Run, source: any ReferenceSource, isUndo: Bool,
+        run: Run, source: any ReferenceSource, isUndo: Bool, isDurable: Bool = true,
         advanced: @escaping @Sendable (_ documents: Int, _ references: Int) -> Void = { _, _ in }
     ) {
         self.run = run
         self.source = source
         self.isUndo = isUndo
+        self.isDurable = isDurable
         self.advanced = advanced
     }
 
@@ -130,8 +136,8 @@ package struct Rekeyer: Sendable {
         guard !live.isEmpty else { return }
         try await source.forEachBatch(following: live.map(\.move)) { changes in
             let entries = run.makeEntries(children(of: live, changes))
-            try await run.append(entries)
-            try await run.execute(entries, bypassesValidation: isUndo)
+            try await run.append(entries, concern: run.inOrder)
+            try await run.execute(entries, bypassesValidation: isUndo, concern: run.inOrder)
             advanced(0, changes.count)
         }
     }
@@ -167,7 +173,7 @@ package struct Rekeyer: Sendable {
         let removed = try await run.writer.findAndModify(
             namespace(item), query: ExactMatch.document(image),
             ["remove": true, "collation": .document(ExactMatch.collation), "fields": ["_id": 1]],
-            concern: .acknowledged, session: session)
+            concern: session == nil ? run.inOrder : .majorityJournaled, session: session)
         return removed != nil
     }
 }

@@ -30,11 +30,11 @@ extension Run {
     ///
     /// - Throws: `MongoError`, unless the server refuses a change.
     func changeTogether(
-        _ changes: [FieldChange], in collection: String, bypassesValidation: Bool
+        _ changes: [FieldChange], in collection: String, _ concern: WriteConcern, bypassesValidation: Bool
     ) async throws -> Together {
         guard changes.count >= Self.fewest, let statements = statements(changes) else { return .notSent }
         let reply = try await update(
-            statements, in: collection, .majorityJournaled, bypassesValidation: bypassesValidation)
+            statements, in: collection, concern, bypassesValidation: bypassesValidation)
         // A validator or a unique key: one by one tells which document it is about.
         guard let reply else { return .refused }
         return .made(Int(reply["nModified"]?.integer ?? 0))
@@ -48,11 +48,10 @@ extension Run {
     ) async throws -> BSONDocument? {
         var command: BSONDocument = [
             "update": .string(collection), "updates": .array(BSONArray(statements)), "ordered": false,
-            "writeConcern": .document(concern.document),
         ]
         if bypassesValidation { command.append("bypassDocumentValidation", true) }
         do {
-            return try await writer.run(command, on: database.name)
+            return try await writer.run(command, on: database.name, concern: concern)
         } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {
             return nil
         }

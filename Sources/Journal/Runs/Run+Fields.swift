@@ -75,7 +75,9 @@ extension Run {
             entry.undoes = undone
             try await append([entry])
             let together =
-                singly ? .notSent : try await changeTogether(batch, in: collection, bypassesValidation: undone != nil)
+                singly
+                ? .notSent
+                : try await changeTogether(batch, in: collection, .majorityJournaled, bypassesValidation: undone != nil)
             switch together {
             case .made(batch.count): try await close(entry, [])
             case .made, .refused: unchanged.moved += try await closeOnce(entry)
@@ -87,7 +89,7 @@ extension Run {
 
     private func executeSingly(_ entry: JournalEntry) async throws -> Unchanged {
         let unchanged = try await changeSingly(
-            entry.fieldChanges, in: entry.collection, codes: [entry.code] + entry.also,
+            entry.fieldChanges, in: entry.collection, codes: [entry.code] + entry.also, .majorityJournaled,
             bypassesValidation: entry.undoes != nil)
         try await close(entry, unchanged.all)
         return unchanged
@@ -121,12 +123,16 @@ extension Run {
     ///
     /// - Returns: The documents that weren't changed.
     @discardableResult
-    func execute(_ entries: [JournalEntry], bypassesValidation: Bool = false) async throws -> Unchanged {
+    func execute(
+        _ entries: [JournalEntry], bypassesValidation: Bool = false, concern: WriteConcern = .majorityJournaled
+    ) async throws -> Unchanged {
         var missed = Unchanged()
         for (collection, group) in Dictionary(grouping: entries, by: \.collection) {
             let changes = group.flatMap(\.fieldChanges)
             let rest: [FieldChange]
-            switch try await changeTogether(changes, in: collection, bypassesValidation: bypassesValidation) {
+            let together = try await changeTogether(
+                changes, in: collection, concern, bypassesValidation: bypassesValidation)
+            switch together {
             case .made(changes.count): rest = []
             case .notSent, .refused: rest = changes
             case .made:
@@ -135,7 +141,8 @@ extension Run {
             }
             // What wasn't changed together, because it has changed or because of its form, is tried one by one.
             let unchanged = try await changeSingly(
-                rest, in: collection, codes: [group[0].code] + group[0].also, bypassesValidation: bypassesValidation)
+                rest, in: collection, codes: [group[0].code] + group[0].also, concern,
+                bypassesValidation: bypassesValidation)
             for entry in group { try await close(entry, unchanged.all) }
             missed += unchanged
         }
@@ -146,12 +153,13 @@ extension Run {
     ///
     /// - Returns: The documents that weren't changed.
     private func changeSingly(
-        _ changes: [FieldChange], in collection: String, codes: [String], bypassesValidation: Bool
+        _ changes: [FieldChange], in collection: String, codes: [String], _ concern: WriteConcern,
+        bypassesValidation: Bool
     ) async throws -> Unchanged {
         guard !changes.isEmpty else { return Unchanged() }
         let result = try await writer.bulkWriteCollectingErrors(
             database.namespace(collection), changes.map { .updateOne(filter: $0.filter, update: $0.update) },
-            bypassValidation: bypassesValidation, collation: ExactMatch.collation)
+            concern: concern, bypassValidation: bypassesValidation, collation: ExactMatch.collation)
         if !bypassesValidation {
             for error in result.writeErrors {
                 for code in codes {

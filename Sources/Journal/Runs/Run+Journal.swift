@@ -17,16 +17,19 @@ extension Run {
         }
     }
 
-    /// Writes entries durably. Only then may what they speak of be changed.
+    /// Writes entries. Only then may what they speak of be changed.
     ///
+    /// - Parameter concern: How durable they must be: those that aren't on the disk must stand, in the server's own journal,
+    ///   before what they speak of.
     /// - Throws: ``EngineError/leaseLost`` when another run has taken over, which may not know of these entries: nothing of
     ///   what they speak of may be changed then. ``EntryIsOpen`` when a document is on its way already.
-    package func append(_ entries: [JournalEntry]) async throws {
+    package func append(_ entries: [JournalEntry], concern: WriteConcern = .majorityJournaled) async throws {
         guard !entries.isEmpty else { return }
         try await breathe()
         try await record.begin(self)
         do {
-            try await writer.bulkWrite(journal, entries.map { .insert(openDocument($0)) }, ordered: true)
+            try await writer.bulkWrite(
+                journal, entries.map { .insert(openDocument($0)) }, ordered: true, concern: concern)
         } catch let error as MongoError where error.kind == .duplicateKey {
             // A run that goes on for this one writes under its numbers; or a document is on its way already.
             try await confirmLease()

@@ -140,6 +140,20 @@ public final class Run: Sendable {
         }
     }
 
+    /// For writes that build on one another: where the server keeps them in their order, none waits for the disk.
+    var inOrder: WriteConcern { database.server.keepsOrder ? .inOrder : .majorityJournaled }
+
+    /// Waits until what was written through this connection is on the disk.
+    ///
+    /// - Throws: ``EngineError``, `MongoError`: where the connection has broken since, the server may have lost it.
+    package func makeDurable() async throws {
+        guard await database.client.mayLoseWrites else { return }
+        // The server waits for its journal after a write that changes nothing, too.
+        try await writer.bulkWrite(
+            database.namespace(StateCollection.runs),
+            [.updateOne(filter: ["_id": .objectID(id), "state": ""], update: ["$set": ["state": ""]])])
+    }
+
     /// Asks the server whether the lease is still this run's.
     ///
     /// - Throws: ``EngineError/leaseLost``, ``MongoError``.

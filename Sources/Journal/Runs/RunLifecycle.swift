@@ -113,6 +113,8 @@ package struct RunLifecycle: Sendable {
             do {
                 return try await work()
             } catch {
+                // Whatever comes next looks at what stands.
+                await database.client.beginAnew()
                 if EntryIsOpen.isCause(of: error), policy.mayRepeat() {
                     // Resuming finishes what another run has left open.
                     run.totals.beginAttempt()
