@@ -9,8 +9,8 @@ import Testing
 struct RepairWatchTests {
     private static let kinds = [TestServer.Kind.standalone, .replicaSet]
 
-    private static func arguments(_ database: TestDatabase, _ more: [String] = []) -> [String] {
-        ["repair", "--watch", "--yes", "--settle", "0.5", "--format", "json"] + more + target(database)
+    private static func arguments(_ database: TestDatabase, settle: Double = 0.5) -> [String] {
+        ["repair", "--watch", "--yes", "--settle", String(settle), "--format", "json"] + target(database)
     }
 
     /// Right sessions of some users.
@@ -171,6 +171,34 @@ struct RepairWatchTests {
                     try await database.count("messages", ["session_id": .objectID(sessions[2])]) == 1
                 }
                 tool.send(SIGINT)
+                try await tool.waitUntilEnded()
+            }
+            #expect(ended.result.exitCode == 0, "\(ended.result)")
+        }
+    }
+
+    @Test("goes on at once where one connection broke, whatever else comes meanwhile")
+    func broken() async throws {
+        try await withDatabase { database in
+            let sessions = try await Self.begin(database)
+            let breaking = FailCommand("delete", on: "\(database.name).chat_sessions").closingConnection()
+            // A count that doesn't settle keeps the cycle from its end.
+            let ended = try await Tool.start(Self.arguments(database, settle: 600)) { tool in
+                try await tool.waitUntilPrinted("Mending")
+                try await Self.insert(Self.message(0, in: sessions[0], of: 1), "messages", database)
+                try await waitUntil("the message is mended, and counted") {
+                    try await database.count("messages", ["session_id": .objectID(sessions[0])]) == 1
+                }
+                try await database.withFailPoint(breaking, mode: .times(1)) { _ in
+                    var session = Sample.session(["user_id": .objectID(ObjectID.smallest(at: 1))])
+                    session["_id"] = ""
+                    try await database.load("chat_sessions", [session])
+                    try await waitUntil("the session has moved") {
+                        try await database.count("chat_sessions", ["_id": ""]) == 0
+                    }
+                }
+                try await tool.waitUntilPrinted("Resuming")
+                tool.send(SIGTERM)
                 try await tool.waitUntilEnded()
             }
             #expect(ended.result.exitCode == 0, "\(ended.result)")

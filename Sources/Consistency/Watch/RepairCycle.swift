@@ -100,9 +100,15 @@ package struct RepairCycle: Sendable {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for collection in collections {
                     group.addTask {
-                        try await run.database.client.withSibling { client in
-                            try await lookAfter(
-                                collection, run.on(run.database.on(client)), shared, locks, areNew: areNew)
+                        do {
+                            try await run.database.client.withSibling { client in
+                                try await lookAfter(
+                                    collection, run.on(run.database.on(client)), shared, locks, areNew: areNew)
+                            }
+                        } catch {
+                            // Whoever looks after the rest would notice it at the end of the cycle.
+                            shared.end()
+                            throw error
                         }
                     }
                 }
