@@ -34,9 +34,13 @@ extension MongoClient {
             command, on: database, mode: mode, readPreference: readPreference, options([:], session: session))
         if mode == .read { pool.reads.note(reply) }
         try Self.checkWrites(in: reply)
-        if let concern { wrote(concern, session) }
+        // Of an index that is there already, the server answers without waiting.
+        if let concern, let name = command.keys.first, Self.writing.contains(name) { wrote(concern, session) }
         return reply
     }
+
+    /// Commands that write documents, and wait for the disk whatever they have changed.
+    private static let writing: Set<String> = ["insert", "update", "delete", "findAndModify"]
 
     /// Sends a command and waits for its reply.
     ///

@@ -1,11 +1,13 @@
+internal import BSON
 internal import Foundation
+internal import Glibc
 internal import MongoDriver
 internal import Synchronization
 
 /// A standalone `mongod` that can be killed and comes back on what it kept, at the same port.
 ///
-/// It loses what it had acknowledged a moment before, as servers do: its journal waits in its own memory, and here half a second
-/// before it goes to the disk.
+/// It may lose what it had acknowledged some milliseconds before, as servers do: its journal waits in its own memory. What it has
+/// handed to the system outlives it, for the machine goes on.
 package final class KillableServer: Sendable {
     /// The server, as tests connect to it; its process only keeps the folder.
     package let server: TestServer
@@ -45,12 +47,14 @@ package final class KillableServer: Sendable {
     }
 
     /// Starts it on the data that it has.
-    package func start() async throws {
+    ///
+    /// - Parameter more: More arguments for `mongod`.
+    package func start(_ more: [String] = []) async throws {
         let data = folder + "/data"
         try FileManager.default.createDirectory(atPath: data + "/db", withIntermediateDirectories: true)
         let command = try TestServer.command(server.model, port: server.port, folder: data)
         let started = try await SupervisedProcess(
-            command + ["--journalCommitInterval", "500"], folder: TestServer.makeFolder())
+            command + ["--journalCommitInterval", "500"] + more, folder: TestServer.makeFolder())
         process.withLock { $0 = started }
         try await waitUntil("an answer of the server", within: TestServer.readyWithin) {
             guard started.isRunning else { throw TestSupportError("mongod ended") }
@@ -64,7 +68,18 @@ package final class KillableServer: Sendable {
             defer { process = nil }
             return process
         }
+        running?.send(SIGKILL)
         try await running?.end()
+    }
+
+    /// Starts it as the only member of a replica set.
+    package func startAsReplicaSet() async throws {
+        try await start(["--replSet", TestServer.replicaSetName])
+        let configuration: BSONDocument = [
+            "_id": .string(TestServer.replicaSetName),
+            "members": [["_id": 0, "host": .string("\(server.host):\(server.port)")]],
+        ]
+        _ = try await direct.withClient { try await $0.run(["replSetInitiate": .document(configuration)], on: "admin") }
     }
 
     private func end() async throws {
