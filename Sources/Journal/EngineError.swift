@@ -2,6 +2,8 @@
 public enum EngineError: AdvisingError, Sendable {
     /// The server is older than the engine can work with.
     case unsupportedServer(version: String)
+    /// The server isn't what it was when this began: a standalone server has become a member of a replica set, say.
+    case serverChanged(Sentence)
     /// Another run holds the lease.
     case leaseHeld(owner: String, since: String)
     /// This run's lease was lost: expired, or taken by force.
@@ -53,7 +55,8 @@ public enum EngineError: AdvisingError, Sendable {
             ]
         case .interrupted:
             ["Interrupted at a batch boundary. Nothing is half done; \(EngineAdvice.again)."]
-        case .ledger(let sentence), .notFound(let sentence), .refused(let sentence): [sentence]
+        case .serverChanged(let sentence), .ledger(let sentence), .notFound(let sentence), .refused(let sentence):
+            [sentence]
         case .halfApplied(let version, let name, let reason):
             ["Step \(version) (\(name)) can't be resumed: \(reason)."]
         case .stepFailed(let version, let name, true, let underlying):

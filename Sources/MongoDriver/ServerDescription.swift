@@ -8,6 +8,15 @@ package enum Topology: String, Sendable, Codable {
     case replicaSet
     /// A sharded cluster, seen through `mongos`.
     case sharded
+
+    /// What a server of it is, in words.
+    package var words: String {
+        switch self {
+        case .standalone: "a standalone server"
+        case .replicaSet: "a member of a replica set"
+        case .sharded: "a sharded cluster"
+        }
+    }
 }
 
 /// The server that this client reached.

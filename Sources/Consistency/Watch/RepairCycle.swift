@@ -119,6 +119,10 @@ package struct RepairCycle: Sendable {
                     while try await group.next() != nil {}
                 } catch {
                     shared.end()
+                    // What the others haven't made sure of outweighs that this one was asked to stop.
+                    while let result = await group.nextResult() {
+                        if case .failure(let failure) = result, !failure.isStop { throw failure }
+                    }
                     throw error
                 }
             }
@@ -144,9 +148,9 @@ package struct RepairCycle: Sendable {
     ) async throws {
         do {
             try await moveWhatComes(collection, run, shared, locks, areNew: areNew)
-        } catch EngineError.interrupted(let reason) {
+        } catch  where error.isStop {
             try await run.makeDurable()
-            throw EngineError.interrupted(reason)
+            throw error
         }
         try await run.makeDurable()
     }
@@ -306,5 +310,12 @@ package struct RepairCycle: Sendable {
             }
         }
         return counting
+    }
+}
+
+extension Error {
+    /// Whether it says that somebody asked for a stop, and nothing of what was done.
+    fileprivate var isStop: Bool {
+        if case .interrupted = asStop as? EngineError { true } else { false }
     }
 }

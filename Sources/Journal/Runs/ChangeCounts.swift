@@ -1,10 +1,20 @@
+internal import MongoDriver
 internal import Synchronization
 
 /// Counts the changes of each journal entry once: finishing it again after a failure finds them counted.
 package final class ChangeCounts: Sendable {
+    /// What was counted of an entry.
+    private struct Counted {
+        let codes: [String]
+        let collection: String
+        let changed: Int
+    }
+
     private struct State {
         /// Entries whose changes are counted and whose end isn't written down yet.
-        var entries: Set<JournalKey> = []
+        var entries: [JournalKey: Counted] = [:]
+        /// Entries whose end is written down where the server may still lose it, by the connection.
+        var unsure: [ObjectIdentifier: [JournalKey: Counted]] = [:]
         /// Commands of steps that count as one change each: the step, and the command's number.
         var commands: Set<[Int64]> = []
         var closed: Int64 = 0
@@ -20,8 +30,17 @@ package final class ChangeCounts: Sendable {
 
     /// Counts an entry's changes.
     package func count(_ entry: JournalEntry, _ changed: Int) {
-        guard state.withLock({ $0.entries.insert(entry.key).inserted }) else { return }
-        for code in [entry.code] + entry.also { totals.changed(code, entry.collection, changed) }
+        let counted = Counted(codes: [entry.code] + entry.also, collection: entry.collection, changed: changed)
+        let isNew = state.withLock { state in
+            guard state.entries[entry.key] == nil else { return false }
+            state.entries[entry.key] = counted
+            return true
+        }
+        if isNew { add(counted, times: 1) }
+    }
+
+    private func add(_ counted: Counted, times: Int) {
+        for code in counted.codes { totals.changed(code, counted.collection, counted.changed * times) }
     }
 
     /// Counts a command of a step's file as one change: a run that goes on after a failure may come by it again.
@@ -31,10 +50,37 @@ package final class ChangeCounts: Sendable {
     }
 
     /// Forgets entries whose end is written down: they won't be finished again.
-    func close(_ keys: [JournalKey]) {
+    ///
+    /// - Parameter unsure: The connection by which that was written, if the server may still lose it.
+    func close(_ keys: [JournalKey], unsure: MongoClient?) {
         state.withLock { state in
-            state.entries.subtract(keys)
+            for key in keys {
+                guard let counted = state.entries.removeValue(forKey: key), let unsure else { continue }
+                state.unsure[ObjectIdentifier(unsure), default: [:]][key] = counted
+            }
             state.closed += Int64(keys.count)
         }
+    }
+
+    /// What was written by a connection is on the disk.
+    func makeSure(_ client: MongoClient) {
+        state.withLock { _ = $0.unsure.removeValue(forKey: ObjectIdentifier(client)) }
+    }
+
+    /// Goes by what the journal says now, after a failure: what the server has lost isn't counted, and what is open is counted
+    /// once it is finished again.
+    func agree(with journal: ([JournalKey]) async throws -> [JournalKey: JournalEntry.State?]) async throws {
+        let (open, unsure) = state.withLock { state in
+            (Array(state.entries.keys), state.unsure.values.flatMap { Array($0.keys) })
+        }
+        let known = try await journal(open + unsure)
+        let lost = state.withLock { state in
+            var lost = open.filter { known[$0] == nil }.compactMap { state.entries.removeValue(forKey: $0) }
+            let ended = state.unsure.values.flatMap { $0 }
+            state.unsure = [:]
+            for (key, counted) in ended where known[key]??.isFinal != true { lost.append(counted) }
+            return lost
+        }
+        for counted in lost { add(counted, times: -1) }
     }
 }

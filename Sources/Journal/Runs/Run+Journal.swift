@@ -92,8 +92,31 @@ extension Run {
         guard !entries.isEmpty else { return }
         try gate.checkLease()
         try await close(entries, as: state, concern: concern)
-        if state.isFinal { counts.close(entries.map(\.key)) }
+        if state.isFinal {
+            counts.close(entries.map(\.key), unsure: concern == .inOrder ? database.client : nil)
+        }
     }
+
+    /// Counts what was changed by what the journal says of it, after a failure in which the server may have lost some.
+    func agreeWithJournal() async throws {
+        try await counts.agree { keys in
+            var states: [JournalKey: JournalEntry.State?] = [:]
+            for start in stride(from: 0, to: keys.count, by: Self.lookedUpTogether) {
+                let some = keys[start..<min(start + Self.lookedUpTogether, keys.count)]
+                let found = try await database.findAll(
+                    StateCollection.journal, filter: ["_id": ["$in": .array(BSONArray(some.map(\.value)))]],
+                    options: ["projection": ["state": 1]])
+                for document in found {
+                    let fields = StateFields(StateCollection.journal, document)
+                    states[try fields.require("_id", .key)] = .some(
+                        document["state"]?.string.flatMap(JournalEntry.State.init(rawValue:)))
+                }
+            }
+            return states
+        }
+    }
+
+    private static let lookedUpTogether = 5_000
 
     private func close(
         _ entries: [JournalEntry], as state: JournalEntry.State, concern: WriteConcern = .majorityJournaled

@@ -152,6 +152,7 @@ public final class Run: Sendable {
         try await writer.bulkWrite(
             database.namespace(StateCollection.runs),
             [.updateOne(filter: ["_id": .objectID(id), "state": ""], update: ["$set": ["state": ""]])])
+        counts.makeSure(database.client)
     }
 
     /// Asks the server whether the lease is still this run's.

@@ -75,6 +75,7 @@ package struct RunLifecycle: Sendable {
         _ body: (Run) async throws -> Void
     ) async throws -> Run {
         try StateCollection.check(try await database.collections(), isChanged: true)
+        try await confirmServer()
         let lease = try await Lease.acquire(
             pool: pool, database: database.name, owner: description.owner, wait: wait, interruption: interruption)
         acquired()
@@ -87,7 +88,7 @@ package struct RunLifecycle: Sendable {
                 try await resume(run)
                 try await body(run)
             }
-            try await persist(run, lease) { try await run.record.finish(run) }
+            try await persist(run, lease) { try await finish(run) }
         } catch EngineError.interrupted(.timeIsUp) {
             try await close(run, lease, after: EngineError.interrupted(.timeIsUp))
             run.circumstances.isCutShort = true
@@ -140,7 +141,7 @@ package struct RunLifecycle: Sendable {
         var failure: (any Error)?
         do {
             // Whoever took the lease has closed this run's record.
-            if lease.isHeld { try await run.record.finish(run, error: error) }
+            if lease.isHeld { try await finish(run, error: error) }
         } catch {
             failure = error
         }
@@ -152,6 +153,12 @@ package struct RunLifecycle: Sendable {
         if let failure { throw failure }
     }
 
+    /// Writes the end of the run into its record, and no more than what the server has kept.
+    private func finish(_ run: Run, error: (any Error)? = nil) async throws {
+        try await run.agreeWithJournal()
+        try await run.record.finish(run, error: error)
+    }
+
     /// Gives the lease back. It isn't renewed any more whatever comes of that.
     private func giveBack(_ lease: Lease) async throws {
         do {
@@ -161,7 +168,18 @@ package struct RunLifecycle: Sendable {
         }
     }
 
+    /// Looks whether the server still is what it was: by that it is decided how durable writes must be.
+    private func confirmServer() async throws {
+        let (was, now) = (database.server.topology, try await database.client.describeServer().topology)
+        guard was == now else {
+            throw EngineError.serverChanged(
+                "The server has become \(now.words); it was \(was.words) when this began. \(EngineAdvice.again).")
+        }
+    }
+
     private func resume(_ run: Run) async throws {
+        try await confirmServer()
+        try await run.agreeWithJournal()
         for resumed in try await Resumer(run: run, source: source).resume() where resumed.run != run.id {
             remark("Finished what run \(resumed.run) had begun (\(resumed.entries) journal entries).")
         }

@@ -70,7 +70,7 @@ extension ExitStatus {
 
     private init(engine error: EngineError) {
         switch error {
-        case .unsupportedServer: self = .unreachable
+        case .unsupportedServer, .serverChanged: self = .unreachable
         case .leaseHeld, .leaseLost: self = .leaseHeld
         case .interrupted(.timeIsUp): self = .timeOver
         case .interrupted(.signal(15)): self = .terminated
