@@ -123,11 +123,13 @@ struct LostWritesTests {
         try await KillableServer.withDatabase { killable, database in
             let target = ["--uri", database.uri, "--database", database.name]
             try await Self.loadUser(database)
+            // A round whose process was ended by force leaves its lease to expire.
+            let arguments = ["repair", "--watch", "--yes", "--settle", "0.5", "--wait", "60"] + target
             var forgotten = 0
             var rounds = 0
             while forgotten == 0, rounds < 30 {
                 rounds += 1
-                let ended = try await Tool.start(["repair", "--watch", "--yes", "--settle", "0.5"] + target) { tool in
+                let ended = try await Tool.start(arguments) { tool in
                     try await tool.waitUntilPrinted("Mending")
                     var application = Application()
                     application.next = rounds * 1_000
