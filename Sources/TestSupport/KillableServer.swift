@@ -1,4 +1,3 @@
-internal import BSON
 internal import Foundation
 internal import Glibc
 internal import MongoDriver
@@ -50,16 +49,10 @@ package final class KillableServer: Sendable {
     ///
     /// - Parameter more: More arguments for `mongod`.
     package func start(_ more: [String] = []) async throws {
-        let data = folder + "/data"
-        try FileManager.default.createDirectory(atPath: data + "/db", withIntermediateDirectories: true)
-        let command = try TestServer.command(server.model, port: server.port, folder: data)
-        let started = try await SupervisedProcess(
-            command + ["--journalCommitInterval", "500"] + more, folder: TestServer.makeFolder())
+        let started = try await TestServer.start(
+            server.model, port: server.port, on: folder + "/data", ["--journalCommitInterval", "500"] + more,
+            answering: direct, named: "the server")
         process.withLock { $0 = started }
-        try await waitUntil("an answer of the server", within: TestServer.readyWithin) {
-            guard started.isRunning else { throw TestSupportError("mongod ended") }
-            return await TestServer.answers(direct)
-        }
     }
 
     /// Kills it; its data stays.
@@ -75,11 +68,7 @@ package final class KillableServer: Sendable {
     /// Starts it as the only member of a replica set.
     package func startAsReplicaSet() async throws {
         try await start(["--replSet", TestServer.replicaSetName])
-        let configuration: BSONDocument = [
-            "_id": .string(TestServer.replicaSetName),
-            "members": [["_id": 0, "host": .string("\(server.host):\(server.port)")]],
-        ]
-        _ = try await direct.withClient { try await $0.run(["replSetInitiate": .document(configuration)], on: "admin") }
+        try await server.initiate(direct)
     }
 
     private func end() async throws {

@@ -70,16 +70,10 @@ package final class TestReplicaSet: Sendable {
 
     /// Starts a member on the data that it has.
     package func startMember(_ index: Int) async throws {
-        let data = folder + "/\(index)"
-        try FileManager.default.createDirectory(atPath: data + "/db", withIntermediateDirectories: true)
-        var command = try TestServer.command(server.model, port: ports[index], folder: data)
-        if shape == .keyFile { command += ["--keyFile", keyFile] }
-        let process = try await SupervisedProcess(command, folder: TestServer.makeFolder())
+        let process = try await TestServer.start(
+            server.model, port: ports[index], on: folder + "/\(index)",
+            shape == .keyFile ? ["--keyFile", keyFile] : [], answering: anyone[index], named: "member \(index)")
         members.withLock { $0[index] = process }
-        try await waitUntil("an answer of member \(index)", within: TestServer.readyWithin) {
-            guard process.isRunning else { throw TestSupportError("member \(index) ended") }
-            return await TestServer.answers(anyone[index])
-        }
     }
 
     /// Kills a member as a power cut would; its data stays.

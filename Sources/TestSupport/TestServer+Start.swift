@@ -60,6 +60,26 @@ extension TestServer {
         ] + model.kind.arguments
     }
 
+    /// Starts a process on data that outlive it, and waits until it answers.
+    ///
+    /// - Parameters:
+    ///   - data: The folder of the data, made where it isn't there.
+    ///   - more: More arguments for `mongod`.
+    ///   - pool: Connections to it alone.
+    ///   - name: What it is, for an error.
+    static func start(
+        _ model: Model, port: Int, on data: String, _ more: [String], answering pool: MongoPool, named name: String
+    ) async throws -> SupervisedProcess {
+        try FileManager.default.createDirectory(atPath: data + "/db", withIntermediateDirectories: true)
+        let command = try command(model, port: port, folder: data)
+        let process = try await SupervisedProcess(command + more, folder: makeFolder())
+        try await waitUntil("an answer of \(name)", within: readyWithin) {
+            guard process.isRunning else { throw TestSupportError("\(name) ended") }
+            return await answers(pool)
+        }
+        return process
+    }
+
     /// Waits until the server answers and is what its kind says.
     private func makeReady() async throws {
         let anyone = try Self.makePool(
@@ -96,7 +116,8 @@ extension TestServer {
         _ = try await anyone.withClient { try await $0.run(command, on: "admin") }
     }
 
-    private func initiate(_ anyone: MongoPool) async throws {
+    /// Makes a server the only member of a replica set, and its primary.
+    func initiate(_ anyone: MongoPool) async throws {
         let configuration: BSONDocument = [
             "_id": .string(Self.replicaSetName),
             "members": [["_id": 0, "host": .string("\(host):\(port)")]],
