@@ -110,10 +110,13 @@ package struct RunLifecycle: Sendable {
     /// is this run's: what was begun is finished from the journal, then everything is looked at again.
     private func persist(_ run: Run, _ lease: Lease, _ work: () async throws -> Void) async throws {
         var policy = RetryPolicy()
+        var isAgain = false
         while true {
             do {
+                if isAgain { try await confirmServer() }
                 return try await work()
             } catch {
+                isAgain = true
                 // Whatever comes next looks at what stands.
                 await database.client.beginAnew()
                 if EntryIsOpen.isCause(of: error), policy.mayRepeat() {
@@ -178,7 +181,6 @@ package struct RunLifecycle: Sendable {
     }
 
     private func resume(_ run: Run) async throws {
-        try await confirmServer()
         try await run.agreeWithJournal()
         for resumed in try await Resumer(run: run, source: source).resume() where resumed.run != run.id {
             remark("Finished what run \(resumed.run) had begun (\(resumed.entries) journal entries).")
