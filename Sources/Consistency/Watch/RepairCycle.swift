@@ -148,7 +148,7 @@ package struct RepairCycle: Sendable {
     ) async throws {
         do {
             try await moveWhatComes(collection, run, shared, locks, areNew: areNew)
-        } catch  where error.isStop {
+        } catch let error where error.isStop {
             try await run.makeDurable()
             throw error
         }

@@ -173,7 +173,7 @@ package struct Rekeyer: Sendable {
         let removed = try await run.writer.findAndModify(
             namespace(item), query: ExactMatch.document(image),
             ["remove": true, "collation": .document(ExactMatch.collation), "fields": ["_id": 1]],
-            concern: session == nil ? run.inOrder : .majorityJournaled, session: session)
+            concern: run.inOrder, session: session)
         return removed != nil
     }
 }

@@ -69,7 +69,9 @@ package final class ChangeCounts: Sendable {
 
     /// Goes by what the journal says now, after a failure: what the server has lost isn't counted, and what is open is counted
     /// once it is finished again.
-    func agree(with journal: ([JournalKey]) async throws -> [JournalKey: JournalEntry.State?]) async throws {
+    ///
+    /// - Parameter journal: Says of those entries that it has whether they have come to their end.
+    func agree(with journal: ([JournalKey]) async throws -> [JournalKey: Bool]) async throws {
         let (open, unsure) = state.withLock { state in
             (Array(state.entries.keys), state.unsure.values.flatMap { Array($0.keys) })
         }
@@ -78,7 +80,7 @@ package final class ChangeCounts: Sendable {
             var lost = open.filter { known[$0] == nil }.compactMap { state.entries.removeValue(forKey: $0) }
             let ended = state.unsure.values.flatMap { $0 }
             state.unsure = [:]
-            for (key, counted) in ended where known[key]??.isFinal != true { lost.append(counted) }
+            for (key, counted) in ended where known[key] != true { lost.append(counted) }
             return lost
         }
         for counted in lost { add(counted, times: -1) }

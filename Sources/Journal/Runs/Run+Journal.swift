@@ -100,7 +100,7 @@ extension Run {
     /// Counts what was changed by what the journal says of it, after a failure in which the server may have lost some.
     func agreeWithJournal() async throws {
         try await counts.agree { keys in
-            var states: [JournalKey: JournalEntry.State?] = [:]
+            var areEnded: [JournalKey: Bool] = [:]
             for start in stride(from: 0, to: keys.count, by: Self.lookedUpTogether) {
                 let some = keys[start..<min(start + Self.lookedUpTogether, keys.count)]
                 let found = try await database.findAll(
@@ -108,11 +108,11 @@ extension Run {
                     options: ["projection": ["state": 1]])
                 for document in found {
                     let fields = StateFields(StateCollection.journal, document)
-                    states[try fields.require("_id", .key)] = .some(
-                        document["state"]?.string.flatMap(JournalEntry.State.init(rawValue:)))
+                    let state = document["state"]?.string.flatMap(JournalEntry.State.init(rawValue:))
+                    areEnded[try fields.require("_id", .key)] = state?.isFinal ?? false
                 }
             }
-            return states
+            return areEnded
         }
     }
 
