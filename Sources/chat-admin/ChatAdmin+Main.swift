@@ -3,6 +3,11 @@ internal import FoundationEssentials
 internal import Glibc
 internal import MongoDriver
 
+/// What the dynamic linker calls before any library begins.
+@section(".preinit_array") @used private let beforeLibraries: @convention(c) () -> Void = {
+    MongoRuntime.dropEarlyLog()
+}
+
 extension ChatAdmin {
     /// Parses and runs, with three additions to what the parser's own `main` does: a wrong command line is one JSON
     /// document too where JSON is wanted, no argument that could hold a password is repeated, and a reader that went away
