@@ -148,6 +148,49 @@ struct RepairWatchTests {
         }
     }
 
+    @Test("hands over to another run before it ends, so that there is no moment without one", arguments: kinds)
+    func handsOver(kind: TestServer.Kind) async throws {
+        try await withDatabase(on: kind) { database in
+            let sessions = try await Self.begin(database)
+            var number = 0
+            let ended = try await Tool.start(Self.arguments(database) + ["--cycle", "1s"]) { tool in
+                try await tool.waitUntilPrinted("Mending")
+                try await waitUntil("three runs have ended") {
+                    let index = number % sessions.count
+                    try await Self.insert(
+                        Self.message(number, in: sessions[index], of: index % 3 + 1), "messages", database)
+                    number += 1
+                    return try await database.count("chat_admin.runs", ["state": "done"]) >= 3
+                }
+                try await waitUntil("everything is right") { try await Self.isRight(database) }
+                tool.send(SIGTERM)
+                try await tool.waitUntilEnded()
+            }
+            #expect(ended.result.exitCode == 0, "\(ended.result)")
+            let contents = try await database.all("messages").compactMap { $0["content"]?.string }.sorted()
+            #expect(contents == (0..<number).map { "message \($0)" }.sorted())
+
+            let runs = try await database.all("chat_admin.runs").sorted { first, second in
+                (first["_id"]?.objectID?.hex ?? "") < (second["_id"]?.objectID?.hex ?? "")
+            }
+            #expect(runs.allSatisfy { $0["state"] == "done" && $0["changes"]?.array?.isEmpty == false }, "\(runs)")
+            for (run, next) in zip(runs, runs.dropFirst()) {
+                let (end, begin) = (try #require(run["finishedAt"]?.date), try #require(next["startedAt"]?.date))
+                #expect(begin < end)
+            }
+            // Each is told once, in its order, and can be undone.
+            let told = try ended.result.output.split(separator: "\n").compactMap {
+                try ExtendedJSON.document(String($0))["run"]?.string
+            }
+            #expect(told == runs.compactMap { $0["_id"]?.objectID?.hex })
+            for run in told.reversed() {
+                let undone = try await Tool.run(["runs", "undo", run, "--yes"] + target(database))
+                #expect([0, 1].contains(undone.exitCode), "\(undone)")
+            }
+            try await #expect(database.count("messages") == number)
+        }
+    }
+
     @Test("mends what is there at first, and rests where nothing can be done")
     func first() async throws {
         try await withDatabase { database in
@@ -238,6 +281,10 @@ struct RepairWatchTests {
             for option in [["--dry-run"], ["--max-changes", "1"], ["--offline"]] {
                 let result = try await Tool.run(["repair", "--watch", "--yes"] + option + target(database))
                 #expect(result.exitCode == 64, "\(result)")
+            }
+            for arguments in [["--watch", "--cycle", "0"], ["--watch", "--cycle", "2d"], ["--cycle", "1m"]] {
+                let result = try await Tool.run(["repair", "--yes"] + arguments + target(database))
+                #expect(result.exitCode == 64 && result.errors.contains("--cycle"), "\(result)")
             }
         }
     }

@@ -71,7 +71,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     /// lacks the index by which it could count.
     static let watching = Scenario(
         name: "repair --watch", before: [],
-        command: ["repair", "--watch", "--yes", "--settle", "0.1", "--max-time", "6"], after: [counts],
+        command: ["repair", "--watch", "--yes", "--settle", "0.1", "--cycle", "1s", "--max-time", "6"], after: [counts],
         goal: .repaired)
 
     private static let moment = ["--now", "2026-11-20T10:30:00Z"]

@@ -4,12 +4,17 @@ internal import MongoDriver
 /// Finishes what runs that were killed had begun: every journal entry that is still open.
 package struct Resumer: Sendable {
     private let run: Run
+    /// Those before it that are of the same command and haven't ended.
+    private let earlier: [Run]
     private let source: any ReferenceSource
 
     /// Makes a resumer that works under a new run's lease. What it changes counts for the runs that wrote the entries; what
     /// it has to leave is named by the new one.
-    package init(run: Run, source: any ReferenceSource) {
+    ///
+    /// - Parameter earlier: Runs under the same lease that haven't ended.
+    package init(run: Run, earlier: [Run] = [], source: any ReferenceSource) {
         self.run = run
+        self.earlier = earlier
         self.source = source
     }
 
@@ -120,7 +125,8 @@ package struct Resumer: Sendable {
         let key: JournalKey? = try last.first.map { try StateFields(StateCollection.journal, $0).require("_id", .key) }
         let next = (key?.number ?? 0) + 1
         // What this run itself had begun, before the connection broke, it goes on with under its own numbers.
-        let old = id == run.id ? run : Run(resuming: id, nextNumber: next, by: run)
+        let own = (earlier + [run]).first { $0.id == id }
+        let old = own ?? Run(resuming: id, nextNumber: next, by: run)
         let isUndo = try await !run.database.findAll(
             StateCollection.runs, filter: ["_id": .objectID(id), "undoes": ["$exists": true]], options: ["limit": 1]
         ).isEmpty
@@ -138,11 +144,12 @@ package struct Resumer: Sendable {
     ///
     /// - Returns: Whether there was any.
     private func closeRecords() async throws -> Bool {
+        let own = BSONArray((earlier + [run]).map { .objectID($0.id) })
         let result = try await run.writer.bulkWrite(
             run.database.namespace(StateCollection.runs),
             [
                 .updateMany(
-                    filter: ["_id": ["$ne": .objectID(run.id), "$type": "objectId"], "state": "running"],
+                    filter: ["_id": ["$nin": .array(own), "$type": "objectId"], "state": "running"],
                     update: ["$set": ["state": "killed", "finishedAt": WallClock.now]])
             ])
         return result.matched > 0

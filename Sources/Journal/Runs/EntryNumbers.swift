@@ -7,6 +7,9 @@ final class EntryNumbers: Sendable {
 
     init(next: Int64 = 1) { self.next = Mutex(next) }
 
+    /// Whether any was given.
+    var areTaken: Bool { next.withLock { $0 > 1 } }
+
     /// The keys of the run's next entries.
     func take(_ count: Int, run: ObjectID) -> [JournalKey] {
         next.withLock { next in

@@ -75,14 +75,25 @@ extension Run {
         _ operation: String, in collection: String, filter: BSONDocument? = nil, isRepeated: Bool = false,
         _ body: () async throws -> R
     ) async throws -> R {
-        let start = ContinuousClock.now
-        let before = totals.totalChanged
+        let recorded = beginRecording(operation, in: collection, filter: filter, isRepeated: isRepeated)
         let result = try await body()
-        let operation = OperationRecord(
-            step: totals.step, collection: collection, operation: operation,
-            filter: filter.flatMap { $0.byteCount <= Self.longestFilter ? $0 : nil },
-            changed: totals.totalChanged - before, duration: ContinuousClock.now - start)
-        if !isRepeated || operation.changed > 0 { record.add(operation) }
+        recorded()
         return result
+    }
+
+    /// Begins what ``recording(_:in:filter:isRepeated:_:)`` records, for work that has no closure of its own.
+    ///
+    /// - Returns: What to call when it is done.
+    package func beginRecording(
+        _ operation: String, in collection: String, filter: BSONDocument? = nil, isRepeated: Bool = false
+    ) -> @Sendable () -> Void {
+        let (start, before) = (ContinuousClock.now, totals.totalChanged)
+        return { [self] in
+            let operation = OperationRecord(
+                step: totals.step, collection: collection, operation: operation,
+                filter: filter.flatMap { $0.byteCount <= Self.longestFilter ? $0 : nil },
+                changed: totals.totalChanged - before, duration: ContinuousClock.now - start)
+            if !isRepeated || operation.changed > 0 { record.add(operation) }
+        }
     }
 }

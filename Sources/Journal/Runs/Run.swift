@@ -83,6 +83,21 @@ public final class Run: Sendable {
         circumstances = run.circumstances
     }
 
+    /// A run of the same command that begins where another one is about to end, under the same lease.
+    init(following run: Run) {
+        id = .now()
+        database = run.database
+        source = run.source
+        progress = run.progress
+        gate = run.gate
+        record = run.record.anew()
+        totals = Totals()
+        steps = OpenSteps(totals)
+        counts = ChangeCounts(totals)
+        numbers = EntryNumbers()
+        circumstances = RunCircumstances(isOffline: run.circumstances.isOffline)
+    }
+
     /// Goes on writing the journal of a run that ended before its changes were complete, under another's lease and as that
     /// does.
     init(resuming id: ObjectID, nextNumber: Int64, by run: Run) {
@@ -164,6 +179,9 @@ public final class Run: Sendable {
     package func confirmLease(_ session: ClientSession) async throws {
         try await gate.lease?.confirm(database.client, session)
     }
+
+    /// Whether it has named any entry of the journal.
+    var hasEntries: Bool { numbers.areTaken }
 
     /// Names the next entries of the journal.
     func takeNumbers(_ count: Int) -> [JournalKey] { numbers.take(count, run: id) }

@@ -74,41 +74,61 @@ package struct RunLifecycle: Sendable {
         _ description: RunDescription, wait: Duration = .zero, offline: Bool = false,
         _ body: (Run) async throws -> Void
     ) async throws -> Run {
+        try await perform(
+            description, wait: wait, offline: offline, handedOver: { _ in }, inTurn: { try await body($0.last) })
+    }
+
+    /// Carries a change out in one run after another, under one lease.
+    ///
+    /// - Parameters:
+    ///   - description: Who runs what.
+    ///   - wait: How long to wait for another run to end.
+    ///   - offline: Whether nobody else writes meanwhile.
+    ///   - handedOver: Told of each run that has ended but the last.
+    ///   - body: The change, as for ``perform(_:wait:offline:_:)``; what it goes on with is the last run by then.
+    /// - Returns: The last run, for its results.
+    /// - Throws: ``EngineError``, `MongoError`, and what the body throws.
+    package func perform(
+        _ description: RunDescription, wait: Duration, offline: Bool,
+        handedOver: @escaping @Sendable (Run) throws -> Void,
+        inTurn body: (RunLine) async throws -> Void
+    ) async throws -> Run {
         try StateCollection.check(try await database.collections(), isChanged: true)
         try await confirmServer()
         let lease = try await Lease.acquire(
             pool: pool, database: database.name, owner: description.owner, wait: wait, interruption: interruption)
         acquired()
         database.forgetCatalog()
-        let run = Run(
+        let first = Run(
             database: database, description: description, lease: lease, interruption: interruption, source: source,
             throttle: throttle, offline: offline, progress: progress)
+        let line = RunLine(first, handedOver: handedOver)
         do {
-            try await persist(run, lease) {
-                try await resume(run)
-                try await body(run)
+            try await persist(line, lease) {
+                try await resume(line)
+                try await body(line)
             }
-            try await persist(run, lease) { try await finish(run) }
+            try await persist(line, lease) { try await line.end() }
         } catch EngineError.interrupted(.timeIsUp) {
-            try await close(run, lease, after: EngineError.interrupted(.timeIsUp))
-            run.circumstances.isCutShort = true
-            return run
+            try await close(line, lease, after: EngineError.interrupted(.timeIsUp))
+            line.last.circumstances.isCutShort = true
+            return line.last
         } catch {
             let error = error.asStop
             do {
-                try await close(run, lease, after: error)
+                try await close(line, lease, after: error)
             } catch let second {
                 remark("The end of the run couldn't be written down (\(second)).")
             }
             throw error
         }
         try await giveBack(lease)
-        return run
+        return line.last
     }
 
     /// Does a run's work, and goes on with it when the connection breaks or the server changes, for as long as the lease
     /// is this run's: what was begun is finished from the journal, then everything is looked at again.
-    private func persist(_ run: Run, _ lease: Lease, _ work: () async throws -> Void) async throws {
+    private func persist(_ line: RunLine, _ lease: Lease, _ work: () async throws -> Void) async throws {
         var policy = RetryPolicy()
         var isAgain = false
         while true {
@@ -119,6 +139,7 @@ package struct RunLifecycle: Sendable {
                 isAgain = true
                 // Whatever comes next looks at what stands.
                 await database.client.beginAnew()
+                let run = line.last
                 if EntryIsOpen.isCause(of: error), policy.mayRepeat() {
                     // Resuming finishes what another run has left open.
                     run.totals.beginAttempt()
@@ -140,11 +161,11 @@ package struct RunLifecycle: Sendable {
 
     /// Writes down that a run ended early and gives the lease back, whatever becomes of the first. Where the connection is
     /// gone neither can be done: the lease isn't renewed any more, and expires by itself.
-    private func close(_ run: Run, _ lease: Lease, after error: any Error) async throws {
+    private func close(_ line: RunLine, _ lease: Lease, after error: any Error) async throws {
         var failure: (any Error)?
         do {
             // Whoever took the lease has closed this run's record.
-            if lease.isHeld { try await finish(run, error: error) }
+            if lease.isHeld { try await line.end(error: error) }
         } catch {
             failure = error
         }
@@ -154,12 +175,6 @@ package struct RunLifecycle: Sendable {
             failure = failure ?? error
         }
         if let failure { throw failure }
-    }
-
-    /// Writes the end of the run into its record, and no more than what the server has kept.
-    private func finish(_ run: Run, error: (any Error)? = nil) async throws {
-        try await run.agreeWithJournal()
-        try await run.record.finish(run, error: error)
     }
 
     /// Gives the lease back. It isn't renewed any more whatever comes of that.
@@ -180,12 +195,15 @@ package struct RunLifecycle: Sendable {
         }
     }
 
-    private func resume(_ run: Run) async throws {
-        try await run.agreeWithJournal()
-        for resumed in try await Resumer(run: run, source: source).resume() where resumed.run != run.id {
-            remark("Finished what run \(resumed.run) had begun (\(resumed.entries) journal entries).")
+    private func resume(_ line: RunLine) async throws {
+        let (run, earlier) = (line.last, line.earlier)
+        for own in earlier + [run] { try await own.agreeWithJournal() }
+        let resumed = try await Resumer(run: run, earlier: earlier, source: source).resume()
+        for (id, entries) in resumed where !([run] + earlier).contains(where: { $0.id == id }) {
+            remark("Finished what run \(id) had begun (\(entries) journal entries).")
         }
         try await LateReferences(run: run).resume()
+        try await line.endEarlier()
     }
 }
 

@@ -27,6 +27,9 @@ package final class RunRecorder: Sendable {
     /// The same for a run that goes on for one which has ended: its record is there.
     func resuming() -> RunRecorder { RunRecorder(description, exists: true) }
 
+    /// The same for another run of the same command.
+    func anew() -> RunRecorder { RunRecorder(description) }
+
     /// Whether the run has written anything yet.
     package var exists: Bool { state.withLock { $0.exists } }
 
@@ -104,6 +107,16 @@ package final class RunRecorder: Sendable {
     /// What was left, as records keep it.
     package func worded(_ leftovers: [Leftover]) -> BSONArray {
         BSONArray(leftovers.map { $0.bson(description.words) })
+    }
+
+    /// Takes away the record of a run that has written nothing else.
+    ///
+    /// - Throws: ``EngineError``, `MongoError`.
+    func withdraw(_ run: Run) async throws {
+        guard exists else { return }
+        try await run.writer.bulkWrite(
+            run.database.namespace(StateCollection.runs), [.deleteOne(filter: ["_id": .objectID(run.id)])])
+        state.withLock { $0.exists = false }
     }
 
     /// Notes something in the record, such as which run it undoes; the record may still be to be written.

@@ -89,8 +89,22 @@ struct Repair: AsyncParsableCommand {
         @Flag(help: "Stay, and mend what the application writes as it comes, until a signal comes.")
         var watch = false
 
+        @Option(
+            help: ArgumentHelp(
+                "How long one run may take with --watch; each is undone as a whole. (default: 15m)",
+                valueName: "duration"))
+        var cycle: Span?
+
         func validate() throws {
-            guard watch else { return }
+            guard watch else {
+                guard cycle == nil else {
+                    throw ValidationError("--cycle is about the runs of --watch, which isn't given.")
+                }
+                return
+            }
+            if let cycle, !Self.cycles.contains(cycle.seconds) {
+                throw ValidationError("--cycle must be from 1s to 24h.")
+            }
             let others = [
                 ("--dry-run", repair.change.dryRun), ("--max-changes", repair.change.maxChanges != nil),
                 ("--offline", repair.recount.offline),
@@ -102,8 +116,11 @@ struct Repair: AsyncParsableCommand {
 
         func run() async throws {
             guard watch else { return try await repair.run(.all) }
-            try await repair.stay()
+            try await repair.stay(cycle: cycle?.duration)
         }
+
+        /// How long a run of --watch may be, in seconds.
+        private static let cycles = 1.0...86_400
     }
 }
 
@@ -114,13 +131,17 @@ struct RepairOptions: ParsableArguments {
     @OptionGroup var recount: RecountOptions
 
     /// Mends what comes until a signal does, or the time is up: an orderly end, also where the server doesn't answer.
-    func stay() async throws {
+    ///
+    /// - Parameter cycle: How long one run may take; nil for as long as usual.
+    func stay(cycle: Duration?) async throws {
         let end = OrderlyEnd()
         try await CommandSession.run(
             "repair all", options, requires: .chatDatabase, changes: true, ended: end.exitCode
         ) { session in
             let start = ContinuousClock.now
-            let watch = RepairWatch(session, change, settle: recount.settle.duration, options.format)
+            var settings = RepairCycle.Settings(settle: recount.settle.duration)
+            if let cycle { settings.longest = cycle }
+            let watch = RepairWatch(session, change, settings, options.format)
             try await watch.run(
                 plan: {
                     var result = session.result(

@@ -11,7 +11,7 @@ final class RepairWatch: Sendable {
     private let session: CommandSession
     private let change: ChangeOptions
     private let format: OutputFormat
-    private let settle: Duration
+    private let settings: RepairCycle.Settings
     private let changes: RecentChanges
     /// Why something was left, as it was told last.
     private let told = Mutex<[String]>([])
@@ -19,8 +19,10 @@ final class RepairWatch: Sendable {
     /// A server that is away, or a lease that another run has, is asked for again after so long.
     private static let again = Duration.seconds(1)
 
-    init(_ session: CommandSession, _ change: ChangeOptions, settle: Duration, _ format: OutputFormat) {
-        (self.session, self.change, self.settle, self.format) = (session, change, settle, format)
+    init(
+        _ session: CommandSession, _ change: ChangeOptions, _ settings: RepairCycle.Settings, _ format: OutputFormat
+    ) {
+        (self.session, self.change, self.settings, self.format) = (session, change, settings, format)
         changes = RecentChanges(session.database, .chat)
     }
 
@@ -66,9 +68,9 @@ final class RepairWatch: Sendable {
         var follower = try await ChangeFollower(
             changes, .chat, after: try await changes.place()?.document, since: now, hasSlices: false)
         do {
-            let counters = SettlingCounters(session.database, .chat, settle: settle)
+            let counters = SettlingCounters(session.database, .chat, settle: settings.settle)
             if let objection = try await counters.objection() { session.console.remark(session.words.text(objection)) }
-            var watch = DamageWatch(session.database, .chat, settle: settle)
+            var watch = DamageWatch(session.database, .chat, settle: settings.settle)
             _ = try await cycle(&follower, from: .everything, isAsked: isAsked, plan) {
                 begun()
                 session.console.remark("Mending \(session.database.name) as it comes, until a signal does.")
@@ -90,35 +92,50 @@ final class RepairWatch: Sendable {
         }
     }
 
-    /// Mends what comes, in one run, and tells of it.
+    /// Mends what comes, until nothing does for a while, and tells of it.
     ///
     /// - Returns: How much was mended.
     private func cycle(
-        _ follower: inout ChangeFollower, from start: RepairCycle.Start, isAsked: Bool,
+        _ follower: inout ChangeFollower, from first: RepairCycle.Start, isAsked: Bool,
         _ plan: () async throws -> (changes: Int, lines: [String]), _ begun: () -> Void
     ) async throws -> Int {
-        let clock = ContinuousClock.now
         let now = try await session.database.serverTime()
         var following = follower
-        let run = try await session.change(change, asks: isAsked, showsProgress: false, plan: plan) { run, _ in
-            begun()
-            do {
-                try await RepairCycle(run, .chat, RepairCycle.Settings(settle: settle), begun: now)
-                    .work(&following, from: start)
-            } catch EngineError.interrupted(let reason) where reason != .cancelled {
-                // The run has come to its end: what was begun is done.
+        let mended = Mutex(0)
+        let start = Mutex(ContinuousClock.now)
+        let end = { @Sendable [self] (run: Run) throws in
+            mended.withLock { $0 += run.totals.totalChanged }
+            let begun = start.withLock { begun in
+                defer { begun = .now }
+                return begun
             }
+            try tell(run, since: begun)
         }
+        try end(
+            try await session.change(
+                change, asks: isAsked, showsProgress: false, plan: plan, handedOver: end
+            ) { line, _ in
+                begun()
+                do {
+                    try await RepairCycle(line, .chat, settings, begun: now).work(&following, from: first)
+                } catch EngineError.interrupted(let reason) where reason != .cancelled {
+                    // The run has come to its end: what was begun is done.
+                }
+            })
         follower = following
+        return mended.withLock { $0 }
+    }
+
+    /// Tells what a run has done, if it has done anything, or has left what it hadn't before.
+    private func tell(_ run: Run, since start: ContinuousClock.Instant) throws {
         let left = run.totals.leftovers.map { ChangeResult.Left($0, session.words) }
         // What can't be mended is told once.
         let isTold = told.withLock { told in
             defer { told = left.map(\.reason) }
             return told == left.map(\.reason)
         }
-        guard run.record.exists || !isTold else { return 0 }
-        try session.console.printLine(session.result(run, left: left, since: clock), format)
-        return run.totals.totalChanged
+        guard run.record.exists || !isTold else { return }
+        try session.console.printLine(session.result(run, left: left, since: start), format)
     }
 }
 

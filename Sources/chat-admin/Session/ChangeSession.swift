@@ -31,6 +31,23 @@ extension CommandSession {
         remark: Remark? = nil, plan: () async throws -> (changes: Int, lines: [String]),
         _ body: (Run, RunDescription) async throws -> Void
     ) async throws -> Run {
+        try await self.change(
+            change, asks: asks, offline: offline, showsProgress: showsProgress, remark: remark, plan: plan,
+            handedOver: { _ in }, inTurn: { try await body($0.last, $1) })
+    }
+
+    /// Carries a change out in one recorded run after another.
+    ///
+    /// - Parameters:
+    ///   - handedOver: Told of each run that has ended but the last.
+    ///   - body: The change; the rest is as for the change in one run.
+    /// - Returns: The last run, for its results.
+    func change(
+        _ change: ChangeOptions, asks: Bool, offline: Bool = false, showsProgress: Bool,
+        remark: Remark? = nil, plan: () async throws -> (changes: Int, lines: [String]),
+        handedOver: @escaping @Sendable (Run) throws -> Void,
+        inTurn body: (RunLine, RunDescription) async throws -> Void
+    ) async throws -> Run {
         try await confirm(change, asks: asks, remark, plan)
         let description = RunDescription(
             command: command, arguments: SecretArguments.recorded(Array(CommandLine.arguments.dropFirst())),
@@ -43,9 +60,11 @@ extension CommandSession {
             progress: showsProgress ? progress : nothing,
             remark: { [console] in console.remark($0) }, acquired: { [stop] in stop.release() })
         if change.wait.seconds > 0 { stop.limit(change.wait.duration) }
-        return try await lifecycle.perform(description, wait: change.wait.duration, offline: offline) { run in
-            trail.begin(run)
-            try await body(run, description)
+        return try await lifecycle.perform(
+            description, wait: change.wait.duration, offline: offline, handedOver: handedOver
+        ) { line in
+            trail.begin(line)
+            try await body(line, description)
         }
     }
 

@@ -6,7 +6,7 @@ internal import Synchronization
 /// What a command has changed so far: told with the error when it can't go on.
 final class ChangeTrail: Sendable {
     private struct State {
-        var run: Run?
+        var line: RunLine?
         var steps: [ChangeResult.Step] = []
     }
 
@@ -16,13 +16,15 @@ final class ChangeTrail: Sendable {
     var steps: [ChangeResult.Step] { state.withLock { $0.steps } }
 
     /// The id of the run, if it wrote anything.
-    var run: String? { state.withLock { $0.run }.flatMap { $0.record.exists ? $0.id.hex : nil } }
+    var run: String? { recorded?.id.hex }
 
     /// What it changed, and what it left, so far.
-    var totals: Totals? { state.withLock { $0.run }.flatMap { $0.record.exists ? $0.totals : nil } }
+    var totals: Totals? { recorded?.totals }
 
-    /// A run begins.
-    func begin(_ run: Run) { state.withLock { $0.run = run } }
+    private var recorded: Run? { state.withLock { $0.line?.last }.flatMap { $0.record.exists ? $0 : nil } }
+
+    /// A run begins, which others may follow.
+    func begin(_ line: RunLine) { state.withLock { $0.line = line } }
 
     /// A step is done.
     func append(_ result: StepResult) {
