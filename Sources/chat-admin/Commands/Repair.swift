@@ -82,7 +82,8 @@ struct Repair: AsyncParsableCommand {
             discussion: """
                 With --watch it stays, and mends the ids, references and counts that an application with the bug writes, until a \
                 signal comes: the application's inserts go through, for an empty _id is gone before the next one comes. \
-                Whatever it mends until nothing has come for ten seconds, or for a quarter of an hour, is one run.
+                What it mends until nothing has come for ten seconds is one run; one that has taken a quarter of an hour \
+                (--cycle) hands over to the next one.
                 """)
         @OptionGroup var repair: RepairOptions
 
