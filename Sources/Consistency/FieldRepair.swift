@@ -213,7 +213,7 @@ package struct FieldRepair: Sendable {
                     return { try await client.find(namespace, filter: holder.filter, options: options) }
                 }, batchSize: Run.batchSize)
             try await database.inWorkers(
-                workers,
+                workers, writing: run,
                 next: { _ in
                     try await run?.breathe()
                     return try await feeds.next()

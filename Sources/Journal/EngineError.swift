@@ -78,6 +78,11 @@ public enum EngineError: AdvisingError, Sendable {
 }
 
 extension Error {
+    /// Whether it says that somebody asked for a stop, and nothing of what was done.
+    package var isStop: Bool {
+        if case .interrupted = asStop as? EngineError { true } else { false }
+    }
+
     /// The error, with what Swift throws where a task is cancelled as the request to stop that it is.
     package var asStop: any Error { self is CancellationError ? EngineError.interrupted(.cancelled) : self }
 }

@@ -43,6 +43,7 @@ extension MongoClient {
                 for write in writes[part] { try Self.add(write, to: bulk, itemOptions) }
             }
             for bulk in bulks {
+                try prepare(concern, session)
                 try onSameConnection { () throws(MongoError) in
                     try Self.execute(bulk.handle, from: bulk.start, &result)
                 }

@@ -28,6 +28,7 @@ extension MongoClient {
         _ command: BSONDocument, on database: String, mode: CommandMode = .plain,
         readPreference: ReadPreference? = nil, concern: WriteConcern? = nil, session: ClientSession? = nil
     ) throws -> BSONDocument {
+        try prepare(concern, session)
         var command = command
         if let concern, session?.isTransaction != true { command.append("writeConcern", .document(document(concern))) }
         let reply = try send(

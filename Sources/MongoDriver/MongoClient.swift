@@ -94,11 +94,24 @@ package actor MongoClient {
     /// Takes note of a write that was acknowledged, as its concern asks.
     func wrote(_ concern: WriteConcern, _ session: ClientSession?) {
         guard session?.isTransaction != true else { return }
-        switch concern {
-        case .majorityJournaled: watched?.mayLose = false
-        case .inOrder: watched?.mayLose = true
-        case .acknowledged: break
+        if concern == .majorityJournaled { watched?.mayLose = false }
+    }
+
+    /// Before a write in order: from here on one connection alone is used, to the server that takes writes now.
+    func prepare(_ concern: WriteConcern?, _ session: ClientSession?) throws(MongoError) {
+        guard concern == .inOrder, session?.isTransaction != true, let watched, !watched.mayLose else { return }
+        let client = try client()
+        var error = bson_error_t()
+        guard let description = mongoc_client_select_server(client, true, nil, &error) else {
+            throw MongoError(error, reply: [:])
         }
+        defer { mongoc_server_description_destroy(description) }
+        guard let host = mongoc_server_description_host(description)?.pointee.name else { return }
+        if !watched.isConnected(to: host) {
+            let server = BSONValue.int64(Int64(mongoc_server_description_id(description)))
+            _ = try send(["ping": 1], on: "admin", mode: .plain, readPreference: nil, ["serverId": server])
+        }
+        watched.keepOnly(host)
     }
 
     /// The C client, while it is lent.

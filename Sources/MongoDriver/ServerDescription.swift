@@ -39,6 +39,10 @@ package struct ServerDescription: Sendable {
     /// WT-9251 (4.4.20, 5.0.10, 6.0.0) a checkpoint could hold a write without the log's records of those before it.
     package let keepsOrder: Bool
 
+    /// Whether what it loses of the writes that were acknowledged on one connection is always the end of them: a standalone
+    /// server that keeps their order, or a replica set, whose rollbacks cut off the end of a primary's oplog.
+    package var losesOnlyEnd: Bool { keepsOrder || topology == .replicaSet }
+
     /// Whether several documents can be changed in one transaction.
     package var hasTransactions: Bool { topology != .standalone }
 }

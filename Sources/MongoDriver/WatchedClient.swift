@@ -52,6 +52,19 @@ final class WatchedClient: Sendable {
         set { state.withLock { ($0.mayLose, $0.isBroken) = (newValue, false) } }
     }
 
+    /// Whether a connection to a server stands.
+    func isConnected(to host: String) -> Bool {
+        state.withLock { $0.connections.contains { $0.host == host && !$0.isBroken } }
+    }
+
+    /// Uses no connection but that to one server from now on: what the server acknowledges may be lost.
+    func keepOnly(_ host: String) {
+        state.withLock { state in
+            for connection in state.connections where connection.host != host { connection.breakOff() }
+            (state.mayLose, state.isBroken) = (true, false)
+        }
+    }
+
     /// Whether nothing may be sent any more: the server may have lost what it acknowledged, on a connection that has broken.
     var isCutOff: Bool {
         state.withLock { state in

@@ -23,12 +23,15 @@ package enum WriteConcern: Sendable {
     case majorityJournaled
     /// Acknowledged by the server that took the write.
     case acknowledged
-    /// For a standalone server: acknowledged by it, and kept by a crash only with all that came before.
+    /// Acknowledged by the server that took the write, and kept only with all that came before
+    /// (``ServerDescription/losesOnlyEnd``).
     ///
-    /// Such a server writes one journal, in order, and begins again from a beginning of it: what a write builds on need not
-    /// be on the disk before the write is sent, as long as the same process of the server takes both. A client sees to that:
-    /// once a write in order is acknowledged, and until one is durable, its connection isn't replaced by another. If it
-    /// breaks, all commands fail as with a broken connection until ``MongoClient/beginAnew()``.
+    /// A standalone server begins again from a beginning of its journal, and members of a replica set go on from a beginning of
+    /// the old primary's oplog: what a write builds on need not be durable before the write is sent, as long as the same
+    /// process of the server takes both. A client sees to that: from its first write in order on, and until one is durable, it
+    /// uses one connection alone, which isn't replaced by another. If it breaks, or another server has become the primary,
+    /// all commands fail as with a broken connection until ``MongoClient/beginAnew()``. Driver and server repeat no
+    /// write elsewhere then.
     case inOrder
 
     /// The document that commands carry.

@@ -197,14 +197,10 @@ package struct RepairCycle: Sendable {
             _ = try await IdentityScan(database: run.database).emptyOnes(collection.name)
             turn.isReady(collection.name)
             try await before?.waitUntilDone(collection.name)
-            do {
+            try await run.durably {
                 try await moveWhatComes(collection, run, turn, shared, locks)
                 turn.isDone(collection.name)
-            } catch let error where error.isStop {
-                try await run.makeDurable()
-                throw error
             }
-            try await run.makeDurable()
         }
     }
 
@@ -389,12 +385,5 @@ package struct RepairCycle: Sendable {
             }
         }
         return counting
-    }
-}
-
-extension Error {
-    /// Whether it says that somebody asked for a stop, and nothing of what was done.
-    fileprivate var isStop: Bool {
-        if case .interrupted = asStop as? EngineError { true } else { false }
     }
 }

@@ -130,6 +130,7 @@ package struct Resumer: Sendable {
         let isUndo = try await !run.database.findAll(
             StateCollection.runs, filter: ["_id": .objectID(id), "undoes": ["$exists": true]], options: ["limit": 1]
         ).isEmpty
+        for entry in entries { old.counts.recount(entry.key) }
         let step = old.totals.step
         defer { old.totals.step = step }
         for (step, group) in Dictionary(grouping: entries, by: \.step) {

@@ -43,6 +43,11 @@ package final class ChangeCounts: Sendable {
         for code in counted.codes { totals.changed(code, counted.collection, counted.changed * times) }
     }
 
+    /// Counts an entry that is open no more: it is about to be finished again, and the server may have lost some of its changes.
+    package func recount(_ key: JournalKey) {
+        if let counted = state.withLock({ $0.entries.removeValue(forKey: key) }) { add(counted, times: -1) }
+    }
+
     /// Counts a command of a step's file as one change: a run that goes on after a failure may come by it again.
     package func count(command number: Int64, of step: Int64, _ code: String, _ collection: String) {
         let isNew = state.withLock { $0.commands.insert([step, number]).inserted }

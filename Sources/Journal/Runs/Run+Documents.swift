@@ -144,8 +144,6 @@ extension Run {
     }
 
     /// Makes changes one by one, several at a time, so that the server tells of each whether it was made.
-    ///
-    /// They are acknowledged only: the entry's end, which is written after them, is durable no sooner than they are.
     private func changeSingly(
         _ changes: [DocumentChange], in collection: String, workers: Int
     ) async throws -> (missed: [BSONValue], refusal: MongoError?) {
@@ -159,7 +157,7 @@ extension Run {
             try await run.gate.confirmAgain(run.database.client)
             do {
                 let result = try await run.writer.bulkWrite(
-                    run.database.namespace(collection), [write], concern: .acknowledged,
+                    run.database.namespace(collection), [write], concern: run.followed,
                     collation: ExactMatch.collation)
                 if result.matched + result.removed == 0 { outcome.withLock { $0.missed.append(change.id) } }
             } catch let error as MongoError where error.isRefusal && error.kind != .unauthorized {

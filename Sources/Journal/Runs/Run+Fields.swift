@@ -193,7 +193,7 @@ extension Run {
             try await amend(open: entry, ["$set": ["missed": .array(BSONArray(missed))]])
         }
         counts.count(entry, ids.count - missed.count)
-        try await setState(.done, of: [entry], concern: .acknowledged)
+        try await setState(.done, of: [entry], concern: followed)
     }
 
     static let repeatingReason: Sentence =

@@ -40,9 +40,8 @@ extension Run {
     /// - Parameter isResumed: An earlier attempt may have inserted them: a document whose `_id` is there already counts as
     ///   inserted, and the application may have changed it since.
     func execute(insertion entry: JournalEntry, _ documents: [BSONDocument], isResumed: Bool = false) async throws {
-        // Acknowledged only: the entry's end, and the step's or the run's, are durable no sooner than the documents are.
         let result = try await writer.bulkWriteCollectingErrors(
-            database.namespace(entry.collection), documents.map { .insert($0) }, concern: .acknowledged,
+            database.namespace(entry.collection), documents.map { .insert($0) }, concern: followed,
             bypassValidation: entry.isUnvalidated)
         let present =
             isResumed && !result.writeErrors.isEmpty
@@ -50,7 +49,7 @@ extension Run {
         let refused = result.writeErrors.filter { present[documents[$0.index]["_id"] ?? .null] == nil }
         guard let error = refused.first else {
             counts.count(entry, documents.count)
-            return try await setState(.done, of: [entry], concern: .acknowledged)
+            return try await setState(.done, of: [entry], concern: followed)
         }
         // What the server refused is no part of what this run did: an undo leaves it, and it can be tried again.
         let again = refused.map { documents[$0.index]["_id"] ?? .null }

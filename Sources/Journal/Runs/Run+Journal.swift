@@ -35,6 +35,8 @@ extension Run {
             try await confirmLease()
             throw EntryIsOpen()
         }
+        // With these all that came before them through this connection is durable.
+        if concern == .majorityJournaled { counts.makeSure(database.client) }
         do {
             try await confirmLease()
         } catch EngineError.leaseLost {
@@ -83,8 +85,8 @@ extension Run {
     /// Moves open entries on to another state, each from the one that this run knows and under its lease; a final one closes
     /// them, for good.
     ///
-    /// - Parameter concern: Final states may be acknowledged only: an entry that is still open after a crash is
-    ///   looked at again, which changes nothing.
+    /// - Parameter concern: Final states needn't be durable where the run learns that the server has lost them
+    ///   (``followed``): an entry that is open again is looked at again, which changes nothing.
     /// - Throws: ``EngineError/leaseLost`` when an entry isn't as this run knows it: another one has taken over.
     package func setState(
         _ state: JournalEntry.State, of entries: [JournalEntry], concern: WriteConcern = .majorityJournaled

@@ -21,8 +21,6 @@ package struct NumberedDocuments: Sendable {
     package static func rows(into collection: String, isUnvalidated: Bool = false, capacity: Int) -> BSONRows {
         var command: BSONDocument = [
             "insert": .string(collection), "ordered": false,
-            // The entry's end, which is written after them, is durable no sooner than the documents are.
-            "writeConcern": ["w": 1],
         ]
         if isUnvalidated { command.append("bypassDocumentValidation", true) }
         return BSONRows(in: command, as: "documents", capacity: capacity)
@@ -53,13 +51,13 @@ extension Run {
         try await append([entry])
         defer { database.catalog.forgetIndexes(of: documents.collection) }
         do {
-            try await writer.run(documents.command, on: database.name)
+            try await writer.run(documents.command, on: database.name, concern: followed)
         } catch let error as MongoError where error.isRefusal {
             _ = try await close(range: entry, documents.range)
             throw error
         }
         counts.count(entry, documents.range.marks.count)
-        try await setState(.done, of: [entry], concern: .acknowledged)
+        try await setState(.done, of: [entry], concern: followed)
     }
 
     /// Closes an entry by what there is of its documents: whoever wants the others inserts them anew.

@@ -18,10 +18,9 @@ extension Run {
         for batch in Self.batches(changes) {
             let entry = makeEntries([(collection, code, .documents(batch), nil)])[0]
             try await append([entry])
-            // The entry's end, which is written after them, is durable no sooner than they are.
             let result = try await writer.bulkWrite(
                 database.namespace(collection), ExactMatch.deleting(batch.compactMap(\.before)),
-                concern: .acknowledged, collation: ExactMatch.collation)
+                concern: followed, collation: ExactMatch.collation)
             var missed: [BSONValue] = []
             if result.removed < batch.count {
                 // What is gone, too, where others have deleted it at the same moment.

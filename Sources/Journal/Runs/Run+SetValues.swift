@@ -36,9 +36,8 @@ extension Run {
     func execute(setting entry: JournalEntry, isResumed: Bool = false) async throws -> [BSONValue] {
         let changes = entry.fieldChanges
         let filter = entry.filter ?? [:]
-        // Acknowledged only: the entry's end, which is written after them, is durable no sooner than they are.
         let reply = try await update(
-            Self.statements(makingAlike: changes, filter), in: entry.collection, .acknowledged)
+            Self.statements(makingAlike: changes, filter), in: entry.collection, followed)
         // How many were changed; nil where the server refused one of them, and others may have been changed.
         let made = reply.map { Int($0["n"]?.integer ?? 0) }
         var missed: [BSONValue] = []

@@ -158,7 +158,26 @@ public final class Run: Sendable {
     /// For writes that build on one another: where the server keeps them in their order, none waits for the disk.
     var inOrder: WriteConcern { database.server.keepsOrder ? .inOrder : .majorityJournaled }
 
-    /// Waits until what was written through this connection is on the disk.
+    /// For the changes that an entry of the journal speaks of, and for its end: where the server loses them, it loses all that
+    /// came after them, too, and this run looks at everything again.
+    var followed: WriteConcern { database.server.losesOnlyEnd ? .inOrder : .majorityJournaled }
+
+    /// Does what is done through this connection, and sees to it that it stands for good, also where this run is asked to stop.
+    ///
+    /// - Throws: what the closure throws; as ``makeDurable()``.
+    package func durably<R>(_ body: () async throws -> R) async throws -> R {
+        let result: R
+        do {
+            result = try await body()
+        } catch let error where error.isStop {
+            try await makeDurable()
+            throw error
+        }
+        try await makeDurable()
+        return result
+    }
+
+    /// Waits until what was written through this connection is durable.
     ///
     /// - Throws: ``EngineError``, `MongoError`: where the connection has broken since, the server may have lost it.
     package func makeDurable() async throws {

@@ -16,10 +16,11 @@ extension Database {
     ///
     /// - Parameters:
     ///   - count: How many at once; 1 or more.
+    ///   - run: The run that writes; what its workers write is durable when they have ended.
     ///   - next: The next item; nil when there are no more.
     ///   - body: Works on one item, through its worker's connection.
     package func inWorkers<Item: Sendable>(
-        _ count: Int, next: @escaping @Sendable (Database) async throws -> Item?,
+        _ count: Int, writing run: Run? = nil, next: @escaping @Sendable (Database) async throws -> Item?,
         each body: @escaping @Sendable (Database, Item) async throws -> Void
     ) async throws {
         let database = self
@@ -28,12 +29,16 @@ extension Database {
                 group.addTask {
                     try await database.client.withSibling { client in
                         let worker = database.on(client)
-                        // What is left undone is never passed over in silence.
-                        try Task.checkCancellation()
-                        while let item = try await next(worker) {
-                            try await body(worker, item)
+                        let work = {
+                            // What is left undone is never passed over in silence.
                             try Task.checkCancellation()
+                            while let item = try await next(worker) {
+                                try await body(worker, item)
+                                try Task.checkCancellation()
+                            }
                         }
+                        guard let run else { return try await work() }
+                        try await run.on(worker).durably(work)
                     }
                 }
             }
@@ -52,6 +57,6 @@ extension Run {
         _ count: Int, next: @escaping @Sendable (Database) async throws -> Item?,
         each body: @escaping @Sendable (Run, Item) async throws -> Void
     ) async throws {
-        try await database.inWorkers(count, next: next, each: { try await body(Run(self, on: $0), $1) })
+        try await database.inWorkers(count, writing: self, next: next, each: { try await body(self.on($0), $1) })
     }
 }
