@@ -19,7 +19,8 @@ extension MongoClient {
     ///   - database: The database to run it on.
     ///   - mode: Whether it reads or writes.
     ///   - readPreference: Which members may answer; nil means the primary.
-    ///   - concern: How durable its writes must be; nil where it writes nothing, or says so itself.
+    ///   - concern: How durable its writes must be; nil where it writes nothing. A command that says so itself has to say the
+    ///     same.
     ///   - session: The session or transaction it belongs to.
     /// - Returns: The server's reply.
     /// - Throws: ``MongoError``.
@@ -30,7 +31,9 @@ extension MongoClient {
     ) throws -> BSONDocument {
         try prepare(concern, session)
         var command = command
-        if let concern, session?.isTransaction != true { command.append("writeConcern", .document(document(concern))) }
+        if let concern, session?.isTransaction != true, command["writeConcern"] == nil {
+            command.append("writeConcern", .document(document(concern)))
+        }
         let reply = try send(
             command, on: database, mode: mode, readPreference: readPreference, options([:], session: session))
         if mode == .read { pool.reads.note(reply) }

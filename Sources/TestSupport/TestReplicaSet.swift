@@ -1,4 +1,4 @@
-internal import BSON
+package import BSON
 internal import Foundation
 internal import Glibc
 internal import MongoDriver
@@ -185,6 +185,36 @@ extension TestReplicaSet {
             try await $0.run(
                 ["configureFailPoint": "rsSyncApplyStop", "mode": isLagging ? "alwaysOn" : "off"], on: "admin")
         }
+    }
+
+    /// Makes a member hear nothing of what others write, or hear it again; it answers all the same.
+    package func setDeaf(_ isDeaf: Bool, member index: Int) async throws {
+        _ = try await direct[index].withClient {
+            try await $0.run(
+                ["configureFailPoint": "stopReplProducer", "mode": isDeaf ? "alwaysOn" : "off"], on: "admin")
+        }
+    }
+
+    /// Makes a member wait before it carries some commands out.
+    package func slow(_ commands: [String], by time: Duration, member index: Int) async throws {
+        let data: BSONDocument = [
+            "failCommands": .array(BSONArray(commands.map { .string($0) })), "blockConnection": true,
+            "blockTimeMS": .int64(time.components.seconds * 1000 + time.components.attoseconds / 1_000_000_000_000_000),
+        ]
+        _ = try await direct[index].withClient {
+            try await $0.run(
+                ["configureFailPoint": "failCommand", "mode": "alwaysOn", "data": .document(data)], on: "admin")
+        }
+    }
+
+    /// How many documents one member has.
+    package func count(
+        _ database: TestDatabase, _ collection: String, _ filter: BSONDocument, member index: Int
+    ) async throws -> Int {
+        let reply = try await direct[index].withClient {
+            try await $0.run(["count": .string(collection), "query": .document(filter)], on: database.name)
+        }
+        return Int(reply["n"]?.integer ?? 0)
     }
 
     /// How far the slowest secondary is behind, as the primary sees it.

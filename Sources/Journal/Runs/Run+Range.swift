@@ -20,7 +20,7 @@ package struct NumberedDocuments: Sendable {
     ///   - capacity: The bytes to make room for.
     package static func rows(into collection: String, isUnvalidated: Bool = false, capacity: Int) -> BSONRows {
         var command: BSONDocument = [
-            "insert": .string(collection), "ordered": false,
+            "insert": .string(collection), "ordered": false, "writeConcern": ["w": 1],
         ]
         if isUnvalidated { command.append("bypassDocumentValidation", true) }
         return BSONRows(in: command, as: "documents", capacity: capacity)
@@ -51,7 +51,11 @@ extension Run {
         try await append([entry])
         defer { database.catalog.forgetIndexes(of: documents.collection) }
         do {
-            try await writer.run(documents.command, on: database.name, concern: followed)
+            // Where that isn't enough the command has to be copied.
+            let concern = followed
+            let command = documents.command
+            try await writer.run(
+                concern == .inOrder ? command : command.removing("writeConcern"), on: database.name, concern: concern)
         } catch let error as MongoError where error.isRefusal {
             _ = try await close(range: entry, documents.range)
             throw error
