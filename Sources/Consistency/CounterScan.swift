@@ -58,7 +58,8 @@ struct CounterScan: Sendable {
     ///   - fingerprints: Whether the observations are to be compared with later ones, for which deleted documents have to
     ///     be counted too.
     ///   - workers: How many ranges are counted at once.
-    ///   - run: Where a request to stop, a pause or a lagging member is heeded; nil where nothing is to be written.
+    ///   - run: Where a request to stop, a pause or a lagging member is heeded, and what writes; nil where nothing is to be
+    ///     written.
     ///   - progress: Where it is told that there is something to wait for.
     ///   - body: Called with each batch, by several workers at once, with a scan through its worker's connection and how
     ///     many documents were looked at.
@@ -74,7 +75,7 @@ struct CounterScan: Sendable {
         let ranges = IDRanges(collection: collection.name)
         let scanned = Atomic(0)
         try await database.inWorkers(
-            workers, next: { try await ranges.next($0) },
+            workers, writing: run, next: { try await ranges.next($0) },
             each: { worker, range in
                 try await run?.breathe()
                 let scan = on(worker)

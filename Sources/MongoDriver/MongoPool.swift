@@ -93,6 +93,9 @@ package final class MongoPool: @unchecked Sendable {
         try await client.open()
         do {
             let result = try await body(client)
+            // Nobody would notice from here on.
+            let isSure = await !client.mayLoseWrites
+            assert(isSure, "The server may lose what was written through a client that is given back.")
             await client.close()
             return result
         } catch {

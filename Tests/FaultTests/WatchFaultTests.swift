@@ -1,5 +1,6 @@
 import BSON
 import Foundation
+import MongoDriver
 import TestSupport
 import Testing
 
@@ -86,6 +87,8 @@ struct WatchFaultTests {
                     server.send(signal: SIGCONT)
                 }
                 #expect(ended.result.exitCode == 0, "\(ended.result)")
+                let last = try #require(ended.result.output.split(separator: "\n").last)
+                #expect(try ExtendedJSON.document(String(last))["exitCode"] == 0)
             }
         } catch {
             server.send(signal: SIGCONT)

@@ -59,6 +59,41 @@ struct WriteOrderTests {
             // Who knows can go on.
             await client.beginAnew()
             try await client.bulkWrite(Self.copies, [.insert(["_id": 1])], concern: .inOrder)
+            await client.beginAnew()
+        }
+    }
+
+    @Test("go to no other member of a replica set, though a connection to it stood")
+    func otherMember() async throws {
+        let set = try await TestReplicaSet.start()
+        do {
+            let pool = try set.server.makePool(appName: "order")
+            try await pool.withClient { client in
+                try await client.bulkWrite(Self.originals, [.insert(["_id": ""])])
+                for _ in 0..<10 {
+                    _ = try await client.all(client.find(Self.originals, filter: [:], readPreference: .secondary))
+                }
+                try await client.bulkWrite(Self.copies, [.insert(["_id": 1])], concern: .inOrder)
+                try await set.stepDown()
+                do {
+                    try await client.bulkWrite(Self.originals, [.deleteOne(filter: ["_id": ""])], concern: .inOrder)
+                    Issue.record("it went to another member")
+                } catch let error as MongoError {
+                    #expect(error.isTransient, "\(error)")
+                }
+                await expectError(.network) { _ = try await client.all(client.find(Self.originals, filter: [:])) }
+                await client.beginAnew()
+                let found = try await client.all(client.find(Self.originals, filter: [:]))
+                #expect(found.count == 1)
+                try await client.bulkWrite(Self.copies, [.insert(["_id": 2])], concern: .inOrder)
+                try await client.bulkWrite(Self.copies, [.insert(["_id": 3])])
+                #expect(await !client.mayLoseWrites)
+            }
+            KeptPools.keep(pool)
+            try await set.stop()
+        } catch {
+            try? await set.stop()
+            throw error
         }
     }
 

@@ -78,8 +78,9 @@ struct CommandSession: Sendable {
             Console.showTyping()
             // Nobody may be reading what is printed.
             StopDeadline.after(grace) { StopDeadline.end(status.rawValue) }
-            let failure = ErrorResult([unanswered(reason, trail)], trail, status, name, words)
+            var failure = ErrorResult([unanswered(reason, trail)], trail, status, name, words)
             let code = ended?(failure.end(status, console, interruption, deadline))
+            failure.exitCode = code ?? status.rawValue
             if !soFar.print(console, options.format) { report(failure, trail, options, console) }
             StopDeadline.end(code ?? status.rawValue)
         }
@@ -108,9 +109,10 @@ struct CommandSession: Sendable {
             if let status = try failing(error, target?.place, console) { throw ExitCode(status.rawValue) }
             status = ExitStatus(error)
             let lines = sentences(error, words, name, target, hasRun: trail.run != nil)
-            let failure = ErrorResult(lines, trail, status, name, words)
+            var failure = ErrorResult(lines, trail, status, name, words)
             let end = failure.end(status, console, interruption)
             let code = if let ended { await offPool { ended(end) } } else { status.rawValue }
+            failure.exitCode = code
             report(failure, trail, options, console)
             throw ExitCode(code)
         }
@@ -275,7 +277,7 @@ struct CommandSession: Sendable {
     struct ErrorResult: Encodable {
         let command: String
         let error: String
-        let exitCode: Int32
+        fileprivate(set) var exitCode: Int32
         /// The run, where something was written, what it had changed and left, and the steps that it had done.
         var run: String?
         var changes: [Change]?
