@@ -156,7 +156,7 @@ struct LostWritesTests {
                 #expect(told <= moved, "\(ended.result)")
             }
             #expect(forgotten > 0)
-            let last = try await Tool.run(["repair", "all", "--offline", "--yes"] + target)
+            let last = try await Tool.run(["repair", "all", "--offline", "--yes", "--wait", "60"] + target)
             #expect([0, 1].contains(last.exitCode), "\(last)")
             print("stopped: \(forgotten) forgotten in \(rounds) rounds")
         }
