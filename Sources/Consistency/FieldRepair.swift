@@ -31,6 +31,9 @@ package struct FieldRepair: Sendable {
         case some([String: Set<BSONValue>])
     }
 
+    /// Whether documents are moved meanwhile, by whoever looks after a part of them.
+    private var sparesMoving: Bool { if case .all = selection { false } else { true } }
+
     /// Makes a repair.
     package init(database: Database, schema: DatabaseSchema, _ parts: Set<Part>) {
         self.init(database: database, schema: schema, parts, of: .all)
@@ -92,7 +95,7 @@ package struct FieldRepair: Sendable {
         }
     }
 
-    /// The same, as a part of something that is recorded as a whole.
+    /// The same, as a part of something that is recorded as a whole. Documents that are just being moved are left alone.
     func applyUnrecorded(_ run: Run, _ settings: RepairSettings) async throws {
         let holders = try await holders()
         if !holders.isEmpty { _ = try await mend(holders, run, settings) }
@@ -136,11 +139,14 @@ package struct FieldRepair: Sendable {
             worker, index, group in
             guard let first = group.mends.first else { return }
             let name = holders[index].collection.name
-            let unchanged = try await run.on(worker).tryToApply(
-                group.changes, in: name, code: first.code.rawValue,
-                also: group.mends.dropFirst().map(\.code.rawValue))
+            let run = run.on(worker)
+            // A copy that changes while its original does can't be told from what the application has changed in two places.
+            let moving = sparesMoving ? try await run.newIDsOfMoving(in: name) : []
+            let changes = group.changes.filter { !moving.contains($0.id) }
+            let unchanged = try await run.tryToApply(
+                changes, in: name, code: first.code.rawValue, also: group.mends.dropFirst().map(\.code.rawValue))
             state.withLock { pass in
-                pass.left -= (group.changes.count - unchanged.all.count) * group.mends.count
+                pass.left -= (changes.count - unchanged.all.count) * group.mends.count
                 if !unchanged.moved.isEmpty {
                     pass.moved += group.mends.map { ((name, $0), unchanged.moved) }
                 }

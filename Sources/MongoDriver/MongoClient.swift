@@ -97,6 +97,9 @@ package actor MongoClient {
         if concern == .majorityJournaled { watched?.mayLose = false }
     }
 
+    /// Uses one connection alone from here on, until a write is durable: so is then what was read meanwhile.
+    package func holdConnection() throws(MongoError) { try prepare(.inOrder, nil) }
+
     /// Before a write in order: from here on one connection alone is used, to the server that takes writes now.
     func prepare(_ concern: WriteConcern?, _ session: ClientSession?) throws(MongoError) {
         guard concern == .inOrder, session?.isTransaction != true, let watched, !watched.mayLose else { return }

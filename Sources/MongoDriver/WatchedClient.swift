@@ -77,7 +77,7 @@ final class WatchedClient: Sendable {
     /// Takes note of a command whose connection broke.
     func noteBreak() { state.withLock { $0.isBroken = $0.mayLose } }
 
-    static let cutOff = "The connection broke before what had been written was known to be on the server's disk."
+    static let cutOff = "The connection broke before what had been written was known to be kept."
 
     /// Breaks what won't be answered, and forgets what libmongoc has closed.
     func look(_ now: ContinuousClock.Instant, silentSince: [String: ContinuousClock.Instant], grace: Duration) {

@@ -5,8 +5,8 @@ internal import MongoDriver
 package struct ChangeFollower: Sendable {
     /// How it is known what has changed.
     private enum Source: Sendable {
-        /// The stream of changes.
-        case stream(ChangeStream)
+        /// The stream of changes, and the place in it after which changes are wanted.
+        case stream(OpenStream, after: ResumeToken)
         /// Indexes, asked from time to time; the moment since which changes are wanted, by the server's clock.
         case index(since: Int64)
     }
@@ -50,7 +50,9 @@ package struct ChangeFollower: Sendable {
     ) async throws {
         (self.changes, self.schema, self.hasSlices) = (changes, schema, hasSlices)
         if let token {
-            source = .stream(try await changes.stream(after: ResumeToken(token), batchSize: Self.together))
+            let stream = OpenStream(changes)
+            try await stream.open(after: ResumeToken(token))
+            source = .stream(stream, after: ResumeToken(token))
         } else {
             source = .index(since: begun)
         }
@@ -65,20 +67,21 @@ package struct ChangeFollower: Sendable {
     /// Takes what has changed since the last look; a stream waits for it.
     ///
     /// - Parameter limit: How long to wait where nothing has changed; where there is no stream, not at all.
-    /// - Throws: `MongoError`: a stream can't be followed on then.
+    /// - Throws: `MongoError`. Asked again, also through an earlier copy of this, it goes on where that one had come to.
     package mutating func next(waiting limit: Duration) async throws -> Outcome {
         switch source {
-        case .stream(let stream):
+        case .stream(let stream, let place):
             var collected = ChangeCollector(schema)
             let batch: ChangeStream.Batch
             do {
-                batch = try await stream.next(waiting: limit)
+                batch = try await stream.next(after: place, waiting: limit)
             } catch let error as MongoError where error.isChangeHistoryLost {
                 return .unknown(RecentChanges.lost)
             }
             for event in batch.events {
                 if let reason = collected.add(ChangeEvent(event)) { return .unknown(reason) }
             }
+            source = .stream(stream, after: batch.token)
             return .touched(collected.touched, batch.token.document)
         case .index(let since):
             let now = try await changes.serverTime()
@@ -95,5 +98,37 @@ package struct ChangeFollower: Sendable {
     }
 
     /// Ends it.
-    package func close() async { if case .stream(let stream) = source { await stream.close() } }
+    package func close() async { if case .stream(let stream, _) = source { await stream.close() } }
+
+    /// A stream of changes that is opened again where it broke, or where somebody goes back to an earlier place.
+    private actor OpenStream {
+        private let changes: RecentChanges
+        private var current: (stream: ChangeStream, place: ResumeToken)?
+
+        init(_ changes: RecentChanges) { self.changes = changes }
+
+        func open(after place: ResumeToken) async throws {
+            await close()
+            current = (try await changes.stream(after: place, batchSize: ChangeFollower.together), place)
+        }
+
+        func next(after place: ResumeToken, waiting limit: Duration) async throws -> ChangeStream.Batch {
+            if current?.place != place { try await open(after: place) }
+            guard let stream = current?.stream else { throw MongoError(.internal, "A stream of changes isn't open.") }
+            do {
+                let batch = try await stream.next(waiting: limit)
+                current = (stream, batch.token)
+                return batch
+            } catch {
+                await close()
+                throw error
+            }
+        }
+
+        func close() async {
+            guard let stream = current?.stream else { return }
+            current = nil
+            await stream.close()
+        }
+    }
 }

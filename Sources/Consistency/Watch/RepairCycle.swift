@@ -89,21 +89,31 @@ package struct RepairCycle: Sendable {
     private final class Turn: Sendable {
         let run: Run
         private let over = Mutex(false)
-        /// For each collection: whoever looks after it could begin; nothing more is moved in it.
+        /// The collections in which documents are still moved.
+        private let moving: Mutex<Set<String>>
+        /// For each collection: whoever looks after it could begin; whoever does so next may.
         private let (ready, done): ([String: Occurrence], [String: Occurrence])
 
         init(_ run: Run, _ collections: [CollectionSchema]) {
             self.run = run
             let each = { Dictionary(uniqueKeysWithValues: collections.map { ($0.name, Occurrence()) }) }
             (ready, done) = (each(), each())
+            moving = Mutex(Set(collections.map(\.name)))
         }
 
         var isOver: Bool { over.withLock { $0 } }
         func end() { over.withLock { $0 = true } }
 
         func isReady(_ collection: String) { ready[collection]?.occur() }
-        func isDone(_ collection: String) { done[collection]?.occur() }
+        func isDone(_ collection: String) {
+            let isAll = moving.withLock { moving in
+                moving.remove(collection)
+                return moving.isEmpty
+            }
+            if isAll { for occurrence in done.values { occurrence.occur() } }
+        }
         func waitUntilReady() async throws { for occurrence in ready.values { try await occurrence.wait() } }
+        /// Waits, as the next one in a collection, until nothing more is moved in any.
         func waitUntilDone(_ collection: String) async throws { try await done[collection]?.wait() }
     }
 
@@ -154,6 +164,7 @@ package struct RepairCycle: Sendable {
                     while left > 0, let ended = try await group.next() { left -= ended === turn ? 1 : 0 }
                     recorded()
                     try await line.endEarlier()
+                    follower = following
                     (turn, recorded) = (next, nextRecorded)
                 }
                 shared.end()
@@ -196,6 +207,7 @@ package struct RepairCycle: Sendable {
             // The connection stands before it is needed.
             _ = try await IdentityScan(database: run.database).emptyOnes(collection.name)
             turn.isReady(collection.name)
+            // All of it: a run is undone before those that came before it.
             try await before?.waitUntilDone(collection.name)
             try await run.durably {
                 try await moveWhatComes(collection, run, turn, shared, locks)

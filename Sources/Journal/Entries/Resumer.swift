@@ -73,7 +73,7 @@ package struct Resumer: Sendable {
     /// - Throws: ``EngineError``, ``MongoError``.
     package func resume() async throws -> [(run: ObjectID, entries: Int)] {
         let present = try await run.database.collections()
-        if present[StateCollection.runs] != nil { try await LateWrites(run: run).wait() }
+        if present[StateCollection.runs] != nil { try await LateWrites(run: run, earlier: earlier).wait() }
         var entries: [JournalEntry] = []
         if present[StateCollection.journal] != nil, try await Self.isNeeded(run.database) {
             entries = try await takeOver()

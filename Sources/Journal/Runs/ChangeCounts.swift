@@ -80,6 +80,7 @@ package final class ChangeCounts: Sendable {
         let (open, unsure) = state.withLock { state in
             (Array(state.entries.keys), state.unsure.values.flatMap { Array($0.keys) })
         }
+        guard !open.isEmpty || !unsure.isEmpty else { return }
         let known = try await journal(open + unsure)
         let lost = state.withLock { state in
             var lost = open.filter { known[$0] == nil }.compactMap { state.entries.removeValue(forKey: $0) }

@@ -8,6 +8,8 @@ internal import MongoDriver
 /// nothing else.
 struct LateWrites {
     let run: Run
+    /// Those before it that are of the same command.
+    var earlier: [Run] = []
 
     /// By then a run that has lost its lease knows it, for it asks before it sends anything more.
     private static let grace = RunGate.confirmation + .milliseconds(50)
@@ -19,7 +21,9 @@ struct LateWrites {
     ///
     /// - Throws: ``EngineError`` when this run has to stop meanwhile, `MongoError`.
     func wait() async throws {
-        let others: BSONDocument = ["_id": ["$ne": .objectID(run.id)], "state": "running"]
+        let others: BSONDocument = [
+            "_id": ["$nin": .array(BSONArray((earlier + [run]).map { .objectID($0.id) }))], "state": "running",
+        ]
         guard
             try await !run.database.findAll(
                 StateCollection.runs, filter: others, options: ["limit": 1, "projection": ["_id": 1]]

@@ -182,11 +182,15 @@ public final class Run: Sendable {
     /// - Throws: ``EngineError``, `MongoError`: where the connection has broken since, the server may have lost it.
     package func makeDurable() async throws {
         guard await database.client.mayLoseWrites else { return }
-        // The server waits for its journal after a write that changes nothing, too.
+        try await writeNothing()
+        counts.makeSure(database.client)
+    }
+
+    /// Has the server make durable all that came before: it waits after a write that changes nothing, too.
+    func writeNothing() async throws {
         try await writer.bulkWrite(
             database.namespace(StateCollection.runs),
             [.updateOne(filter: ["_id": .objectID(id), "state": ""], update: ["$set": ["state": ""]])])
-        counts.makeSure(database.client)
     }
 
     /// Asks the server whether the lease is still this run's.

@@ -107,6 +107,8 @@ package struct RunLifecycle: Sendable {
             try await persist(line, lease) {
                 try await resume(line)
                 try await body(line)
+                // Where the server loses some of it, it is looked at again: the end tells of what stands.
+                try await line.last.makeDurable()
             }
             try await persist(line, lease) { try await line.end() }
         } catch EngineError.interrupted(.timeIsUp) {

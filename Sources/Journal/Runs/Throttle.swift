@@ -72,7 +72,8 @@ package final class Throttle: Sendable {
         return "throttled: lag \(Double((lag.milliseconds + 50) / 100) / 10) s"
     }
 
-    private func isPausedByRecord(_ run: Run) async throws -> Bool {
+    /// Whether somebody has asked the run to pause, in its record.
+    func isPausedByRecord(_ run: Run) async throws -> Bool {
         guard run.record.exists else { return false }
         let found = try await run.database.findAll(
             StateCollection.runs, filter: ["_id": .objectID(run.id)], options: ["projection": ["pause": 1]])

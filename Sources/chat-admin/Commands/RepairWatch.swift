@@ -111,17 +111,26 @@ final class RepairWatch: Sendable {
             }
             try tell(run, since: begun)
         }
-        try end(
-            try await session.change(
-                change, asks: isAsked, showsProgress: false, plan: plan, handedOver: end
-            ) { line, _ in
-                begun()
-                do {
-                    try await RepairCycle(line, .chat, settings, begun: now).work(&following, from: first)
-                } catch EngineError.interrupted(let reason) where reason != .cancelled {
-                    // The run has come to its end: what was begun is done.
-                }
-            })
+        var runs: RunLine?
+        do {
+            try end(
+                try await session.change(
+                    change, asks: isAsked, showsProgress: false, plan: plan, handedOver: end
+                ) { line, _ in
+                    // Where the connection breaks it begins again.
+                    if runs == nil { begun() }
+                    runs = line
+                    do {
+                        try await RepairCycle(line, .chat, settings, begun: now).work(&following, from: first)
+                    } catch EngineError.interrupted(let reason) where reason != .cancelled {
+                        // The run has come to its end: what was begun is done.
+                    }
+                })
+        } catch let error where error.isPassedOver {
+            // Nobody else tells what it had done.
+            if let run = runs?.last, run.record.exists { try end(run) }
+            throw error
+        }
         follower = following
         return mended.withLock { $0 }
     }
@@ -136,6 +145,13 @@ final class RepairWatch: Sendable {
         }
         guard run.record.exists || !isTold else { return }
         try session.console.printLine(session.result(run, left: left, since: start), format)
+    }
+}
+
+extension Error {
+    /// Whether a watch goes on after it.
+    fileprivate var isPassedOver: Bool {
+        (self as? MongoError)?.isPassing ?? (self as? EngineError)?.isOfLease ?? false
     }
 }
 
