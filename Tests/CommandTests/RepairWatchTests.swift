@@ -37,6 +37,8 @@ struct RepairWatchTests {
         return sessions
     }
 
+    private static func newID() -> String { ObjectID(timestamp: UInt32(Date().timeIntervalSince1970)).hex }
+
     /// What the bug makes of a message: everything that should be an ObjectId is text.
     private static func message(_ number: Int, in session: ObjectID, of user: Int) -> BSONDocument {
         var message = Sample.message([
@@ -188,6 +190,46 @@ struct RepairWatchTests {
                 #expect([0, 1].contains(undone.exitCode), "\(undone)")
             }
             try await #expect(database.count("messages") == number)
+        }
+    }
+
+    @Test("keeps no document twice whose references are text as its _id is, however many come at once")
+    func text() async throws {
+        try await withDatabase { database in
+            _ = try await Self.begin(database)
+            let user = BSONValue.string(ObjectID.smallest(at: 1).hex)
+            let (bursts, together, each) = (16, 40, 3)
+            let ended = try await Tool.start(Self.arguments(database)) { tool in
+                try await tool.waitUntilPrinted("Mending")
+                for _ in 0..<bursts {
+                    let names = (0..<together).map { _ in BSONValue.string(Self.newID()) }
+                    try await database.load(
+                        "chat_sessions",
+                        names.map { name in
+                            var session = Sample.session(["user_id": user, "message_count": .int32(Int32(each))])
+                            session["_id"] = name
+                            return session
+                        })
+                    try await database.load(
+                        "messages",
+                        (0..<together * each).map { number in
+                            var message = Sample.message([
+                                "session_id": names[number % together], "user_id": user, "content": "text",
+                            ])
+                            message["_id"] = .string(Self.newID())
+                            return message
+                        })
+                }
+                try await waitUntil("all have moved", within: .seconds(120)) {
+                    let isText: BSONDocument = ["_id": ["$type": "string"]]
+                    return try await database.count("messages", isText) + database.count("chat_sessions", isText) == 0
+                }
+                tool.send(SIGTERM)
+                try await tool.waitUntilEnded()
+            }
+            #expect(ended.result.exitCode == 0, "\(ended.result)")
+            try await #expect(database.count("messages") == bursts * together * each)
+            try await #expect(database.count("chat_admin.journal", ["state": "conflict"]) == 0)
         }
     }
 

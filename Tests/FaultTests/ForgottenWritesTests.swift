@@ -56,6 +56,50 @@ struct ForgottenWritesTests {
         }
     }
 
+    @Test("is noticed, too, where it dies after the last of them")
+    func diesAtTheEnd() async throws {
+        let set = try await TestReplicaSet.start()
+        do {
+            try await set.server.withDatabase { database in
+                let primary = try await set.primary()
+                let others = (0..<3).filter { $0 != primary }
+                // So that there is time between the entry of the journal, for which the others are needed, and the users.
+                try await set.slow(["insert"], by: .seconds(1), member: primary)
+                let target = ["--uri", database.uri, "--database", database.name, "--allow-here", "--yes"]
+                let ended = try await Tool.start(["seed"] + target + ["--format", "json"]) { tool in
+                    let isOpen: BSONDocument = ["open": true]
+                    try await waitUntil("the others have the entry") {
+                        let first = try await set.count(database, "chat_admin.journal", isOpen, member: others[0])
+                        let second = try await set.count(database, "chat_admin.journal", isOpen, member: others[1])
+                        return first == 1 && second == 1
+                    }
+                    do {
+                        for other in others { try await set.setDeaf(true, member: other) }
+                        try await waitUntil("the entry has ended where nobody hears of it") {
+                            try await set.count(database, "chat_admin.journal", ["state": "done"], member: primary) == 1
+                        }
+                        let kept = try await set.count(database, "users", [:], member: others[0])
+                        #expect(kept == 0)
+                        try await set.killMember(primary)
+                    } catch {
+                        for other in others { try await set.setDeaf(false, member: other) }
+                        throw error
+                    }
+                    for other in others { try await set.setDeaf(false, member: other) }
+                }
+                #expect(ended.result.exitCode == 0, "\(ended.result)")
+                try await #expect(database.count("users") == 2)
+                try await #expect(database.count("chat_admin.journal", ["open": true]) == 0)
+                let changes = try ended.result.json()["changes"]?.array?.values.compactMap(\.document) ?? []
+                #expect(changes.reduce(0) { $0 + Int($1["changed"]?.integer ?? 0) } == 2, "\(ended.result)")
+            }
+            try await set.stop()
+        } catch {
+            try? await set.stop()
+            throw error
+        }
+    }
+
     private static func play(
         _ work: Work, _ set: TestReplicaSet, _ database: TestDatabase, _ steps: [String]
     ) async throws {

@@ -14,7 +14,7 @@ package final class RunLine: Sendable {
     private let handedOver: @Sendable (Run) throws -> Void
 
     /// - Parameter handedOver: Told of each run that has ended but the last.
-    init(_ first: Run, handedOver: @escaping @Sendable (Run) throws -> Void) {
+    package init(_ first: Run, handedOver: @escaping @Sendable (Run) throws -> Void) {
         self.first = first
         state = Mutex(State(last: first))
         self.handedOver = handedOver
@@ -59,7 +59,7 @@ package final class RunLine: Sendable {
     ///
     /// - Parameter error: Why they ended early, or nil.
     /// - Throws: as ``endEarlier(error:)``.
-    func end(error: (any Error)? = nil) async throws {
+    package func end(error: (any Error)? = nil) async throws {
         try await endEarlier(error: error)
         try await end(last, error)
     }
