@@ -187,8 +187,21 @@ extension TestReplicaSet {
         }
     }
 
-    /// Makes a member hear nothing of what others write, or hear it again; it answers all the same.
-    package func setDeaf(_ isDeaf: Bool, member index: Int) async throws {
+    /// Runs a closure while some members hear nothing of what others write; they answer all the same.
+    package func whileDeaf<R: Sendable>(_ indices: [Int], _ body: () async throws -> R) async throws -> R {
+        for index in indices { try await setDeaf(true, member: index) }
+        do {
+            let result = try await body()
+            for index in indices { try await setDeaf(false, member: index) }
+            return result
+        } catch {
+            // A majority that hears nothing would let the end of the test wait for ever.
+            for index in indices { try await setDeaf(false, member: index) }
+            throw error
+        }
+    }
+
+    private func setDeaf(_ isDeaf: Bool, member index: Int) async throws {
         _ = try await direct[index].withClient {
             try await $0.run(
                 ["configureFailPoint": "stopReplProducer", "mode": isDeaf ? "alwaysOn" : "off"], on: "admin")

@@ -12,6 +12,7 @@ package func withRun<R: Sendable>(
             description: RunDescription(command: "test", arguments: [], toolVersion: "0"), lease: nil,
             interruption: interruption, offline: offline, progress: progress)
         let result = try await body(run)
+        try await run.makeDurable()
         try await run.record.finish(run)
         return result
     }

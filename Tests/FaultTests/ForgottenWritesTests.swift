@@ -73,19 +73,14 @@ struct ForgottenWritesTests {
                         let second = try await set.count(database, "chat_admin.journal", isOpen, member: others[1])
                         return first == 1 && second == 1
                     }
-                    do {
-                        for other in others { try await set.setDeaf(true, member: other) }
+                    try await set.whileDeaf(others) {
                         try await waitUntil("the entry has ended where nobody hears of it") {
                             try await set.count(database, "chat_admin.journal", ["state": "done"], member: primary) == 1
                         }
                         let kept = try await set.count(database, "users", [:], member: others[0])
                         #expect(kept == 0)
                         try await set.killMember(primary)
-                    } catch {
-                        for other in others { try await set.setDeaf(false, member: other) }
-                        throw error
                     }
-                    for other in others { try await set.setDeaf(false, member: other) }
                 }
                 #expect(ended.result.exitCode == 0, "\(ended.result)")
                 try await #expect(database.count("users") == 2)
@@ -143,9 +138,8 @@ struct ForgottenWritesTests {
     private static func forget(
         _ work: Work, _ set: TestReplicaSet, _ database: TestDatabase, _ primary: Int, _ others: [Int]
     ) async throws -> Int {
-        for other in others { try await set.setDeaf(true, member: other) }
-        var forgotten = 0
-        do {
+        try await set.whileDeaf(others) {
+            var forgotten = 0
             // Whatever was sent by then has come by then.
             let end = ContinuousClock.now + .seconds(1)
             while forgotten == 0, ContinuousClock.now < end {
@@ -157,11 +151,7 @@ struct ForgottenWritesTests {
                 forgotten = acknowledged - kept
             }
             if forgotten > 0 { try await set.killMember(primary) }
-        } catch {
-            for other in others { try await set.setDeaf(false, member: other) }
-            throw error
+            return forgotten
         }
-        for other in others { try await set.setDeaf(false, member: other) }
-        return forgotten
     }
 }
