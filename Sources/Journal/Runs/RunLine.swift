@@ -47,7 +47,7 @@ package final class RunLine: Sendable {
         while let run = earlier.first {
             try await end(run, error)
             // Whoever asked the one that was at work to pause means the work.
-            if try await run.gate.throttle.isPausedByRecord(run) {
+            if last.record.exists, try await run.gate.throttle.isPausedByRecord(run) {
                 try await RunRecord.setPause(true, run.database, id: last.id)
             }
             state.withLock { _ = $0.earlier.removeFirst() }
