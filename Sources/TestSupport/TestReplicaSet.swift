@@ -181,10 +181,7 @@ package final class TestReplicaSet: Sendable {
 extension TestReplicaSet {
     /// Makes a member take in nothing that others write, or catch up again; it answers all the same.
     package func setLagging(_ isLagging: Bool, member index: Int) async throws {
-        _ = try await direct[index].withClient {
-            try await $0.run(
-                ["configureFailPoint": "rsSyncApplyStop", "mode": isLagging ? "alwaysOn" : "off"], on: "admin")
-        }
+        try await set("rsSyncApplyStop", isLagging, member: index)
     }
 
     /// Runs a closure while some members hear nothing of what others write; they answer all the same.
@@ -202,22 +199,19 @@ extension TestReplicaSet {
     }
 
     private func setDeaf(_ isDeaf: Bool, member index: Int) async throws {
-        _ = try await direct[index].withClient {
-            try await $0.run(
-                ["configureFailPoint": "stopReplProducer", "mode": isDeaf ? "alwaysOn" : "off"], on: "admin")
-        }
+        try await set("stopReplProducer", isDeaf, member: index)
     }
 
-    /// Makes a member wait before it carries some commands out.
-    package func slow(_ commands: [String], by time: Duration, member index: Int) async throws {
-        let data: BSONDocument = [
-            "failCommands": .array(BSONArray(commands.map { .string($0) })), "blockConnection": true,
-            "blockTimeMS": .int64(time.components.seconds * 1000 + time.components.attoseconds / 1_000_000_000_000_000),
+    /// Has a member do something to commands for as long as it lives.
+    package func set(_ fault: FailCommand, member index: Int) async throws {
+        try await set("failCommand", true, data: fault.document, member: index)
+    }
+
+    private func set(_ failPoint: String, _ isOn: Bool, data: BSONDocument = [:], member index: Int) async throws {
+        let command: BSONDocument = [
+            "configureFailPoint": .string(failPoint), "mode": isOn ? "alwaysOn" : "off", "data": .document(data),
         ]
-        _ = try await direct[index].withClient {
-            try await $0.run(
-                ["configureFailPoint": "failCommand", "mode": "alwaysOn", "data": .document(data)], on: "admin")
-        }
+        _ = try await direct[index].withClient { try await $0.run(command, on: "admin") }
     }
 
     /// How many documents one member has.

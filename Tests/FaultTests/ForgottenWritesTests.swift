@@ -64,7 +64,7 @@ struct ForgottenWritesTests {
                 let primary = try await set.primary()
                 let others = (0..<3).filter { $0 != primary }
                 // So that there is time between the entry of the journal, for which the others are needed, and the users.
-                try await set.slow(["insert"], by: .seconds(1), member: primary)
+                try await set.set(FailCommand("insert").blocking(milliseconds: 1_000), member: primary)
                 let target = ["--uri", database.uri, "--database", database.name, "--allow-here", "--yes"]
                 let ended = try await Tool.start(["seed"] + target + ["--format", "json"]) { tool in
                     let isOpen: BSONDocument = ["open": true]
@@ -109,7 +109,9 @@ struct ForgottenWritesTests {
         let primary = try await set.primary()
         let others = (0..<3).filter { $0 != primary }
         var forgotten = 0
-        if let slowed = work.slowed { try await set.slow([slowed], by: .milliseconds(100), member: primary) }
+        if let slowed = work.slowed {
+            try await set.set(FailCommand(slowed).blocking(milliseconds: 100), member: primary)
+        }
         let arguments = work.command + steps + target + ["--format", "json"]
         let ended = try await Tool.start(arguments) { tool in
             // Until it is caught between an entry of the journal and its end.

@@ -84,34 +84,34 @@ public final class Run: Sendable {
     }
 
     /// A run of the same command that begins where another one is about to end, under the same lease.
-    init(following run: Run) {
-        id = .now()
-        database = run.database
-        source = run.source
-        progress = run.progress
-        gate = run.gate
-        record = run.record.anew()
-        totals = Totals()
-        steps = OpenSteps(totals)
-        counts = ChangeCounts(totals)
-        numbers = EntryNumbers()
-        circumstances = RunCircumstances(isOffline: run.circumstances.isOffline)
+    convenience init(following run: Run) {
+        self.init(
+            .now(), besides: run, run.record.anew(), EntryNumbers(),
+            RunCircumstances(isOffline: run.circumstances.isOffline))
     }
 
     /// Goes on writing the journal of a run that ended before its changes were complete, under another's lease and as that
     /// does.
-    init(resuming id: ObjectID, nextNumber: Int64, by run: Run) {
+    convenience init(resuming id: ObjectID, nextNumber: Int64, by run: Run) {
+        self.init(id, besides: run, run.record.resuming(), EntryNumbers(next: nextNumber), RunCircumstances())
+    }
+
+    /// Another run under the lease of one, which counts for itself.
+    private init(
+        _ id: ObjectID, besides run: Run, _ record: RunRecorder, _ numbers: EntryNumbers,
+        _ circumstances: RunCircumstances
+    ) {
         self.id = id
         database = run.database
         source = run.source
         progress = run.progress
         gate = run.gate
-        record = run.record.resuming()
+        self.record = record
         totals = Totals()
         steps = OpenSteps(totals)
         counts = ChangeCounts(totals)
-        numbers = EntryNumbers(next: nextNumber)
-        circumstances = RunCircumstances()
+        self.numbers = numbers
+        self.circumstances = circumstances
     }
 
     /// Counts what the run found and left as it was.
